@@ -1,0 +1,30 @@
+// frontend/formats/named_arrays.cpp -- arrays by name.
+#include "frontend/formats/named_arrays.h"
+
+#include "ir/error.h"
+
+namespace weft::formats {
+
+void NamedArrays::add(std::string name, ir::Array array) {
+  if (!index_.emplace(name, entries_.size()).second)
+    throw ir::GraphError(ir::concat("two arrays are named '", name, "'"));
+  entries_.push_back({std::move(name), std::move(array)});
+}
+
+const ir::Array* NamedArrays::find(std::string_view name) const {
+  const auto found = index_.find(std::string(name));
+  return found == index_.end() ? nullptr : &entries_[found->second].array;
+}
+
+const ir::Array& NamedArrays::at(std::string_view name) const {
+  if (const ir::Array* array = find(name)) return *array;
+  constexpr size_t kShown = 20;
+  std::string names;
+  for (size_t i = 0; i < entries_.size() && i < kShown; ++i)
+    names += (i ? ", " : "") + entries_[i].name;
+  if (entries_.size() > kShown) names += ", ...";
+  throw ir::GraphError(ir::concat("there is no array named '", name, "' among the ",
+                                  entries_.size(), " here: ", names));
+}
+
+}  // namespace weft::formats

@@ -1,0 +1,53 @@
+// frontend/formats/safetensors.h -- the safetensors container: named arrays and string metadata.
+//
+//   u64 header length | JSON header, padded with spaces | data
+//
+// The header gives each tensor's dtype, shape and place. Everything in it is checked when the file
+// is opened: names are unique, places lie in the file without overlap or hole and agree with dtype
+// and shape. What does not hold is a GraphError "path: what was found and what was needed".
+// Data is read when asked for. Written files are ordered by element size, then name, so that every
+// tensor is aligned and the same arrays give the same bytes; data starts at a multiple of 64.
+#pragma once
+#include "frontend/formats/input_file.h"
+#include "frontend/formats/named_arrays.h"
+#include "ir/array.h"
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weft::formats {
+
+using Metadata = std::map<std::string, std::string>;
+
+struct TensorEntry {
+  std::string name;
+  ir::DType dtype;
+  ir::Dims dims;
+  int64_t begin, end;  // bytes, counted from the start of the file
+};
+
+class SafetensorsReader {
+ public:
+  explicit SafetensorsReader(std::string path);
+
+  const std::vector<TensorEntry>& entries() const { return entries_; }  // in the order of the data
+  const Metadata& metadata() const { return metadata_; }
+  const TensorEntry* find(std::string_view name) const;
+
+  ir::Array read(const TensorEntry& entry) const;
+  ir::Array read(std::string_view name) const;  // GraphError when the name is not there
+  NamedArrays read_all() const;
+
+ private:
+  InputFile file_;
+  std::vector<TensorEntry> entries_;
+  Metadata metadata_;
+};
+
+NamedArrays read_safetensors(const std::string& path, Metadata* metadata = nullptr);
+void write_safetensors(const std::string& path, const NamedArrays& arrays,
+                       const Metadata& metadata = {});
+
+}  // namespace weft::formats

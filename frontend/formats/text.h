@@ -1,0 +1,52 @@
+// frontend/formats/text.h -- lines of UTF-8 text, one at a time, within limits.
+//
+//   LineReader lines("train.tsv");
+//   while (const auto line = lines.next()) use(*line);
+//
+// A byte order mark at the start and a carriage return at the end of a line are not part of it. A
+// line that is not UTF-8 (overlong forms and surrogates included) or longer than the limit is a
+// GraphError at "path:line". The last line needs no newline.
+#pragma once
+#include <cstdint>
+#include <iosfwd>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace weft::formats {
+
+inline constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
+struct LineLimits {
+  int64_t max_bytes = int64_t{1} << 20;  // of one line, its end not counted
+};
+
+class LineReader {
+ public:
+  explicit LineReader(const std::string& path, LineLimits limits = {});
+  LineReader(std::istream& in, std::string name, LineLimits limits = {});  // `in` must outlive this
+  LineReader(LineReader&&) noexcept;
+  ~LineReader();
+
+  // The view holds until the next call; nullopt after the last line.
+  std::optional<std::string_view> next();
+
+  int64_t line() const { return line_; }  // of the line last returned, counted from 1
+  std::string where() const;              // "path:line"
+
+  // Throws GraphError "path:line: message".
+  [[noreturn]] void fail(const std::string& message) const;
+
+ private:
+  std::unique_ptr<std::istream> file_;
+  std::istream* in_;
+  std::string name_, buffer_;
+  LineLimits limits_;
+  int64_t line_ = 0;
+};
+
+// Offset of the first byte that does not belong to well-formed UTF-8; npos when there is none.
+size_t find_malformed_utf8(std::string_view text);
+
+}  // namespace weft::formats

@@ -1,0 +1,184 @@
+// models/data/batching.cpp -- the plan of an epoch, and its batches.
+#include "models/data/batching.h"
+
+#include "ir/error.h"
+#include "models/data/random.h"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+namespace weft::data {
+namespace {
+
+using ir::Array;
+using ir::concat;
+using ir::DType;
+using ir::GraphError;
+
+using Rows = std::vector<int64_t>;
+
+constexpr int64_t kMost = 1 << 24;                 // of any option
+constexpr uint64_t kShuffleStream = 0x6261746368;  // apart from what else uses the seed
+
+int64_t length(const std::vector<int32_t>& tokens) { return static_cast<int64_t>(tokens.size()); }
+int64_t round_up(int64_t n, int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
+
+void check(std::span<const EncodedExample> examples, const BatchOptions& options) {
+  const auto in_range = [](const char* name, int64_t value, int64_t least) {
+    if (value < least || value > kMost)
+      throw GraphError(concat(name, " is ", value, ", needed is ", least, " to ", kMost));
+  };
+  in_range("max_rows", options.max_rows, 1);
+  in_range("max_tokens", options.max_tokens, 0);
+  in_range("round_source", options.round_source, 1);
+  in_range("round_target", options.round_target, 1);
+  in_range("pool_batches", options.pool_batches, 1);
+  if (examples.empty()) throw GraphError("there are no examples to make batches of");
+  for (const EncodedExample& example : examples)
+    if (example.source.empty())
+      throw GraphError(concat("the source of example ", example.id, " is empty"));
+}
+
+// By (source length, target length); examples of equal lengths stay in the order they have.
+void sort_by_length(std::span<const EncodedExample> examples, Rows::iterator begin,
+                    Rows::iterator end) {
+  const auto lengths = [&](int64_t row) {
+    const EncodedExample& example = examples[static_cast<size_t>(row)];
+    return std::pair(example.source.size(), example.target.size());
+  };
+  std::stable_sort(begin, end, [&](int64_t a, int64_t b) { return lengths(a) < lengths(b); });
+}
+
+// Greedily: a batch ends where the next row would break a limit.
+void cut(std::span<const EncodedExample> examples, const BatchOptions& options,
+         std::span<const int64_t> rows, Plan& plan) {
+  Rows batch;
+  int64_t widest = 0;
+  for (const int64_t row : rows) {
+    const EncodedExample& example = examples[static_cast<size_t>(row)];
+    const int64_t width = std::max(round_up(length(example.source), options.round_source),
+                                   round_up(length(example.target) + 1, options.round_target));
+    const auto count = static_cast<int64_t>(batch.size()) + 1;
+    const bool full =
+        count > options.max_rows ||
+        (options.max_tokens > 0 && count * std::max(widest, width) > options.max_tokens);
+    if (full && !batch.empty()) {
+      plan.push_back(std::move(batch));
+      batch.clear();
+      widest = 0;
+    }
+    batch.push_back(row);
+    widest = std::max(widest, width);
+  }
+  if (!batch.empty()) plan.push_back(std::move(batch));
+}
+
+// Longest target first.
+void sort_rows(std::span<const EncodedExample> examples, Plan& plan) {
+  const auto target = [&](int64_t row) { return examples[static_cast<size_t>(row)].target.size(); };
+  for (Rows& batch : plan)
+    std::stable_sort(batch.begin(), batch.end(),
+                     [&](int64_t a, int64_t b) { return target(a) > target(b); });
+}
+
+Rows all_rows(std::span<const EncodedExample> examples) {
+  Rows rows(examples.size());
+  std::iota(rows.begin(), rows.end(), int64_t{0});
+  return rows;
+}
+
+}  // namespace
+
+Plan plan_epoch(std::span<const EncodedExample> examples, const BatchOptions& options,
+                int64_t epoch) {
+  check(examples, options);
+  Random random(options.seed, kShuffleStream + static_cast<uint64_t>(epoch));
+  Rows rows = all_rows(examples);
+  random.shuffle(rows);
+  Plan plan;
+  const auto pool = static_cast<size_t>(options.max_rows * options.pool_batches);
+  for (size_t begin = 0; begin < rows.size(); begin += pool) {
+    const size_t end = std::min(begin + pool, rows.size());
+    const auto at = [&](size_t i) { return rows.begin() + static_cast<ptrdiff_t>(i); };
+    sort_by_length(examples, at(begin), at(end));
+    cut(examples, options, {at(begin), at(end)}, plan);
+  }
+  sort_rows(examples, plan);
+  random.shuffle(plan);
+  return plan;
+}
+
+Plan plan_in_order(std::span<const EncodedExample> examples, const BatchOptions& options) {
+  check(examples, options);
+  Rows rows = all_rows(examples);
+  sort_by_length(examples, rows.begin(), rows.end());
+  Plan plan;
+  cut(examples, options, rows, plan);
+  sort_rows(examples, plan);
+  return plan;
+}
+
+Batch make_batch(std::span<const EncodedExample> examples, std::span<const int64_t> rows,
+                 const BatchOptions& options) {
+  int64_t source_width = 1, target_width = 1;
+  for (const int64_t row : rows) {
+    const EncodedExample& example = examples[static_cast<size_t>(row)];
+    source_width = std::max(source_width, length(example.source));
+    target_width = std::max(target_width, length(example.target) + 1);
+  }
+  source_width = round_up(source_width, options.round_source);
+  target_width = round_up(target_width, options.round_target);
+
+  const auto count = static_cast<int64_t>(rows.size());
+  Batch batch{.source = Array(DType::s32, {count, source_width}),  // zero is <pad>
+              .source_lengths = Array(DType::s32, {count}),
+              .target_in = Array(DType::s32, {count, target_width}),
+              .target_out = Array(DType::s32, {count, target_width}),
+              .target_lengths = Array(DType::s32, {count}),
+              .row_ids = Array(DType::s64, {count})};
+  for (int64_t b = 0; b < count; ++b) {
+    const EncodedExample& example = examples[static_cast<size_t>(rows[static_cast<size_t>(b)])];
+    const int64_t source = length(example.source), target = length(example.target) + 1;
+    std::copy(example.source.begin(), example.source.end(),
+              batch.source.data<int32_t>() + b * source_width);
+    int32_t* in = batch.target_in.data<int32_t>() + b * target_width;
+    int32_t* out = batch.target_out.data<int32_t>() + b * target_width;
+    in[0] = kBos;
+    std::copy(example.target.begin(), example.target.end(), in + 1);
+    *std::copy(example.target.begin(), example.target.end(), out) = kEos;
+    batch.source_lengths.data<int32_t>()[b] = static_cast<int32_t>(source);
+    batch.target_lengths.data<int32_t>()[b] = static_cast<int32_t>(target);
+    batch.row_ids.data<int64_t>()[b] = example.id;
+    batch.source_tokens += source;
+    batch.target_tokens += target;
+  }
+  return batch;
+}
+
+BatchStream::BatchStream(std::vector<EncodedExample> examples, const BatchOptions& options)
+    : examples_(std::move(examples)),
+      options_(options),
+      plan_(plan_epoch(examples_, options_, 0)) {}
+
+Batch BatchStream::next() {
+  const Batch batch = make_batch(examples_, plan_[static_cast<size_t>(position_.index)], options_);
+  if (++position_.index == batches_in_epoch()) {
+    position_ = {position_.epoch + 1, 0};
+    plan_ = plan_epoch(examples_, options_, position_.epoch);
+  }
+  return batch;
+}
+
+void BatchStream::seek(Position position) {
+  if (position.epoch < 0) throw GraphError(concat("the epoch ", position.epoch, " is negative"));
+  Plan plan = plan_epoch(examples_, options_, position.epoch);
+  const auto count = static_cast<int64_t>(plan.size());
+  if (position.index < 0 || position.index >= count)
+    throw GraphError(concat("batch ", position.index, " of epoch ", position.epoch,
+                            " is outside [0, ", count, "): other data or options than before"));
+  plan_ = std::move(plan);
+  position_ = position;
+}
+
+}  // namespace weft::data

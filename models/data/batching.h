@@ -1,0 +1,84 @@
+// models/data/batching.h -- padded batches of examples of similar length.
+//
+// The plan of an epoch is a function of (examples, options, epoch): shuffle all examples, sort
+// pools of them by (source length, target length), cut the pools into batches, shuffle the batches.
+// Padded widths are rounded up to multiples, so that few distinct shapes occur and executables are
+// reused. Within a batch rows are sorted by target length, longest first: ended rows are always at
+// the bottom and can drop out of the decoder's loop.
+#pragma once
+#include "ir/array.h"
+#include "models/data/corpus.h"
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace weft::data {
+
+struct BatchOptions {
+  int64_t max_rows = 64;
+  int64_t max_tokens = 0;     // rows * max(padded S, padded T) stays within it; 0: no limit
+  int64_t round_source = 4;   // padded S is a multiple of this
+  int64_t round_target = 4;   // padded T is a multiple of this
+  int64_t pool_batches = 64;  // a pool holds this many batches' worth of rows
+  uint64_t seed = 1;
+};
+
+// T counts </s>: row b of target_in is <s> y, of target_out y </s>, both target_lengths[b] long.
+// What lies behind the lengths is <pad>.
+struct Batch {
+  ir::Array source;          // s32[B,S]
+  ir::Array source_lengths;  // s32[B]
+  ir::Array target_in;       // s32[B,T]
+  ir::Array target_out;      // s32[B,T]
+  ir::Array target_lengths;  // s32[B]
+  ir::Array row_ids;         // s64[B], the examples' own ids
+
+  int64_t rows() const { return source.dim(0); }
+  int64_t source_width() const { return source.dim(1); }
+  int64_t target_width() const { return target_in.dim(1); }
+  int64_t source_tokens = 0;  // sum of source_lengths
+  int64_t target_tokens = 0;  // sum of target_lengths
+};
+
+// Positions in `examples`, batch by batch.
+using Plan = std::vector<std::vector<int64_t>>;
+
+// Throws GraphError when there are no examples, one has an empty source, or an option is out of
+// range. A batch has at least one row, even one that exceeds max_tokens by itself.
+Plan plan_epoch(std::span<const EncodedExample> examples, const BatchOptions& options,
+                int64_t epoch);
+// For validation and search: every example once, by length, nothing shuffled.
+Plan plan_in_order(std::span<const EncodedExample> examples, const BatchOptions& options);
+
+Batch make_batch(std::span<const EncodedExample> examples, std::span<const int64_t> rows,
+                 const BatchOptions& options);
+
+// All batches of all epochs, one after the other.
+class BatchStream {
+ public:
+  struct Position {
+    int64_t epoch = 0, index = 0;  // of the batch that `next` returns
+    bool operator==(const Position&) const = default;
+  };
+
+  BatchStream(std::vector<EncodedExample> examples, const BatchOptions& options);
+
+  Batch next();
+  Position position() const { return position_; }
+  // Throws GraphError when the position lies outside the epoch.
+  void seek(Position position);
+
+  int64_t batches_in_epoch() const {
+    return static_cast<int64_t>(plan_.size());
+  }  // the current one
+  const std::vector<EncodedExample>& examples() const { return examples_; }
+
+ private:
+  std::vector<EncodedExample> examples_;
+  BatchOptions options_;
+  Position position_;
+  Plan plan_;
+};
+
+}  // namespace weft::data

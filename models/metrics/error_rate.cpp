@@ -1,0 +1,41 @@
+// models/metrics/error_rate.cpp -- rates from counts.
+#include "models/metrics/error_rate.h"
+
+#include <fmt/format.h>
+
+namespace weft::metrics {
+namespace {
+
+double ratio(int64_t part, int64_t whole) {
+  return whole == 0 ? 0.0 : static_cast<double>(part) / static_cast<double>(whole);
+}
+
+}  // namespace
+
+double ErrorRate::phone_error_rate() const { return ratio(edits, reference_tokens); }
+double ErrorRate::word_error_rate() const { return ratio(wrong_words, words); }
+
+std::string ErrorRate::str() const {
+  return fmt::format("PER {:.2f} % ({} of {} phones), WER {:.2f} % ({} of {} words)",
+                     100 * phone_error_rate(), edits, reference_tokens, 100 * word_error_rate(),
+                     wrong_words, words);
+}
+
+double TokenAccuracy::share() const { return ratio(correct, tokens); }
+
+void TokenAccuracy::add(const ir::Array& predicted, const ir::Array& wanted,
+                        const ir::Array& lengths) {
+  if (predicted.rank() != 2 || predicted.dims() != wanted.dims() || lengths.rank() != 1 ||
+      lengths.dim(0) != predicted.dim(0))
+    throw ir::GraphError(ir::concat(
+        "token accuracy needs [B,T], [B,T] and [B], not ", ir::dims_str(predicted.dims()), ", ",
+        ir::dims_str(wanted.dims()), " and ", ir::dims_str(lengths.dims())));
+  const int64_t width = predicted.dim(1);
+  for (int64_t b = 0; b < predicted.dim(0); ++b) {
+    const int64_t end = std::min(lengths.integer_at(b), width);
+    for (int64_t t = 0; t < end; ++t, ++tokens)
+      correct += predicted.integer_at(b * width + t) == wanted.integer_at(b * width + t);
+  }
+}
+
+}  // namespace weft::metrics

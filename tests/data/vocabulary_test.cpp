@@ -1,0 +1,105 @@
+// tests/data/vocabulary_test.cpp -- tokens and ids, in memory and on disk.
+#include "models/data/vocabulary.h"
+
+#include "ir/error.h"
+#include "models/data/corpus.h"
+#include "tests/formats/temporary_folder.h"
+
+#include <doctest/doctest.h>
+
+namespace weft::data {
+namespace {
+
+using tests::message_of;
+using tests::TemporaryFolder;
+
+using Tokens = std::vector<std::string>;
+using Ids = std::vector<int32_t>;
+
+TEST_CASE("vocabulary: the most frequent come first, ties by name, behind the special tokens") {
+  const auto v = Vocabulary::from_counts({{"c", 2}, {"a", 1}, {"b", 2}, {"d", 9}}, "source");
+  CHECK(v.tokens() == Tokens{"<pad>", "<s>", "</s>", "<unk>", "d", "b", "c", "a"});
+  CHECK(v.id("b") == 5);
+  CHECK(v.token(5) == "b");
+}
+
+TEST_CASE("vocabulary: rare tokens and those past the size are left out") {
+  const TokenCounts counts{{"a", 5}, {"b", 4}, {"c", 1}};
+  CHECK(Vocabulary::from_counts(counts, "source", 2).size() == 6);
+  CHECK(Vocabulary::from_counts(counts, "source", 1, 5).tokens().back() == "a");
+}
+
+TEST_CASE("vocabulary: unknown tokens become <unk>, and so do spellings of special ones") {
+  const auto v = Vocabulary::from_counts({{"a", 1}, {"<s>", 7}}, "source");
+  CHECK(v.size() == 5);
+  CHECK(v.encode(Tokens{"a", "x", "<s>", "<unk>", "<pad>"}) == Ids{4, kUnk, kUnk, kUnk, kUnk});
+}
+
+TEST_CASE("vocabulary: decoding stops at </s> and leaves out <pad> and <s>") {
+  const auto v = Vocabulary::from_counts({{"a", 2}, {"b", 1}}, "source");
+  CHECK(v.decode(Ids{kBos, 4, kUnk, 5, kEos, 4, kPad}) == Tokens{"a", "<unk>", "b"});
+  CHECK(message_of<ir::GraphError>([&] { v.decode(Ids{6}); }) ==
+        "the token id 6 is outside [0, 6)");
+}
+
+TEST_CASE("vocabulary: a saved one is loaded as it was") {
+  const TemporaryFolder folder;
+  const auto v = Vocabulary::from_counts({{"\xC3\xA9", 2}, {"b", 1}}, "source");
+  v.save(folder / "v.txt");
+  CHECK(Vocabulary::load(folder / "v.txt") == v);
+  CHECK(tests::bytes_of(folder / "v.txt") == "<pad>\n<s>\n</s>\n<unk>\n\xC3\xA9\nb\n");
+  CHECK(folder.count() == 1);
+}
+
+TEST_CASE("vocabulary: files that are none are refused, with the line") {
+  const TemporaryFolder folder;
+  const auto refusal = [&](const std::string& text) {
+    const std::string path = folder.file("v.txt", text);
+    const std::string message = message_of<ir::GraphError>([&] { Vocabulary::load(path); });
+    CHECK(message.starts_with(path + ":"));
+    return message.substr(std::min(message.size(), path.size()));
+  };
+  const std::string start = "<pad>\n<s>\n</s>\n<unk>\n";
+  CHECK(refusal("") ==
+        ": has 0 tokens, more than the 4 special ones and less than 2^31 are needed");
+  CHECK(refusal(start) ==
+        ": has 4 tokens, more than the 4 special ones and less than 2^31 are needed");
+  CHECK(refusal("a\nb\nc\nd\ne\n") == ":1: the token is 'a', '<pad>' is needed there");
+  CHECK(refusal(start + "a\nb\na\n") == ":7: the token 'a' is on line 5 already");
+  CHECK(refusal(start + "a\n\nb\n") == ":6: an empty token");
+  CHECK(refusal(start + "a b\n") == ":5: a token with a space in it");
+  CHECK(refusal(start + "a\n\xFF\n") == ":6: is not UTF-8 at byte 1 of the line");
+}
+
+TEST_CASE("vocabulary: counts that leave nothing are refused by name") {
+  CHECK(message_of<ir::GraphError>([] { Vocabulary::from_counts({}, "target vocabulary"); }) ==
+        "target vocabulary: none of 0 tokens is there 1 times or more");
+  CHECK(message_of<ir::GraphError>([] {
+          Vocabulary::from_counts({{"a", 1}}, "target", 1, 4);
+        }) == "target: a size of 4 leaves no room beside the 4 special tokens");
+}
+
+TEST_CASE("corpus: tokens are counted, encoded, and the unknown ones counted too") {
+  const Examples train{{{"a", "b"}, {"x"}, 1}, {{"a"}, {"y", "x"}, 2}};
+  CHECK(count_source_tokens(train) == TokenCounts{{"a", 2}, {"b", 1}});
+  const auto source = Vocabulary::from_counts(count_source_tokens(train), "source");
+  const auto target = Vocabulary::from_counts(count_target_tokens(train), "target");
+  const EncodedCorpus corpus = encode({{{"b", "q", "a"}, {"z", "y"}, 7}}, source, target);
+  REQUIRE(corpus.examples.size() == 1);
+  CHECK(corpus.examples[0].source == Ids{5, kUnk, 4});
+  CHECK(corpus.examples[0].target == Ids{kUnk, 5});
+  CHECK(corpus.examples[0].id == 7);
+  CHECK(corpus.source_tokens == 3);
+  CHECK(corpus.target_tokens == 2);
+  CHECK(corpus.unknown_source == 1);
+  CHECK(corpus.unknown_target == 1);
+}
+
+TEST_CASE("corpus: tokens are cut at spaces and joined by them") {
+  CHECK(split_tokens("  a  b c ") == Tokens{"a", "b", "c"});
+  CHECK(split_tokens("   ").empty());
+  CHECK(join_tokens(Tokens{"a", "b"}) == "a b");
+}
+
+}  // namespace
+}  // namespace weft::data

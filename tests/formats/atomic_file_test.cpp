@@ -1,0 +1,86 @@
+// tests/formats/atomic_file_test.cpp -- files that appear whole or not at all.
+#include "frontend/formats/atomic_file.h"
+
+#include "ir/error.h"
+#include "tests/formats/temporary_folder.h"
+
+#include <doctest/doctest.h>
+
+namespace weft::formats {
+namespace {
+
+using tests::bytes_of;
+using tests::message_of;
+using tests::TemporaryFolder;
+
+TEST_CASE("atomic file: a committed file holds what was written, and nothing else is left") {
+  const TemporaryFolder folder;
+  write_file_atomically(folder / "a.txt", "first");
+  write_file_atomically(folder / "a.txt", "second, longer");
+  CHECK(bytes_of(folder / "a.txt") == "second, longer");
+  CHECK(folder.count() == 1);
+}
+
+TEST_CASE("atomic file: without commit the old file stays and nothing is left behind") {
+  const TemporaryFolder folder;
+  folder.file("a.txt", "old");
+  {
+    AtomicFile file(folder / "a.txt");
+    file.write("new");
+    CHECK(folder.count() == 2);
+  }
+  CHECK(bytes_of(folder / "a.txt") == "old");
+  CHECK(folder.count() == 1);
+}
+
+TEST_CASE("atomic file: what a killed process left behind is taken over") {
+  const TemporaryFolder folder;
+  folder.file(".a.txt.tmp", "half of something that was longer");
+  write_file_atomically(folder / "a.txt", "whole");
+  CHECK(bytes_of(folder / "a.txt") == "whole");
+  CHECK(folder.count() == 1);
+}
+
+TEST_CASE("atomic file: two writers of one path do not meet, and the last commit stands") {
+  const TemporaryFolder folder;
+  AtomicFile first(folder / "a.txt"), second(folder / "a.txt");
+  first.write("first");
+  second.write("second");
+  second.commit();
+  CHECK(bytes_of(folder / "a.txt") == "second");
+  first.commit();
+  CHECK(bytes_of(folder / "a.txt") == "first");
+  CHECK(folder.count() == 1);
+}
+
+TEST_CASE("atomic file: a link stays a link, and its target is replaced") {
+  const TemporaryFolder folder;
+  std::filesystem::create_symlink(folder.file("target.txt", "old"), folder / "link.txt");
+  write_file_atomically(folder / "link.txt", "new");
+  CHECK(std::filesystem::is_symlink(folder / "link.txt"));
+  CHECK(bytes_of(folder / "target.txt") == "new");
+}
+
+TEST_CASE("atomic file: devices, folders and missing folders are refused") {
+  const TemporaryFolder folder;
+  const auto refusal = [](const std::string& path) {
+    return message_of<ir::RuntimeError>([&] { write_file_atomically(path, "x"); });
+  };
+  CHECK(refusal("/dev/null").find("is not a regular file") != std::string::npos);
+  CHECK(refusal(folder / "").find("is not a regular file") != std::string::npos);
+  CHECK(refusal(folder / "no/such/file").find("No such file") != std::string::npos);
+  CHECK(folder.count() == 0);
+}
+
+TEST_CASE("atomic file: seeking back overwrites in place") {
+  const TemporaryFolder folder;
+  AtomicFile file(folder / "a.txt");
+  file.write("????tail");
+  file.seek(0);
+  file.write("head");
+  file.commit();
+  CHECK(bytes_of(folder / "a.txt") == "headtail");
+}
+
+}  // namespace
+}  // namespace weft::formats
