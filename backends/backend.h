@@ -1,0 +1,52 @@
+// backends/backend.h -- the whole interface of a backend: compile a bound graph, run it.
+#pragma once
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "ir/array.h"
+#include "ir/graph.h"
+
+namespace weft::backends {
+
+struct CompileOptions {
+  bool check_nan = false;  // after each node; names the first that makes one (onednn)
+  bool profile = false;    // times each kernel (onednn)
+  bool poison = false;     // NaN-fills freed arena buffers before reuse (onednn; always on in debug builds)
+};
+
+// A graph bound to concrete sizes. Not thread-safe; one run at a time.
+class Executable {
+ public:
+  virtual ~Executable() = default;
+
+  // arguments in the order of the graph's, results in the order of its outputs; all dense, of the
+  // bound types and shapes. A result may share its buffer with a donated argument of the same type
+  // (then the argument is overwritten). Throws GraphError for bad data (an index out of range).
+  virtual void run(std::span<const ir::Array> arguments, std::span<ir::Array> results) = 0;
+
+  virtual int64_t arena_bytes() const { return 0; }       // planned memory besides arguments and results
+  virtual std::string profile_text() const { return {}; } // per-op table of the runs so far
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  virtual std::string name() const = 0;
+  // `bindings` gives every symbol of the graph a size. Throws GraphError / RuntimeError.
+  virtual std::unique_ptr<Executable> compile(const ir::Graph& graph, const ir::Bindings& bindings,
+                                              const CompileOptions& options = {}) = 0;
+};
+
+std::unique_ptr<Backend> make_reference();
+std::unique_ptr<Backend> make_onednn();
+
+// Types of results for allocation: outputs of the specialised graph. Helper for callers.
+std::vector<ir::Array> allocate_results(const ir::Graph& graph, const ir::Bindings& bindings);
+// Sizes of symbols read off argument arrays; throws GraphError naming argument and dim on conflict.
+ir::Bindings infer_bindings(const ir::Graph& graph, std::span<const ir::Array> arguments,
+                            const ir::Bindings& given = {});
+
+}  // namespace weft::backends

@@ -1,0 +1,15 @@
+// ir/ops/all.h -- every op's header.
+#pragma once
+#include "ir/ops/activation.h"
+#include "ir/ops/attention.h"
+#include "ir/ops/elementwise.h"
+#include "ir/ops/gather.h"
+#include "ir/ops/loss.h"
+#include "ir/ops/matmul.h"
+#include "ir/ops/optimizer.h"
+#include "ir/ops/random.h"
+#include "ir/ops/recurrent.h"
+#include "ir/ops/reduce.h"
+#include "ir/ops/scan.h"
+#include "ir/ops/shape.h"
+#include "ir/ops/softmax.h"

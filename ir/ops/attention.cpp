@@ -1,0 +1,198 @@
+// ir/ops/attention.cpp -- inference of attention and its adjoint, and what they mean.
+#include "ir/ops/attention.h"
+
+#include <cmath>
+
+#include "ir/builder.h"
+
+namespace weft::ir::ops {
+namespace {
+
+bool single_query(const OpView& op) { return op.operand("q").rank() + 1 == op.operand("k").rank(); }
+
+// [...,Tq,S], or [...,S] of a single query.
+Shape score_shape(const OpView& op) {
+  Shape s = op.operand("q").shape;
+  s.back() = op.operand("k").dim(-2);
+  return s;
+}
+
+void check_common(const OpView& op, const std::string& label) {
+  const TensorType &q = op.operand("q"), &k = op.operand("k"), &v = op.operand("v");
+  if (!is_float(q.dtype) || k.dtype != q.dtype || v.dtype != q.dtype)
+    op.fail(label + ".1", "needs q, k and v of one float dtype");
+  if (k.rank() < 2 || v.rank() != k.rank() || (q.rank() != k.rank() && q.rank() + 1 != k.rank()))
+    op.fail(label + ".2", "needs k and v of one rank and q of that or one less, found ", q.rank(), ", ", k.rank(), " and ", v.rank());
+  if (q.dim(-1) != k.dim(-1)) op.fail(label + ".3", "scores queries of width ", q.dim(-1), " against keys of ", k.dim(-1));
+  if (k.dim(-2) != v.dim(-2)) op.fail(label + ".4", "has ", k.dim(-2), " keys but ", v.dim(-2), " values");
+  for (int d = 0; d < k.rank() - 2; ++d)
+    if (q.dim(d) != k.dim(d) || v.dim(d) != k.dim(d))
+      op.fail(label + ".5", "needs equal leading axes, found ", q.dim(d), ", ", k.dim(d), " and ", v.dim(d), " at axis ", d);
+  const std::string& score = op.text("score");
+  if (score != "dot" && score != "additive") op.fail(label + ".6", "score must be dot or additive, found '", score, "'");
+  if (op.has("v_a") != (score == "additive")) op.fail(label + ".7", "needs v_a exactly where the score is additive");
+  if (op.has("v_a") && op.operand("v_a") != TensorType{q.dtype, {q.dim(-1)}})
+    op.fail(label + ".8", "needs v_a of ", TensorType{q.dtype, {q.dim(-1)}}, ", found ", op.operand("v_a"));
+  const Shape scores = score_shape(op);
+  for (const std::string_view name : {"mask", "bias"}) {
+    if (!op.has(name)) continue;
+    const TensorType& m = op.operand(name);
+    if (m.dtype != (name == "mask" ? DType::pred : q.dtype)) op.fail(label + ".9", "has a ", name, " of dtype ", ir::name(m.dtype));
+    bool fits = m.rank() <= static_cast<int>(scores.size());
+    for (int d = 1; fits && d <= m.rank(); ++d) fits = m.dim(-d).is(1) || m.dim(-d) == scores[scores.size() - static_cast<size_t>(d)];
+    if (!fits) op.fail(label + ".10", "cannot broadcast its ", name, " ", m, " to the scores ", str(scores));
+  }
+}
+
+TensorType output_type(const OpView& op) {
+  TensorType o = op.operand("q");
+  o.shape.back() = op.operand("v").dim(-1);
+  return o;
+}
+
+TensorType lse_type(const OpView& op) {
+  TensorType t = op.operand("q");
+  t.shape.pop_back();
+  return t;
+}
+
+// Inserts the query axis into what broadcasts to the scores of a single query.
+Value with_query_axis(Builder& b, Value x, bool single) {
+  if (!single) return x;
+  Shape s = b.type(x).shape;
+  if (s.empty()) return x;
+  s.insert(s.end() - 1, Dim(1));
+  return b.reshape(x, s);
+}
+
+struct Scores {
+  Value q, k, v;       // q with its query axis
+  Value e;             // masked scores [...,Tq,S]
+  Value tanh;          // additive: tanh(q + k) [...,Tq,S,D]
+  Value mask;          // with its query axis, or none
+};
+
+Scores scores(Expansion& e, const OpView& op) {
+  Builder& b = e.builder;
+  const bool single = single_query(op);
+  Scores s{e["q"], e["k"], e["v"], {}, {}, {}};
+  s.q = with_query_axis(b, s.q, single);
+  if (op.text("score") == "dot") {
+    s.e = b.matmul(s.q, s.k, false, true);
+  } else {
+    Shape qs = b.type(s.q).shape, ks = b.type(s.k).shape;
+    qs.insert(qs.end() - 1, Dim(1));   // [...,Tq,1,D]
+    ks.insert(ks.end() - 2, Dim(1));   // [...,1,S,D]
+    s.tanh = b.tanh(b.add(b.reshape(s.q, qs), b.reshape(s.k, ks)));
+    s.e = b.sum(b.mul(s.tanh, e["v_a"]), {-1});
+  }
+  if (op.real("scale") != 1.0) s.e = b.mul(s.e, b.scalar(op.real("scale"), b.type(s.e).dtype));
+  if (op.has("bias")) s.e = b.add(s.e, with_query_axis(b, e["bias"], single));
+  if (op.has("mask")) {
+    s.mask = with_query_axis(b, e["mask"], single);
+    s.e = b.select(s.mask, s.e, b.scalar(-HUGE_VAL, b.type(s.e).dtype));
+  }
+  return s;
+}
+
+// v where some query may look at it, else 0: NaN in values that are masked for all does not leak.
+Value seen_values(Builder& b, const Scores& s) {
+  if (!s.mask.valid()) return s.v;
+  // Only a mask that no query axis widens hides a value from everyone.
+  const TensorType& m = b.type(s.mask);
+  if (m.rank() < 2 ? false : !m.dim(-2).is(1)) return s.v;
+  const TensorType& v = b.type(s.v);
+  Shape column = m.shape;
+  if (m.rank() >= 2) column.erase(column.end() - 2);
+  column.emplace_back(1);  // [...,S,1]
+  return b.select(b.reshape(s.mask, column), s.v, b.scalar(0, v.dtype));
+}
+
+}  // namespace
+
+Types infer_attention(const OpView& op) {
+  check_common(op, "attention");
+  Types types{output_type(op)};
+  if (op.flag("weights")) types.push_back({types[0].dtype, score_shape(op)});
+  if (op.flag("lse")) types.push_back(lse_type(op));
+  return types;
+}
+
+Types infer_attention_grad(const OpView& op) {
+  check_common(op, "attention_grad");
+  if (op.operand("do") != output_type(op) || op.operand("o") != output_type(op))
+    op.fail("attention_grad.11", "needs do and o of ", output_type(op), ", found ", op.operand("do"), " and ", op.operand("o"));
+  if (op.operand("lse") != lse_type(op)) op.fail("attention_grad.12", "needs lse of ", lse_type(op), ", found ", op.operand("lse"));
+  if (op.has("dweights") && op.operand("dweights") != TensorType{op.operand("q").dtype, score_shape(op)})
+    op.fail("attention_grad.13", "needs dweights of ", TensorType{op.operand("q").dtype, score_shape(op)}, ", found ", op.operand("dweights"));
+  Types types;
+  for (const std::string& w : op.texts("wanted")) {
+    if (w != "q" && w != "k" && w != "v" && w != "v_a" && w != "bias") op.fail("attention_grad.14", "has no adjoint of '", w, "'");
+    if (!op.has(w)) op.fail("attention_grad.15", "cannot give the adjoint of an absent ", w);
+    types.push_back(op.operand(w));
+  }
+  return types;
+}
+
+Graph expand_attention(const OpView& op) {
+  Expansion e(op);
+  Builder& b = e.builder;
+  const Scores s = scores(e, op);
+  const Value a = b.softmax(s.e);
+  Values results{b.reshape(b.matmul(a, seen_values(b, s)), op.result(0).shape)};
+  if (op.flag("weights")) results.push_back(b.reshape(a, op.result(1).shape));
+  if (op.flag("lse")) {
+    // max + log(sum(exp(e - max))), with -inf rows kept at -inf.
+    const DType t = b.type(s.e).dtype;
+    const Value top = b.max(s.e, {-1}, true);
+    const Value finite = b.select(b.emit(is_finite, {{top}}), top, b.scalar(0, t));
+    const Value sum = b.sum(b.exp(b.sub(s.e, finite)), {-1}, true);
+    results.push_back(b.reshape(b.add(finite, b.log(sum)), op.result(op.flag("weights") ? 2 : 1).shape));
+  }
+  return e.finish(results);
+}
+
+// With a = exp(e - lse):  da = do v' (+ dweights),  ds = a * (da - sum_j a da),  de = scale * ds,
+// dot: dq = de k, dk = de' q;  additive: du = de * v_a * (1 - tanh^2), dq = sum_j du, dk = sum_t du,
+// dv_a = sum de * tanh;  dv = a' do;  dbias = ds summed to its shape. (o and lse are what a kernel
+// uses to avoid the sums; here they are recomputed, so that o and lse carry no meaning of their own.)
+Graph expand_attention_grad(const OpView& op) {
+  Expansion e(op);
+  Builder& b = e.builder;
+  const bool single = single_query(op);
+  const Scores s = scores(e, op);
+  const Value a = b.softmax(s.e);
+  const Value d_o = with_query_axis(b, e["do"], single);
+  const Value v = seen_values(b, s);
+  Value da = b.matmul(d_o, v, false, true);
+  if (op.has("dweights")) da = b.add(da, with_query_axis(b, e["dweights"], single));
+  const Value ada = b.mul(a, da);
+  const Value ds = b.sub(ada, b.mul(a, b.sum(ada, {-1}, true)));
+  const double scale = op.real("scale");
+  const Value de = scale == 1.0 ? ds : b.mul(ds, b.scalar(scale, b.type(ds).dtype));
+  Value de1, du;
+  if (op.text("score") == "additive") {
+    Shape shape = b.type(de).shape;
+    shape.emplace_back(1);
+    de1 = b.reshape(de, shape);  // [...,Tq,S,1]
+    const Value slope = b.sub(b.scalar(1, b.type(de).dtype), b.mul(s.tanh, s.tanh));
+    du = b.mul(b.mul(de1, e["v_a"]), slope);
+  }
+  Values results;
+  for (const std::string& w : op.texts("wanted")) {
+    Value d;
+    if (w == "q") d = du.valid() ? b.sum(du, {-2}) : b.matmul(de, s.k);
+    if (w == "k") d = du.valid() ? b.sum(du, {-3}) : b.matmul(de, s.q, true, false);
+    if (w == "v") d = b.matmul(a, d_o, true, false);
+    if (w == "v_a") d = b.sum_to(b.mul(de1, s.tanh), op.operand("v_a").shape);
+    if (w == "bias") {
+      Shape shape = op.operand("bias").shape;
+      if (single && !shape.empty()) shape.insert(shape.end() - 1, Dim(1));
+      d = b.sum_to(ds, shape);
+    }
+    results.push_back(b.reshape(d, op.operand(w).shape));
+  }
+  return e.finish(results);
+}
+
+}  // namespace weft::ir::ops

@@ -1,0 +1,50 @@
+// ir/ops/reduce.cpp -- inference of reductions.
+#include "ir/ops/reduce.h"
+
+#include <algorithm>
+
+#include "ir/graph.h"
+
+namespace weft::ir::ops {
+
+Types infer_reduce(const OpView& op) {
+  const TensorType& x = op.operand(0);
+  if (x.dtype == DType::pred) op.fail("reduce.1", "needs numbers, found pred");
+  std::vector<int64_t> axes = op.axes();
+  std::sort(axes.begin(), axes.end());
+  for (size_t i = 0; i < axes.size(); ++i) {
+    if (axes[i] < 0 || axes[i] >= x.rank())
+      op.fail("reduce.2", "axes must lie in [", -x.rank(), ", ", x.rank(), ")");
+    if (i > 0 && axes[i] == axes[i - 1]) op.fail("reduce.3", "names axis ", axes[i], " twice");
+  }
+  if (op.def().name == "mean" && !is_float(x.dtype)) op.fail("reduce.4", "needs a float operand");
+  Shape shape;
+  for (int64_t d = 0; d < x.rank(); ++d) {
+    const bool reduced = std::binary_search(axes.begin(), axes.end(), d);
+    if (!reduced)
+      shape.push_back(x.dim(d));
+    else if (op.flag("keep"))
+      shape.emplace_back(1);
+  }
+  return {{x.dtype, shape}};
+}
+
+Types infer_along(const OpView& op) {
+  const TensorType& x = op.operand(0);
+  if (x.dtype == DType::pred) op.fail("cumsum.1", "needs numbers, found pred");
+  if (op.axis() < 0 || op.axis() >= x.rank())
+    op.fail("cumsum.2", "axis must lie in [", -x.rank(), ", ", x.rank(), ")");
+  return {x};
+}
+
+Types infer_arg_max(const OpView& op) {
+  const TensorType& x = op.operand(0);
+  if (op.axis() < 0 || op.axis() >= x.rank())
+    op.fail("arg_max.1", "axis must lie in [", -x.rank(), ", ", x.rank(), ")");
+  if (x.dim(op.axis()).is(0)) op.fail("arg_max.2", "needs at least one element along the axis");
+  Shape shape = x.shape;
+  shape.erase(shape.begin() + op.axis());
+  return {{DType::s32, shape}};
+}
+
+}  // namespace weft::ir::ops

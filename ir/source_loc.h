@@ -1,0 +1,24 @@
+// ir/source_loc.h -- a line of the user's, remembered by every node.
+#pragma once
+#include <string>
+#include <string_view>
+
+namespace weft::ir {
+
+struct SourceLoc {
+  std::string file;
+  int line = 0;
+
+  // As the default value of a function's last parameter this is the caller's line.
+  static SourceLoc here(const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
+    const std::string_view path = file;
+    const size_t slash = path.rfind('/');
+    return {std::string(slash == path.npos ? path : path.substr(slash + 1)), line};
+  }
+
+  bool known() const { return line > 0; }
+  std::string str() const { return known() ? file + ":" + std::to_string(line) : std::string(); }
+  bool operator==(const SourceLoc&) const = default;
+};
+
+}  // namespace weft::ir

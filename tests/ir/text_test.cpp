@@ -1,0 +1,157 @@
+// tests/ir/text_test.cpp -- graphs as text: round trips and errors.
+#include <doctest/doctest.h>
+
+#include "ir/builder.h"
+#include "ir/ops/table.h"
+#include "ir/rewrite.h"
+#include "ir/text/text.h"
+#include "ir/verify.h"
+
+using namespace weft::ir;
+
+namespace {
+
+constexpr const char* kDecoder = R"(
+graph @decoder(input %s0: f32[B,H], input %y: f32[T,B,M], input %h: f32[B,S,E], input %sl: s32[B], input %tl: s32[B],
+    parameter %Wa: f32[H,A], parameter %Ua: f32[E,A], parameter %va: f32[A], parameter %Wx: f32[M,3*H],
+    parameter %Wc: f32[E,3*H], parameter %U: f32[H,2*H], parameter %Un: f32[H,H], parameter %Wo: f32[H,V]) -> (o: f32[T,B,V]) {
+  %m = length_mask(%sl) {size=S}
+  %sN, %o = scan(%s0; %y; %h, %m, %Wa, %Ua, %va, %Wx, %Wc, %U, %Un, %Wo; %tl) {axes=[0], out_axes=[0]}
+  (%s, %x, %h, %m, %Wa, %Ua, %va, %Wx, %Wc, %U, %Un, %Wo, %live) {
+    %q = matmul(%s, %Wa)
+    %k = matmul(%h, %Ua)
+    %q1 = reshape(%q) {shape=[B,1,A]}
+    %u = add(%q1, %k)
+    %p = tanh(%u)
+    %pv = mul(%p, %va)
+    %e = sum(%pv) {axes=[-1]}
+    %em = select(%m, %e, -inf)     // decoder/attention
+    %a = softmax(%em) {axis=-1}
+    %a1 = reshape(%a) {shape=[B,S,1]}
+    %ah = mul(%a1, %h)
+    %c = sum(%ah) {axes=[-2]}
+    %gx = matmul(%x, %Wx)
+    %gc = matmul(%c, %Wc)
+    %g = add(%gx, %gc)
+    %g1 = slice(%g) {axis=-1, start=0, stop=2*H}
+    %g2 = slice(%g) {axis=-1, start=2*H, stop=3*H}
+    %su = matmul(%s, %U)
+    %zp = add(%g1, %su)
+    %zr = sigmoid(%zp)
+    %z = slice(%zr) {axis=-1, start=0, stop=H}
+    %r = slice(%zr) {axis=-1, start=H, stop=2*H}
+    %rs = mul(%r, %s)
+    %rn = matmul(%rs, %Un)
+    %np = add(%g2, %rn)
+    %n = tanh(%np)
+    %d = sub(%n, %s)
+    %zd = mul(%z, %d)
+    %s1 = add(%s, %zd)
+    %ot = matmul(%s1, %Wo)
+    yield %s1; %ot
+  }
+  return %o
+})";
+
+std::string error_of(const char* text) {
+  try {
+    parse(text);
+  } catch (const GraphError& e) {
+    return e.what();
+  }
+  return "(no error)";
+}
+
+void check_error(const char* text, std::string_view expected) {
+  const std::string e = error_of(text);
+  INFO("error: " << e);
+  CHECK(e.find(expected) != std::string::npos);
+}
+
+}  // namespace
+
+TEST_CASE("text: the worked decoder of the manual prints and parses to itself") {
+  const Graph g = parse(kDecoder);
+  verify(g);
+  CHECK(print(parse(print(g))) == print(g));
+  CHECK(canonical_text(parse(print(g))) == canonical_text(g));
+  CHECK(g.nodes().size() == 2);
+  CHECK(g.node_count() == 33);
+}
+
+TEST_CASE("text: a graph with sizes bound is checked anew") {
+  const Graph g = parse(kDecoder);
+  const Bindings sizes{{"A", 4}, {"B", 2}, {"E", 6}, {"H", 3}, {"M", 5}, {"S", 7}, {"T", 0}, {"V", 9}};
+  const Graph bound = specialize(g, sizes);
+  verify(bound);
+  CHECK(bound.symbols().empty());
+  CHECK(bound.type(bound.outputs()[0].value).str() == "f32[0,2,9]");
+}
+
+TEST_CASE("text: short headers, scalar literals and absent optional operands") {
+  const Graph g = parse(R"(graph(%q: f32[2,4,8], %k: f32[2,6,8], %m: pred[6]) {
+    %o, %l = attention(%q, %k, %k; ; %m) {lse=true}
+    %p = mul(%o, 0.5)
+    return %p, %l
+  })");
+  verify(g);
+  CHECK(g.nodes()[0].group_sizes == std::vector<int>{1, 1, 1, 0, 1, 0});
+  CHECK(print(g).find("mul(%o, 0.5)") != std::string::npos);
+  CHECK(print(parse(print(g))) == print(g));
+}
+
+TEST_CASE("text: scopes and parts survive") {
+  const Graph g = parse("graph(%x: f32[2]) {\n %y = tanh(%x) // decoder/attention [backward]\n return %y\n}");
+  CHECK(g.nodes()[0].from.scope == "decoder/attention");
+  CHECK(g.nodes()[0].from.part == Part::backward);
+  CHECK(print(parse(print(g))) == print(g));
+}
+
+TEST_CASE("text: arguments keep kind, path, initialiser and flags") {
+  const char* text = R"ir(graph @g(parameter %W: f32[2,2] {path="a/W", init="normal(0.1)", trainable=false, donated=true}, state %m: f32[2]) -> (W: f32[2,2]) {
+  return %W
+}
+)ir";
+  CHECK(print(parse(text)) == text);
+}
+
+TEST_CASE("text: structure alone decides canonical text") {
+  const Graph a = parse("graph(%x: f32[2]) { %u = tanh(%x) %v = exp(%x) %s = add(%u, %v) return %s }");
+  const Graph b = parse("graph(%z: f32[2]) { %q = exp(%z) %p = tanh(%z) %r = add(%p, %q) return %r }");
+  const Graph c = parse("graph(%z: f32[2]) { %q = exp(%z) %p = tanh(%z) %r = add(%q, %p) return %r }");
+  CHECK(canonical_text(a) == canonical_text(b));
+  CHECK(canonical_text(a) != canonical_text(c));
+}
+
+TEST_CASE("text: errors name file, line and what was needed") {
+  check_error("graph(%x: f32[2]) {\n  %y = tanhh(%x)\n  return %y\n}", "graph.ir:2: error: there is no op 'tanhh'; did you mean 'tanh'?");
+  check_error("graph(%x: f32[2]) {\n\n  %y = tanh(%z)\n  return %y\n}", "graph.ir:3: error: %z is not defined here");
+  check_error("graph(%x: f32[2,3]) { %y = softmax(%x) {axis=5} return %y }", "'softmax' axis must lie in [-2, 2) [softmax.2]\n    x: f32[2,3]   = %x");
+  check_error("graph(%a: f32[2,4,8], %b: f32[2,6,7]) { %c = matmul(%a, %b) {transpose_b=true} return %c }", "contracts 8 columns of a with 7 rows of b [matmul.3]");
+  check_error("graph(%x: f32[2]) { %y = tanh(%x) {axis=1} return %y }", "'tanh' has no attribute 'axis'");
+  check_error("graph(%x: f32[2]) { %y = tanh(%x) : f32[3] return %y }", "is typed f32[3] but infers f32[2]");
+  check_error("graph(%x: f32[2]) { %y = tanh(%x, %x) return %y }", "takes fewer operands");
+  check_error("graph(%x: f32[2]) { %x = tanh(%x) return %x }", "%x is defined twice");
+  check_error("graph(%x: f32[2]) { %y = tanh(%x)", "expected 'return' before the end of the file");
+  check_error("graph(%x: f32[-2]) { return %x }", "a size must be 0 or more");
+  check_error("graph(%x: f99[2]) { return %x }", "expected a dtype");
+  check_error("graph(%x: f32[B], %y: f32[S]) { %z = add(%x, %y) return %z }", "cannot broadcast");
+  check_error("", "expected 'graph'");
+}
+
+TEST_CASE("text: nesting is bounded") {
+  std::string deep = "graph(%x: f32[2]) { %y = custom_vjp(%x)";
+  for (int i = 0; i < 5000; ++i) deep += "(%a) { %b = custom_vjp(%a)";
+  CHECK_THROWS_AS(parse(deep), GraphError);
+}
+
+TEST_CASE("ops: the table is sorted, and every op has a doc line and an inference") {
+  std::string_view last;
+  for (const OpDef* op : ops::table()) {
+    CHECK(last < op->name);
+    last = op->name;
+    CHECK_MESSAGE(!op->doc.empty(), op->name);
+    CHECK_MESSAGE((op->infer != nullptr), op->name);
+    CHECK(ops::find(op->name) == op);
+  }
+}
