@@ -7,7 +7,7 @@
 #include "frontend/formats/text.h"
 #include "ir/error.h"
 #include "models/data/tsv.h"
-#include "tests/formats/memory_limit.h"
+#include "tests/formats/peak_memory.h"
 #include "tests/formats/temporary_folder.h"
 
 #include <doctest/doctest.h>
@@ -54,7 +54,7 @@ void check_folder(const std::string& folder, const std::function<void(const std:
     if (expect == "accept") CHECK(error.empty());
   }
   CHECK(files > 0);
-  CHECK(tests::peak_memory() - memory < int64_t{64} << 20);
+  CHECK(tests::peak_memory() - memory < tests::kModestMemory);
   CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(30));
 }
 

@@ -2,7 +2,7 @@
 #include "frontend/formats/npz.h"
 
 #include "ir/error.h"
-#include "tests/formats/memory_limit.h"
+#include "tests/formats/peak_memory.h"
 #include "tests/formats/temporary_folder.h"
 
 #include <doctest/doctest.h>
@@ -242,26 +242,49 @@ TEST_CASE("npy: a file cut at any byte is refused") {
   }
 }
 
+TEST_CASE("npz: sizes that the file cannot hold are refused before anything is allocated") {
+  const TemporaryFolder folder;
+  const auto refused_with_size = [&](int method, const std::string& size) {
+    const std::string path = zip_of(folder, "x.npy", npy(dict("|u1", "(9,)"), "aaaaaaaaa"), method);
+    std::string content = bytes_of(path);
+    content.replace(content.find("PK\1\2") + 24, 4, size);  // in the central directory
+    folder.file("x.npz", content);
+    const int64_t before = tests::peak_memory();
+    const std::string message = message_of<ir::GraphError>([&] { read_npz(path); });
+    CHECK(tests::peak_memory() - before < tests::kModestMemory);
+    return message;
+  };
+  CHECK(refused_with_size(ZIP_CM_STORE, "\xFF\xFF\xFF\x7F").find("x.npz: ") != std::string::npos);
+  CHECK(refused_with_size(ZIP_CM_DEFLATE, "\xFF\xFF\xFF\x7F")
+            .ends_with("bytes cannot hold the 2147483647 claimed"));
+  CHECK(refused_with_size(ZIP_CM_DEFLATE, std::string("\0\x10\0\0", 4))
+            .ends_with("[9] of 1 bytes each does not fill the 4028 bytes behind the header"));
+}
+
 TEST_CASE("npz and npy: flipped bits are refused or read, within the memory the file warrants") {
   const TemporaryFolder folder;
-  write_npz(folder / "x.npz", {{"a", Array(DType::f32, {3})}, {"b/c", Array(DType::s64, {2, 2})}});
+  write_npz(folder / "s.npz", {{"a", Array(DType::f32, {3})}, {"b/c", Array(DType::s64, {2, 2})}});
   write_npy(folder / "x.npy", Array(DType::f64, {4, 3}));
-  const std::string archive = bytes_of(folder / "x.npz"), array = bytes_of(folder / "x.npy");
+  const std::string deflated =
+      zip_of(folder, "x.npy", npy(dict("<f4", "(50,)"), std::string(200, 'a')), ZIP_CM_DEFLATE);
+  const std::string wholes[] = {bytes_of(folder / "x.npy"), bytes_of(folder / "s.npz"),
+                                bytes_of(deflated)};
   std::mt19937 random(7);
   const int64_t before = tests::peak_memory();
-  for (int i = 0; i < 3000; ++i) {
-    std::string bad = i % 2 ? archive : array;
+  for (size_t i = 0; i < 4500; ++i) {
+    std::string bad = wholes[i % 3];
     for (uint32_t flips = 1 + random() % 3; flips > 0; --flips)
       bad[random() % bad.size()] ^= static_cast<char>(1 << random() % 8);
     const std::string path = folder.file("bad", bad);
-    message_of<ir::GraphError>([&] {
-      if (i % 2)
-        read_npz(path);
-      else
+    const std::string message = message_of<ir::GraphError>([&] {
+      if (i % 3 == 0)
         read_npy(path);
+      else
+        read_npz(path);
     });
+    CHECK((message.empty() || message.starts_with(path)));
   }
-  CHECK(tests::peak_memory() - before < int64_t{64} << 20);
+  CHECK(tests::peak_memory() - before < tests::kModestMemory);
 }
 
 }  // namespace

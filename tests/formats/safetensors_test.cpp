@@ -2,7 +2,7 @@
 #include "frontend/formats/safetensors.h"
 
 #include "ir/error.h"
-#include "tests/formats/memory_limit.h"
+#include "tests/formats/peak_memory.h"
 #include "tests/formats/temporary_folder.h"
 
 #include <doctest/doctest.h>
@@ -155,7 +155,7 @@ TEST_CASE("safetensors: flipped bits are refused or read, within the memory the 
     const std::string path = folder.file("bad", bad);
     message_of<ir::GraphError>([&] { read_safetensors(path); });
   }
-  CHECK(tests::peak_memory() - before < int64_t{64} << 20);
+  CHECK(tests::peak_memory() - before < tests::kModestMemory);
 }
 
 }  // namespace
