@@ -1,0 +1,160 @@
+// backends/onednn/kernels/additive_attention.cpp -- v_a . tanh(q + k), softmax and weighted sum in one.
+#include "backends/onednn/kernels/additive_attention.h"
+
+#include <math.h>
+
+#include "backends/onednn/kernels/additive_rows.h"
+#include "backends/onednn/kernels/kernel_list.h"
+#include "backends/onednn/kernels/parallel.h"
+
+namespace weft::onednn::kernels::WEFT_ISA {
+namespace {
+
+// Scores to weights in place; returns their log-sum-exp.
+float softmax(float* e, int64_t n) {
+  if (n == 0) return -__builtin_inff();
+  Vec top = -infinity();
+  for (int64_t j = 0; j < n; j += kWidth) {
+    const int64_t lanes = smaller(kWidth, n - j);
+    top = maximum(select(first(lanes), load(e + j, lanes), -infinity()), top);
+  }
+  const float max = largest(top);
+  if (max == -__builtin_inff()) {
+    for_columns(n, [&](int64_t j, auto at) { at.put(e + j, splat(0)); });
+    return max;
+  }
+  Vec total = splat(0);
+  for (int64_t j = 0; j < n; j += kWidth) {
+    const int64_t lanes = smaller(kWidth, n - j);
+    const Vec x = select(first(lanes), load(e + j, lanes), -infinity());
+    const Vec a = exp_negative(x - splat(max));
+    store(e + j, a, lanes);
+    total += a;
+  }
+  const float denominator = sum(total);
+  const Vec factor = splat(1 / denominator);
+  for_columns(n, [&](int64_t j, auto at) { at.put(e + j, at.get(e + j) * factor); });
+  return max + logf(denominator);
+}
+
+// out[t] = sum_i a[t][i] v[list[i]] for Q queries and columns [begin, end), C vectors at a time.
+template <int Q, int C>
+int64_t weigh(const float* a, int64_t ld_a, const float* v, int64_t v_row, const int32_t* list, int64_t n,
+              float* out, int64_t out_row, Range columns) {
+  int64_t c = columns.begin;
+  for (; c + C * kWidth <= columns.end; c += C * kWidth) {
+    Vec total[Q][C];
+    for (int t = 0; t < Q; ++t)
+      for (int i = 0; i < C; ++i) total[t][i] = splat(0);
+    for (int64_t j = 0; j < n; ++j) {
+      const float* row = v + list[j] * v_row + c;
+#pragma GCC unroll 8
+      for (int i = 0; i < C; ++i) {
+        const Vec v_i = load(row + i * kWidth);
+#pragma GCC unroll 4
+        for (int t = 0; t < Q; ++t) total[t][i] = fma(splat(a[t * ld_a + j]), v_i, total[t][i]);
+      }
+    }
+    for (int t = 0; t < Q; ++t)
+      for (int i = 0; i < C; ++i) store(out + t * out_row + c + i * kWidth, total[t][i]);
+  }
+  return c;
+}
+
+void weigh_tail(const float* a, const float* v, int64_t v_row, const int32_t* list, int64_t n, float* out,
+                Range columns) {
+  for_columns(columns.end - columns.begin, [&](int64_t i, auto at) {
+    const int64_t c = columns.begin + i;
+    Vec total = splat(0);
+    for (int64_t j = 0; j < n; ++j) total = fma(splat(a[j]), at.get(v + list[j] * v_row + c), total);
+    at.put(out + c, total);
+  });
+}
+
+// The weighted sum for `queries` <= kQueryBlock queries with the same keys.
+void weigh_block(const AdditiveAttention& args, int64_t queries, const float* a, int64_t ld_a,
+                 const float* v, const int32_t* list, int64_t n, float* out, Range columns) {
+  if (queries == kQueryBlock) {
+    const int64_t done = weigh<kQueryBlock, 2>(a, ld_a, v, args.v_row, list, n, out, args.out_row, columns);
+    columns.begin = done;
+  }
+  for (int64_t t = 0; t < queries; ++t) {
+    Range rest = columns;
+    rest.begin = weigh<1, 8>(a + t * ld_a, ld_a, v, args.v_row, list, n, out + t * args.out_row, args.out_row, rest);
+    weigh_tail(a + t * ld_a, v, args.v_row, list, n, out + t * args.out_row, rest);
+  }
+}
+
+void put_weights(const AdditiveAttention& args, int64_t b, int64_t t, const int32_t* list, int64_t n,
+                 const float* a, float lse) {
+  if (args.lse != nullptr) args.lse[b * args.lse_batch + t * args.lse_row] = lse;
+  if (args.weights == nullptr) return;
+  float* row = args.weights + b * args.weights_batch + t * args.weights_row;
+  for_columns(args.keys, [&](int64_t j, auto at) { at.put(row + j, splat(0)); });
+  for (int64_t i = 0; i < n; ++i) row[list[i]] = a[i];
+}
+
+// One thread computes a block of queries from scores to sums.
+void run_block(const AdditiveAttention& args, int64_t b, int64_t t0, int64_t queries, float* buffer) {
+  const int64_t ld = padded(args.keys);
+  auto* list = reinterpret_cast<int32_t*>(buffer + kQueryBlock * ld);
+  const float *k = args.k + b * args.k_batch, *v = args.v + b * args.v_batch;
+  float* out = args.out + b * args.out_batch;
+  const Range all{0, args.width};
+  const bool shared = same_keys(args);
+  int64_t n = 0;
+  for (int64_t i = 0; i < queries; ++i) {
+    const int64_t t = t0 + i;
+    if (i == 0 || !shared) n = list_keys(args, b, t, list);
+    float* a = buffer + i * ld;
+    score_row(args, args.q + b * args.q_batch + t * args.q_row, k, list, n, a);
+    put_weights(args, b, t, list, n, a, softmax(a, n));
+    if (!shared) weigh_block(args, 1, a, ld, v, list, n, out + t * args.out_row, all);
+  }
+  if (shared) weigh_block(args, queries, buffer, ld, v, list, n, out + t0 * args.out_row, all);
+}
+
+// Few queries, many threads: the threads divide the keys, then the columns of the sum. Each of them
+// repeats the softmax, which is small.
+void run_divided(const AdditiveAttention& args, int64_t thread, int64_t threads, float* buffer, float* scores) {
+  const int64_t ld = padded(args.keys);
+  auto* list = reinterpret_cast<int32_t*>(buffer + kQueryBlock * ld);
+  for (int64_t b = 0; b < args.batch; ++b)
+    for (int64_t t = 0; t < args.queries; ++t) {
+      const Range mine = share(list_keys(args, b, t, list), thread, threads);
+      score_row(args, args.q + b * args.q_batch + t * args.q_row, args.k + b * args.k_batch, list + mine.begin,
+                mine.end - mine.begin, scores + (b * args.queries + t) * ld + mine.begin);
+    }
+  wait_for_team(threads);
+  const Range slices = share(ceil_div(args.width, 16), thread, threads);
+  const Range columns{slices.begin * 16, smaller(args.width, slices.end * 16)};
+  for (int64_t b = 0; b < args.batch; ++b)
+    for (int64_t t = 0; t < args.queries; ++t) {
+      const int64_t n = list_keys(args, b, t, list);
+      const float* row = scores + (b * args.queries + t) * ld;
+      for (int64_t i = 0; i < n; ++i) buffer[i] = row[i];
+      const float lse = softmax(buffer, n);
+      if (thread == 0) put_weights(args, b, t, list, n, buffer, lse);
+      weigh_block(args, 1, buffer, ld, args.v + b * args.v_batch, list, n,
+                  args.out + b * args.out_batch + t * args.out_row, columns);
+    }
+}
+
+}  // namespace
+
+void additive_attention(const AdditiveAttention& args) {
+  const int64_t blocks = query_blocks(args), units = args.batch * blocks;
+  const int64_t work = args.batch * args.queries * args.keys * (4 * args.hidden + args.width);
+  auto* workspace = static_cast<float*>(args.workspace);
+  parallel(work, [&](int64_t thread, int64_t threads) {
+    float* buffer = workspace + shared_floats(args) + thread * thread_floats(args);
+    if (units < threads && units < kSplitUnits) return run_divided(args, thread, threads, buffer, workspace);
+    const Range mine = share(units, thread, threads);
+    for (int64_t unit = mine.begin; unit < mine.end; ++unit) {
+      const int64_t b = unit / blocks, t0 = unit % blocks * kQueryBlock;
+      run_block(args, b, t0, smaller(kQueryBlock, args.queries - t0), buffer);
+    }
+  });
+}
+
+}  // namespace weft::onednn::kernels::WEFT_ISA

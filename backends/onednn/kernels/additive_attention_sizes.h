@@ -1,0 +1,42 @@
+// backends/onednn/kernels/additive_attention_sizes.h -- the buffers of additive attention, in floats.
+//
+// Every thread has a part of its own; with few batch entries the threads also share one, so that they
+// can divide a row between them.
+#pragma once
+#include "backends/onednn/kernels/additive_attention.h"
+
+namespace weft::onednn::kernels {
+
+inline constexpr int64_t kQueryBlock = 4;   // queries that share each load of a value row
+inline constexpr int64_t kKeyGroup = 4;     // keys whose tanh is kept in the L1 cache at a time
+inline constexpr int64_t kSplitUnits = 64;  // fewer units than this may be divided
+inline constexpr int64_t kSplitBatch = 16;  // gradient: fewer batch entries than this may be
+
+// To whole cache lines, and off the 4 KB grid.
+constexpr int64_t padded(int64_t n) { return (n + 15) / 16 * 16 + 16; }
+
+constexpr int64_t query_blocks(const AdditiveAttention& args) {
+  return (args.queries + kQueryBlock - 1) / kQueryBlock;
+}
+
+// Weights of a block of queries, the list of keys.
+constexpr int64_t thread_floats(const AdditiveAttention& args) {
+  return (kQueryBlock + 1) * padded(args.keys);
+}
+// Scores of everything.
+constexpr int64_t shared_floats(const AdditiveAttention& args) {
+  if (args.batch * query_blocks(args) >= kSplitUnits) return 0;
+  return args.batch * args.queries * padded(args.keys);
+}
+
+// tanh of a group of keys, the sum for dq, weights of a block of queries, ds of one, the list of keys.
+constexpr int64_t thread_floats(const AdditiveAttentionGrad& args) {
+  return (kKeyGroup + 1) * padded(args.hidden) + (kQueryBlock + 2) * padded(args.keys);
+}
+// dva of each batch entry; weights and ds of everything.
+constexpr int64_t shared_floats(const AdditiveAttentionGrad& args) {
+  const int64_t split = args.batch < kSplitBatch ? 2 * args.batch * args.queries * padded(args.keys) : 0;
+  return args.batch * padded(args.hidden) + split;
+}
+
+}  // namespace weft::onednn::kernels

@@ -1,0 +1,27 @@
+// backends/onednn/kernels/columns.h -- a loop over a row in vectors, the last one partial.
+//
+// The body gets (j, at): columns from j on; at.get(p) and at.put(p, v) load and store as many as there are
+// (lanes beyond read as 0). It is compiled twice, so that the full vectors pay nothing for the tail.
+#pragma once
+#include "backends/onednn/kernels/vec.h"
+
+namespace weft::onednn::kernels::WEFT_ISA {
+
+struct Full {
+  WEFT_INLINE Vec get(const float* p) { return load(p); }
+  WEFT_INLINE void put(float* p, Vec v) { store(p, v); }
+};
+struct Part {
+  int64_t n;
+  Vec get(const float* p) const { return load(p, n); }
+  void put(float* p, Vec v) const { store(p, v, n); }
+};
+
+template <class Body>
+WEFT_INLINE void for_columns(int64_t n, const Body& body) {
+  int64_t j = 0;
+  for (; j + kWidth <= n; j += kWidth) body(j, Full{});
+  if (j < n) body(j, Part{n - j});
+}
+
+}  // namespace weft::onednn::kernels::WEFT_ISA

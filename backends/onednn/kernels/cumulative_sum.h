@@ -1,0 +1,22 @@
+// backends/onednn/kernels/cumulative_sum.h -- running sums along one axis.
+//
+//   x: T[outer,n,inner] -> y: T[outer,n,inner]     y[o,j,i] = sum_{l<=j} x[o,l,i]
+//
+// T is f32, s32 or s64; dense. `exclusive` leaves out l = j, `reverse` sums from the other end.
+// May be in place. Terms are added strictly in order.
+#pragma once
+#include "backends/onednn/kernels/types.h"
+
+namespace weft::onednn::kernels {
+
+struct CumulativeSum {
+  DType dtype = DType::f32;
+  int64_t outer = 1, n = 1, inner = 1;
+  const void* x = nullptr;
+  void* y = nullptr;
+  bool exclusive = false, reverse = false;
+};
+
+void cumulative_sum(const CumulativeSum& args);
+
+}  // namespace weft::onednn::kernels

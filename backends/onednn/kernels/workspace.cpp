@@ -1,0 +1,35 @@
+// backends/onednn/kernels/workspace.cpp -- how much workspace each kernel needs.
+//
+// Per-thread parts count omp_get_max_threads() at the time of asking: ask again if that changes.
+#include <omp.h>
+
+#include "backends/onednn/kernels/additive_attention_sizes.h"
+#include "backends/onednn/kernels/optimizer.h"
+#include "backends/onednn/kernels/reduce_chunks.h"
+
+namespace weft::onednn::kernels {
+
+size_t reduce_workspace_bytes(const Reduce& args) {
+  const int64_t chunks = reduce_chunks(args.n, args.inner);
+  if (chunks <= 1) return 0;
+  return static_cast<size_t>(args.outer * chunks * args.inner * bytes(args.dtype));
+}
+
+size_t sum_of_squares_workspace_bytes(const SumOfSquares& args) {
+  int64_t chunks = 0;
+  for (int64_t i = 0; i < args.count; ++i)
+    chunks += (args.tensors[i].n + kSumOfSquaresChunk - 1) / kSumOfSquaresChunk;
+  return static_cast<size_t>(chunks) * sizeof(double);
+}
+
+size_t additive_attention_workspace_bytes(const AdditiveAttention& args) {
+  return static_cast<size_t>(thread_floats(args) * omp_get_max_threads() + shared_floats(args)) *
+         sizeof(float);
+}
+
+size_t additive_attention_grad_workspace_bytes(const AdditiveAttentionGrad& args) {
+  return static_cast<size_t>(thread_floats(args) * omp_get_max_threads() + shared_floats(args)) *
+         sizeof(float);
+}
+
+}  // namespace weft::onednn::kernels

@@ -1,0 +1,312 @@
+// tests/kernels/attention_test.cpp -- additive attention and the softmax of dot attention, with gradients.
+#include <functional>
+
+#include "tests/kernels/kernel_test.h"
+
+using namespace weft::test;
+
+namespace {
+
+enum class See { everything, lengths, keys, queries, nothing };
+
+struct Problem {
+  int64_t B, T, S, A, E;
+  See see = See::everything;
+  bool weights = false;
+};
+
+// All operands with padded rows, and the expected results in double.
+struct Additive {
+  Problem p;
+  float scale = 0.7F;
+  int64_t lq, lk, lv, lo;
+  Floats q, k, v, va, dout, dweights;
+  std::vector<uint8_t> mask;
+  std::vector<int32_t> lengths;
+  std::vector<double> a, out, lse, dq, dk, dv, dva;
+
+  explicit Additive(const Problem& problem) : p(problem), lq(p.A + 3), lk(p.A + 1), lv(p.E + 5), lo(p.E + 2) {
+    q = random_floats(p.B * p.T * lq, 1, -2, 2);
+    k = random_floats(p.B * p.S * lk, 2, -2, 2);
+    v = random_floats(p.B * p.S * lv, 3);
+    va = random_floats(p.A, 4);
+    dout = random_floats(p.B * p.T * lo, 5);
+    dweights = random_floats(p.B * p.T * p.S, 6);
+    mask = random_mask(p.B * p.T * p.S, 7);
+    for (int64_t b = 0; b < p.B; ++b) lengths.push_back(static_cast<int32_t>(b % 3 == 0 ? p.S : b % 3 == 1 ? 0 : p.S / 2));
+    hide();
+    forward();
+    backward();
+  }
+
+  bool sees(int64_t b, int64_t t, int64_t j) const {
+    switch (p.see) {
+      case See::lengths: return j < lengths[b];
+      case See::keys: return mask[b * p.S + j] != 0;
+      case See::queries: return mask[(b * p.T + t) * p.S + j] != 0;
+      case See::nothing: return false;
+      default: return true;
+    }
+  }
+  // NaN in every key and value that no query sees.
+  void hide() {
+    for (int64_t b = 0; b < p.B; ++b)
+      for (int64_t j = 0; j < p.S; ++j) {
+        bool seen = false;
+        for (int64_t t = 0; t < p.T; ++t) seen = seen || sees(b, t, j);
+        if (seen) continue;
+        for (int64_t c = 0; c < p.A; ++c) k[(b * p.S + j) * lk + c] = kNaN;
+        for (int64_t c = 0; c < p.E; ++c) v[(b * p.S + j) * lv + c] = kNaN;
+      }
+  }
+  double tanh_at(int64_t b, int64_t t, int64_t j, int64_t c) const {
+    return std::tanh(double(q[(b * p.T + t) * lq + c]) + k[(b * p.S + j) * lk + c]);
+  }
+  void forward() {
+    a.assign(p.B * p.T * p.S, 0), out.assign(p.B * p.T * lo, -7), lse.assign(p.B * p.T, -kInf);
+    for (int64_t b = 0; b < p.B; ++b)
+      for (int64_t t = 0; t < p.T; ++t) {
+        double* row = &a[(b * p.T + t) * p.S];
+        double top = -kInf, sum = 0;
+        for (int64_t j = 0; j < p.S; ++j) {
+          if (!sees(b, t, j)) continue;
+          for (int64_t c = 0; c < p.A; ++c) row[j] += scale * va[c] * tanh_at(b, t, j, c);
+          top = std::fmax(top, row[j]);
+        }
+        for (int64_t j = 0; j < p.S; ++j)
+          if (sees(b, t, j)) sum += row[j] = std::exp(row[j] - top);
+        if (sum > 0) lse[b * p.T + t] = top + std::log(sum);
+        for (int64_t c = 0; c < p.E; ++c) out[(b * p.T + t) * lo + c] = 0;
+        for (int64_t j = 0; j < p.S; ++j) {
+          if (!sees(b, t, j)) continue;
+          row[j] /= sum;
+          for (int64_t c = 0; c < p.E; ++c) out[(b * p.T + t) * lo + c] += row[j] * v[(b * p.S + j) * lv + c];
+        }
+      }
+  }
+  void backward() {
+    dq.assign(p.B * p.T * lq, 0), dk.assign(p.B * p.S * lk, 0), dv.assign(p.B * p.S * lv, 0), dva.assign(p.A, 0);
+    for (int64_t b = 0; b < p.B; ++b)
+      for (int64_t t = 0; t < p.T; ++t) {
+        const float* g = &dout[(b * p.T + t) * lo];
+        std::vector<double> da(p.S, 0);
+        double mean = 0;
+        for (int64_t j = 0; j < p.S; ++j) {
+          if (!sees(b, t, j)) continue;
+          const double weight = a[(b * p.T + t) * p.S + j];
+          for (int64_t c = 0; c < p.E; ++c) {
+            da[j] += double(g[c]) * v[(b * p.S + j) * lv + c];
+            dv[(b * p.S + j) * lv + c] += weight * g[c];
+          }
+          if (p.weights) da[j] += dweights[(b * p.T + t) * p.S + j];
+          mean += weight * da[j];
+        }
+        for (int64_t j = 0; j < p.S; ++j) {
+          if (!sees(b, t, j)) continue;
+          const double ds = scale * a[(b * p.T + t) * p.S + j] * (da[j] - mean);
+          for (int64_t c = 0; c < p.A; ++c) {
+            const double h = tanh_at(b, t, j, c), w = ds * va[c] * (1 - h * h);
+            dq[(b * p.T + t) * lq + c] += w;
+            dk[(b * p.S + j) * lk + c] += w;
+            dva[c] += ds * h;
+          }
+        }
+      }
+  }
+
+  weft::onednn::kernels::Mask kernel_mask() const {
+    if (p.see == See::keys) return {mask.data(), p.S, 0, 0, 1};
+    if (p.see == See::queries) return {mask.data(), p.T * p.S, 0, p.S, 1};
+    static const uint8_t none = 0;
+    if (p.see == See::nothing) return {&none, 0, 0, 0, 0};
+    return {};
+  }
+  const int32_t* kernel_lengths() const { return p.see == See::lengths ? lengths.data() : nullptr; }
+
+  struct Results {
+    Floats out, weights, lse, dq, dk, dv, dva;
+  };
+
+  weft::onednn::kernels::AdditiveAttention forward_args(Results& r) const {
+    r.out.assign(out.size(), -7), r.weights.assign(a.size(), -7), r.lse.assign(lse.size(), -7);
+    return {.batch = p.B, .queries = p.T, .keys = p.S, .hidden = p.A, .width = p.E,
+            .q = q.data(), .k = k.data(), .v = v.data(), .va = va.data(),
+            .q_batch = p.T * lq, .q_row = lq, .k_batch = p.S * lk, .k_row = lk, .v_batch = p.S * lv, .v_row = lv,
+            .mask = kernel_mask(), .lengths = kernel_lengths(), .scale = scale,
+            .out = r.out.data(), .out_batch = p.T * lo, .out_row = lo,
+            .weights = r.weights.data(), .weights_batch = p.T * p.S, .weights_row = p.S,
+            .lse = r.lse.data(), .lse_batch = p.T};
+  }
+  weft::onednn::kernels::AdditiveAttentionGrad grad_args(Results& r, float start) const {
+    r.dq.assign(dq.size(), start), r.dk.assign(dk.size(), start), r.dv.assign(dv.size(), start), r.dva.assign(p.A, start);
+    const bool add = start != -7;
+    return {.batch = p.B, .queries = p.T, .keys = p.S, .hidden = p.A, .width = p.E,
+            .q = q.data(), .k = k.data(), .v = v.data(), .va = va.data(),
+            .q_batch = p.T * lq, .q_row = lq, .k_batch = p.S * lk, .k_row = lk, .v_batch = p.S * lv, .v_row = lv,
+            .mask = kernel_mask(), .lengths = kernel_lengths(), .scale = scale,
+            .out = r.out.data(), .out_batch = p.T * lo, .out_row = lo, .lse = r.lse.data(), .lse_batch = p.T,
+            .dout = dout.data(), .dout_batch = p.T * lo, .dout_row = lo,
+            .dweights = p.weights ? dweights.data() : nullptr, .dweights_batch = p.T * p.S, .dweights_row = p.S,
+            .dq = r.dq.data(), .dq_batch = p.T * lq, .dq_row = lq, .dk = r.dk.data(), .dk_batch = p.S * lk, .dk_row = lk,
+            .dv = r.dv.data(), .dv_batch = p.S * lv, .dv_row = lv, .dva = r.dva.data(),
+            .accumulate_dq = add, .accumulate_dk = add, .accumulate_dv = add, .accumulate_dva = add};
+  }
+};
+
+void run(weft::onednn::kernels::AdditiveAttention args) {
+  std::vector<char> workspace(k::additive_attention_workspace_bytes(args));
+  args.workspace = workspace.data();
+  k::additive_attention(args);
+}
+void run(weft::onednn::kernels::AdditiveAttentionGrad args) {
+  std::vector<char> workspace(k::additive_attention_grad_workspace_bytes(args));
+  args.workspace = workspace.data();
+  k::additive_attention_grad(args);
+}
+
+// Columns beyond the logical ones must not be written: they are left out of `expected` by position.
+void check_rows(const Floats& found, const std::vector<double>& expected, int64_t ld, int64_t n, double start,
+                double tolerance) {
+  std::vector<double> all(expected);
+  for (size_t i = 0; i < all.size(); ++i) all[i] = static_cast<int64_t>(i) % ld < n ? all[i] + (start == -7 ? 0 : start) : start;
+  check_close(found, all, tolerance);
+}
+
+const Problem problems[] = {
+    {2, 1, 5, 7, 3},     {1, 1, 25, 512, 64},  {1, 3, 1, 1, 1},    {3, 5, 9, 33, 17}, {5, 4, 26, 64, 40},
+    {4, 9, 13, 16, 129}, {0, 3, 4, 5, 6},      {2, 0, 4, 5, 6},    {2, 3, 0, 5, 6},   {20, 2, 11, 24, 16},
+};
+
+}  // namespace
+
+TEST_CASE("additive_attention: values, weights and log-sum-exp under every mask") {
+  for (Problem p : problems)
+    for (const See see : {See::everything, See::lengths, See::keys, See::queries, See::nothing}) {
+      p.see = see;
+      const Additive x(p);
+      on_every_machine([&] {
+        Additive::Results r;
+        run(x.forward_args(r));
+        INFO(p.B, "x", p.T, "x", p.S, "x", p.A, "x", p.E, " mask ", static_cast<int>(see));
+        // Scores are sums of A terms of size up to 1, each with an error of a few 1e-7.
+        check_rows(r.out, x.out, x.lo, p.E, -7, 1e-5);
+        check_close(r.weights, x.a, 1e-5);
+        check_close(r.lse, x.lse, 1e-5);
+      });
+    }
+}
+
+TEST_CASE("additive_attention_grad: all four gradients under every mask") {
+  for (Problem p : problems)
+    for (const See see : {See::everything, See::lengths, See::keys, See::queries, See::nothing})
+      for (const bool weights : {false, true}) {
+        p.see = see, p.weights = weights;
+        const Additive x(p);
+        on_every_machine([&] {
+          for (const float start : {-7.0F, 0.5F}) {
+            Additive::Results r;
+            run(x.forward_args(r));
+            run(x.grad_args(r, start));
+            INFO(p.B, "x", p.T, "x", p.S, "x", p.A, "x", p.E, " mask ", static_cast<int>(see), " start ", start);
+            check_rows(r.dq, x.dq, x.lq, p.A, start, 2e-5);
+            check_rows(r.dk, x.dk, x.lk, p.A, start, 2e-5);
+            check_rows(r.dv, x.dv, x.lv, p.E, start, 2e-5);
+            check_rows(r.dva, x.dva, p.A, p.A, start, 5e-5);  // a sum over all of B*Tq*S
+          }
+        });
+      }
+}
+
+TEST_CASE("additive_attention_grad: what is not wanted is not needed by the rest") {
+  const Additive x({3, 6, 10, 40, 24, See::lengths});
+  on_every_machine([&] {
+    Additive::Results all, one;
+    run(x.forward_args(all));
+    one = all;
+    run(x.grad_args(all, -7));
+    for (int only = 0; only < 4; ++only) {
+      auto args = x.grad_args(one, -7);
+      if (only != 0) args.dq = nullptr;
+      if (only != 1) args.dk = nullptr;
+      if (only != 2) args.dv = nullptr;
+      if (only != 3) args.dva = nullptr;
+      run(args);
+      if (only == 0) CHECK(one.dq == all.dq);
+      if (only == 1) CHECK(one.dk == all.dk);
+      if (only == 2) CHECK(one.dv == all.dv);
+      if (only == 3) CHECK(one.dva == all.dva);
+    }
+  });
+}
+
+TEST_CASE("additive_attention: the bits depend neither on the number of threads nor on the batch") {
+  for (const Problem& p : {Problem{1, 1, 25, 512, 64}, Problem{3, 7, 25, 96, 72}, Problem{2, 5, 19, 512, 100, See::queries}}) {
+    const Additive x(p);
+    same_bits_for_every_team([&] {
+      Additive::Results r;
+      run(x.forward_args(r));
+      run(x.grad_args(r, -7));
+      Floats all = r.out;
+      for (const Floats* part : {&r.dq, &r.dk, &r.dv, &r.dva}) all.insert(all.end(), part->begin(), part->end());
+      return all;
+    });
+  }
+  const Additive many({4, 5, 19, 64, 40});
+  Additive::Results together, alone;
+  run(many.forward_args(together));
+  auto args = many.forward_args(alone);
+  args.batch = 1, args.queries = 1;
+  run(args);
+  CHECK(std::memcmp(alone.out.data(), together.out.data(), 40 * sizeof(float)) == 0);
+}
+
+TEST_CASE("attention_softmax: scale, bias, mask, lengths, diagonal") {
+  on_every_machine([] {
+    for (const int64_t S : {1, 5, 8, 30, 65})
+      for (int kinds = 0; kinds < 16; ++kinds) {
+        const int64_t B = 2, H = 3, T = 4, ld = S + 2;
+        const bool biased = kinds & 1, masked = kinds & 2, lengths = kinds & 4, causal = kinds & 8;
+        Floats e = random_floats(B * H * T * ld, 41, -5, 5);
+        const Floats bias = random_floats(H * T * S, 42), da = random_floats(e.size(), 44);
+        const auto mask = random_mask(B * S, 43);
+        const std::vector<int32_t> length{static_cast<int32_t>(S), static_cast<int32_t>(S / 2)};
+        std::vector<double> expected(e.size()), lse(B * H * T, -kInf), ds(e.size());
+        for (int64_t r = 0; r < B * H * T; ++r) {
+          const int64_t t = r % T, h = r / T % H, b = r / T / H;
+          std::vector<double> a(S, 0);
+          double sum = 0, mean = 0;
+          for (int64_t j = 0; j < S; ++j) {
+            if ((masked && !mask[b * S + j]) || (lengths && j >= length[b]) || (causal && j > t)) {
+              e[r * ld + j] = kNaN;
+              continue;
+            }
+            sum += a[j] = std::exp(0.3 * e[r * ld + j] + (biased ? bias[(h * T + t) * S + j] : 0));
+          }
+          if (sum > 0) lse[r] = std::log(sum);
+          for (int64_t j = 0; j < S; ++j) mean += a[j] / std::fmax(sum, 1e-300) * da[r * ld + j];
+          for (int64_t j = 0; j < ld; ++j) {
+            expected[r * ld + j] = j < S ? (sum > 0 ? a[j] / sum : 0) : e[r * ld + j];
+            ds[r * ld + j] = j < S ? expected[r * ld + j] * (da[r * ld + j] - mean) * 0.3 : da[r * ld + j];
+          }
+        }
+        Floats found(lse.size()), dfound = da;
+        k::attention_softmax({.batch = B, .heads = H, .queries = T, .keys = S, .scores = e.data(),
+                              .scores_batch = H * T * ld, .scores_head = T * ld, .scores_row = ld, .scale = 0.3F,
+                              .bias = {biased ? bias.data() : nullptr, 0, T * S, S, 1},
+                              .mask = {masked ? mask.data() : nullptr, S, 0, 0, 1},
+                              .lengths = lengths ? length.data() : nullptr,
+                              .diagonal = causal ? 0 : k::kNoDiagonal, .lse = found.data()});
+        INFO("S ", S, " kinds ", kinds);
+        check_close(e, expected, 1e-6);
+        check_close(found, lse, 1e-6);
+        for (int64_t r = 0; r < B * H * T; ++r)
+          for (int64_t j = 0; j < S; ++j)
+            if (e[r * ld + j] == 0) dfound[r * ld + j] = kNaN;
+        k::attention_softmax_grad({.batch = B, .heads = H, .queries = T, .keys = S, .weights = e.data(),
+                                   .weights_batch = H * T * ld, .weights_head = T * ld, .weights_row = ld,
+                                   .da = dfound.data(), .da_batch = H * T * ld, .da_head = T * ld, .da_row = ld,
+                                   .scale = 0.3F});
+        check_close(dfound, ds, 1e-6);
+      }
+  });
+}
