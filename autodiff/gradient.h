@@ -1,0 +1,34 @@
+// autodiff/gradient.h -- reverse-mode differentiation of a graph, as a graph.
+//
+//   gradient(graph, "loss", {"x", "attention/W"})
+//
+// returns the graph with its outputs, then one more for each argument named: "d" + that name, of the
+// argument's type. Parameters go by path, other arguments by name. The result must be an output of
+// float type; of a result that is not a scalar the gradient is that of its sum, or, with
+// `cotangent`, its product with one more input (last, named "d" + result). What it does not depend
+// on has a gradient of zeros.
+//
+// What comes out is ordinary graph: it can be printed, verified, optimised and differentiated again.
+// Nodes of the backward pass bear the scope and line of the node they come from.
+#pragma once
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ir/graph.h"
+
+namespace weft::autodiff {
+
+struct GradientOptions {
+  bool cotangent = false;
+};
+
+std::string gradient_name(std::string_view argument);  // "d" + argument: the output's name
+
+ir::Graph gradient(const ir::Graph& graph, std::string_view result, const std::vector<std::string>& with_respect_to,
+                   const GradientOptions& options = {});
+
+// Every float argument by path or, where it has none, by name; what `gradient` takes by default.
+std::vector<std::string> float_arguments(const ir::Graph& graph);
+
+}  // namespace weft::autodiff

@@ -1,0 +1,45 @@
+// autodiff/residuals.h -- what the adjoint of a loop keeps of the loop, and what it computes again.
+//
+// The one place where that is decided. The body and its adjoint are one graph (a Joint) that is cut in
+// two: its forward nodes run in the loop, its backward nodes in the reverse loop, and of the forward
+// values that those read each is
+//   free        an argument that the reverse loop is given anyway: scanned input, invariant, %live;
+//   saved       stacked over the steps; always so for a carry that is read;
+//   recomputed  by copies of its node in the reverse loop, from other free, saved or recomputed values.
+// What depends on invariants alone is recomputed (it leaves both loops later). What is costly to
+// compute is saved: contractions, reductions, cells, attention, loops. What is left (elementwise ops,
+// and ops that only move, repeat or make elements) is recomputed where that needs less memory than
+// saving it: never is a [B,S,A] tanh stacked whose [B,A] and [S,A] operands are there.
+#pragma once
+#include <vector>
+
+#include "autodiff/sweep.h"
+
+namespace weft::autodiff {
+
+enum class Residual : uint8_t { unused, free, saved, recomputed };
+
+struct ResidualPolicy {
+  // A value is recomputed where what must be saved for that is smaller than `threshold` of its own
+  // size: 0 saves nearly everything, a large one trades time for memory.
+  double threshold = 1;
+};
+
+struct LoopBody {
+  const Joint* joint;
+  std::vector<bool> free;       // by value: arguments that the reverse loop has
+  std::vector<bool> invariant;  // by value: arguments that are the same in every step
+  ir::Values stacked;           // values that the loop stacks anyway, by output
+};
+
+// What happens to each value of the joint graph; the backward nodes' own are `unused`.
+std::vector<Residual> residuals(const LoopBody& body, const ResidualPolicy& policy = {});
+
+// Nodes of the joint graph that its adjoints need, by index.
+std::vector<bool> needed_for(const ir::Graph& graph, const ir::Values& results);
+
+// A size as a number, for comparison: every symbol counts as 32.
+double nominal(const ir::Dim& dim);
+double nominal_bytes(const ir::TensorType& type);
+
+}  // namespace weft::autodiff

@@ -1,0 +1,16 @@
+// autodiff/rules/optimizer.cpp -- updates are not differentiated; the gradient norm is.
+#include "autodiff/rules/table.h"
+
+namespace weft::autodiff::rules {
+namespace ops = ir::ops;
+
+// y = sum of squares   =>   dx = 2 dy x
+const VjpRule squared_norm{&ops::squared_norm, [](Vjp& g) -> Grads {
+  Grads grads;
+  for (int i = 0; i < g.op().operand_count(); ++i) grads.push_back(2 * g.cotangent() * g.operand(i));
+  return grads;
+}};
+
+const VjpRule adadelta_update = not_differentiable(ops::adadelta_update), adam_update = not_differentiable(ops::adam_update);
+
+}  // namespace weft::autodiff::rules

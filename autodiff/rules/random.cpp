@@ -1,0 +1,8 @@
+// autodiff/rules/random.cpp -- random numbers are drawn from integers; nothing to differentiate.
+#include "autodiff/rules/table.h"
+
+namespace weft::autodiff::rules {
+
+const VjpRule random = zero_gradient(ir::ops::random);
+
+}  // namespace weft::autodiff::rules
