@@ -102,16 +102,20 @@ void run_block(const AdditiveAttention& args, int64_t b, int64_t t0, int64_t que
   float* out = args.out + b * args.out_batch;
   const Range all{0, args.width};
   const bool shared = same_keys(args);
-  int64_t n = 0;
-  for (int64_t i = 0; i < queries; ++i) {
-    const int64_t t = t0 + i;
-    if (i == 0 || !shared) n = list_keys(args, b, t, list);
-    float* a = buffer + i * ld;
-    score_row(args, args.q + b * args.q_batch + t * args.q_row, k, list, n, a);
-    put_weights(args, b, t, list, n, a, softmax(a, n));
-    if (!shared) weigh_block(args, 1, a, ld, v, list, n, out + t * args.out_row, all);
+  const int64_t step = shared ? queries : 1;
+  for (int64_t i = 0; i < queries; i += step) {
+    const int64_t n = list_keys(args, b, t0 + i, list);
+    // Keys outside, queries inside: a key row then stays in the L1 cache.
+    for (int64_t j = 0; j < n; ++j)
+      for (int64_t t = i; t < i + step; ++t)
+        buffer[t * ld + j] = score<false>(args.q + b * args.q_batch + (t0 + t) * args.q_row,
+                                          k + list[j] * args.k_row, args.va, args.hidden, args.scale, nullptr);
+    for (int64_t t = i; t < i + step; ++t) {
+      float* a = buffer + t * ld;
+      put_weights(args, b, t0 + t, list, n, a, softmax(a, n));
+    }
+    weigh_block(args, step, buffer + i * ld, ld, v, list, n, out + (t0 + i) * args.out_row, all);
   }
-  if (shared) weigh_block(args, queries, buffer, ld, v, list, n, out + t0 * args.out_row, all);
 }
 
 // Few queries, many threads: the threads divide the keys, then the columns of the sum. Each of them

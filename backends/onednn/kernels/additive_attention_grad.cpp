@@ -19,22 +19,18 @@ float dot(const float* x, const float* y, int64_t n) {
   return sum(total);
 }
 
-// y[i] = x . rows[i]
+// y[i*ld_y] = x . rows[i] for a block of rows, so that x is loaded once.
 template <int N>
-WEFT_INLINE void dot_group(const float* x, const float* const* rows, int64_t n, float* y) {
+WEFT_INLINE void dot_rows(const float* x, const float* rows, int64_t ld_rows, int64_t n, float* y,
+                          int64_t ld_y) {
   Vec total[N];
   for (int i = 0; i < N; ++i) total[i] = splat(0);
   for_columns(n, [&](int64_t c, auto at) {
     const Vec x_c = at.get(x + c);
 #pragma GCC unroll 4
-    for (int i = 0; i < N; ++i) total[i] = fma(x_c, at.get(rows[i] + c), total[i]);
+    for (int i = 0; i < N; ++i) total[i] = fma(x_c, at.get(rows + i * ld_rows + c), total[i]);
   });
-  for (int i = 0; i < N; ++i) y[i] = sum(total[i]);
-}
-
-void dot_rows(const float* x, const float* const* rows, int64_t count, int64_t n, float* y) {
-  if (count == 4) return dot_group<4>(x, rows, n, y);
-  for (int64_t i = 0; i < count; ++i) dot_group<1>(x, rows + i, n, y + i);
+  for (int i = 0; i < N; ++i) y[i * ld_y] = sum(total[i]);
 }
 
 // Where the gradients of a group of keys go.
@@ -106,20 +102,19 @@ void add_values(const AdditiveAttentionGrad& args, const float* a, int64_t ld_a,
   }
 }
 
-// Everything about one query row but where the results go.
-struct Query {
-  int64_t b, t;
-  const float *q, *k, *v, *dout;
-  float lse;
+// Consecutive queries of one batch entry that see the same keys.
+struct Block {
+  int64_t b, t, queries;
   const int32_t* list;
-  int64_t n;
-  bool weighs;    // dq, dk or dva is wanted
+  int64_t keys;
 };
 
 class Gradient {
  public:
   Gradient(const AdditiveAttentionGrad& args, int64_t thread)
       : args_(args), ld_h_(padded(args.hidden)), ld_(padded(args.keys)),
+        step_(same_keys(args) ? kQueryBlock : 1),
+        weighs_(args.dq != nullptr || args.dk != nullptr || args.dva != nullptr),
         add_(choose_add(args.dq != nullptr, args.dva != nullptr, args.dk != nullptr)) {
     auto* workspace = static_cast<float*>(args.workspace);
     dva_ = workspace;
@@ -127,46 +122,50 @@ class Gradient {
     shared_ds_ = shared_a_ + args.batch * args.queries * ld_;
     h_ = workspace + shared_floats(args) + thread * thread_floats(args);
     dq_ = h_ + kKeyGroup * ld_h_;
-    a_ = dq_ + ld_h_;
+    a_ = dq_ + kQueryBlock * ld_h_;
     ds_ = a_ + kQueryBlock * ld_;
-    list_ = reinterpret_cast<int32_t*>(ds_ + ld_);
+    list_ = reinterpret_cast<int32_t*>(ds_ + kQueryBlock * ld_);
   }
+
+  int64_t blocks() const { return ceil_div(args_.queries, step_); }
 
   // All queries of one batch entry.
   void run_entry(int64_t b) {
     const Range hidden{0, args_.hidden}, width{0, args_.width};
     clear(b, hidden, width);
-    int64_t n = 0;
-    const bool same = same_keys(args_);
-    const int64_t step = same ? kQueryBlock : 1;
-    for (int64_t t0 = 0; t0 < args_.queries; t0 += step) {
-      const int64_t queries = smaller(step, args_.queries - t0);
-      if (t0 == 0 || !same) n = list_keys(args_, b, t0, list_);
-      for (int64_t i = 0; i < queries; ++i) run_query(query(b, t0 + i, n), a_ + i * ld_);
-      if (args_.dv != nullptr) add_dv(b, t0, queries, a_, ld_, n, width);
+    for (int64_t n = 0; n < blocks(); ++n) {
+      const Block block = block_at(b, n);
+      run_block(block);
+      if (args_.dv != nullptr) add_dv(block, a_, width);
     }
   }
 
-  // dq alone needs no sums over queries: any rows (b, t).
-  void run_row(int64_t b, int64_t t) {
-    run_query(query(b, t, list_keys(args_, b, t, list_)), a_);
+  // dq alone needs no sums over queries: any block by itself.
+  void run_dq(int64_t b, int64_t n) { run_block(block_at(b, n)); }
+
+  // Divided, first half: weights and ds of one block.
+  void weigh_block(int64_t b, int64_t n) {
+    const Block block = block_at(b, n);
+    const int64_t at = (b * args_.queries + block.t) * ld_;
+    float *a = shared_a_ + at, *ds = shared_ds_ + at;
+    float term[kQueryBlock];
+    start(block, a, ds, term);
+    for (int64_t t = 0; t < block.queries; ++t) {
+      const float* q = args_.q + b * args_.q_batch + (block.t + t) * args_.q_row;
+      score_row(args_, q, args_.k + b * args_.k_batch, block.list, block.keys, a + t * ld_);
+      weigh(block, t, 0, block.keys, term[t], a + t * ld_, ds + t * ld_);
+    }
   }
 
-  // Divided, first half: weights and ds of some rows.
-  void weigh_row(int64_t b, int64_t t) {
-    const Query row = query(b, t, list_keys(args_, b, t, list_));
-    weights(row, shared_a_ + (b * args_.queries + t) * ld_, shared_ds_ + (b * args_.queries + t) * ld_);
-  }
-
-  // Divided, second half: some columns of all rows. Sums run in the same order as in run_entry.
+  // Divided, second half: some columns of everything. Sums run in the same order as in run_block.
   void run_columns(Range hidden, Range width) {
     for (int64_t b = 0; b < args_.batch; ++b) {
       clear(b, hidden, width);
-      for (int64_t t = 0; t < args_.queries; ++t) {
-        const Query row = query(b, t, list_keys(args_, b, t, list_));
-        const int64_t at = (b * args_.queries + t) * ld_;
-        if (row.weighs) add_columns(row, shared_ds_ + at, hidden);
-        if (args_.dv != nullptr) add_dv(b, t, 1, shared_a_ + at, ld_, row.n, width);
+      for (int64_t n = 0; n < blocks(); ++n) {
+        const Block block = block_at(b, n);
+        const int64_t at = (b * args_.queries + block.t) * ld_;
+        if (weighs_) add_columns(block, shared_ds_ + at, hidden);
+        if (args_.dv != nullptr) add_dv(block, shared_a_ + at, width);
       }
     }
   }
@@ -182,131 +181,158 @@ class Gradient {
   }
 
  private:
-  Query query(int64_t b, int64_t t, int64_t n) const {
-    const bool weighs = args_.dq != nullptr || args_.dk != nullptr || args_.dva != nullptr;
-    return {b, t, args_.q + b * args_.q_batch + t * args_.q_row, args_.k + b * args_.k_batch,
-            args_.v + b * args_.v_batch, args_.dout + b * args_.dout_batch + t * args_.dout_row,
-            args_.lse[b * args_.lse_batch + t * args_.lse_row], list_, n, weighs};
+  Block block_at(int64_t b, int64_t n) {
+    const int64_t t = n * step_;
+    return {b, t, smaller(step_, args_.queries - t), list_, list_keys(args_, b, t, list_)};
   }
 
-  void clear(int64_t b, Range hidden, Range width) {
-    const auto zero = [](float* p, Range columns) {
-      memset(p + columns.begin, 0, (size_t)(columns.end - columns.begin) * sizeof(float));
-    };
+  float lse(const Block& block, int64_t t) const {
+    return args_.lse[block.b * args_.lse_batch + (block.t + t) * args_.lse_row];
+  }
+  const float* dout(const Block& block) const {
+    return args_.dout + block.b * args_.dout_batch + block.t * args_.dout_row;
+  }
+  const float* dweights(const Block& block, int64_t t) const {
+    return args_.dweights + block.b * args_.dweights_batch + (block.t + t) * args_.dweights_row;
+  }
+
+  static void zero(float* p, Range columns) {
+    memset(p + columns.begin, 0, (size_t)larger(0, columns.end - columns.begin) * sizeof(float));
+  }
+
+  void clear(int64_t b, Range hidden, Range width) const {
     if (args_.dva != nullptr) zero(dva_ + b * ld_h_, hidden);
     for (int64_t j = 0; j < args_.keys; ++j) {
-      if (args_.dk != nullptr && !args_.accumulate_dk) zero(args_.dk + b * args_.dk_batch + j * args_.dk_row, hidden);
-      if (args_.dv != nullptr && !args_.accumulate_dv) zero(args_.dv + b * args_.dv_batch + j * args_.dv_row, width);
+      if (args_.dk != nullptr && !args_.accumulate_dk)
+        zero(args_.dk + b * args_.dk_batch + j * args_.dk_row, hidden);
+      if (args_.dv != nullptr && !args_.accumulate_dv)
+        zero(args_.dv + b * args_.dv_batch + j * args_.dv_row, width);
     }
   }
 
-  // G.out, and with dweights W also sum a*W, which costs a pass over the scores of its own.
-  float row_term(const Query& row, float* a) const {
-    float term = dot(row.dout, args_.out + row.b * args_.out_batch + row.t * args_.out_row, args_.width);
-    if (args_.dweights == nullptr) return term;
-    const float* w = args_.dweights + row.b * args_.dweights_batch + row.t * args_.dweights_row;
-    score_row(args_, row.q, row.k, row.list, row.n, a);
-    to_weights(a, row.n, row.lse);
-    for (int64_t i = 0; i < row.n; ++i) term += a[i] * w[row.list[i]];
+  // da = G.v[j] into ds, and the term that softmax subtracts, G.out. With dweights W the term has
+  // sum a*W too, which costs a pass over the scores of its own.
+  void start(const Block& block, float* a, float* ds, float* term) const {
+    if (!weighs_) return;
+    const float* g = dout(block);
+    const float* v = args_.v + block.b * args_.v_batch;
+    for (int64_t i = 0; i < block.keys; ++i) {
+      const float* row = v + block.list[i] * args_.v_row;
+      if (block.queries == kQueryBlock) {
+        dot_rows<kQueryBlock>(row, g, args_.dout_row, args_.width, ds + i, ld_);
+      } else {
+        for (int64_t t = 0; t < block.queries; ++t)
+          dot_rows<1>(row, g + t * args_.dout_row, 0, args_.width, ds + t * ld_ + i, 0);
+      }
+    }
+    for (int64_t t = 0; t < block.queries; ++t) {
+      const float* out = args_.out + block.b * args_.out_batch + (block.t + t) * args_.out_row;
+      term[t] = dot(g + t * args_.dout_row, out, args_.width);
+      if (args_.dweights != nullptr) term[t] += weighted_term(block, t, a + t * ld_);
+    }
+  }
+
+  float weighted_term(const Block& block, int64_t t, float* a) const {
+    const float* q = args_.q + block.b * args_.q_batch + (block.t + t) * args_.q_row;
+    const float* w = dweights(block, t);
+    score_row(args_, q, args_.k + block.b * args_.k_batch, block.list, block.keys, a);
+    to_weights(a, block.keys, lse(block, t));
+    float term = 0;
+    for (int64_t i = 0; i < block.keys; ++i) term += a[i] * w[block.list[i]];
     return term;
   }
 
   static void to_weights(float* e, int64_t n, float lse) {
+    if (lse == -__builtin_inff()) return zero(e, {0, n});
     for_columns(n, [&](int64_t j, auto at) { at.put(e + j, exp(at.get(e + j) - splat(lse))); });
   }
 
-  // ds of a group from its weights.
-  void group_ds(const Query& row, int64_t i, int64_t group, float term, const float* a, float* ds) const {
-    const float* rows[kKeyGroup];
-    point_at(row.v, args_.v_row, row.list + i, group, rows);
-    dot_rows(row.dout, rows, group, args_.width, ds);
-    for (int64_t g = 0; g < group; ++g) {
-      float da = ds[g];
-      if (args_.dweights != nullptr)
-        da += args_.dweights[row.b * args_.dweights_batch + row.t * args_.dweights_row + row.list[i + g]];
-      ds[g] = a[g] * (da - term);
-    }
+  // Scores of the keys [begin, end) of query t to weights, their da to ds.
+  void weigh(const Block& block, int64_t t, int64_t begin, int64_t end, float term, float* a,
+             float* ds) const {
+    to_weights(a + begin, end - begin, lse(block, t));
+    if (!weighs_) return;
+    const float* w = args_.dweights == nullptr ? nullptr : dweights(block, t);
+    for (int64_t i = begin; i < end; ++i)
+      ds[i] = a[i] * (ds[i] + (w == nullptr ? 0 : w[block.list[i]]) - term);
   }
 
-  void weights(const Query& row, float* a, float* ds) const {
-    if (row.lse == -__builtin_inff()) {
-      memset(a, 0, (size_t)row.n * sizeof(float));
-      memset(ds, 0, (size_t)row.n * sizeof(float));
-      return;
-    }
-    const float term = row.weighs ? row_term(row, a) : 0;
-    score_row(args_, row.q, row.k, row.list, row.n, a);
-    to_weights(a, row.n, row.lse);
-    for (int64_t i = 0; i < row.n && row.weighs; i += kKeyGroup)
-      group_ds(row, i, smaller(kKeyGroup, row.n - i), term, a + i, ds + i);
-  }
-
-  void run_query(const Query& row, float* a) {
-    if (row.lse == -__builtin_inff() || !row.weighs) {
-      weights(row, a, ds_);
-      if (args_.dq != nullptr) zero_dq({0, args_.hidden}), put_dq(row, {0, args_.hidden});
-      return;
-    }
+  void run_block(const Block& block) {
     const Range all{0, args_.hidden};
-    if (args_.dq != nullptr) zero_dq(all);
-    const float term = row_term(row, a);
-    for (int64_t i = 0; i < row.n; i += kKeyGroup) {
-      const int64_t group = smaller(kKeyGroup, row.n - i);
-      const float* rows[kKeyGroup];
-      point_at(row.k, args_.k_row, row.list + i, group, rows);
-      score_keys<true>(group, row.q, rows, args_.va, args_.hidden, args_.scale, a + i, h_, ld_h_);
-      to_weights(a + i, group, row.lse);
-      group_ds(row, i, group, term, a + i, ds_ + i);
-      add(row, i, group, ds_, all);
-    }
-    if (args_.dq != nullptr) put_dq(row, all);
-  }
-
-  void add(const Query& row, int64_t i, int64_t group, const float* ds, Range columns) {
-    float* dk[kKeyGroup] = {};
-    for (int64_t g = 0; g < group && args_.dk != nullptr; ++g)
-      dk[g] = args_.dk + row.b * args_.dk_batch + row.list[i + g] * args_.dk_row;
-    add_(group, h_, ld_h_, ds + i, args_.va, args_.scale, {dq_, dva_ + row.b * ld_h_, dk}, columns);
-  }
-
-  // As run_query, but ds is known and only some columns are ours.
-  void add_columns(const Query& row, const float* ds, Range columns) {
-    if (args_.dq != nullptr) zero_dq(columns);
-    for (int64_t i = 0; i < row.n; i += kKeyGroup) {
-      const int64_t group = smaller(kKeyGroup, row.n - i);
-      for (int64_t g = 0; g < group; ++g) {
-        const float *q = row.q + columns.begin, *k = row.k + row.list[i + g] * args_.k_row + columns.begin;
-        float* h = h_ + g * ld_h_ + columns.begin;
-        for_columns(columns.end - columns.begin,
-                    [&](int64_t c, auto at) { at.put(h + c, tanh_open(at.get(q + c) + at.get(k + c))); });
+    float term[kQueryBlock];
+    start(block, a_, ds_, term);
+    for (int64_t t = 0; t < block.queries; ++t) zero(dq_ + t * ld_h_, all);
+    const float* k = args_.k + block.b * args_.k_batch;
+    for (int64_t i = 0; i < block.keys; i += kKeyGroup) {
+      const int64_t end = smaller(block.keys, i + kKeyGroup);
+      for (int64_t t = 0; t < block.queries; ++t) {
+        const float* q = args_.q + block.b * args_.q_batch + (block.t + t) * args_.q_row;
+        float *a = a_ + t * ld_, *ds = ds_ + t * ld_;
+        for (int64_t j = i; j < end; ++j)
+          a[j] = score<true>(q, k + block.list[j] * args_.k_row, args_.va, args_.hidden, args_.scale,
+                             h_ + (j - i) * ld_h_);
+        weigh(block, t, i, end, term[t], a, ds);
+        if (weighs_) add(block, t, i, end, ds, all);
       }
-      add(row, i, group, ds, columns);
     }
-    if (args_.dq != nullptr) put_dq(row, columns);
+    put_dq(block, all);
   }
 
-  void zero_dq(Range columns) {
-    for_columns(columns.end - columns.begin, [&](int64_t c, auto at) { at.put(dq_ + columns.begin + c, splat(0)); });
+  // As run_block, but ds is known and only some columns are ours.
+  void add_columns(const Block& block, const float* ds, Range columns) {
+    for (int64_t t = 0; t < block.queries; ++t) zero(dq_ + t * ld_h_, columns);
+    const float* k = args_.k + block.b * args_.k_batch;
+    for (int64_t i = 0; i < block.keys; i += kKeyGroup) {
+      const int64_t end = smaller(block.keys, i + kKeyGroup);
+      for (int64_t t = 0; t < block.queries; ++t) {
+        const float* q = args_.q + block.b * args_.q_batch + (block.t + t) * args_.q_row;
+        for (int64_t j = i; j < end; ++j)
+          keep_tanh(q, k + block.list[j] * args_.k_row, h_ + (j - i) * ld_h_, columns);
+        add(block, t, i, end, ds + t * ld_, columns);
+      }
+    }
+    put_dq(block, columns);
   }
-  void put_dq(const Query& row, Range columns) const {
-    float* y = args_.dq + row.b * args_.dq_batch + row.t * args_.dq_row;
+
+  static void keep_tanh(const float* q, const float* k, float* h, Range columns) {
     for_columns(columns.end - columns.begin, [&](int64_t j, auto at) {
       const int64_t c = columns.begin + j;
-      const Vec before = args_.accumulate_dq ? at.get(y + c) : splat(0);
-      at.put(y + c, fma(at.get(dq_ + c), at.get(args_.va + c) * splat(args_.scale), before));
+      at.put(h + c, tanh_open(at.get(q + c) + at.get(k + c)));
     });
   }
 
-  void add_dv(int64_t b, int64_t t, int64_t queries, const float* a, int64_t ld_a, int64_t n, Range columns) const {
-    const float* dout = args_.dout + b * args_.dout_batch + t * args_.dout_row;
-    float* dv = args_.dv + b * args_.dv_batch;
-    if (queries == kQueryBlock) return add_values<kQueryBlock>(args_, a, ld_a, list_, n, dout, dv, columns);
-    for (int64_t i = 0; i < queries; ++i)
-      add_values<1>(args_, a + i * ld_a, ld_a, list_, n, dout + i * args_.dout_row, dv, columns);
+  void add(const Block& block, int64_t t, int64_t begin, int64_t end, const float* ds, Range columns) {
+    float* dk[kKeyGroup] = {};
+    for (int64_t i = begin; i < end && args_.dk != nullptr; ++i)
+      dk[i - begin] = args_.dk + block.b * args_.dk_batch + block.list[i] * args_.dk_row;
+    const Sums to{dq_ + t * ld_h_, dva_ + block.b * ld_h_, dk};
+    add_(end - begin, h_, ld_h_, ds + begin, args_.va, args_.scale, to, columns);
+  }
+
+  void put_dq(const Block& block, Range columns) const {
+    for (int64_t t = 0; t < block.queries && args_.dq != nullptr; ++t) {
+      float* y = args_.dq + block.b * args_.dq_batch + (block.t + t) * args_.dq_row;
+      const float* sum = dq_ + t * ld_h_;
+      for_columns(columns.end - columns.begin, [&](int64_t j, auto at) {
+        const int64_t c = columns.begin + j;
+        const Vec before = args_.accumulate_dq ? at.get(y + c) : splat(0);
+        at.put(y + c, fma(at.get(sum + c), at.get(args_.va + c) * splat(args_.scale), before));
+      });
+    }
+  }
+
+  void add_dv(const Block& block, const float* a, Range columns) const {
+    const float* g = dout(block);
+    float* dv = args_.dv + block.b * args_.dv_batch;
+    if (block.queries == kQueryBlock)
+      return add_values<kQueryBlock>(args_, a, ld_, block.list, block.keys, g, dv, columns);
+    for (int64_t t = 0; t < block.queries; ++t)
+      add_values<1>(args_, a + t * ld_, ld_, block.list, block.keys, g + t * args_.dout_row, dv, columns);
   }
 
   const AdditiveAttentionGrad& args_;
-  int64_t ld_h_, ld_;
+  int64_t ld_h_, ld_, step_;
+  bool weighs_;
   AddKeys add_;
   float *dva_, *shared_a_, *shared_ds_, *h_, *dq_, *a_, *ds_;
   int32_t* list_;
@@ -321,23 +347,24 @@ Range share_columns(int64_t n, int64_t thread, int64_t threads) {
 }  // namespace
 
 void additive_attention_grad(const AdditiveAttentionGrad& args) {
-  const bool rows_only = args.dk == nullptr && args.dv == nullptr && args.dva == nullptr;
-  const int64_t rows = args.batch * args.queries;
-  parallel(rows * args.keys * (6 * args.hidden + 2 * args.width), [&](int64_t thread, int64_t threads) {
+  const bool dq_only = args.dk == nullptr && args.dv == nullptr && args.dva == nullptr;
+  const int64_t work = args.batch * args.queries * args.keys * (6 * args.hidden + 2 * args.width);
+  parallel(work, [&](int64_t thread, int64_t threads) {
     Gradient gradient(args, thread);
-    if (rows_only && rows >= threads) {
-      const Range mine = share(rows, thread, threads);
-      for (int64_t r = mine.begin; r < mine.end; ++r) gradient.run_row(r / args.queries, r % args.queries);
+    const int64_t blocks = gradient.blocks(), units = args.batch * blocks;
+    const Range mine = share(units, thread, threads);
+    if (dq_only && units >= threads) {
+      for (int64_t i = mine.begin; i < mine.end; ++i) gradient.run_dq(i / blocks, i % blocks);
       return;
     }
     if (args.batch < threads && args.batch < kSplitBatch) {
-      const Range mine = share(rows, thread, threads);
-      for (int64_t r = mine.begin; r < mine.end; ++r) gradient.weigh_row(r / args.queries, r % args.queries);
+      for (int64_t i = mine.begin; i < mine.end; ++i) gradient.weigh_block(i / blocks, i % blocks);
       wait_for_team(threads);
-      gradient.run_columns(share_columns(args.hidden, thread, threads), share_columns(args.width, thread, threads));
+      gradient.run_columns(share_columns(args.hidden, thread, threads),
+                           share_columns(args.width, thread, threads));
     } else {
-      const Range mine = share(args.batch, thread, threads);
-      for (int64_t b = mine.begin; b < mine.end; ++b) gradient.run_entry(b);
+      const Range entries = share(args.batch, thread, threads);
+      for (int64_t b = entries.begin; b < entries.end; ++b) gradient.run_entry(b);
     }
     if (args.dva == nullptr) return;
     wait_for_team(threads);

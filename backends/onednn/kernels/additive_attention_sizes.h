@@ -29,9 +29,9 @@ constexpr int64_t shared_floats(const AdditiveAttention& args) {
   return args.batch * args.queries * padded(args.keys);
 }
 
-// tanh of a group of keys, the sum for dq, weights of a block of queries, ds of one, the list of keys.
+// tanh of a group of keys and the sums for dq, weights and ds of a block of queries, the list of keys.
 constexpr int64_t thread_floats(const AdditiveAttentionGrad& args) {
-  return (kKeyGroup + 1) * padded(args.hidden) + (kQueryBlock + 2) * padded(args.keys);
+  return (kKeyGroup + kQueryBlock) * padded(args.hidden) + (2 * kQueryBlock + 1) * padded(args.keys);
 }
 // dva of each batch entry; weights and ds of everything.
 constexpr int64_t shared_floats(const AdditiveAttentionGrad& args) {

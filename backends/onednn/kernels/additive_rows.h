@@ -27,49 +27,25 @@ WEFT_INLINE bool same_keys(const Args& args) {
   return args.mask.allowed == nullptr || args.mask.row == 0 || args.queries == 1;
 }
 
-// e[i] = scale * va . tanh(q + k_i) for N keys at a time; h keeps the tanh if Keeps. Each e is one
-// chain of additions in the order of the columns, so it does not depend on N.
-template <int N, bool Keeps>
-WEFT_INLINE void score_group(const float* q, const float* const* k, const float* va, int64_t hidden,
-                             float scale, float* e, float* h, int64_t ld_h) {
-  Vec total[N];
-  for (int i = 0; i < N; ++i) total[i] = splat(0);
-  for_columns(hidden, [&](int64_t c, auto at) {
-    const Vec q_c = at.get(q + c), va_c = at.get(va + c);
-#pragma GCC unroll 4
-    for (int i = 0; i < N; ++i) {
-      const Vec t = tanh_open(q_c + at.get(k[i] + c));
-      if (Keeps) at.put(h + i * ld_h + c, t);
-      total[i] = fma(va_c, t, total[i]);
-    }
-  });
-  for (int i = 0; i < N; ++i) e[i] = scale * sum(total[i]);
-}
-
+// scale * va . tanh(q + k); the tanh go to h if Keeps. One key at a time: the polynomials' constants
+// then stay in registers, which is worth more than loading q and va once for several keys.
 template <bool Keeps>
-WEFT_INLINE void score_keys(int64_t n, const float* q, const float* const* k, const float* va,
-                            int64_t hidden, float scale, float* e, float* h, int64_t ld_h) {
-  switch (n) {
-    case 4: return score_group<4, Keeps>(q, k, va, hidden, scale, e, h, ld_h);
-    case 3: return score_group<3, Keeps>(q, k, va, hidden, scale, e, h, ld_h);
-    case 2: return score_group<2, Keeps>(q, k, va, hidden, scale, e, h, ld_h);
-    default: return score_group<1, Keeps>(q, k, va, hidden, scale, e, h, ld_h);
-  }
-}
-
-// Points rows[0..n) at the rows of x that the list names.
-WEFT_INLINE void point_at(const float* x, int64_t stride, const int32_t* list, int64_t n, const float** rows) {
-  for (int64_t i = 0; i < n; ++i) rows[i] = x + list[i] * stride;
+WEFT_INLINE float score(const float* q, const float* k, const float* va, int64_t hidden, float scale,
+                        float* h) {
+  Vec total = splat(0);
+  for_columns(hidden, [&](int64_t c, auto at) {
+    const Vec t = tanh_open(at.get(q + c) + at.get(k + c));
+    if (Keeps) at.put(h + c, t);
+    total = fma(at.get(va + c), t, total);
+  });
+  return scale * sum(total);
 }
 
 template <class Args>
-void score_row(const Args& args, const float* q, const float* k, const int32_t* list, int64_t n, float* e) {
-  const float* rows[kKeyGroup];
-  for (int64_t i = 0; i < n; i += kKeyGroup) {
-    const int64_t group = smaller(kKeyGroup, n - i);
-    point_at(k, args.k_row, list + i, group, rows);
-    score_keys<false>(group, q, rows, args.va, args.hidden, args.scale, e + i, nullptr, 0);
-  }
+void score_row(const Args& args, const float* q, const float* k, const int32_t* list, int64_t n,
+               float* e) {
+  for (int64_t i = 0; i < n; ++i)
+    e[i] = score<false>(q, k + list[i] * args.k_row, args.va, args.hidden, args.scale, nullptr);
 }
 
 }  // namespace weft::onednn::kernels::WEFT_ISA

@@ -9,40 +9,37 @@ namespace {
 
 inline constexpr int64_t kBlocks = 16;  // of four words, computed together
 
-using Words = uint32_t __attribute__((vector_size(64)));
-using Wide = uint64_t __attribute__((vector_size(128)));
-
-WEFT_INLINE void multiply(const Words& a, uint64_t factor, Words& high, Words& low) {
-  const Wide product = __builtin_convertvector(a, Wide) * factor;
-  low = __builtin_convertvector(product, Words);
-  high = __builtin_convertvector(product >> 32, Words);
-}
+// A loop over plain arrays: the compiler turns it into vectors of 32 x 32 -> 64 bit products.
+struct Words {
+  alignas(64) uint32_t word[kBlocks];
+};
 
 // The same rounds as philox4x32, on 16 counters that differ in their first word only.
 void philox_blocks(PhiloxBlock counter, uint32_t key0, uint32_t key1, uint32_t* out) {
   Words c0, c1, c2, c3;
   for (uint32_t i = 0; i < kBlocks; ++i) {
-    c0[i] = counter.word[0] + i;
-    c1[i] = counter.word[1];
-    c2[i] = counter.word[2];
-    c3[i] = counter.word[3];
+    c0.word[i] = counter.word[0] + i;
+    c1.word[i] = counter.word[1];
+    c2.word[i] = counter.word[2];
+    c3.word[i] = counter.word[3];
   }
   for (int round = 0; round < 10; ++round) {
-    Words a_high, a_low, b_high, b_low;
-    multiply(c0, 0xD2511F53U, a_high, a_low);
-    multiply(c2, 0xCD9E8D57U, b_high, b_low);
-    c0 = b_high ^ c1 ^ key0;
-    c2 = a_high ^ c3 ^ key1;
-    c1 = b_low;
-    c3 = a_low;
+#pragma omp simd
+    for (int i = 0; i < kBlocks; ++i) {
+      const uint64_t a = uint64_t{0xD2511F53U} * c0.word[i], b = uint64_t{0xCD9E8D57U} * c2.word[i];
+      c0.word[i] = (uint32_t)(b >> 32) ^ c1.word[i] ^ key0;
+      c2.word[i] = (uint32_t)(a >> 32) ^ c3.word[i] ^ key1;
+      c1.word[i] = (uint32_t)b;
+      c3.word[i] = (uint32_t)a;
+    }
     key0 += 0x9E3779B9U;
     key1 += 0xBB67AE85U;
   }
   for (int i = 0; i < kBlocks; ++i) {
-    out[4 * i] = c0[i];
-    out[4 * i + 1] = c1[i];
-    out[4 * i + 2] = c2[i];
-    out[4 * i + 3] = c3[i];
+    out[4 * i] = c0.word[i];
+    out[4 * i + 1] = c1.word[i];
+    out[4 * i + 2] = c2.word[i];
+    out[4 * i + 3] = c3.word[i];
   }
 }
 
