@@ -1,0 +1,41 @@
+// ir/passes/pass.h -- what a pass is: a function from graph to graph, with a name.
+#pragma once
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ir/array.h"
+#include "ir/graph.h"
+
+namespace weft::ir {
+
+// What a pass tells of its work, for --explain: in the user's names and lines.
+struct Note {
+  enum class Kind : uint8_t { done, near_miss };
+  Kind kind = Kind::done;
+  std::string pass;
+  std::string text;  // "decoder.cpp:30 decoder/attention: softmax and 6 more became attention (additive)"
+};
+
+// What passes need besides the graph, and where they report.
+struct PassContext {
+  // Evaluates a node of constants (a backend's job, ir knows none); null: no folding.
+  std::function<std::vector<Array>(const Graph&)> evaluate;
+  std::vector<Note> notes;
+
+  void done(std::string_view pass, std::string text) { notes.push_back({Note::Kind::done, std::string(pass), std::move(text)}); }
+  void near_miss(std::string_view pass, std::string text) { notes.push_back({Note::Kind::near_miss, std::string(pass), std::move(text)}); }
+};
+
+struct Pass {
+  std::string_view name;
+  Graph (*run)(const Graph&, PassContext&) = nullptr;
+  std::string_view doc;
+};
+
+// "decoder.cpp:30 decoder/attention", for notes.
+std::string where(const Node& node);
+
+}  // namespace weft::ir

@@ -1,0 +1,778 @@
+// ir/passes/split_scan.cpp -- what does not recur leaves the loop.
+#include "ir/passes/split_scan.h"
+
+#include <algorithm>
+#include <map>
+
+#include "ir/batching/batching.h"
+#include "ir/check.h"
+#include "ir/ops/scan.h"
+#include "ir/passes/dead_rows.h"
+#include "ir/passes/drop_unused_results.h"
+#include "ir/rewrite.h"
+
+namespace weft::ir {
+namespace {
+
+constexpr std::string_view kName = "split_scan";
+
+enum class Place : uint8_t { loop, hoisted, before, after };
+
+// How large a value is, for deciding what may be stacked: first by how many symbols multiply.
+struct Size {
+  size_t degree = 0;
+  bool above(const Size& other) const { return degree > other.degree; }
+};
+
+Size size_of(const TensorType& t) {
+  Size s;
+  for (const Dim& d : t.shape)
+    if (!d.is_constant()) ++s.degree;
+  return s;
+}
+
+size_t at(Value v) { return static_cast<size_t>(v.id); }
+
+// What is known of a loop's body before anything moves.
+struct Analysis {
+  const Graph& body;
+  ops::ScanParts parts;
+  Dim batch;            // rows, where there are lengths
+  Value live;           // the body's argument, or invalid
+  std::vector<bool> invariant, forward;  // per value: from invariants only; from no carry
+  std::vector<bool> recurs;              // per value: some kept carry needs it
+  std::vector<int> accumulator;          // per carry: node that adds, or -1
+  std::vector<Place> place;              // per node
+  DeadRows dead;
+  Size state;                            // of the largest carry, slice or stacked output
+};
+
+bool is_trivial(const Node& node) { return node.operands.empty(); }  // constant, iota
+
+// The carry is read by one add only, whose result is the yielded carry and nothing else.
+int accumulating_node(const Graph& body, const std::vector<std::vector<int>>& readers, size_t carry) {
+  const Value argument = body.arguments()[carry].value, yielded = body.outputs()[carry].value;
+  const auto& reads = readers[at(argument)];
+  if (reads.size() != 1 || reads[0] < 0 || readers[at(yielded)].size() != 1) return -1;
+  const Node& node = body.nodes()[static_cast<size_t>(reads[0])];
+  if (node.op != &ops::add || node.results[0] != yielded || node.operands[0] == node.operands[1]) return -1;
+  const Value other = node.operands[0] == argument ? node.operands[1] : node.operands[0];
+  return body.type(other) == body.type(argument) ? reads[0] : -1;
+}
+
+Value contribution(const Analysis& a, size_t carry) {
+  const Node& node = a.body.nodes()[static_cast<size_t>(a.accumulator[carry])];
+  return node.operands[0] == a.body.arguments()[carry].value ? node.operands[1] : node.operands[0];
+}
+
+void mark_forward(Analysis& a) {
+  const size_t n = static_cast<size_t>(a.body.value_count());
+  a.invariant.assign(n, false);
+  a.forward.assign(n, false);
+  const auto& arguments = a.body.arguments();
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    const int k = static_cast<int>(i) - a.parts.carries;
+    a.forward[at(arguments[i].value)] = k >= 0;
+    a.invariant[at(arguments[i].value)] = k >= a.parts.scanned && k < a.parts.scanned + a.parts.invariants;
+  }
+  for (const Node& node : a.body.nodes()) {
+    bool invariant = true, forward = true;
+    for (const Value v : node.operands) {
+      invariant = invariant && a.invariant[at(v)];
+      forward = forward && a.forward[at(v)];
+    }
+    for (const Value v : node.results) {
+      a.invariant[at(v)] = invariant;
+      a.forward[at(v)] = forward;
+    }
+  }
+}
+
+void mark_recurring(Analysis& a) {
+  a.recurs.assign(static_cast<size_t>(a.body.value_count()), false);
+  for (int c = 0; c < a.parts.carries; ++c)
+    if (a.accumulator[static_cast<size_t>(c)] < 0) a.recurs[at(a.body.outputs()[static_cast<size_t>(c)].value)] = true;
+  for (size_t n = a.body.nodes().size(); n-- > 0;) {
+    const Node& node = a.body.nodes()[n];
+    bool needed = false;
+    for (const Value v : node.results) needed = needed || a.recurs[at(v)];
+    if (needed)
+      for (const Value v : node.operands) a.recurs[at(v)] = true;
+  }
+}
+
+Flags lifted_flags(const Analysis& a, const Node& node) {
+  Flags lifted;
+  for (const Value v : node.operands) {
+    const Node* p = a.body.producer(v);
+    const bool constant = p != nullptr && is_trivial(*p);
+    lifted.push_back(!a.invariant[at(v)] && !constant);
+  }
+  return lifted;
+}
+
+bool heavy(const Node& node) {
+  return node.op == &ops::matmul || node.op == &ops::gather || node.op->expand != nullptr;
+}
+
+// SizePolicy. A node may be done for all steps at once if its results are no larger, counted in
+// symbols, than what it reads by the step (contractions and look-ups: than the loop's own state):
+// broadcasting q_t + k_j over keys for all steps at once would take T times the memory of the loop.
+bool size_allows(const Analysis& a, const Node& node, const Flags& lifted) {
+  Size read;
+  for (size_t i = 0; i < lifted.size(); ++i)
+    if (lifted[i]) read.degree = std::max(read.degree, size_of(a.body.type(node.operands[i])).degree);
+  if (heavy(node)) read.degree = std::max(read.degree, a.state.degree);
+  for (const Value v : node.results)
+    if (size_of(a.body.type(v)).above(read)) return false;
+  return true;
+}
+
+bool can_batch(const Analysis& a, const Node& node, const Wants& wants) {
+  const BatchingRule* rule = batching_rule(*node.op);
+  if (rule == nullptr) return false;
+  const Flags lifted = lifted_flags(a, node);
+  if (std::find(lifted.begin(), lifted.end(), true) == lifted.end()) return false;
+  return rule->can(OpView(a.body, node), lifted, wants) && size_allows(a, node, lifted);
+}
+
+// Can the sum over all steps of a body value be made outside? Pushes through what is linear.
+enum class SumStep : uint8_t { none, rule, add, linear, each };
+
+bool is_linear_unary(const Node& node) {
+  return node.op == &ops::neg || node.op == &ops::reshape || node.op == &ops::transpose || node.op == &ops::slice ||
+         node.op == &ops::broadcast || node.op == &ops::stop_gradient || node.op == &ops::same_dim ||
+         (node.op == &ops::pad && node.attrs.find("value") == nullptr);
+}
+
+SumStep sum_step(const Analysis& a, const Node& node, size_t result, const std::vector<std::vector<int>>& readers) {
+  const BatchingRule* rule = batching_rule(*node.op);
+  if (rule != nullptr) {
+    Wants wants(node.results.size(), Want::nothing);
+    wants[result] = Want::sum;
+    if (rule->can(OpView(a.body, node), lifted_flags(a, node), wants)) return SumStep::rule;
+  }
+  if (readers[at(node.results[result])].size() == 1) {
+    if (node.op == &ops::add || node.op == &ops::sub) return SumStep::add;
+    if (is_linear_unary(node)) return SumStep::linear;
+  }
+  if (node.results.size() == 1 && can_batch(a, node, {Want::each})) return SumStep::each;
+  return SumStep::none;
+}
+
+class Splitter {
+ public:
+  Splitter(Rewriter& rewriter, const Node& scan, PassContext& context)
+      : outer_(rewriter), scan_(scan), context_(context), view_(rewriter.from(), scan),
+        a_{scan.regions[0], ops::ScanParts(view_), {}, {}, {}, {}, {}, {}, {}, {}, {}}, readers_(uses(a_.body)) {}
+
+  // The results of the loop taken apart, or nothing where all of it recurs.
+  std::optional<Values> run() {
+    analyse();
+    if (!worthwhile()) return std::nullopt;
+    emit_before();
+    emit_loop();
+    emit_after();
+    report();
+    return results_;
+  }
+
+ private:
+  // ---------------------------------------------------------------- what goes where
+  void analyse() {
+    if (a_.parts.has_lengths) {
+      a_.batch = view_.operand("lengths").dim(0);
+      a_.live = a_.body.arguments().back().value;
+    }
+    mark_forward(a_);
+    if (a_.parts.has_lengths) a_.dead = dead_rows(a_.body, a_.batch, a_.live);
+    a_.accumulator.assign(static_cast<size_t>(a_.parts.carries), -1);
+    for (size_t c = 0; c < a_.accumulator.size(); ++c) a_.accumulator[c] = accumulating_node(a_.body, readers_, c);
+    // A contribution that needs an accumulator's running value, or that cannot be summed outside,
+    // keeps its carry in the loop; that may make more recur, so this repeats until it is settled.
+    for (bool changed = true; changed;) {
+      changed = false;
+      measure_state();
+      mark_recurring(a_);
+      place_nodes();
+      for (size_t c = 0; c < a_.accumulator.size(); ++c)
+        if (a_.accumulator[c] >= 0 && !can_sum(contribution(a_, c), c, 0)) {
+          a_.accumulator[c] = -1;
+          changed = true;
+        }
+    }
+  }
+
+  // The largest of what the loop must carry or read by the step anyway.
+  void measure_state() {
+    a_.state = {};
+    for (const Argument& arg : a_.body.arguments())
+      if (!is_invariant_argument(arg.value) && !is_accumulator_carry(arg.value))
+        a_.state.degree = std::max(a_.state.degree, size_of(a_.body.type(arg.value)).degree);
+  }
+
+  // The live mask in some shape is made anew where it is needed; it never crosses the loop's border.
+  bool is_mask(Value v) const { return a_.live.valid() && is_live_mask(a_.body, v, a_.live); }
+
+  bool is_invariant_argument(Value v) const {
+    const int k = a_.body.argument_index(v) - a_.parts.carries;
+    return k >= a_.parts.scanned && k < a_.parts.scanned + a_.parts.invariants;
+  }
+
+  bool is_accumulator_carry(Value v) const {
+    const int i = a_.body.argument_index(v);
+    return i >= 0 && i < a_.parts.carries && a_.accumulator[static_cast<size_t>(i)] >= 0;
+  }
+
+  bool is_accumulating_add(size_t n) const {
+    return std::find(a_.accumulator.begin(), a_.accumulator.end(), static_cast<int>(n)) != a_.accumulator.end();
+  }
+
+  void place_nodes() {
+    const auto& nodes = a_.body.nodes();
+    a_.place.assign(nodes.size(), Place::loop);
+    for (size_t n = 0; n < nodes.size(); ++n) {
+      const Node& node = nodes[n];
+      if (is_trivial(node) || is_accumulating_add(n) || is_mask(node.results[0])) continue;
+      bool invariant = true, forward = true, outside = true;
+      for (const Value v : node.operands) {
+        const bool trivial = a_.body.producer(v) != nullptr && is_trivial(*a_.body.producer(v));
+        invariant = invariant && (a_.invariant[at(v)] || trivial);
+        forward = forward && (a_.forward[at(v)] || trivial);
+        const int made = a_.body.info(v).node;
+        outside = outside && (made < 0 || trivial || is_mask(v) || a_.place[static_cast<size_t>(made)] != Place::loop);
+      }
+      if (invariant && outside) {
+        a_.place[n] = Place::hoisted;
+      } else if (forward && outside && can_batch(a_, node, Wants(node.results.size(), Want::each))) {
+        a_.place[n] = Place::before;
+      }
+    }
+    // Masking what is scanned by ended rows is for the loop, where it mostly falls away.
+    for (size_t n = nodes.size(); n-- > 0;)
+      if (a_.place[n] == Place::before && nodes[n].op == &ops::select && is_mask(nodes[n].operands[0]) && read_in_loop_only(nodes[n]))
+        a_.place[n] = Place::loop;
+    // After: from the end, so that a node moves only if all that read it do.
+    for (size_t n = nodes.size(); n-- > 0;) {
+      const Node& node = nodes[n];
+      if (a_.place[n] != Place::loop || is_trivial(node) || is_accumulating_add(n) || is_mask(node.results[0])) continue;
+      if (moves_after(node)) a_.place[n] = Place::after;
+    }
+    // What moved reads values of the loop stacked; those must be no larger than the state.
+    for (bool changed = true; changed;) {
+      changed = false;
+      for (size_t n = 0; n < nodes.size(); ++n) {
+        if (a_.place[n] != Place::after) continue;
+        for (const Value v : nodes[n].operands) {
+          const int made = a_.body.info(v).node;
+          const bool in_loop = made >= 0 && a_.place[static_cast<size_t>(made)] == Place::loop && !is_trivial(nodes[static_cast<size_t>(made)]);
+          if (in_loop && !is_mask(v) && !stackable(v)) {
+            a_.place[n] = Place::loop;
+            changed = true;
+            break;
+          }
+        }
+      }
+      // Whoever feeds a node that stays must stay.
+      for (size_t n = nodes.size(); n-- > 0;)
+        if (a_.place[n] == Place::after && !moves_after(nodes[n])) {
+          a_.place[n] = Place::loop;
+          changed = true;
+        }
+    }
+  }
+
+  bool read_in_loop_only(const Node& node) const {
+    for (const int reader : readers_[at(node.results[0])])
+      if (reader < 0 || a_.place[static_cast<size_t>(reader)] != Place::loop || is_accumulating_add(static_cast<size_t>(reader))) return false;
+    return true;
+  }
+
+  bool stackable(Value v) const {
+    if (size_of(a_.body.type(v)).above(a_.state)) return false;
+    // Stacked outputs of a loop with lengths must be led by its rows.
+    return !a_.parts.has_lengths || ops::is_row_carry(a_.body.type(v), a_.batch);
+  }
+
+  bool moves_after(const Node& node) const {
+    bool read = false;
+    for (const Value v : node.results) {
+      if (a_.recurs[at(v)]) return false;
+      for (const int reader : readers_[at(v)]) {
+        read = true;
+        if (reader < 0) continue;  // an output that is no kept carry: checked by recurs
+        const size_t n = static_cast<size_t>(reader);
+        if (is_accumulating_add(n)) continue;
+        if (a_.place[n] != Place::after) return false;
+      }
+    }
+    for (const Value v : node.operands)
+      if (is_accumulator_carry(v)) return false;
+    return read && can_batch_some(node);
+  }
+
+  // Every result in the mode it is read in can be had outside.
+  bool can_batch_some(const Node& node) const {
+    bool all_each = can_batch(a_, node, each_wants(node));
+    if (all_each) return true;
+    // Read only as contributions: summed results are enough.
+    for (size_t r = 0; r < node.results.size(); ++r)
+      for (const int reader : readers_[at(node.results[r])]) {
+        if (reader < 0 || !is_accumulating_add(static_cast<size_t>(reader))) return false;
+        if (sum_step(a_, node, r, readers_) == SumStep::none) return false;
+      }
+    return true;
+  }
+
+  // each for results that something outside an accumulation reads, nothing for the others.
+  Wants each_wants(const Node& node) const {
+    Wants wants(node.results.size(), Want::nothing);
+    for (size_t r = 0; r < node.results.size(); ++r)
+      for (const int reader : readers_[at(node.results[r])])
+        if (reader < 0 || !is_accumulating_add(static_cast<size_t>(reader))) wants[r] = Want::each;
+    return wants;
+  }
+
+  // Can the sum over steps of body value v be made outside, for accumulator c?
+  bool can_sum(Value v, size_t carry, int depth) const {
+    if (depth > 32) return false;
+    if (a_.parts.has_lengths && depth == 0 && !a_.dead.free[at(v)] && !a_.dead.zero[at(v)]) return false;
+    const Node* p = a_.body.producer(v);
+    if (p == nullptr || a_.invariant[at(v)] || is_trivial(*p)) return false;
+    const size_t n = static_cast<size_t>(a_.body.info(v).node);
+    const size_t r = static_cast<size_t>(a_.body.info(v).index);
+    // Its operands must be stackable or outside already.
+    const auto operands_ok = [&] {
+      for (const Value x : p->operands) {
+        if (is_accumulator_carry(x)) return false;
+        const int made = a_.body.info(x).node;
+        if (made < 0 || a_.place[static_cast<size_t>(made)] != Place::loop || is_trivial(a_.body.nodes()[static_cast<size_t>(made)])) continue;
+        if (!is_mask(x) && !stackable(x)) return false;
+      }
+      return true;
+    };
+    if (a_.place[n] == Place::before || a_.place[n] == Place::hoisted) return true;
+    switch (sum_step(a_, *p, r, readers_)) {
+      case SumStep::rule:
+      case SumStep::each: return operands_ok();
+      case SumStep::add: return can_sum(p->operands[0], carry, depth + 1) && can_sum(p->operands[1], carry, depth + 1);
+      case SumStep::linear: return can_sum(p->operands[0], carry, depth + 1);
+      case SumStep::none: return false;
+    }
+    return false;
+  }
+
+  bool worthwhile() const {
+    for (const Place p : a_.place)
+      if (p != Place::loop) return true;
+    for (const int n : a_.accumulator)
+      if (n >= 0) return true;
+    return false;
+  }
+
+  // ---------------------------------------------------------------- values outside
+  Builder& b() { return outer_.builder; }
+
+  Value outer_operand(std::string_view group, int i) const { return outer_(scan_.operands[static_cast<size_t>(view_.position(group) + i)]); }
+
+  // Moves axis `axis` of x to the front.
+  Value to_front(Value x, int64_t axis) {
+    if (axis == 0) return x;
+    Integers perm{axis};
+    for (int64_t d = 0; d < b().type(x).rank(); ++d)
+      if (d != axis) perm.push_back(d);
+    return b().transpose(x, perm);
+  }
+  Value from_front(Value x, int64_t axis) {
+    if (axis == 0) return x;
+    Integers perm;
+    for (int64_t d = 1; d < b().type(x).rank(); ++d) perm.push_back(d);
+    perm.insert(perm.begin() + axis, 0);
+    return b().transpose(x, perm);
+  }
+
+  Value live_mask() {  // pred[T,B]
+    if (!live_.valid()) {
+      const Value m = b().emit(ops::length_mask, {{outer_operand("lengths", 0)}}, {{"size", a_.parts.steps}});
+      live_ = b().transpose(m, {1, 0});
+    }
+    return live_;
+  }
+
+  // x [T,B,...] with ended rows set to zero.
+  Value zero_ended(Value x) {
+    Shape shape = b().type(live_mask()).shape;
+    while (static_cast<int>(shape.size()) < b().type(x).rank()) shape.emplace_back(1);
+    const DType dtype = b().type(x).dtype;
+    if (dtype == DType::pred) return b().emit(ops::logical_and, {{b().reshape(live_mask(), shape)}, {x}});
+    return b().select(b().reshape(live_mask(), shape), x, b().scalar(0, dtype));
+  }
+
+  struct Outside {
+    Value value;
+    bool lifted = false;
+    bool zero = false;  // on ended rows
+  };
+
+  // The value of the body as seen outside: invariant as it is, everything else lifted.
+  Outside outside(Value v) {
+    if (const auto it = outside_.find(v.id); it != outside_.end()) return it->second;
+    Outside o;
+    const Node* p = a_.body.producer(v);
+    if (p == nullptr) {
+      const int k = a_.body.argument_index(v) - a_.parts.carries;
+      if (k < 0) {
+        o = stacked(v);
+      } else if (k < a_.parts.scanned) {
+        o = {to_front(outer_operand("scanned", k), a_.parts.axes[static_cast<size_t>(k)]), true, false};
+      } else if (k < a_.parts.scanned + a_.parts.invariants) {
+        o = {outer_operand("invariants", k - a_.parts.scanned), false, false};
+      } else {
+        o = {live_mask(), true, true};
+      }
+    } else if (is_trivial(*p)) {
+      b().from = p->from;
+      o = {b().emit(*p->op, {}, p->attrs), false, false};
+    } else {
+      switch (a_.place[static_cast<size_t>(a_.body.info(v).node)]) {
+        case Place::loop:
+          if (!is_mask(v)) {
+            o = stacked(v);
+            break;
+          }
+          [[fallthrough]];
+        case Place::hoisted:
+        case Place::before:
+        case Place::after: emit_batched(*p); return outside_.at(v.id);
+      }
+    }
+    outside_[v.id] = o;
+    return o;
+  }
+
+  // A value of the loop as a stacked output of it: registered before the loop is made, read after.
+  Outside stacked(Value v) {
+    const auto it = std::find(stacks_.begin(), stacks_.end(), v);
+    WEFT_CHECK(it != stacks_.end() && !loop_results_.empty());
+    return {loop_results_[static_cast<size_t>(kept_carries_.size()) + static_cast<size_t>(it - stacks_.begin())], true, a_.parts.has_lengths};
+  }
+
+  void emit_batched(const Node& node) {
+    Values operands;
+    Flags lifted;
+    bool any = false;
+    for (const Value v : node.operands) {
+      const Outside o = outside(v);
+      operands.push_back(o.value);
+      lifted.push_back(o.lifted);
+      any = any || o.lifted;
+    }
+    b().from = node.from;
+    Values made;
+    if (!any) {  // hoisted
+      OperandGroups groups;
+      size_t k = 0;
+      for (const int n : node.group_sizes) {
+        groups.emplace_back();
+        for (int i = 0; i < n; ++i) groups.back().push_back(operands[k++]);
+      }
+      made = b().emit_all(*node.op, groups, node.attrs, node.regions);
+    } else {
+      const Lift lift{OpView(a_.body, node), b(), a_.parts.steps, operands, lifted};
+      const bool all = a_.place[static_cast<size_t>(a_.body.info(node.results[0]).node)] != Place::after;
+      made = batching_rule(*node.op)->emit(lift, all ? Wants(node.results.size(), Want::each) : each_wants(node));
+    }
+    for (size_t r = 0; r < node.results.size(); ++r)
+      if (made[r].valid()) {
+        name_like(made[r], node.results[r]);
+        outside_[node.results[r].id] = {made[r], any, any && zero_outside(node, static_cast<int>(r))};
+      }
+  }
+
+  void name_like(Value outer_value, Value body_value) {
+    if (b().graph().info(outer_value).name.empty()) b().graph().set_name(outer_value, a_.body.info(body_value).name);
+  }
+
+  // Are the ended rows of a node done outside zero, given which of its operands are?
+  bool zero_outside(const Node& node, int result) {
+    if (!a_.parts.has_lengths) return false;
+    Graph one;  // the node alone, its operands as arguments: the analysis of the body serves
+    Values operands, zeros;
+    for (const Value v : node.operands) {
+      const Node* p = a_.body.producer(v);
+      if (p != nullptr && is_trivial(*p)) {
+        operands.push_back(one.add_copy(a_.body, *p, {})[static_cast<size_t>(a_.body.info(v).index)]);
+        continue;
+      }
+      operands.push_back(one.add_argument(a_.body.type(v), {}));
+      if (outside_.at(v.id).zero) zeros.push_back(operands.back());
+    }
+    const Values made = one.add_copy(a_.body, node, operands);
+    return dead_rows(one, a_.batch, {}, zeros).zero[at(made[static_cast<size_t>(result)])];
+  }
+
+  // ---------------------------------------------------------------- emission
+  void emit_before() {
+    for (size_t n = 0; n < a_.body.nodes().size(); ++n)
+      if (a_.place[n] == Place::hoisted || a_.place[n] == Place::before) emit_batched(a_.body.nodes()[n]);
+  }
+
+  bool stays(const Node& node, size_t n) const { return a_.place[n] == Place::loop && !is_accumulating_add(n) && !is_trivial(node); }
+
+  // Values the loop must stack: read by what moves after, or by contributions.
+  void collect_stacks() {
+    const auto want = [&](Value v) {
+      const Node* p = a_.body.producer(v);
+      bool in_loop;
+      if (p == nullptr)
+        in_loop = a_.body.argument_index(v) < a_.parts.carries;
+      else if (is_mask(v))
+        in_loop = false;
+      else
+        in_loop = !is_trivial(*p) && a_.place[static_cast<size_t>(a_.body.info(v).node)] == Place::loop;
+      if (in_loop && std::find(stacks_.begin(), stacks_.end(), v) == stacks_.end()) stacks_.push_back(v);
+    };
+    const std::function<void(Value)> want_sum = [&](Value v) {
+      const int n = a_.body.info(v).node;
+      if (n < 0 || a_.place[static_cast<size_t>(n)] == Place::before || a_.place[static_cast<size_t>(n)] == Place::hoisted) return;
+      const Node& node = a_.body.nodes()[static_cast<size_t>(n)];
+      switch (sum_step(a_, node, static_cast<size_t>(a_.body.info(v).index), readers_)) {
+        case SumStep::add:
+          want_sum(node.operands[0]);
+          want_sum(node.operands[1]);
+          break;
+        case SumStep::linear: want_sum(node.operands[0]); break;
+        case SumStep::rule: summed_results_.push_back(v); [[fallthrough]];
+        default:
+          for (const Value x : node.operands) want(x);
+      }
+    };
+    for (size_t c = 0; c < a_.accumulator.size(); ++c)
+      if (a_.accumulator[c] >= 0) want_sum(contribution(a_, c));
+    for (size_t n = 0; n < a_.body.nodes().size(); ++n)
+      if (a_.place[n] == Place::after)
+        for (const Value v : a_.body.nodes()[n].operands) want(v);
+    for (int i = 0; i < a_.parts.stacked; ++i) want(a_.body.outputs()[static_cast<size_t>(a_.parts.carries + i)].value);
+  }
+
+  void emit_loop() {
+    collect_stacks();
+    for (int c = 0; c < a_.parts.carries; ++c)
+      if (a_.accumulator[static_cast<size_t>(c)] < 0) kept_carries_.push_back(c);
+    if (kept_carries_.empty() && stacks_.empty()) return;
+
+    // Which values of outside the loop's nodes read.
+    std::vector<Value> scanned, invariants;
+    const auto reads = [&](Value v) {
+      const Node* p = a_.body.producer(v);
+      if (p != nullptr && (is_trivial(*p) || a_.place[static_cast<size_t>(a_.body.info(v).node)] == Place::loop)) return;
+      if (p == nullptr && (a_.body.argument_index(v) < a_.parts.carries || v == a_.live)) return;
+      std::vector<Value>& list = a_.invariant[at(v)] || (p != nullptr && a_.place[static_cast<size_t>(a_.body.info(v).node)] == Place::hoisted) ? invariants : scanned;
+      if (std::find(list.begin(), list.end(), v) == list.end()) list.push_back(v);
+    };
+    for (size_t n = 0; n < a_.body.nodes().size(); ++n)
+      if (stays(a_.body.nodes()[n], n) && !only_contributes(n))
+        for (const Value v : a_.body.nodes()[n].operands) reads(v);
+    for (const int c : kept_carries_) reads(a_.body.outputs()[static_cast<size_t>(c)].value);
+
+    Graph body;
+    body.name = a_.body.name;
+    Values map(static_cast<size_t>(a_.body.value_count()));
+    const auto argument = [&](Value v) { map[at(v)] = body.add_argument(a_.body.type(v), a_.body.info(v).name); };
+    OperandGroups groups(4);
+    Integers axes;
+    for (const int c : kept_carries_) {
+      argument(a_.body.arguments()[static_cast<size_t>(c)].value);
+      groups[0].push_back(outer_operand("carries", c));
+    }
+    for (const Value v : scanned) {
+      argument(v);
+      const int k = a_.body.producer(v) == nullptr ? a_.body.argument_index(v) - a_.parts.carries : -1;
+      groups[1].push_back(k >= 0 ? outer_operand("scanned", k) : outside(v).value);
+      axes.push_back(k >= 0 ? a_.parts.axes[static_cast<size_t>(k)] : 0);
+    }
+    for (const Value v : invariants) {
+      argument(v);
+      groups[2].push_back(outside(v).value);
+    }
+    if (a_.parts.has_lengths) {
+      argument(a_.live);
+      groups[3].push_back(outer_operand("lengths", 0));
+    }
+    for (size_t n = 0; n < a_.body.nodes().size(); ++n) {
+      const Node& node = a_.body.nodes()[n];
+      if (!is_trivial(node) && (!stays(node, n) || only_contributes(n))) continue;
+      Values operands;
+      for (const Value v : node.operands) operands.push_back(map[at(v)]);
+      const Values made = body.add_copy(a_.body, node, operands);
+      for (size_t i = 0; i < made.size(); ++i) map[at(node.results[i])] = made[i];
+    }
+    const auto yield = [&](Value v) { body.add_output("r" + std::to_string(body.outputs().size()), map[at(v)]); };
+    for (const int c : kept_carries_) yield(a_.body.outputs()[static_cast<size_t>(c)].value);
+    for (const Value v : stacks_) yield(v);
+    body = drop_unused_results(drop_dead(body));
+    if (a_.parts.has_lengths)
+      body = drop_live_selects(body, static_cast<int>(kept_carries_.size()), a_.batch, body.arguments().back().value);
+    b().from = scan_.from;
+    Attrs attrs{{"axes", axes}, {"out_axes", Integers(stacks_.size(), 0)}, {"reverse", a_.parts.reverse}, {"steps", a_.parts.steps}};
+    if (!axes.empty()) attrs.erase("steps");
+    loop_results_ = b().emit_all(ops::scan, groups, attrs, {std::move(body)});
+    for (size_t i = 0; i < stacks_.size(); ++i) name_like(loop_results_[kept_carries_.size() + i], stacks_[i]);
+  }
+
+  // Its results are read only as contributions (or by nodes of which that holds), so it is done outside.
+  bool only_contributes(size_t n) {
+    if (contributes_.empty()) {
+      contributes_.assign(a_.body.nodes().size(), 0);
+      std::vector<bool> used(static_cast<size_t>(a_.body.value_count()));
+      for (const int c : kept_carries_) used[at(a_.body.outputs()[static_cast<size_t>(c)].value)] = true;
+      for (const Value v : stacks_) used[at(v)] = true;
+      for (size_t i = a_.body.nodes().size(); i-- > 0;) {
+        const Node& node = a_.body.nodes()[i];
+        bool needed = false;
+        for (const Value v : node.results) needed = needed || used[at(v)];
+        if (!needed || a_.place[i] != Place::loop || is_accumulating_add(i)) {
+          contributes_[i] = 1;
+          continue;
+        }
+        for (const Value v : node.operands) used[at(v)] = true;
+      }
+    }
+    return contributes_[n] != 0;
+  }
+
+  // Sum over all steps of a body value.
+  Value summed(Value v) {
+    const Node& node = *a_.body.producer(v);
+    const size_t n = static_cast<size_t>(a_.body.info(v).node);
+    const size_t r = static_cast<size_t>(a_.body.info(v).index);
+    const auto sum_lifted = [&] {
+      Outside o = outside(v);
+      if (a_.parts.has_lengths && !o.zero && a_.dead.zero[at(v)]) o.value = zero_ended(o.value);
+      return b().sum(o.value, {0});
+    };
+    if (a_.place[n] == Place::before) return sum_lifted();
+    switch (sum_step(a_, node, r, readers_)) {
+      case SumStep::add: {
+        const Value x = summed(node.operands[0]), y = summed(node.operands[1]);
+        b().from = node.from;
+        return b().emit(*node.op, {{x}, {y}}, node.attrs);
+      }
+      case SumStep::linear: {
+        const Value x = summed(node.operands[0]);
+        b().from = node.from;
+        return b().emit(*node.op, {{x}}, node.attrs);
+      }
+      case SumStep::rule: return emit_summed(node, r);
+      default: break;
+    }
+    if (a_.place[n] == Place::loop) {  // each, but not placed after: do it here
+      Values operands;
+      Flags lifted;
+      for (const Value x : node.operands) {
+        const Outside o = outside(x);
+        operands.push_back(o.value);
+        lifted.push_back(o.lifted);
+      }
+      b().from = node.from;
+      const Lift lift{OpView(a_.body, node), b(), a_.parts.steps, operands, lifted};
+      return b().sum(batching_rule(*node.op)->emit(lift, {Want::each})[r], {0});
+    }
+    return sum_lifted();
+  }
+
+  // All results of a node that are wanted summed come from one node outside (attention_grad).
+  Value emit_summed(const Node& node, size_t result) {
+    const auto key = std::pair{a_.body.info(node.results[result]).node, static_cast<int>(result)};
+    if (const auto it = sums_.find(key); it != sums_.end()) return it->second;
+    Wants wants(node.results.size(), Want::nothing);
+    for (size_t r = 0; r < wants.size(); ++r)
+      if (std::find(summed_results_.begin(), summed_results_.end(), node.results[r]) != summed_results_.end()) wants[r] = Want::sum;
+    Values operands;
+    Flags lifted;
+    for (const Value x : node.operands) {
+      const Outside o = outside(x);
+      operands.push_back(o.value);
+      lifted.push_back(o.lifted);
+    }
+    b().from = node.from;
+    const Lift lift{OpView(a_.body, node), b(), a_.parts.steps, operands, lifted};
+    const Values made = batching_rule(*node.op)->emit(lift, wants);
+    for (size_t r = 0; r < wants.size(); ++r)
+      if (wants[r] == Want::sum) sums_[{key.first, static_cast<int>(r)}] = made[r];
+    return made[result];
+  }
+
+  void emit_after() {
+    results_.assign(scan_.results.size(), {});
+    for (size_t k = 0; k < kept_carries_.size(); ++k) results_[static_cast<size_t>(kept_carries_[k])] = loop_results_[k];
+    for (size_t c = 0; c < a_.accumulator.size(); ++c) {
+      if (a_.accumulator[c] < 0) continue;
+      const Value total = summed(contribution(a_, c));
+      b().from = a_.body.nodes()[static_cast<size_t>(a_.accumulator[c])].from;
+      results_[c] = b().add(outer_operand("carries", static_cast<int>(c)), total);
+    }
+    for (int i = 0; i < a_.parts.stacked; ++i) {
+      const Value v = a_.body.outputs()[static_cast<size_t>(a_.parts.carries + i)].value;
+      Outside o = outside(v);
+      b().from = a_.body.producer(v) != nullptr ? a_.body.producer(v)->from : scan_.from;
+      if (!o.lifted) {
+        Shape shape = b().type(o.value).shape;
+        shape.insert(shape.begin(), a_.parts.steps);
+        o.value = b().broadcast(o.value, shape);
+      }
+      if (a_.parts.has_lengths && !o.zero) o.value = zero_ended(o.value);
+      results_[static_cast<size_t>(a_.parts.carries + i)] = from_front(o.value, a_.parts.out_axes[static_cast<size_t>(i)]);
+    }
+  }
+
+  void report() {
+    const auto names = [&](Place place) {
+      std::map<std::string, int> count;
+      for (size_t n = 0; n < a_.body.nodes().size(); ++n)
+        if (a_.place[n] == place) ++count[std::string(a_.body.nodes()[n].op->name)];
+      std::string s;
+      for (const auto& [name, c] : count) s += (s.empty() ? "" : ", ") + name + (c > 1 ? " x" + std::to_string(c) : "");
+      return s;
+    };
+    const std::string loop = where(scan_) + ": ";
+    for (const auto& [place, what] : {std::pair{Place::hoisted, "hoisted out of the loop: "}, {Place::before, "done for all steps before the loop: "}, {Place::after, "done for all steps after the loop: "}})
+      if (const std::string s = names(place); !s.empty()) context_.done(kName, loop + what + s);
+    const auto sums = std::count_if(a_.accumulator.begin(), a_.accumulator.end(), [](int n) { return n >= 0; });
+    if (sums > 0) context_.done(kName, loop + std::to_string(sums) + " accumulated carries became contractions over all steps");
+  }
+
+  Rewriter& outer_;
+  const Node& scan_;
+  PassContext& context_;
+  OpView view_;
+  Analysis a_;
+  std::vector<std::vector<int>> readers_;
+  std::map<int, Outside> outside_;
+  std::vector<Value> stacks_;       // body values the loop stacks, in order
+  std::vector<int> kept_carries_;
+  Values loop_results_;             // kept carries, then stacks
+  std::vector<char> contributes_;
+  std::vector<Value> summed_results_;  // body values whose sum a batching rule makes outside
+  std::map<std::pair<int, int>, Value> sums_;
+  Value live_;
+  Values results_;
+};
+
+Graph split_level(const Graph& graph, PassContext& context) {
+  bool any = false;
+  for (const Node& node : graph.nodes()) any = any || node.op == &ops::scan;
+  if (!any) return graph;
+  return rewrite_nodes(graph, [&](Rewriter& r, const Node& node) -> std::optional<Values> {
+    if (node.op != &ops::scan) return std::nullopt;
+    return Splitter(r, node, context).run();
+  });
+}
+
+}  // namespace
+
+Graph split_scan(const Graph& graph, PassContext& context) {
+  return with_regions(graph, [&](const Graph& g) { return split_level(g, context); });
+}
+
+}  // namespace weft::ir
