@@ -1,7 +1,8 @@
-// tests/kernels/attention_test.cpp -- additive attention and the softmax of dot attention, with gradients.
-#include <functional>
-
+// tests/kernels/attention_test.cpp -- additive attention and the softmax of dot attention, with
+// gradients.
 #include "tests/kernels/kernel_test.h"
+
+#include <functional>
 
 using namespace weft::test;
 
@@ -25,7 +26,8 @@ struct Additive {
   std::vector<int32_t> lengths;
   std::vector<double> a, out, lse, dq, dk, dv, dva;
 
-  explicit Additive(const Problem& problem) : p(problem), lq(p.A + 3), lk(p.A + 1), lv(p.E + 5), lo(p.E + 2) {
+  explicit Additive(const Problem& problem)
+      : p(problem), lq(p.A + 3), lk(p.A + 1), lv(p.E + 5), lo(p.E + 2) {
     q = random_floats(p.B * p.T * lq, 1, -2, 2);
     k = random_floats(p.B * p.S * lk, 2, -2, 2);
     v = random_floats(p.B * p.S * lv, 3);
@@ -33,7 +35,8 @@ struct Additive {
     dout = random_floats(p.B * p.T * lo, 5);
     dweights = random_floats(p.B * p.T * p.S, 6);
     mask = random_mask(p.B * p.T * p.S, 7);
-    for (int64_t b = 0; b < p.B; ++b) lengths.push_back(static_cast<int32_t>(b % 3 == 0 ? p.S : b % 3 == 1 ? 0 : p.S / 2));
+    for (int64_t b = 0; b < p.B; ++b)
+      lengths.push_back(static_cast<int32_t>(b % 3 == 0 ? p.S : b % 3 == 1 ? 0 : p.S / 2));
     hide();
     forward();
     backward();
@@ -41,11 +44,16 @@ struct Additive {
 
   bool sees(int64_t b, int64_t t, int64_t j) const {
     switch (p.see) {
-      case See::lengths: return j < lengths[b];
-      case See::keys: return mask[b * p.S + j] != 0;
-      case See::queries: return mask[(b * p.T + t) * p.S + j] != 0;
-      case See::nothing: return false;
-      default: return true;
+      case See::lengths:
+        return j < lengths[b];
+      case See::keys:
+        return mask[b * p.S + j] != 0;
+      case See::queries:
+        return mask[(b * p.T + t) * p.S + j] != 0;
+      case See::nothing:
+        return false;
+      default:
+        return true;
     }
   }
   // NaN in every key and value that no query sees.
@@ -80,12 +88,14 @@ struct Additive {
         for (int64_t j = 0; j < p.S; ++j) {
           if (!sees(b, t, j)) continue;
           row[j] /= sum;
-          for (int64_t c = 0; c < p.E; ++c) out[(b * p.T + t) * lo + c] += row[j] * v[(b * p.S + j) * lv + c];
+          for (int64_t c = 0; c < p.E; ++c)
+            out[(b * p.T + t) * lo + c] += row[j] * v[(b * p.S + j) * lv + c];
         }
       }
   }
   void backward() {
-    dq.assign(p.B * p.T * lq, 0), dk.assign(p.B * p.S * lk, 0), dv.assign(p.B * p.S * lv, 0), dva.assign(p.A, 0);
+    dq.assign(p.B * p.T * lq, 0), dk.assign(p.B * p.S * lk, 0), dv.assign(p.B * p.S * lv, 0),
+        dva.assign(p.A, 0);
     for (int64_t b = 0; b < p.B; ++b)
       for (int64_t t = 0; t < p.T; ++t) {
         const float* g = &dout[(b * p.T + t) * lo];
@@ -129,27 +139,80 @@ struct Additive {
 
   weft::onednn::kernels::AdditiveAttention forward_args(Results& r) const {
     r.out.assign(out.size(), -7), r.weights.assign(a.size(), -7), r.lse.assign(lse.size(), -7);
-    return {.batch = p.B, .queries = p.T, .keys = p.S, .hidden = p.A, .width = p.E,
-            .q = q.data(), .k = k.data(), .v = v.data(), .va = va.data(),
-            .q_batch = p.T * lq, .q_row = lq, .k_batch = p.S * lk, .k_row = lk, .v_batch = p.S * lv, .v_row = lv,
-            .mask = kernel_mask(), .lengths = kernel_lengths(), .scale = scale,
-            .out = r.out.data(), .out_batch = p.T * lo, .out_row = lo,
-            .weights = r.weights.data(), .weights_batch = p.T * p.S, .weights_row = p.S,
-            .lse = r.lse.data(), .lse_batch = p.T};
+    return {.batch = p.B,
+            .queries = p.T,
+            .keys = p.S,
+            .hidden = p.A,
+            .width = p.E,
+            .q = q.data(),
+            .k = k.data(),
+            .v = v.data(),
+            .va = va.data(),
+            .q_batch = p.T * lq,
+            .q_row = lq,
+            .k_batch = p.S * lk,
+            .k_row = lk,
+            .v_batch = p.S * lv,
+            .v_row = lv,
+            .mask = kernel_mask(),
+            .lengths = kernel_lengths(),
+            .scale = scale,
+            .out = r.out.data(),
+            .out_batch = p.T * lo,
+            .out_row = lo,
+            .weights = r.weights.data(),
+            .weights_batch = p.T * p.S,
+            .weights_row = p.S,
+            .lse = r.lse.data(),
+            .lse_batch = p.T};
   }
   weft::onednn::kernels::AdditiveAttentionGrad grad_args(Results& r, float start) const {
-    r.dq.assign(dq.size(), start), r.dk.assign(dk.size(), start), r.dv.assign(dv.size(), start), r.dva.assign(p.A, start);
+    r.dq.assign(dq.size(), start), r.dk.assign(dk.size(), start), r.dv.assign(dv.size(), start),
+        r.dva.assign(p.A, start);
     const bool add = start != -7;
-    return {.batch = p.B, .queries = p.T, .keys = p.S, .hidden = p.A, .width = p.E,
-            .q = q.data(), .k = k.data(), .v = v.data(), .va = va.data(),
-            .q_batch = p.T * lq, .q_row = lq, .k_batch = p.S * lk, .k_row = lk, .v_batch = p.S * lv, .v_row = lv,
-            .mask = kernel_mask(), .lengths = kernel_lengths(), .scale = scale,
-            .out = r.out.data(), .out_batch = p.T * lo, .out_row = lo, .lse = r.lse.data(), .lse_batch = p.T,
-            .dout = dout.data(), .dout_batch = p.T * lo, .dout_row = lo,
-            .dweights = p.weights ? dweights.data() : nullptr, .dweights_batch = p.T * p.S, .dweights_row = p.S,
-            .dq = r.dq.data(), .dq_batch = p.T * lq, .dq_row = lq, .dk = r.dk.data(), .dk_batch = p.S * lk, .dk_row = lk,
-            .dv = r.dv.data(), .dv_batch = p.S * lv, .dv_row = lv, .dva = r.dva.data(),
-            .accumulate_dq = add, .accumulate_dk = add, .accumulate_dv = add, .accumulate_dva = add};
+    return {.batch = p.B,
+            .queries = p.T,
+            .keys = p.S,
+            .hidden = p.A,
+            .width = p.E,
+            .q = q.data(),
+            .k = k.data(),
+            .v = v.data(),
+            .va = va.data(),
+            .q_batch = p.T * lq,
+            .q_row = lq,
+            .k_batch = p.S * lk,
+            .k_row = lk,
+            .v_batch = p.S * lv,
+            .v_row = lv,
+            .mask = kernel_mask(),
+            .lengths = kernel_lengths(),
+            .scale = scale,
+            .out = r.out.data(),
+            .out_batch = p.T * lo,
+            .out_row = lo,
+            .lse = r.lse.data(),
+            .lse_batch = p.T,
+            .dout = dout.data(),
+            .dout_batch = p.T * lo,
+            .dout_row = lo,
+            .dweights = p.weights ? dweights.data() : nullptr,
+            .dweights_batch = p.T * p.S,
+            .dweights_row = p.S,
+            .dq = r.dq.data(),
+            .dq_batch = p.T * lq,
+            .dq_row = lq,
+            .dk = r.dk.data(),
+            .dk_batch = p.S * lk,
+            .dk_row = lk,
+            .dv = r.dv.data(),
+            .dv_batch = p.S * lv,
+            .dv_row = lv,
+            .dva = r.dva.data(),
+            .accumulate_dq = add,
+            .accumulate_dk = add,
+            .accumulate_dv = add,
+            .accumulate_dva = add};
   }
 };
 
@@ -165,16 +228,18 @@ void run(weft::onednn::kernels::AdditiveAttentionGrad args) {
 }
 
 // Columns beyond the logical ones must not be written: they are left out of `expected` by position.
-void check_rows(const Floats& found, const std::vector<double>& expected, int64_t ld, int64_t n, double start,
-                double tolerance) {
+void check_rows(const Floats& found, const std::vector<double>& expected, int64_t ld, int64_t n,
+                double start, double tolerance) {
   std::vector<double> all(expected);
-  for (size_t i = 0; i < all.size(); ++i) all[i] = static_cast<int64_t>(i) % ld < n ? all[i] + (start == -7 ? 0 : start) : start;
+  for (size_t i = 0; i < all.size(); ++i)
+    all[i] = static_cast<int64_t>(i) % ld < n ? all[i] + (start == -7 ? 0 : start) : start;
   check_close(found, all, tolerance);
 }
 
 const Problem problems[] = {
-    {2, 1, 5, 7, 3},     {1, 1, 25, 512, 64},  {1, 3, 1, 1, 1},    {3, 5, 9, 33, 17}, {5, 4, 26, 64, 40},
-    {4, 9, 13, 16, 129}, {0, 3, 4, 5, 6},      {2, 0, 4, 5, 6},    {2, 3, 0, 5, 6},   {20, 2, 11, 24, 16},
+    {2, 1, 5, 7, 3},    {1, 1, 25, 512, 64}, {1, 3, 1, 1, 1}, {3, 5, 9, 33, 17},
+    {5, 4, 26, 64, 40}, {4, 9, 13, 16, 129}, {0, 3, 4, 5, 6}, {2, 0, 4, 5, 6},
+    {2, 3, 0, 5, 6},    {20, 2, 11, 24, 16},
 };
 
 }  // namespace
@@ -207,7 +272,8 @@ TEST_CASE("additive_attention_grad: all four gradients under every mask") {
             Additive::Results r;
             run(x.forward_args(r));
             run(x.grad_args(r, start));
-            INFO(p.B, "x", p.T, "x", p.S, "x", p.A, "x", p.E, " mask ", static_cast<int>(see), " start ", start);
+            INFO(p.B, "x", p.T, "x", p.S, "x", p.A, "x", p.E, " mask ", static_cast<int>(see),
+                 " start ", start);
             check_rows(r.dq, x.dq, x.lq, p.A, start, 2e-5);
             check_rows(r.dk, x.dk, x.lk, p.A, start, 2e-5);
             check_rows(r.dv, x.dv, x.lv, p.E, start, 2e-5);
@@ -240,14 +306,16 @@ TEST_CASE("additive_attention_grad: what is not wanted is not needed by the rest
 }
 
 TEST_CASE("additive_attention: the bits depend neither on the number of threads nor on the batch") {
-  for (const Problem& p : {Problem{1, 1, 25, 512, 64}, Problem{3, 7, 25, 96, 72}, Problem{2, 5, 19, 512, 100, See::queries}}) {
+  for (const Problem& p : {Problem{1, 1, 25, 512, 64}, Problem{3, 7, 25, 96, 72},
+                           Problem{2, 5, 19, 512, 100, See::queries}}) {
     const Additive x(p);
     same_bits_for_every_team([&] {
       Additive::Results r;
       run(x.forward_args(r));
       run(x.grad_args(r, -7));
       Floats all = r.out;
-      for (const Floats* part : {&r.dq, &r.dk, &r.dv, &r.dva}) all.insert(all.end(), part->begin(), part->end());
+      for (const Floats* part : {&r.dq, &r.dk, &r.dv, &r.dva})
+        all.insert(all.end(), part->begin(), part->end());
       return all;
     });
   }
@@ -286,25 +354,43 @@ TEST_CASE("attention_softmax: scale, bias, mask, lengths, diagonal") {
           for (int64_t j = 0; j < S; ++j) mean += a[j] / std::fmax(sum, 1e-300) * da[r * ld + j];
           for (int64_t j = 0; j < ld; ++j) {
             expected[r * ld + j] = j < S ? (sum > 0 ? a[j] / sum : 0) : e[r * ld + j];
-            ds[r * ld + j] = j < S ? expected[r * ld + j] * (da[r * ld + j] - mean) * 0.3 : da[r * ld + j];
+            ds[r * ld + j] =
+                j < S ? expected[r * ld + j] * (da[r * ld + j] - mean) * 0.3 : da[r * ld + j];
           }
         }
         Floats found(lse.size()), dfound = da;
-        k::attention_softmax({.batch = B, .heads = H, .queries = T, .keys = S, .scores = e.data(),
-                              .scores_batch = H * T * ld, .scores_head = T * ld, .scores_row = ld, .scale = 0.3F,
+        k::attention_softmax({.batch = B,
+                              .heads = H,
+                              .queries = T,
+                              .keys = S,
+                              .scores = e.data(),
+                              .scores_batch = H * T * ld,
+                              .scores_head = T * ld,
+                              .scores_row = ld,
+                              .scale = 0.3F,
                               .bias = {biased ? bias.data() : nullptr, 0, T * S, S, 1},
                               .mask = {masked ? mask.data() : nullptr, S, 0, 0, 1},
                               .lengths = lengths ? length.data() : nullptr,
-                              .diagonal = causal ? 0 : k::kNoDiagonal, .lse = found.data()});
+                              .diagonal = causal ? 0 : k::kNoDiagonal,
+                              .lse = found.data()});
         INFO("S ", S, " kinds ", kinds);
         check_close(e, expected, 1e-6);
         check_close(found, lse, 1e-6);
         for (int64_t r = 0; r < B * H * T; ++r)
           for (int64_t j = 0; j < S; ++j)
             if (e[r * ld + j] == 0) dfound[r * ld + j] = kNaN;
-        k::attention_softmax_grad({.batch = B, .heads = H, .queries = T, .keys = S, .weights = e.data(),
-                                   .weights_batch = H * T * ld, .weights_head = T * ld, .weights_row = ld,
-                                   .da = dfound.data(), .da_batch = H * T * ld, .da_head = T * ld, .da_row = ld,
+        k::attention_softmax_grad({.batch = B,
+                                   .heads = H,
+                                   .queries = T,
+                                   .keys = S,
+                                   .weights = e.data(),
+                                   .weights_batch = H * T * ld,
+                                   .weights_head = T * ld,
+                                   .weights_row = ld,
+                                   .da = dfound.data(),
+                                   .da_batch = H * T * ld,
+                                   .da_head = T * ld,
+                                   .da_row = ld,
                                    .scale = 0.3F});
         check_close(dfound, ds, 1e-6);
       }

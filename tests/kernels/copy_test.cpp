@@ -17,7 +17,8 @@ void check_permutation(const std::vector<int64_t>& shape, const std::vector<int>
   std::vector<T> src(total), dst(total, T{9}), expected(total);
   for (int64_t i = 0; i < total; ++i) src[i] = static_cast<T>(i * 2654435761U);
   for (int d = 0; d < rank; ++d)
-    args.shape[d] = shape[d], args.src_strides[d] = src_strides[d], args.dst_strides[d] = dst_strides[d];
+    args.shape[d] = shape[d], args.src_strides[d] = src_strides[d],
+    args.dst_strides[d] = dst_strides[d];
   args.src = src.data(), args.dst = dst.data();
   k::copy_strided(args);
   for (int64_t i = 0; i < total; ++i) {
@@ -50,7 +51,12 @@ TEST_CASE("copy_strided: broadcasts and slices into padded rows") {
   on_every_machine([] {
     const Floats x{1, 2, 3};
     Floats y(4 * 5, -1);
-    k::CopyStrided copy{.rank = 2, .shape = {4, 3}, .src = x.data(), .src_strides = {0, 1}, .dst = y.data() + 1, .dst_strides = {5, 1}};
+    k::CopyStrided copy{.rank = 2,
+                        .shape = {4, 3},
+                        .src = x.data(),
+                        .src_strides = {0, 1},
+                        .dst = y.data() + 1,
+                        .dst_strides = {5, 1}};
     k::copy_strided(copy);
     CHECK(y == Floats{-1, 1, 2, 3, -1, -1, 1, 2, 3, -1, -1, 1, 2, 3, -1, -1, 1, 2, 3, -1});
   });
@@ -59,12 +65,23 @@ TEST_CASE("copy_strided: broadcasts and slices into padded rows") {
 TEST_CASE("fill and pad") {
   on_every_machine([] {
     std::vector<int64_t> big(100000, 1);
-    k::Fill fill{.rank = 1, .element_bytes = 8, .shape = {100000}, .dst = big.data(), .dst_strides = {1}, .value = 77};
+    k::Fill fill{.rank = 1,
+                 .element_bytes = 8,
+                 .shape = {100000},
+                 .dst = big.data(),
+                 .dst_strides = {1},
+                 .value = 77};
     k::fill(fill);
     CHECK(big == std::vector<int64_t>(100000, 77));
     const std::vector<int32_t> x{1, 2, 3, 4};
     std::vector<int32_t> y(4 * 3, 0);
-    k::Pad pad{.rank = 2, .shape = {2, 2}, .low = {1, 0}, .high = {1, 1}, .x = x.data(), .y = y.data(), .value = 9};
+    k::Pad pad{.rank = 2,
+               .shape = {2, 2},
+               .low = {1, 0},
+               .high = {1, 1},
+               .x = x.data(),
+               .y = y.data(),
+               .value = 9};
     k::pad(pad);
     CHECK(y == std::vector<int32_t>{9, 9, 9, 1, 2, 9, 3, 4, 9, 9, 9, 9});
   });
@@ -77,7 +94,13 @@ TEST_CASE("one_hot, iota and length_mask") {
     k::one_hot({.n = 4, .depth = 3, .index = index.data(), .y = hot.data()});
     CHECK(hot == Floats{0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0});
     std::vector<int64_t> y(12);
-    k::iota({.outer = 2, .n = 3, .inner = 2, .dtype = k::DType::s64, .start = 5, .step = -2, .y = y.data()});
+    k::iota({.outer = 2,
+             .n = 3,
+             .inner = 2,
+             .dtype = k::DType::s64,
+             .start = 5,
+             .step = -2,
+             .y = y.data()});
     CHECK(y == std::vector<int64_t>{5, 5, 3, 3, 1, 1, 5, 5, 3, 3, 1, 1});
     const std::vector<int32_t> lengths{2, 0, 9, -4};
     std::vector<uint8_t> mask(12, 7);

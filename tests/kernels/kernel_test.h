@@ -1,5 +1,8 @@
-// tests/kernels/kernel_test.h -- random data, every instruction set and team size, comparison in double.
+// tests/kernels/kernel_test.h -- random data, every instruction set and team size, comparison in
+// double.
 #pragma once
+#include "backends/onednn/kernels/kernels.h"
+
 #include <doctest/doctest.h>
 #include <omp.h>
 
@@ -10,8 +13,6 @@
 #include <random>
 #include <string>
 #include <vector>
-
-#include "backends/onednn/kernels/kernels.h"
 
 namespace weft::test {
 
@@ -72,7 +73,8 @@ void same_bits_for_every_team(const Body& body) {
   omp_set_num_threads(before);
 }
 
-// |found - expected| <= tolerance * max(1, |expected|); NaN equals NaN, infinities equal themselves.
+// |found - expected| <= tolerance * max(1, |expected|); NaN equals NaN, infinities equal
+// themselves.
 inline void check_close(const float* found, const std::vector<double>& expected, double tolerance) {
   for (size_t i = 0; i < expected.size(); ++i) {
     const double f = found[i], e = expected[i];
@@ -84,7 +86,8 @@ inline void check_close(const float* found, const std::vector<double>& expected,
   }
   CHECK(true);
 }
-inline void check_close(const Floats& found, const std::vector<double>& expected, double tolerance) {
+inline void check_close(const Floats& found, const std::vector<double>& expected,
+                        double tolerance) {
   REQUIRE(found.size() == expected.size());
   check_close(found.data(), expected, tolerance);
 }

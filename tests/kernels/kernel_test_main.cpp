@@ -1,8 +1,9 @@
-// tests/kernels/kernel_test_main.cpp -- main of the kernel tests; says which instruction sets are skipped.
+// tests/kernels/kernel_test_main.cpp -- main of the kernel tests; says which instruction sets are
+// skipped.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
-#include <doctest/doctest.h>
-
 #include "backends/onednn/kernels/isa.h"
+
+#include <doctest/doctest.h>
 
 namespace k = weft::onednn::kernels;
 

@@ -1,7 +1,8 @@
-// tests/kernels/math_test.cpp -- the vector functions against libm in double, in units in the last place.
-#include <cstdlib>
-
+// tests/kernels/math_test.cpp -- the vector functions against libm in double, in units in the last
+// place.
 #include "tests/kernels/kernel_test.h"
+
+#include <cstdlib>
 
 using namespace weft::test;
 using k::Opcode;
@@ -25,10 +26,12 @@ Floats map(Opcode op, const Floats& x) {
 }
 
 double ulps(float found, double expected) {
-  if (std::isnan(found) || std::isnan(expected)) return std::isnan(found) && std::isnan(expected) ? 0 : 1e9;
+  if (std::isnan(found) || std::isnan(expected))
+    return std::isnan(found) && std::isnan(expected) ? 0 : 1e9;
   const auto rounded = static_cast<float>(expected);
   if (std::isinf(rounded) || std::isinf(found)) return rounded == found ? 0 : 1e9;
-  const double unit = std::fmax(std::ldexp(1.0, std::ilogb(std::fmax(std::fabs(expected), 1e-300)) - 23), 0x1p-149);
+  const double unit =
+      std::fmax(std::ldexp(1.0, std::ilogb(std::fmax(std::fabs(expected), 1e-300)) - 23), 0x1p-149);
   return std::fabs(found - expected) / unit;
 }
 
@@ -37,14 +40,16 @@ struct Case {
   Opcode op;
   double (*f)(double);
   float low, high;
-  double most;      // ulps
-  double floor;     // absolute error that is forgiven (flushed results, cancellation by definition)
+  double most;   // ulps
+  double floor;  // absolute error that is forgiven (flushed results, cancellation by definition)
 };
 
 double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
 double softplus(double x) { return x > 50 ? x : std::log1p(std::exp(x)); }
 double gelu(double x) { return 0.5 * x * (1 + std::erf(x * std::sqrt(0.5))); }
-double gelu_tanh(double x) { return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x))); }
+double gelu_tanh(double x) {
+  return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
+}
 double silu(double x) { return x * sigmoid(x); }
 
 const Case cases[] = {
@@ -90,7 +95,8 @@ TEST_CASE("math: errors stay within the stated units in the last place") {
       }
       INFO(std::string(c.name), " on ", std::string(k::name(isa)), ": ", worst, " ulp at ", at);
       CHECK(worst <= c.most);
-      if (std::getenv("WEFT_SHOW_ULPS") != nullptr) MESSAGE(std::string(c.name), " ", worst, " ulp at ", at);
+      if (std::getenv("WEFT_SHOW_ULPS") != nullptr)
+        MESSAGE(std::string(c.name), " ", worst, " ulp at ", at);
     }
   }
 }
@@ -113,7 +119,8 @@ TEST_CASE("math: infinities, NaN, zeros and denormals") {
     check(Opcode::sigmoid, {0.5F, 0.5F, 1, 0, kNaN, 0.5F, 1, 0});
     check(Opcode::relu, {0, 0, kInf, 0, kNaN, 1e-40F, 3e38F, 0});
     check(Opcode::silu, {0, 0, kInf, 0, kNaN, 5e-41F, 3e38F, 0});
-    check(Opcode::softplus, {std::log(2.0F), std::log(2.0F), kInf, 0, kNaN, std::log(2.0F), 3e38F, 0});
+    check(Opcode::softplus,
+          {std::log(2.0F), std::log(2.0F), kInf, 0, kNaN, std::log(2.0F), 3e38F, 0});
     check(Opcode::gelu, {0, 0, kInf, 0, kNaN, 5e-41F, 3e38F, 0});
     check(Opcode::gelu_tanh, {0, 0, kInf, 0, kNaN, 5e-41F, 3e38F, 0});
     check(Opcode::sin, {0, 0, kNaN, kNaN, kNaN, 1e-40F, std::sin(3e38F), std::sin(-3e38F)});

@@ -10,14 +10,16 @@ struct Model {
   std::vector<k::ParameterTensor> tensors;
 
   Model() {
-    for (const size_t n : {size_t{1}, size_t{0}, size_t{17}, size_t{40000}, size_t{16384}, size_t{1000}}) {
+    for (const size_t n :
+         {size_t{1}, size_t{0}, size_t{17}, size_t{40000}, size_t{16384}, size_t{1000}}) {
       p.push_back(random_floats(n, n + 1));
       g.push_back(random_floats(n, n + 2));
       m.push_back(random_floats(n, n + 3, 0, 1));
       v.push_back(random_floats(n, n + 4, 0, 1));
     }
     for (size_t i = 0; i < p.size(); ++i)
-      tensors.push_back({p[i].data(), g[i].data(), m[i].data(), v[i].data(), static_cast<int64_t>(p[i].size())});
+      tensors.push_back(
+          {p[i].data(), g[i].data(), m[i].data(), v[i].data(), static_cast<int64_t>(p[i].size())});
   }
   int64_t count() const { return static_cast<int64_t>(tensors.size()); }
 };
@@ -52,7 +54,8 @@ TEST_CASE("optimizer: sum of squares is exact to double and has the same bits fo
   Model model;
   same_bits_for_every_team([&] {
     std::vector<double> result(1);
-    k::SumOfSquares args{.tensors = model.tensors.data(), .count = model.count(), .result = result.data()};
+    k::SumOfSquares args{
+        .tensors = model.tensors.data(), .count = model.count(), .result = result.data()};
     std::vector<char> workspace(k::sum_of_squares_workspace_bytes(args));
     args.workspace = workspace.data();
     k::sum_of_squares(args);
@@ -68,7 +71,11 @@ TEST_CASE("optimizer: sgd with and without momentum") {
   for (const float momentum : {0.0F, 0.9F})
     check_update(
         [&](Model& x) {
-          k::sgd({.tensors = x.tensors.data(), .count = x.count(), .grad_scale = 0.5F, .lr = 0.1F, .momentum = momentum,
+          k::sgd({.tensors = x.tensors.data(),
+                  .count = x.count(),
+                  .grad_scale = 0.5F,
+                  .lr = 0.1F,
+                  .momentum = momentum,
                   .weight_decay = 0.01F});
         },
         [&](Element& e) {
@@ -83,8 +90,13 @@ TEST_CASE("optimizer: adam, coupled and decoupled weight decay") {
     for (const int64_t step : {1, 1000})
       check_update(
           [&](Model& x) {
-            k::adam({.tensors = x.tensors.data(), .count = x.count(), .step = step, .grad_scale = 0.5F, .lr = 1e-2F,
-                     .weight_decay = 0.1F, .decoupled = decoupled});
+            k::adam({.tensors = x.tensors.data(),
+                     .count = x.count(),
+                     .step = step,
+                     .grad_scale = 0.5F,
+                     .lr = 1e-2F,
+                     .weight_decay = 0.1F,
+                     .decoupled = decoupled});
           },
           [&](Element& e) {
             const double lr = 1e-2F, decay = 0.1F;
@@ -99,7 +111,10 @@ TEST_CASE("optimizer: adam, coupled and decoupled weight decay") {
 
 TEST_CASE("optimizer: adadelta") {
   check_update(
-      [](Model& x) { k::adadelta({.tensors = x.tensors.data(), .count = x.count(), .grad_scale = 0.5F, .lr = 0.5F}); },
+      [](Model& x) {
+        k::adadelta(
+            {.tensors = x.tensors.data(), .count = x.count(), .grad_scale = 0.5F, .lr = 0.5F});
+      },
       [](Element& e) {
         const double rho = 0.95F, eps = 1e-6F, g = 0.5 * e.g;
         e.v = rho * e.v + (1 - rho) * g * g;

@@ -1,4 +1,5 @@
-// tests/kernels/random_test.cpp -- Philox against its published test vectors and its scalar definition.
+// tests/kernels/random_test.cpp -- Philox against its published test vectors and its scalar
+// definition.
 #include "tests/kernels/kernel_test.h"
 
 using namespace weft::test;
@@ -24,20 +25,44 @@ TEST_CASE("random: every element is the scalar definition's, in every layout") {
       Floats uniform(R * T * E);
       std::vector<uint8_t> keep(T * R * (E + 2), 9);
       const uint32_t threshold = k::philox_threshold(0.7);
-      k::random({.kind = k::RandomKind::bits, .stream = stream, .step = step, .rows = R, .positions = T, .elements = E,
-                 .row_id = ids.data(), .first_position = 2, .y = bits.data()});
-      k::random({.kind = k::RandomKind::uniform, .stream = stream, .step = step, .rows = R, .positions = T, .elements = E,
-                 .row_id = ids.data(), .position_of = starts.data(), .y = uniform.data()});
-      k::random({.kind = k::RandomKind::keep, .stream = stream, .step = step, .rows = R, .positions = T, .elements = E,
-                 .threshold = threshold, .y = keep.data(), .y_row = E + 2, .y_position = R * (E + 2)});
+      k::random({.kind = k::RandomKind::bits,
+                 .stream = stream,
+                 .step = step,
+                 .rows = R,
+                 .positions = T,
+                 .elements = E,
+                 .row_id = ids.data(),
+                 .first_position = 2,
+                 .y = bits.data()});
+      k::random({.kind = k::RandomKind::uniform,
+                 .stream = stream,
+                 .step = step,
+                 .rows = R,
+                 .positions = T,
+                 .elements = E,
+                 .row_id = ids.data(),
+                 .position_of = starts.data(),
+                 .y = uniform.data()});
+      k::random({.kind = k::RandomKind::keep,
+                 .stream = stream,
+                 .step = step,
+                 .rows = R,
+                 .positions = T,
+                 .elements = E,
+                 .threshold = threshold,
+                 .y = keep.data(),
+                 .y_row = E + 2,
+                 .y_position = R * (E + 2)});
       size_t wrong = 0;
       for (int64_t r = 0; r < R; ++r)
         for (int64_t t = 0; t < T; ++t)
           for (int64_t e = 0; e < E; ++e) {
             const int64_t at = (r * T + t) * E + e;
             wrong += bits[at] != k::philox_bits(stream, step, ids[r], t + 2, e);
-            wrong += uniform[at] != k::philox_uniform(k::philox_bits(stream, step, ids[r], starts[r] + t, e));
-            wrong += keep[(t * R + r) * (E + 2) + e] != (k::philox_bits(stream, step, r, t, e) < threshold ? 1 : 0);
+            wrong += uniform[at] !=
+                     k::philox_uniform(k::philox_bits(stream, step, ids[r], starts[r] + t, e));
+            wrong += keep[(t * R + r) * (E + 2) + e] !=
+                     (k::philox_bits(stream, step, r, t, e) < threshold ? 1 : 0);
           }
       INFO("elements ", E);
       CHECK(wrong == 0);

@@ -1,7 +1,7 @@
 // tests/kernels/reduce_test.cpp -- reductions, arg_max and running sums.
-#include <algorithm>
-
 #include "tests/kernels/kernel_test.h"
+
+#include <algorithm>
 
 using namespace weft::test;
 using k::Reduction;
@@ -11,11 +11,15 @@ namespace {
 struct Shape {
   int64_t outer, n, inner;
 };
-const Shape shapes[] = {{1, 1, 1},    {0, 5, 3},   {3, 0, 2},     {7, 13, 1},   {5, 31, 17},   {1, 1600, 512},
-                        {1, 777, 130}, {2, 40000, 1}, {1, 16385, 3}, {300, 64, 1}, {1, 5, 100003}};
+const Shape shapes[] = {{1, 1, 1},     {0, 5, 3},      {3, 0, 2},     {7, 13, 1},
+                        {5, 31, 17},   {1, 1600, 512}, {1, 777, 130}, {2, 40000, 1},
+                        {1, 16385, 3}, {300, 64, 1},   {1, 5, 100003}};
 
 double expected_at(Reduction kind, const Floats& x, const Shape& s, int64_t o, int64_t i) {
-  double y = kind == Reduction::max ? -kInf : kind == Reduction::min ? kInf : kind == Reduction::prod ? 1 : 0;
+  double y = kind == Reduction::max    ? -kInf
+             : kind == Reduction::min  ? kInf
+             : kind == Reduction::prod ? 1
+                                       : 0;
   for (int64_t j = 0; j < s.n; ++j) {
     const double v = x[(o * s.n + j) * s.inner + i];
     if (kind == Reduction::max) y = std::isnan(v) || std::isnan(y) ? kNaN : std::fmax(y, v);
@@ -28,7 +32,8 @@ double expected_at(Reduction kind, const Floats& x, const Shape& s, int64_t o, i
 
 Floats run(Reduction kind, const Floats& x, const Shape& s) {
   Floats y(s.outer * s.inner);
-  k::Reduce args{.kind = kind, .outer = s.outer, .n = s.n, .inner = s.inner, .x = x.data(), .y = y.data()};
+  k::Reduce args{
+      .kind = kind, .outer = s.outer, .n = s.n, .inner = s.inner, .x = x.data(), .y = y.data()};
   std::vector<char> workspace(k::reduce_workspace_bytes(args));
   args.workspace = workspace.data();
   k::reduce(args);
@@ -40,15 +45,18 @@ Floats run(Reduction kind, const Floats& x, const Shape& s) {
 TEST_CASE("reduce: every kind agrees with a plain loop") {
   on_every_machine([] {
     for (const Shape& s : shapes)
-      for (const Reduction kind : {Reduction::sum, Reduction::mean, Reduction::max, Reduction::min, Reduction::prod}) {
+      for (const Reduction kind :
+           {Reduction::sum, Reduction::mean, Reduction::max, Reduction::min, Reduction::prod}) {
         // Factors near 1 keep products in range.
         Floats x = kind == Reduction::prod ? random_floats(s.outer * s.n * s.inner, 3, 0.99F, 1.01F)
                                            : random_floats(s.outer * s.n * s.inner, 3);
-        if (x.size() > 40) x[x.size() / 2] = (kind == Reduction::max || kind == Reduction::min) ? kNaN : x[0];
+        if (x.size() > 40)
+          x[x.size() / 2] = (kind == Reduction::max || kind == Reduction::min) ? kNaN : x[0];
         std::vector<double> expected;
         for (int64_t o = 0; o < s.outer; ++o)
           for (int64_t i = 0; i < s.inner; ++i) expected.push_back(expected_at(kind, x, s, o, i));
-        // Chunks of 256 rows (16384 elements over 32 lanes): errors of a few hundred roundings at most.
+        // Chunks of 256 rows (16384 elements over 32 lanes): errors of a few hundred roundings at
+        // most.
         INFO(s.outer, "x", s.n, "x", s.inner, " kind ", static_cast<int>(kind));
         const double scale = kind == Reduction::sum ? 1 + std::sqrt(static_cast<double>(s.n)) : 1;
         check_close(run(kind, x, s), expected, kind == Reduction::prod ? 1e-4 : 2e-6 * scale);
@@ -67,7 +75,8 @@ TEST_CASE("reduce: padded rows, accumulation, integers") {
     const int64_t n = 37, inner = 19, ld = 23;
     const Floats x = random_floats(n * ld, 9);
     Floats y(inner, 1.0F);
-    k::reduce({.n = n, .inner = inner, .x = x.data(), .x_n = ld, .y = y.data(), .accumulate = true});
+    k::reduce(
+        {.n = n, .inner = inner, .x = x.data(), .x_n = ld, .y = y.data(), .accumulate = true});
     std::vector<double> expected(inner, 1.0);
     for (int64_t j = 0; j < n; ++j)
       for (int64_t i = 0; i < inner; ++i) expected[i] += x[j * ld + i];
@@ -95,7 +104,12 @@ TEST_CASE("arg_max: the first of equals wins, NaN beats numbers") {
     for (const int64_t n : {1, 7, 64, 1001}) {
       const Floats r = random_floats(n * 6, 11);
       std::vector<int32_t> found(6);
-      k::arg_max({.outer = 2, .n = n, .inner = 3, .x = r.data(), .index = k::DType::s32, .y = found.data()});
+      k::arg_max({.outer = 2,
+                  .n = n,
+                  .inner = 3,
+                  .x = r.data(),
+                  .index = k::DType::s32,
+                  .y = found.data()});
       for (int64_t i = 0; i < 6; ++i) {
         int32_t best = 0;
         for (int32_t j = 0; j < n; ++j)
@@ -114,7 +128,8 @@ TEST_CASE("cumulative_sum: exclusive and reverse") {
     const Floats x{1, 2, 3, 4};
     Floats y(4);
     const auto run = [&](bool exclusive, bool reverse) {
-      k::cumulative_sum({.n = 4, .x = x.data(), .y = y.data(), .exclusive = exclusive, .reverse = reverse});
+      k::cumulative_sum(
+          {.n = 4, .x = x.data(), .y = y.data(), .exclusive = exclusive, .reverse = reverse});
       return y;
     };
     CHECK(run(false, false) == Floats{1, 3, 6, 10});

@@ -1,17 +1,19 @@
 // tests/kernels/softmax_test.cpp -- softmax, log-softmax, log-sum-exp, and their gradients.
-#include <algorithm>
-
 #include "tests/kernels/kernel_test.h"
+
+#include <algorithm>
 
 using namespace weft::test;
 
 namespace {
 
 // One lane, elements `step` apart.
-void expected_lane(const float* x, double* y, int64_t n, int64_t step, bool log, const std::vector<uint8_t>& see) {
+void expected_lane(const float* x, double* y, int64_t n, int64_t step, bool log,
+                   const std::vector<uint8_t>& see) {
   double top = -kInf, sum = 0;
   for (int64_t j = 0; j < n; ++j)
-    if (see[j]) top = std::isnan(x[j * step]) || std::isnan(top) ? kNaN : std::fmax(top, x[j * step]);
+    if (see[j])
+      top = std::isnan(x[j * step]) || std::isnan(top) ? kNaN : std::fmax(top, x[j * step]);
   for (int64_t j = 0; j < n; ++j)
     if (see[j]) sum += std::exp(x[j * step] - top);
   for (int64_t j = 0; j < n; ++j) {
@@ -51,8 +53,16 @@ TEST_CASE("softmax: all lengths, masks, padded rows, rows with nothing to see") 
             expected_lane(&x[r * ld], &expected[r * ld], n, 1, log, row);
           }
           Floats y(all * ld, -7);
-          k::softmax({.batch = batch, .heads = heads, .rows = rows, .n = n, .log = log, .x = x.data(), .y = y.data(),
-                      .ld_x = ld, .ld_y = ld, .mask = {masked ? see.data() : nullptr, n, 0, 0, 1}});
+          k::softmax({.batch = batch,
+                      .heads = heads,
+                      .rows = rows,
+                      .n = n,
+                      .log = log,
+                      .x = x.data(),
+                      .y = y.data(),
+                      .ld_x = ld,
+                      .ld_y = ld,
+                      .mask = {masked ? see.data() : nullptr, n, 0, 0, 1}});
           INFO("n ", n, " log ", log, " masked ", masked);
           check_close(y, expected, 3e-6);  // scores up to 20: their own rounding is 1e-6
         }
@@ -68,7 +78,8 @@ TEST_CASE("softmax: over a middle axis") {
       std::vector<double> expected(x.size());
       for (int64_t r = 0; r < rows; ++r)
         for (int64_t i = 0; i < inner; ++i)
-          expected_lane(&x[r * n * inner + i], &expected[r * n * inner + i], n, inner, log, std::vector<uint8_t>(n, 1));
+          expected_lane(&x[r * n * inner + i], &expected[r * n * inner + i], n, inner, log,
+                        std::vector<uint8_t>(n, 1));
       Floats y(x.size());
       k::softmax({.rows = rows, .n = n, .inner = inner, .log = log, .x = x.data(), .y = y.data()});
       check_close(y, expected, 1e-6);
@@ -82,15 +93,24 @@ TEST_CASE("softmax_grad: rows and columns") {
       for (const int64_t n : {1, 3, 8, 25, 1000})
         for (const bool log : {false, true}) {
           const int64_t rows = 6;
-          const Floats x = random_floats(rows * n * inner, 31, -3, 3), dy = random_floats(x.size(), 32);
+          const Floats x = random_floats(rows * n * inner, 31, -3, 3),
+                       dy = random_floats(x.size(), 32);
           Floats y(x.size()), dx(x.size());
-          k::softmax({.rows = rows, .n = n, .inner = inner, .log = log, .x = x.data(), .y = y.data()});
-          k::softmax_grad({.rows = rows, .n = n, .inner = inner, .log = log, .y = y.data(), .dy = dy.data(), .dx = dx.data()});
+          k::softmax(
+              {.rows = rows, .n = n, .inner = inner, .log = log, .x = x.data(), .y = y.data()});
+          k::softmax_grad({.rows = rows,
+                           .n = n,
+                           .inner = inner,
+                           .log = log,
+                           .y = y.data(),
+                           .dy = dy.data(),
+                           .dx = dx.data()});
           std::vector<double> expected(x.size());
           for (int64_t l = 0; l < rows * inner; ++l) {
             const int64_t at = l / inner * n * inner + l % inner;
             double s = 0;
-            for (int64_t j = 0; j < n; ++j) s += log ? dy[at + j * inner] : double(dy[at + j * inner]) * y[at + j * inner];
+            for (int64_t j = 0; j < n; ++j)
+              s += log ? dy[at + j * inner] : double(dy[at + j * inner]) * y[at + j * inner];
             for (int64_t j = 0; j < n; ++j) {
               const int64_t i = at + j * inner;
               expected[i] = log ? dy[i] - std::exp(double(y[i])) * s : y[i] * (dy[i] - s);

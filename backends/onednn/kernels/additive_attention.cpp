@@ -1,11 +1,12 @@
-// backends/onednn/kernels/additive_attention.cpp -- v_a . tanh(q + k), softmax and weighted sum in one.
+// backends/onednn/kernels/additive_attention.cpp -- v_a . tanh(q + k), softmax and weighted sum in
+// one.
 #include "backends/onednn/kernels/additive_attention.h"
-
-#include <math.h>
 
 #include "backends/onednn/kernels/additive_rows.h"
 #include "backends/onednn/kernels/kernel_list.h"
 #include "backends/onednn/kernels/parallel.h"
+
+#include <math.h>
 
 namespace weft::onednn::kernels::WEFT_ISA {
 namespace {
@@ -39,8 +40,8 @@ float softmax(float* e, int64_t n) {
 
 // out[t] = sum_i a[t][i] v[list[i]] for Q queries and columns [begin, end), C vectors at a time.
 template <int Q, int C>
-int64_t weigh(const float* a, int64_t ld_a, const float* v, int64_t v_row, const int32_t* list, int64_t n,
-              float* out, int64_t out_row, Range columns) {
+int64_t weigh(const float* a, int64_t ld_a, const float* v, int64_t v_row, const int32_t* list,
+              int64_t n, float* out, int64_t out_row, Range columns) {
   int64_t c = columns.begin;
   for (; c + C * kWidth <= columns.end; c += C * kWidth) {
     Vec total[Q][C];
@@ -61,12 +62,13 @@ int64_t weigh(const float* a, int64_t ld_a, const float* v, int64_t v_row, const
   return c;
 }
 
-void weigh_tail(const float* a, const float* v, int64_t v_row, const int32_t* list, int64_t n, float* out,
-                Range columns) {
+void weigh_tail(const float* a, const float* v, int64_t v_row, const int32_t* list, int64_t n,
+                float* out, Range columns) {
   for_columns(columns.end - columns.begin, [&](int64_t i, auto at) {
     const int64_t c = columns.begin + i;
     Vec total = splat(0);
-    for (int64_t j = 0; j < n; ++j) total = fma(splat(a[j]), at.get(v + list[j] * v_row + c), total);
+    for (int64_t j = 0; j < n; ++j)
+      total = fma(splat(a[j]), at.get(v + list[j] * v_row + c), total);
     at.put(out + c, total);
   });
 }
@@ -75,18 +77,20 @@ void weigh_tail(const float* a, const float* v, int64_t v_row, const int32_t* li
 void weigh_block(const AdditiveAttention& args, int64_t queries, const float* a, int64_t ld_a,
                  const float* v, const int32_t* list, int64_t n, float* out, Range columns) {
   if (queries == kQueryBlock) {
-    const int64_t done = weigh<kQueryBlock, 2>(a, ld_a, v, args.v_row, list, n, out, args.out_row, columns);
+    const int64_t done =
+        weigh<kQueryBlock, 2>(a, ld_a, v, args.v_row, list, n, out, args.out_row, columns);
     columns.begin = done;
   }
   for (int64_t t = 0; t < queries; ++t) {
     Range rest = columns;
-    rest.begin = weigh<1, 8>(a + t * ld_a, ld_a, v, args.v_row, list, n, out + t * args.out_row, args.out_row, rest);
+    rest.begin = weigh<1, 8>(a + t * ld_a, ld_a, v, args.v_row, list, n, out + t * args.out_row,
+                             args.out_row, rest);
     weigh_tail(a + t * ld_a, v, args.v_row, list, n, out + t * args.out_row, rest);
   }
 }
 
-void put_weights(const AdditiveAttention& args, int64_t b, int64_t t, const int32_t* list, int64_t n,
-                 const float* a, float lse) {
+void put_weights(const AdditiveAttention& args, int64_t b, int64_t t, const int32_t* list,
+                 int64_t n, const float* a, float lse) {
   if (args.lse != nullptr) args.lse[b * args.lse_batch + t * args.lse_row] = lse;
   if (args.weights == nullptr) return;
   float* row = args.weights + b * args.weights_batch + t * args.weights_row;
@@ -95,7 +99,8 @@ void put_weights(const AdditiveAttention& args, int64_t b, int64_t t, const int3
 }
 
 // One thread computes a block of queries from scores to sums.
-void run_block(const AdditiveAttention& args, int64_t b, int64_t t0, int64_t queries, float* buffer) {
+void run_block(const AdditiveAttention& args, int64_t b, int64_t t0, int64_t queries,
+               float* buffer) {
   const int64_t ld = padded(args.keys);
   auto* list = reinterpret_cast<int32_t*>(buffer + kQueryBlock * ld);
   const float *k = args.k + b * args.k_batch, *v = args.v + b * args.v_batch;
@@ -108,8 +113,9 @@ void run_block(const AdditiveAttention& args, int64_t b, int64_t t0, int64_t que
     // Keys outside, queries inside: a key row then stays in the L1 cache.
     for (int64_t j = 0; j < n; ++j)
       for (int64_t t = i; t < i + step; ++t)
-        buffer[t * ld + j] = score<false>(args.q + b * args.q_batch + (t0 + t) * args.q_row,
-                                          k + list[j] * args.k_row, args.va, args.hidden, args.scale, nullptr);
+        buffer[t * ld + j] =
+            score<false>(args.q + b * args.q_batch + (t0 + t) * args.q_row,
+                         k + list[j] * args.k_row, args.va, args.hidden, args.scale, nullptr);
     for (int64_t t = i; t < i + step; ++t) {
       float* a = buffer + t * ld;
       put_weights(args, b, t0 + t, list, n, a, softmax(a, n));
@@ -120,14 +126,16 @@ void run_block(const AdditiveAttention& args, int64_t b, int64_t t0, int64_t que
 
 // Few queries, many threads: the threads divide the keys, then the columns of the sum. Each of them
 // repeats the softmax, which is small.
-void run_divided(const AdditiveAttention& args, int64_t thread, int64_t threads, float* buffer, float* scores) {
+void run_divided(const AdditiveAttention& args, int64_t thread, int64_t threads, float* buffer,
+                 float* scores) {
   const int64_t ld = padded(args.keys);
   auto* list = reinterpret_cast<int32_t*>(buffer + kQueryBlock * ld);
   for (int64_t b = 0; b < args.batch; ++b)
     for (int64_t t = 0; t < args.queries; ++t) {
       const Range mine = share(list_keys(args, b, t, list), thread, threads);
-      score_row(args, args.q + b * args.q_batch + t * args.q_row, args.k + b * args.k_batch, list + mine.begin,
-                mine.end - mine.begin, scores + (b * args.queries + t) * ld + mine.begin);
+      score_row(args, args.q + b * args.q_batch + t * args.q_row, args.k + b * args.k_batch,
+                list + mine.begin, mine.end - mine.begin,
+                scores + (b * args.queries + t) * ld + mine.begin);
     }
   wait_for_team(threads);
   const Range slices = share(ceil_div(args.width, 16), thread, threads);
@@ -152,7 +160,8 @@ void additive_attention(const AdditiveAttention& args) {
   auto* workspace = static_cast<float*>(args.workspace);
   parallel(work, [&](int64_t thread, int64_t threads) {
     float* buffer = workspace + shared_floats(args) + thread * thread_floats(args);
-    if (units < threads && units < kSplitUnits) return run_divided(args, thread, threads, buffer, workspace);
+    if (units < threads && units < kSplitUnits)
+      return run_divided(args, thread, threads, buffer, workspace);
     const Range mine = share(units, thread, threads);
     for (int64_t unit = mine.begin; unit < mine.end; ++unit) {
       const int64_t b = unit / blocks, t0 = unit % blocks * kQueryBlock;

@@ -1,4 +1,5 @@
-// backends/onednn/kernels/additive_attention.h -- v_a . tanh(q + k), softmax and weighted sum in one.
+// backends/onednn/kernels/additive_attention.h -- v_a . tanh(q + k), softmax and weighted sum in
+// one.
 //
 //   q: f32[B,Tq,A], k: f32[B,S,A], v: f32[B,S,E], va: f32[A]  ->  out: f32[B,Tq,E]
 //
@@ -6,8 +7,8 @@
 //   out[t] = sum_j a[t,j]*v[j]                              lse[t] = log sum_j exp(e[t,j])
 //
 // (Bahdanau et al. 2015.) [B,Tq,S,A] never exists. Masked positions are skipped altogether: no tanh
-// is spent on them and nothing stored there can leak. A row without an allowed position gives zeros,
-// weights of zero and lse = -inf.
+// is spent on them and nothing stored there can leak. A row without an allowed position gives
+// zeros, weights of zero and lse = -inf.
 //
 // Gradient, with G = dout, everything recomputed from q, k and lse:
 //   da[t,j] = G[t].v[j] - G[t].out[t] (+ dweights)      ds = a*da      h = tanh(q[t] + k[j])
@@ -32,14 +33,14 @@ struct AdditiveAttention {
   int64_t q_batch = 0, q_row = 0;
   int64_t k_batch = 0, k_row = 0;
   int64_t v_batch = 0, v_row = 0;
-  Mask mask;                                 // over (batch, row = query, column = key); head unused
-  const int32_t* lengths = nullptr;          // [B]: keys j < lengths[b] are allowed; with mask: both
+  Mask mask;                         // over (batch, row = query, column = key); head unused
+  const int32_t* lengths = nullptr;  // [B]: keys j < lengths[b] are allowed; with mask: both
   float scale = 1;
   float* out = nullptr;
   int64_t out_batch = 0, out_row = 0;
-  float* weights = nullptr;                  // optional [B,Tq,S]
+  float* weights = nullptr;  // optional [B,Tq,S]
   int64_t weights_batch = 0, weights_row = 0;
-  float* lse = nullptr;                      // optional [B,Tq]
+  float* lse = nullptr;  // optional [B,Tq]
   int64_t lse_batch = 0, lse_row = 1;
   void* workspace = nullptr;
 };
@@ -57,21 +58,21 @@ struct AdditiveAttentionGrad {
   Mask mask;
   const int32_t* lengths = nullptr;
   float scale = 1;
-  const float* out = nullptr;                // the forward result
+  const float* out = nullptr;  // the forward result
   int64_t out_batch = 0, out_row = 0;
   const float* lse = nullptr;
   int64_t lse_batch = 0, lse_row = 1;
   const float* dout = nullptr;
   int64_t dout_batch = 0, dout_row = 0;
-  const float* dweights = nullptr;           // optional: cotangent of the weights [B,Tq,S]
+  const float* dweights = nullptr;  // optional: cotangent of the weights [B,Tq,S]
   int64_t dweights_batch = 0, dweights_row = 0;
-  float* dq = nullptr;                       // any of the four may be null
+  float* dq = nullptr;  // any of the four may be null
   int64_t dq_batch = 0, dq_row = 0;
   float* dk = nullptr;
   int64_t dk_batch = 0, dk_row = 0;
   float* dv = nullptr;
   int64_t dv_batch = 0, dv_row = 0;
-  float* dva = nullptr;                      // [A]
+  float* dva = nullptr;  // [A]
   bool accumulate_dq = false, accumulate_dk = false, accumulate_dv = false, accumulate_dva = false;
   void* workspace = nullptr;
 };

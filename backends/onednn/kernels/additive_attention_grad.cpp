@@ -1,14 +1,15 @@
-// backends/onednn/kernels/additive_attention_grad.cpp -- the gradient of additive attention, one tanh an element.
+// backends/onednn/kernels/additive_attention_grad.cpp -- the gradient of additive attention, one
+// tanh an element.
 //
 // The saved log-sum-exp makes every weight local: for a query and four keys, tanh is computed once,
 // kept in the L1 cache, summed to the score, and read back for the gradients.
-#include <math.h>
-#include <string.h>
-
 #include "backends/onednn/kernels/additive_attention.h"
 #include "backends/onednn/kernels/additive_rows.h"
 #include "backends/onednn/kernels/kernel_list.h"
 #include "backends/onednn/kernels/parallel.h"
+
+#include <math.h>
+#include <string.h>
 
 namespace weft::onednn::kernels::WEFT_ISA {
 namespace {
@@ -43,13 +44,15 @@ struct Sums {
 // From h = tanh of N keys and their ds, columns [begin, end):
 //   dq += ds*(1-h^2)    dva += ds*h    dk[i] += scale*va*ds*(1-h^2)
 template <int N, bool Q, bool A, bool K>
-void add_group(const float* h, int64_t ld_h, const float* ds, const float* va, float scale, const Sums& to,
-               Range columns) {
+void add_group(const float* h, int64_t ld_h, const float* ds, const float* va, float scale,
+               const Sums& to, Range columns) {
+  // Copies, since a vector store might alias anything in memory.
+  float *dq_to = to.dq, *dva_to = to.dva, *dk_to[N];
   Vec ds_i[N];
-  for (int i = 0; i < N; ++i) ds_i[i] = splat(ds[i]);
+  for (int i = 0; i < N; ++i) ds_i[i] = splat(ds[i]), dk_to[i] = to.dk[i];
   for_columns(columns.end - columns.begin, [&](int64_t j, auto at) {
     const int64_t c = columns.begin + j;
-    Vec dq = Q ? at.get(to.dq + c) : splat(0), dva = A ? at.get(to.dva + c) : splat(0);
+    Vec dq = Q ? at.get(dq_to + c) : splat(0), dva = A ? at.get(dva_to + c) : splat(0);
     const Vec factor = K ? at.get(va + c) * splat(scale) : splat(0);
 #pragma GCC unroll 4
     for (int i = 0; i < N; ++i) {
@@ -58,45 +61,53 @@ void add_group(const float* h, int64_t ld_h, const float* ds, const float* va, f
       if (!Q && !K) continue;
       const Vec w = ds_i[i] * fnma(h_i, h_i, splat(1));
       if (Q) dq += w;
-      if (K) at.put(to.dk[i] + c, fma(w, factor, at.get(to.dk[i] + c)));
+      if (K) at.put(dk_to[i] + c, fma(w, factor, at.get(dk_to[i] + c)));
     }
-    if (Q) at.put(to.dq + c, dq);
-    if (A) at.put(to.dva + c, dva);
+    if (Q) at.put(dq_to + c, dq);
+    if (A) at.put(dva_to + c, dva);
   });
 }
 
 template <bool Q, bool A, bool K>
-void add_keys(int64_t n, const float* h, int64_t ld_h, const float* ds, const float* va, float scale,
-              const Sums& to, Range columns) {
+void add_keys(int64_t n, const float* h, int64_t ld_h, const float* ds, const float* va,
+              float scale, const Sums& to, Range columns) {
   switch (n) {
-    case 4: return add_group<4, Q, A, K>(h, ld_h, ds, va, scale, to, columns);
-    case 3: return add_group<3, Q, A, K>(h, ld_h, ds, va, scale, to, columns);
-    case 2: return add_group<2, Q, A, K>(h, ld_h, ds, va, scale, to, columns);
-    default: return add_group<1, Q, A, K>(h, ld_h, ds, va, scale, to, columns);
+    case 4:
+      return add_group<4, Q, A, K>(h, ld_h, ds, va, scale, to, columns);
+    case 3:
+      return add_group<3, Q, A, K>(h, ld_h, ds, va, scale, to, columns);
+    case 2:
+      return add_group<2, Q, A, K>(h, ld_h, ds, va, scale, to, columns);
+    default:
+      return add_group<1, Q, A, K>(h, ld_h, ds, va, scale, to, columns);
   }
 }
 
-using AddKeys = void (*)(int64_t, const float*, int64_t, const float*, const float*, float, const Sums&, Range);
+using AddKeys = void (*)(int64_t, const float*, int64_t, const float*, const float*, float,
+                         const Sums&, Range);
 
 AddKeys choose_add(bool q, bool a, bool k) {
-  if (q) return a ? (k ? add_keys<true, true, true> : add_keys<true, true, false>)
-                  : (k ? add_keys<true, false, true> : add_keys<true, false, false>);
+  if (q)
+    return a ? (k ? add_keys<true, true, true> : add_keys<true, true, false>)
+             : (k ? add_keys<true, false, true> : add_keys<true, false, false>);
   return a ? (k ? add_keys<false, true, true> : add_keys<false, true, false>)
            : (k ? add_keys<false, false, true> : add_keys<false, false, false>);
 }
 
 // dv[list[j]] += sum_t a[t][j] * dout[t], columns [begin, end).
 template <int Q>
-void add_values(const AdditiveAttentionGrad& args, const float* a, int64_t ld_a, const int32_t* list, int64_t n,
-                const float* dout, float* dv, Range columns) {
+void add_values(const AdditiveAttentionGrad& args, const float* a, int64_t ld_a,
+                const int32_t* list, int64_t n, const float* dout, float* dv, Range columns) {
+  const int64_t dout_row = args.dout_row;
   for (int64_t j = 0; j < n; ++j) {
     float* row = dv + list[j] * args.dv_row;
+    Vec weight[Q];
+    for (int t = 0; t < Q; ++t) weight[t] = splat(a[t * ld_a + j]);
     for_columns(columns.end - columns.begin, [&](int64_t i, auto at) {
       const int64_t c = columns.begin + i;
       Vec total = at.get(row + c);
 #pragma GCC unroll 4
-      for (int t = 0; t < Q; ++t)
-        total = fma(splat(a[t * ld_a + j]), at.get(dout + t * args.dout_row + c), total);
+      for (int t = 0; t < Q; ++t) total = fma(weight[t], at.get(dout + t * dout_row + c), total);
       at.put(row + c, total);
     });
   }
@@ -112,7 +123,9 @@ struct Block {
 class Gradient {
  public:
   Gradient(const AdditiveAttentionGrad& args, int64_t thread)
-      : args_(args), ld_h_(padded(args.hidden)), ld_(padded(args.keys)),
+      : args_(args),
+        ld_h_(padded(args.hidden)),
+        ld_(padded(args.keys)),
         step_(same_keys(args) ? kQueryBlock : 1),
         weighs_(args.dq != nullptr || args.dk != nullptr || args.dva != nullptr),
         add_(choose_add(args.dq != nullptr, args.dva != nullptr, args.dk != nullptr)) {
@@ -269,8 +282,8 @@ class Gradient {
         const float* q = args_.q + block.b * args_.q_batch + (block.t + t) * args_.q_row;
         float *a = a_ + t * ld_, *ds = ds_ + t * ld_;
         for (int64_t j = i; j < end; ++j)
-          a[j] = score<true>(q, k + block.list[j] * args_.k_row, args_.va, args_.hidden, args_.scale,
-                             h_ + (j - i) * ld_h_);
+          a[j] = score<true>(q, k + block.list[j] * args_.k_row, args_.va, args_.hidden,
+                             args_.scale, h_ + (j - i) * ld_h_);
         weigh(block, t, i, end, term[t], a, ds);
         if (weighs_) add(block, t, i, end, ds, all);
       }
@@ -301,7 +314,8 @@ class Gradient {
     });
   }
 
-  void add(const Block& block, int64_t t, int64_t begin, int64_t end, const float* ds, Range columns) {
+  void add(const Block& block, int64_t t, int64_t begin, int64_t end, const float* ds,
+           Range columns) {
     float* dk[kKeyGroup] = {};
     for (int64_t i = begin; i < end && args_.dk != nullptr; ++i)
       dk[i - begin] = args_.dk + block.b * args_.dk_batch + block.list[i] * args_.dk_row;
@@ -327,7 +341,8 @@ class Gradient {
     if (block.queries == kQueryBlock)
       return add_values<kQueryBlock>(args_, a, ld_, block.list, block.keys, g, dv, columns);
     for (int64_t t = 0; t < block.queries; ++t)
-      add_values<1>(args_, a + t * ld_, ld_, block.list, block.keys, g + t * args_.dout_row, dv, columns);
+      add_values<1>(args_, a + t * ld_, ld_, block.list, block.keys, g + t * args_.dout_row, dv,
+                    columns);
   }
 
   const AdditiveAttentionGrad& args_;

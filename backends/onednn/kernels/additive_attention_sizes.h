@@ -1,7 +1,8 @@
-// backends/onednn/kernels/additive_attention_sizes.h -- the buffers of additive attention, in floats.
+// backends/onednn/kernels/additive_attention_sizes.h -- the buffers of additive attention, in
+// floats.
 //
-// Every thread has a part of its own; with few batch entries the threads also share one, so that they
-// can divide a row between them.
+// Every thread has a part of its own; with few batch entries the threads also share one, so that
+// they can divide a row between them.
 #pragma once
 #include "backends/onednn/kernels/additive_attention.h"
 
@@ -29,13 +30,16 @@ constexpr int64_t shared_floats(const AdditiveAttention& args) {
   return args.batch * args.queries * padded(args.keys);
 }
 
-// tanh of a group of keys and the sums for dq, weights and ds of a block of queries, the list of keys.
+// tanh of a group of keys and the sums for dq, weights and ds of a block of queries, the list of
+// keys.
 constexpr int64_t thread_floats(const AdditiveAttentionGrad& args) {
-  return (kKeyGroup + kQueryBlock) * padded(args.hidden) + (2 * kQueryBlock + 1) * padded(args.keys);
+  return (kKeyGroup + kQueryBlock) * padded(args.hidden) +
+         (2 * kQueryBlock + 1) * padded(args.keys);
 }
 // dva of each batch entry; weights and ds of everything.
 constexpr int64_t shared_floats(const AdditiveAttentionGrad& args) {
-  const int64_t split = args.batch < kSplitBatch ? 2 * args.batch * args.queries * padded(args.keys) : 0;
+  const int64_t split =
+      args.batch < kSplitBatch ? 2 * args.batch * args.queries * padded(args.keys) : 0;
   return args.batch * padded(args.hidden) + split;
 }
 

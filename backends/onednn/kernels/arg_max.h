@@ -13,7 +13,7 @@ struct ArgMax {
   const float* x = nullptr;
   int64_t x_outer = 0, x_n = 0;  // strides; 0 means dense
   DType index = DType::s64;
-  void* y = nullptr;             // dense
+  void* y = nullptr;  // dense
 };
 
 void arg_max(const ArgMax& args);

@@ -1,7 +1,8 @@
 // backends/onednn/kernels/columns.h -- a loop over a row in vectors, the last one partial.
 //
-// The body gets (j, at): columns from j on; at.get(p) and at.put(p, v) load and store as many as there are
-// (lanes beyond read as 0). It is compiled twice, so that the full vectors pay nothing for the tail.
+// The body gets (j, at): columns from j on; at.get(p) and at.put(p, v) load and store as many as
+// there are (lanes beyond read as 0). It is compiled twice, so that the full vectors pay nothing
+// for the tail.
 #pragma once
 #include "backends/onednn/kernels/vec.h"
 

@@ -1,10 +1,10 @@
 // backends/onednn/kernels/copy.cpp -- moving elements without looking at them.
 #include "backends/onednn/kernels/copy.h"
 
-#include <string.h>
-
 #include "backends/onednn/kernels/kernel_list.h"
 #include "backends/onednn/kernels/parallel.h"
+
+#include <string.h>
 
 namespace weft::onednn::kernels::WEFT_ISA {
 namespace {
@@ -67,7 +67,8 @@ void copy_row(int64_t n, T* dst, int64_t dst_stride, const T* src, int64_t src_s
 
 // dst[i*dst_row + j] = src[i + j*src_column], a tile at a time.
 template <class T>
-void transpose(int64_t rows, int64_t columns, T* dst, int64_t dst_row, const T* src, int64_t src_column) {
+void transpose(int64_t rows, int64_t columns, T* dst, int64_t dst_row, const T* src,
+               int64_t src_column) {
   for (int64_t i0 = 0; i0 < rows; i0 += kTile)
     for (int64_t j0 = 0; j0 < columns; j0 += kTile)
       for (int64_t i = i0; i < smaller(rows, i0 + kTile); ++i)
@@ -90,7 +91,8 @@ void copy_as(const CopyStrided& args) {
     if (nest.src[d] == 1 && nest.shape[d] >= 4) {
       const int64_t shape = nest.shape[d], dst = nest.dst[d];
       for (int k = d; k < last - 1; ++k)
-        nest.shape[k] = nest.shape[k + 1], nest.src[k] = nest.src[k + 1], nest.dst[k] = nest.dst[k + 1];
+        nest.shape[k] = nest.shape[k + 1], nest.src[k] = nest.src[k + 1],
+        nest.dst[k] = nest.dst[k + 1];
       nest.shape[last - 1] = shape, nest.src[last - 1] = 1, nest.dst[last - 1] = dst;
       transposes = true;
       break;
@@ -123,15 +125,19 @@ void copy_as(const CopyStrided& args) {
 
 void copy_strided(const CopyStrided& args) {
   switch (args.element_bytes) {
-    case 1: return copy_as<uint8_t>(args);
-    case 8: return copy_as<uint64_t>(args);
-    default: return copy_as<uint32_t>(args);
+    case 1:
+      return copy_as<uint8_t>(args);
+    case 8:
+      return copy_as<uint64_t>(args);
+    default:
+      return copy_as<uint32_t>(args);
   }
 }
 
 // A fill is a copy of one element with all strides 0.
 void fill(const Fill& args) {
-  CopyStrided copy{.rank = args.rank, .element_bytes = args.element_bytes, .src = &args.value, .dst = args.dst};
+  CopyStrided copy{
+      .rank = args.rank, .element_bytes = args.element_bytes, .src = &args.value, .dst = args.dst};
   for (int d = 0; d < args.rank; ++d) {
     copy.shape[d] = args.shape[d];
     copy.dst_strides[d] = args.dst_strides[d];
@@ -150,7 +156,8 @@ void pad(const Pad& args) {
     x_stride *= args.shape[d];
     size *= args.low[d] + args.shape[d] + args.high[d];
   }
-  Fill background{.rank = 1, .element_bytes = args.element_bytes, .dst = args.y, .value = args.value};
+  Fill background{
+      .rank = 1, .element_bytes = args.element_bytes, .dst = args.y, .value = args.value};
   background.shape[0] = size;
   background.dst_strides[0] = 1;
   WEFT_ISA::fill(background);

@@ -1,12 +1,13 @@
-// backends/onednn/kernels/cross_entropy.cpp -- log-softmax, label-smoothed loss, and their gradient.
+// backends/onednn/kernels/cross_entropy.cpp -- log-softmax, label-smoothed loss, and their
+// gradient.
 #include "backends/onednn/kernels/cross_entropy.h"
-
-#include <math.h>
 
 #include "backends/onednn/kernels/columns.h"
 #include "backends/onednn/kernels/kernel_list.h"
 #include "backends/onednn/kernels/math.h"
 #include "backends/onednn/kernels/parallel.h"
+
+#include <math.h>
 
 namespace weft::onednn::kernels::WEFT_ISA {
 namespace {
@@ -55,7 +56,7 @@ float exp_sum(const float* x, float* e, int64_t n, float top) {
 
 struct Row {
   int64_t index, label;
-  float weight;       // 0: nothing of the row is read
+  float weight;  // 0: nothing of the row is read
   const float* x;
   float* dx;
 };
@@ -63,7 +64,8 @@ struct Row {
 class Pass {
  public:
   explicit Pass(const CrossEntropy& args)
-      : args_(args), ld_x_(dense_or(args.ld_logits, args.classes)),
+      : args_(args),
+        ld_x_(dense_or(args.ld_logits, args.classes)),
         ld_dx_(dense_or(args.ld_dlogits, args.classes)) {}
 
   // Calls visit(row) for all rows; returns the first whose label is out of range, or -1.
@@ -119,9 +121,8 @@ void finish_gradient(const CrossEntropy& args, const Row& row, float scale) {
   const float d = upstream(args, row);
   const Vec factor = splat(d * scale);
   const Vec floor = splat(d * args.smoothing / static_cast<float>(args.classes));
-  for_columns(args.classes, [&](int64_t j, auto at) {
-    at.put(row.dx + j, at.get(row.dx + j) * factor - floor);
-  });
+  for_columns(args.classes,
+              [&](int64_t j, auto at) { at.put(row.dx + j, at.get(row.dx + j) * factor - floor); });
   row.dx[row.label] -= d * (1 - args.smoothing);
 }
 

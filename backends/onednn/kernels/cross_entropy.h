@@ -6,9 +6,10 @@
 //   loss = w*((1-eps)*(lse - x_label) + eps*(lse - mean(x)))
 //   dlogits_j = drow*w*(p_j - (1-eps)*[j = label] - eps/V)
 //
-// A row of weight 0 is not read at all, nor is its label: loss 0, lse 0, dlogits zeros. Returns -1, or the
-// first row whose label lies outside [0, V) (that row is treated as one of weight 0).
-// `cross_entropy_fused` does both passes while the row is in the cache; the other two are its halves.
+// A row of weight 0 is not read at all, nor is its label: loss 0, lse 0, dlogits zeros. Returns -1,
+// or the first row whose label lies outside [0, V) (that row is treated as one of weight 0).
+// `cross_entropy_fused` does both passes while the row is in the cache; the other two are its
+// halves.
 #pragma once
 #include "backends/onednn/kernels/types.h"
 
@@ -17,17 +18,17 @@ namespace weft::onednn::kernels {
 struct CrossEntropy {
   int64_t rows = 0, classes = 0;
   const float* logits = nullptr;
-  int64_t ld_logits = 0;           // 0 means dense
+  int64_t ld_logits = 0;  // 0 means dense
   const void* labels = nullptr;
   DType label_dtype = DType::s32;
-  const float* weight = nullptr;   // [rows]; null is 1
+  const float* weight = nullptr;  // [rows]; null is 1
   float smoothing = 0;
-  float* loss = nullptr;           // [rows]; optional in the gradient
-  float* lse = nullptr;            // [rows]; written by forward and fused (optional), read by the gradient
-  const float* drow = nullptr;     // [rows] cotangent of loss; null is 1
-  int64_t drow_stride = 1;         // 0: one value for all rows
-  float* dlogits = nullptr;        // may be logits
-  int64_t ld_dlogits = 0;          // 0 means dense
+  float* loss = nullptr;  // [rows]; optional in the gradient
+  float* lse = nullptr;   // [rows]; written by forward and fused (optional), read by the gradient
+  const float* drow = nullptr;  // [rows] cotangent of loss; null is 1
+  int64_t drow_stride = 1;      // 0: one value for all rows
+  float* dlogits = nullptr;     // may be logits
+  int64_t ld_dlogits = 0;       // 0 means dense
 };
 
 int64_t cross_entropy(const CrossEntropy& args);        // loss, lse

@@ -30,9 +30,12 @@ void run(const CumulativeSum& args) {
 
 void cumulative_sum(const CumulativeSum& args) {
   switch (args.dtype) {
-    case DType::s32: return run<int32_t, uint32_t>(args);
-    case DType::s64: return run<int64_t, uint64_t>(args);
-    default: return run<float, float>(args);
+    case DType::s32:
+      return run<int32_t, uint32_t>(args);
+    case DType::s64:
+      return run<int64_t, uint64_t>(args);
+    default:
+      return run<float, float>(args);
   }
 }
 

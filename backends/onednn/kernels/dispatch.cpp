@@ -1,11 +1,12 @@
-// backends/onednn/kernels/dispatch.cpp -- chooses the instruction set once; forwards every kernel to it.
+// backends/onednn/kernels/dispatch.cpp -- chooses the instruction set once; forwards every kernel
+// to it.
+#include "backends/onednn/kernels/isa.h"
+#include "backends/onednn/kernels/kernel_list.h"
+
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-
-#include "backends/onednn/kernels/isa.h"
-#include "backends/onednn/kernels/kernel_list.h"
 
 namespace weft::onednn::kernels {
 namespace {
@@ -21,8 +22,7 @@ Choice choose() {
   const char* limit = std::getenv("WEFT_ISA");
   const bool up_to_avx2 = limit != nullptr && std::strcmp(limit, "avx2") == 0;
   const bool up_to_avx512 = limit == nullptr || *limit == 0 || std::strcmp(limit, "avx512") == 0;
-  if (!up_to_avx2 && !up_to_avx512)
-    return {nullptr, "WEFT_ISA is neither avx2 nor avx512"};
+  if (!up_to_avx2 && !up_to_avx512) return {nullptr, "WEFT_ISA is neither avx2 nor avx512"};
   if (up_to_avx512 && is_available(Isa::avx512)) return {&avx512::table, nullptr};
   if (is_available(Isa::avx2)) return {&avx2::table, nullptr};
   return {nullptr, "this processor has no AVX2 and FMA, which every kernel of Weft needs"};

@@ -1,14 +1,14 @@
 // backends/onednn/kernels/elementwise.cpp -- from a program over N-d operands to steps over blocks.
 #include "backends/onednn/kernels/elementwise.h"
 
+#include "backends/onednn/kernels/elementwise_plan.h"
+
 #include <omp.h>
 
 #include <algorithm>
 #include <cstring>
 #include <numeric>
 #include <utility>
-
-#include "backends/onednn/kernels/elementwise_plan.h"
 
 namespace weft::onednn::kernels {
 namespace {
@@ -25,11 +25,25 @@ int operand_count(Opcode op) {
 
 int64_t cost_of(Opcode op) {
   switch (op) {
-    case Opcode::pow: case Opcode::remainder: return 32;
-    case Opcode::exp: case Opcode::expm1: case Opcode::log: case Opcode::log1p: case Opcode::tanh:
-    case Opcode::sigmoid: case Opcode::gelu: case Opcode::gelu_tanh: case Opcode::silu:
-    case Opcode::softplus: case Opcode::erf: case Opcode::sin: case Opcode::cos: return 4;
-    default: return 1;
+    case Opcode::pow:
+    case Opcode::remainder:
+      return 32;
+    case Opcode::exp:
+    case Opcode::expm1:
+    case Opcode::log:
+    case Opcode::log1p:
+    case Opcode::tanh:
+    case Opcode::sigmoid:
+    case Opcode::gelu:
+    case Opcode::gelu_tanh:
+    case Opcode::silu:
+    case Opcode::softplus:
+    case Opcode::erf:
+    case Opcode::sin:
+    case Opcode::cos:
+      return 4;
+    default:
+      return 1;
   }
 }
 
@@ -69,7 +83,8 @@ class Builder {
  private:
   const char* check_sizes() const {
     if (spec_.shape.size() > kMaxRank) return "elementwise: the rank is above 8";
-    if (spec_.results.size() != spec_.outputs.size()) return "elementwise: not one register per output";
+    if (spec_.results.size() != spec_.outputs.size())
+      return "elementwise: not one register per output";
     if (spec_.inputs.size() + spec_.program.size() + spec_.outputs.size() > 200)
       return "elementwise: more than 200 registers";
     return nullptr;
@@ -98,8 +113,8 @@ class Builder {
     for (const int d : order) {
       const int64_t size = spec_.shape[d];
       const bool merges = rank > 0 && std::all_of(accesses.begin(), accesses.end(), [&](auto& a) {
-        return a.second->strides[rank - 1] == a.first->strides[d] * size;
-      });
+                            return a.second->strides[rank - 1] == a.first->strides[d] * size;
+                          });
       if (merges) {
         plan_->shape[rank - 1] *= size;
       } else {
@@ -137,7 +152,8 @@ class Builder {
     for (const Instruction& instruction : program_) {
       const uint8_t operands[] = {instruction.a, instruction.b, instruction.c};
       for (int i = 0; i < operand_count(instruction.op); ++i)
-        if (operands[i] >= dtypes_.size()) return "elementwise: a register is read before it is written";
+        if (operands[i] >= dtypes_.size())
+          return "elementwise: a register is read before it is written";
       const char* error = infer(instruction);
       if (error != nullptr) return error;
     }
@@ -152,12 +168,14 @@ class Builder {
     const Opcode op = instruction.op;
     const DType a = op == constant ? instruction.dtype : dtypes_[instruction.a];
     const bool number = a == DType::f32 || a == DType::s32 || a == DType::s64;
-    if (operand_count(op) == 2 && dtypes_[instruction.b] != a) return "elementwise: operands differ in dtype";
+    if (operand_count(op) == 2 && dtypes_[instruction.b] != a)
+      return "elementwise: operands differ in dtype";
     if (op == constant || op == cast) {
       dtypes_.push_back(instruction.dtype);
     } else if (op == select) {
       if (a != DType::u8) return "elementwise: select needs a predicate";
-      if (dtypes_[instruction.b] != dtypes_[instruction.c]) return "elementwise: operands differ in dtype";
+      if (dtypes_[instruction.b] != dtypes_[instruction.c])
+        return "elementwise: operands differ in dtype";
       dtypes_.push_back(dtypes_[instruction.b]);
     } else if (op >= equal && op <= greater_equal) {
       dtypes_.push_back(DType::u8);
@@ -170,8 +188,10 @@ class Builder {
     } else if (op == copy) {
       dtypes_.push_back(a);
     } else {
-      const bool any_number = op >= add || op == neg || op == abs || op == sign || op == square || op == relu;
-      if (!number || (a != DType::f32 && !any_number)) return "elementwise: the op has no such dtype";
+      const bool any_number =
+          op >= add || op == neg || op == abs || op == sign || op == square || op == relu;
+      if (!number || (a != DType::f32 && !any_number))
+        return "elementwise: the op has no such dtype";
       dtypes_.push_back(a);
     }
     return nullptr;
@@ -286,7 +306,8 @@ class Builder {
     for (const DType dtype : dtypes_) width = std::max(width, bytes(dtype));
     plan_->block = kBlock;
     if (plan_->slots > 0)
-      plan_->block = std::clamp<int64_t>(kScratchBytes / (plan_->slots * width) / 64 * 64, 64, kBlock);
+      plan_->block =
+          std::clamp<int64_t>(kScratchBytes / (plan_->slots * width) / 64 * 64, 64, kBlock);
     plan_->slot_bytes = plan_->block * width;
   }
 

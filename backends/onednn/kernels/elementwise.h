@@ -15,11 +15,11 @@
 // with NaN are false but not_equal. Casts f32 -> integer truncate and saturate, NaN gives 0;
 // casts to u8 are `x != 0`.
 #pragma once
+#include "backends/onednn/kernels/types.h"
+
 #include <array>
 #include <memory>
 #include <vector>
-
-#include "backends/onednn/kernels/types.h"
 
 namespace weft::onednn::kernels {
 
@@ -27,16 +27,55 @@ enum class Opcode : uint8_t {
   // The immediate, in the instruction's dtype.
   constant,
   // One operand. All work on f32; neg abs sign square relu also on s32 and s64; logical_not on u8.
-  copy, neg, abs, sign, exp, expm1, log, log1p, sqrt, rsqrt, tanh, sigmoid, relu, gelu, gelu_tanh,
-  silu, softplus, erf, sin, cos, floor, ceil, round, reciprocal, square, logical_not, is_finite,
+  copy,
+  neg,
+  abs,
+  sign,
+  exp,
+  expm1,
+  log,
+  log1p,
+  sqrt,
+  rsqrt,
+  tanh,
+  sigmoid,
+  relu,
+  gelu,
+  gelu_tanh,
+  silu,
+  softplus,
+  erf,
+  sin,
+  cos,
+  floor,
+  ceil,
+  round,
+  reciprocal,
+  square,
+  logical_not,
+  is_finite,
   // Converts the operand to the instruction's dtype.
   cast,
   // Two operands of one dtype, f32, s32 or s64.
-  add, sub, mul, div, pow, maximum, minimum, remainder,
+  add,
+  sub,
+  mul,
+  div,
+  pow,
+  maximum,
+  minimum,
+  remainder,
   // Two operands of one dtype (u8 as well), result u8.
-  equal, not_equal, less, less_equal, greater, greater_equal,
+  equal,
+  not_equal,
+  less,
+  less_equal,
+  greater,
+  greater_equal,
   // Two operands of dtype u8.
-  logical_and, logical_or, logical_xor,
+  logical_and,
+  logical_or,
+  logical_xor,
   // a ? b : c, a of dtype u8.
   select,
 };
@@ -60,7 +99,7 @@ struct ElementwiseSpec {
   std::vector<Access> inputs;        // registers 0, 1, ...
   std::vector<Instruction> program;  // may be empty: then results copy operands
   std::vector<Access> outputs;
-  std::vector<uint8_t> results;      // results[i]: the register that output i receives
+  std::vector<uint8_t> results;  // results[i]: the register that output i receives
 };
 
 // The program with its loops collapsed and its inner functions chosen; made once per shape.
@@ -69,8 +108,8 @@ struct ElementwisePlanDeleter {
   void operator()(ElementwisePlan* plan) const;
 };
 
-// An owner of a plan. Build it when the executable is planned; a null plan means that the program is
-// not well typed, and `error` then says why (a bug of the caller).
+// An owner of a plan. Build it when the executable is planned; a null plan means that the program
+// is not well typed, and `error` then says why (a bug of the caller).
 class Elementwise {
  public:
   Elementwise() = default;

@@ -1,9 +1,9 @@
 // backends/onednn/kernels/elementwise_ops.cpp -- the inner loop of each opcode, by dtype.
 #include "backends/onednn/kernels/elementwise_ops.h"
 
-#include <math.h>
-
 #include "backends/onednn/kernels/math.h"
+
+#include <math.h>
 
 namespace weft::onednn::kernels::WEFT_ISA {
 namespace {
@@ -164,32 +164,68 @@ struct Unsigned<int64_t> {
 template <class T>
 using U = typename Unsigned<T>::Type;
 
-template <class T> WEFT_INLINE T same(T x) { return x; }
-template <class T> WEFT_INLINE T i_neg(T x) { return (T)(U<T>{0} - (U<T>)x); }
-template <class T> WEFT_INLINE T i_abs(T x) { return x < 0 ? i_neg(x) : x; }
-template <class T> WEFT_INLINE T i_sign(T x) { return (T)((x > 0) - (x < 0)); }
-template <class T> WEFT_INLINE T i_relu(T x) { return x > 0 ? x : T{0}; }
-template <class T> WEFT_INLINE T i_add(T a, T b) { return (T)((U<T>)a + (U<T>)b); }
-template <class T> WEFT_INLINE T i_sub(T a, T b) { return (T)((U<T>)a - (U<T>)b); }
-template <class T> WEFT_INLINE T i_mul(T a, T b) { return (T)((U<T>)a * (U<T>)b); }
-template <class T> WEFT_INLINE T i_square(T a) { return i_mul(a, a); }
-template <class T> WEFT_INLINE T i_div(T a, T b) {
+template <class T>
+WEFT_INLINE T same(T x) {
+  return x;
+}
+template <class T>
+WEFT_INLINE T i_neg(T x) {
+  return (T)(U<T>{0} - (U<T>)x);
+}
+template <class T>
+WEFT_INLINE T i_abs(T x) {
+  return x < 0 ? i_neg(x) : x;
+}
+template <class T>
+WEFT_INLINE T i_sign(T x) {
+  return (T)((x > 0) - (x < 0));
+}
+template <class T>
+WEFT_INLINE T i_relu(T x) {
+  return x > 0 ? x : T{0};
+}
+template <class T>
+WEFT_INLINE T i_add(T a, T b) {
+  return (T)((U<T>)a + (U<T>)b);
+}
+template <class T>
+WEFT_INLINE T i_sub(T a, T b) {
+  return (T)((U<T>)a - (U<T>)b);
+}
+template <class T>
+WEFT_INLINE T i_mul(T a, T b) {
+  return (T)((U<T>)a * (U<T>)b);
+}
+template <class T>
+WEFT_INLINE T i_square(T a) {
+  return i_mul(a, a);
+}
+template <class T>
+WEFT_INLINE T i_div(T a, T b) {
   return b == 0 ? T{0} : b == -1 ? i_neg(a) : a / b;
 }
-template <class T> WEFT_INLINE T i_remainder(T a, T b) {
+template <class T>
+WEFT_INLINE T i_remainder(T a, T b) {
   if (b == 0 || b == -1) return 0;
   const T r = a % b;
   return r != 0 && (r < 0) != (b < 0) ? r + b : r;
 }
-template <class T> WEFT_INLINE T i_pow(T base, T exponent) {
+template <class T>
+WEFT_INLINE T i_pow(T base, T exponent) {
   if (exponent < 0) return base == 1 ? T{1} : base != -1 ? T{0} : exponent % 2 != 0 ? T{-1} : T{1};
   T y = 1;
   for (; exponent != 0; exponent >>= 1, base = i_mul(base, base))
     if ((exponent & 1) != 0) y = i_mul(y, base);
   return y;
 }
-template <class T> WEFT_INLINE T i_maximum(T a, T b) { return a > b ? a : b; }
-template <class T> WEFT_INLINE T i_minimum(T a, T b) { return a < b ? a : b; }
+template <class T>
+WEFT_INLINE T i_maximum(T a, T b) {
+  return a > b ? a : b;
+}
+template <class T>
+WEFT_INLINE T i_minimum(T a, T b) {
+  return a < b ? a : b;
+}
 
 WEFT_INLINE float f_pow(float a, float b) { return b == 2 ? a * a : powf(a, b); }
 // fmod is exact; the result takes the divisor's sign.
@@ -198,128 +234,223 @@ WEFT_INLINE float f_remainder(float a, float b) {
   return r != 0 && (r < 0) != (b < 0) ? r + b : r;
 }
 
-template <class T> WEFT_INLINE uint8_t is_equal(T a, T b) { return a == b; }
-template <class T> WEFT_INLINE uint8_t is_not_equal(T a, T b) { return a != b; }
-template <class T> WEFT_INLINE uint8_t is_less(T a, T b) { return a < b; }
-template <class T> WEFT_INLINE uint8_t is_less_equal(T a, T b) { return a <= b; }
-template <class T> WEFT_INLINE uint8_t is_greater(T a, T b) { return a > b; }
-template <class T> WEFT_INLINE uint8_t is_greater_equal(T a, T b) { return a >= b; }
+template <class T>
+WEFT_INLINE uint8_t is_equal(T a, T b) {
+  return a == b;
+}
+template <class T>
+WEFT_INLINE uint8_t is_not_equal(T a, T b) {
+  return a != b;
+}
+template <class T>
+WEFT_INLINE uint8_t is_less(T a, T b) {
+  return a < b;
+}
+template <class T>
+WEFT_INLINE uint8_t is_less_equal(T a, T b) {
+  return a <= b;
+}
+template <class T>
+WEFT_INLINE uint8_t is_greater(T a, T b) {
+  return a > b;
+}
+template <class T>
+WEFT_INLINE uint8_t is_greater_equal(T a, T b) {
+  return a >= b;
+}
 WEFT_INLINE uint8_t is_finite(float x) { return x - x == 0; }
 WEFT_INLINE uint8_t l_not(uint8_t a) { return a == 0; }
 WEFT_INLINE uint8_t l_and(uint8_t a, uint8_t b) { return (a != 0) & (b != 0); }
 WEFT_INLINE uint8_t l_or(uint8_t a, uint8_t b) { return (a != 0) | (b != 0); }
 WEFT_INLINE uint8_t l_xor(uint8_t a, uint8_t b) { return (a != 0) != (b != 0); }
 
-template <class T, class R> WEFT_INLINE R convert(T x) { return static_cast<R>(x); }
-template <class R> WEFT_INLINE R saturate(float x) {
+template <class T, class R>
+WEFT_INLINE R convert(T x) {
+  return static_cast<R>(x);
+}
+template <class R>
+WEFT_INLINE R saturate(float x) {
   constexpr float limit = sizeof(R) == 4 ? 2147483648.0F : 9223372036854775808.0F;
   constexpr R top = sizeof(R) == 4 ? (R)INT32_MAX : (R)INT64_MAX;
   if (x != x) return 0;
   return x >= limit ? top : x < -limit ? (R)(-top - 1) : (R)x;
 }
-template <class T> WEFT_INLINE uint8_t truth(T x) { return x != 0; }
+template <class T>
+WEFT_INLINE uint8_t truth(T x) {
+  return x != 0;
+}
 
 template <class T>
 InnerLoop compare_loop(Opcode op) {
   switch (op) {
-    case Opcode::equal: return zip<T, uint8_t, is_equal<T>>;
-    case Opcode::not_equal: return zip<T, uint8_t, is_not_equal<T>>;
-    case Opcode::less: return zip<T, uint8_t, is_less<T>>;
-    case Opcode::less_equal: return zip<T, uint8_t, is_less_equal<T>>;
-    case Opcode::greater: return zip<T, uint8_t, is_greater<T>>;
-    case Opcode::greater_equal: return zip<T, uint8_t, is_greater_equal<T>>;
-    case Opcode::select: return choose<T>;
-    case Opcode::copy: return map<T, T, same<T>>;
-    default: return nullptr;
+    case Opcode::equal:
+      return zip<T, uint8_t, is_equal<T>>;
+    case Opcode::not_equal:
+      return zip<T, uint8_t, is_not_equal<T>>;
+    case Opcode::less:
+      return zip<T, uint8_t, is_less<T>>;
+    case Opcode::less_equal:
+      return zip<T, uint8_t, is_less_equal<T>>;
+    case Opcode::greater:
+      return zip<T, uint8_t, is_greater<T>>;
+    case Opcode::greater_equal:
+      return zip<T, uint8_t, is_greater_equal<T>>;
+    case Opcode::select:
+      return choose<T>;
+    case Opcode::copy:
+      return map<T, T, same<T>>;
+    default:
+      return nullptr;
   }
 }
 
 template <class T>
 InnerLoop integer_loop(Opcode op) {
   switch (op) {
-    case Opcode::neg: return map<T, T, i_neg<T>>;
-    case Opcode::abs: return map<T, T, i_abs<T>>;
-    case Opcode::sign: return map<T, T, i_sign<T>>;
-    case Opcode::relu: return map<T, T, i_relu<T>>;
-    case Opcode::square: return map<T, T, i_square<T>>;
-    case Opcode::add: return zip<T, T, i_add<T>>;
-    case Opcode::sub: return zip<T, T, i_sub<T>>;
-    case Opcode::mul: return zip<T, T, i_mul<T>>;
-    case Opcode::div: return zip<T, T, i_div<T>>;
-    case Opcode::remainder: return zip<T, T, i_remainder<T>>;
-    case Opcode::pow: return zip<T, T, i_pow<T>>;
-    case Opcode::maximum: return zip<T, T, i_maximum<T>>;
-    case Opcode::minimum: return zip<T, T, i_minimum<T>>;
-    default: return compare_loop<T>(op);
+    case Opcode::neg:
+      return map<T, T, i_neg<T>>;
+    case Opcode::abs:
+      return map<T, T, i_abs<T>>;
+    case Opcode::sign:
+      return map<T, T, i_sign<T>>;
+    case Opcode::relu:
+      return map<T, T, i_relu<T>>;
+    case Opcode::square:
+      return map<T, T, i_square<T>>;
+    case Opcode::add:
+      return zip<T, T, i_add<T>>;
+    case Opcode::sub:
+      return zip<T, T, i_sub<T>>;
+    case Opcode::mul:
+      return zip<T, T, i_mul<T>>;
+    case Opcode::div:
+      return zip<T, T, i_div<T>>;
+    case Opcode::remainder:
+      return zip<T, T, i_remainder<T>>;
+    case Opcode::pow:
+      return zip<T, T, i_pow<T>>;
+    case Opcode::maximum:
+      return zip<T, T, i_maximum<T>>;
+    case Opcode::minimum:
+      return zip<T, T, i_minimum<T>>;
+    default:
+      return compare_loop<T>(op);
   }
 }
 
 InnerLoop predicate_loop(Opcode op) {
   switch (op) {
-    case Opcode::logical_not: return map<uint8_t, uint8_t, l_not>;
-    case Opcode::logical_and: return zip<uint8_t, uint8_t, l_and>;
-    case Opcode::logical_or: return zip<uint8_t, uint8_t, l_or>;
-    case Opcode::logical_xor: return zip<uint8_t, uint8_t, l_xor>;
-    default: return compare_loop<uint8_t>(op);
+    case Opcode::logical_not:
+      return map<uint8_t, uint8_t, l_not>;
+    case Opcode::logical_and:
+      return zip<uint8_t, uint8_t, l_and>;
+    case Opcode::logical_or:
+      return zip<uint8_t, uint8_t, l_or>;
+    case Opcode::logical_xor:
+      return zip<uint8_t, uint8_t, l_xor>;
+    default:
+      return compare_loop<uint8_t>(op);
   }
 }
 
 template <class T>
 InnerLoop cast_loop(DType to) {
   switch (to) {
-    case DType::f32: return map<T, float, convert<T, float>>;
-    case DType::s32: return map<T, int32_t, convert<T, int32_t>>;
-    case DType::s64: return map<T, int64_t, convert<T, int64_t>>;
-    default: return map<T, uint8_t, truth<T>>;
+    case DType::f32:
+      return map<T, float, convert<T, float>>;
+    case DType::s32:
+      return map<T, int32_t, convert<T, int32_t>>;
+    case DType::s64:
+      return map<T, int64_t, convert<T, int64_t>>;
+    default:
+      return map<T, uint8_t, truth<T>>;
   }
 }
 
 template <>
 InnerLoop cast_loop<float>(DType to) {
   switch (to) {
-    case DType::f32: return map<float, float, same<float>>;
-    case DType::s32: return map<float, int32_t, saturate<int32_t>>;
-    case DType::s64: return map<float, int64_t, saturate<int64_t>>;
-    default: return map<float, uint8_t, truth<float>>;
+    case DType::f32:
+      return map<float, float, same<float>>;
+    case DType::s32:
+      return map<float, int32_t, saturate<int32_t>>;
+    case DType::s64:
+      return map<float, int64_t, saturate<int64_t>>;
+    default:
+      return map<float, uint8_t, truth<float>>;
   }
 }
 
 InnerLoop f32_loop(Opcode op) {
   switch (op) {
-    case Opcode::neg: return unary<v_neg>;
-    case Opcode::abs: return unary<v_abs>;
-    case Opcode::sign: return unary<v_sign>;
-    case Opcode::exp: return unary<v_exp>;
-    case Opcode::expm1: return unary<v_expm1>;
-    case Opcode::log: return unary<v_log>;
-    case Opcode::log1p: return unary<v_log1p>;
-    case Opcode::sqrt: return unary<v_sqrt>;
-    case Opcode::rsqrt: return unary<v_rsqrt>;
-    case Opcode::tanh: return unary<v_tanh>;
-    case Opcode::sigmoid: return unary<v_sigmoid>;
-    case Opcode::relu: return unary<v_relu>;
-    case Opcode::gelu: return unary<v_gelu>;
-    case Opcode::gelu_tanh: return unary<v_gelu_tanh>;
-    case Opcode::silu: return unary<v_silu>;
-    case Opcode::softplus: return unary<v_softplus>;
-    case Opcode::erf: return unary<v_erf>;
-    case Opcode::sin: return unary<v_sin>;
-    case Opcode::cos: return unary<v_cos>;
-    case Opcode::floor: return unary<v_floor>;
-    case Opcode::ceil: return unary<v_ceil>;
-    case Opcode::round: return unary<v_round>;
-    case Opcode::reciprocal: return unary<v_reciprocal>;
-    case Opcode::square: return unary<v_square>;
-    case Opcode::add: return binary<v_add>;
-    case Opcode::sub: return binary<v_sub>;
-    case Opcode::mul: return binary<v_mul>;
-    case Opcode::div: return binary<v_div>;
-    case Opcode::maximum: return binary<v_maximum>;
-    case Opcode::minimum: return binary<v_minimum>;
-    case Opcode::pow: return zip<float, float, f_pow>;
-    case Opcode::remainder: return zip<float, float, f_remainder>;
-    case Opcode::is_finite: return map<float, uint8_t, is_finite>;
-    default: return compare_loop<float>(op);
+    case Opcode::neg:
+      return unary<v_neg>;
+    case Opcode::abs:
+      return unary<v_abs>;
+    case Opcode::sign:
+      return unary<v_sign>;
+    case Opcode::exp:
+      return unary<v_exp>;
+    case Opcode::expm1:
+      return unary<v_expm1>;
+    case Opcode::log:
+      return unary<v_log>;
+    case Opcode::log1p:
+      return unary<v_log1p>;
+    case Opcode::sqrt:
+      return unary<v_sqrt>;
+    case Opcode::rsqrt:
+      return unary<v_rsqrt>;
+    case Opcode::tanh:
+      return unary<v_tanh>;
+    case Opcode::sigmoid:
+      return unary<v_sigmoid>;
+    case Opcode::relu:
+      return unary<v_relu>;
+    case Opcode::gelu:
+      return unary<v_gelu>;
+    case Opcode::gelu_tanh:
+      return unary<v_gelu_tanh>;
+    case Opcode::silu:
+      return unary<v_silu>;
+    case Opcode::softplus:
+      return unary<v_softplus>;
+    case Opcode::erf:
+      return unary<v_erf>;
+    case Opcode::sin:
+      return unary<v_sin>;
+    case Opcode::cos:
+      return unary<v_cos>;
+    case Opcode::floor:
+      return unary<v_floor>;
+    case Opcode::ceil:
+      return unary<v_ceil>;
+    case Opcode::round:
+      return unary<v_round>;
+    case Opcode::reciprocal:
+      return unary<v_reciprocal>;
+    case Opcode::square:
+      return unary<v_square>;
+    case Opcode::add:
+      return binary<v_add>;
+    case Opcode::sub:
+      return binary<v_sub>;
+    case Opcode::mul:
+      return binary<v_mul>;
+    case Opcode::div:
+      return binary<v_div>;
+    case Opcode::maximum:
+      return binary<v_maximum>;
+    case Opcode::minimum:
+      return binary<v_minimum>;
+    case Opcode::pow:
+      return zip<float, float, f_pow>;
+    case Opcode::remainder:
+      return zip<float, float, f_remainder>;
+    case Opcode::is_finite:
+      return map<float, uint8_t, is_finite>;
+    default:
+      return compare_loop<float>(op);
   }
 }
 
@@ -328,10 +459,14 @@ InnerLoop f32_loop(Opcode op) {
 InnerLoop inner_loop(Opcode op, DType from, DType to) {
   const bool cast = op == Opcode::cast;
   switch (from) {
-    case DType::f32: return cast ? cast_loop<float>(to) : f32_loop(op);
-    case DType::s32: return cast ? cast_loop<int32_t>(to) : integer_loop<int32_t>(op);
-    case DType::s64: return cast ? cast_loop<int64_t>(to) : integer_loop<int64_t>(op);
-    default: return cast ? cast_loop<uint8_t>(to) : predicate_loop(op);
+    case DType::f32:
+      return cast ? cast_loop<float>(to) : f32_loop(op);
+    case DType::s32:
+      return cast ? cast_loop<int32_t>(to) : integer_loop<int32_t>(op);
+    case DType::s64:
+      return cast ? cast_loop<int64_t>(to) : integer_loop<int64_t>(op);
+    default:
+      return cast ? cast_loop<uint8_t>(to) : predicate_loop(op);
   }
 }
 

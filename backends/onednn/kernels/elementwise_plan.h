@@ -1,13 +1,13 @@
 // backends/onednn/kernels/elementwise_plan.h -- what the elementwise builder hands to the loops.
 //
-// A `Place` says where a register lives while a block is computed: in an operand or a result (read or
-// written in place), in a scratch slot, or among the constants. Inside a block a register is
+// A `Place` says where a register lives while a block is computed: in an operand or a result (read
+// or written in place), in a scratch slot, or among the constants. Inside a block a register is
 // contiguous or one repeated value; operands that are neither are gathered into scratch first,
 // results that are not contiguous are scattered from scratch last.
 #pragma once
-#include <vector>
-
 #include "backends/onednn/kernels/elementwise.h"
+
+#include <vector>
 
 namespace weft::onednn::kernels {
 
@@ -30,12 +30,12 @@ struct Transfer {  // gather: operand -> scratch slot; scatter: scratch slot -> 
 struct ElementwisePlan {
   int rank = 1;
   std::array<int64_t, kMaxRank> shape{1};
-  bool flat = false;             // blocks run across rows (the last dimension is short)
-  int64_t rows = 1, columns = 1; // columns: the last dimension, or everything if flat
-  int64_t block = 0;             // elements
+  bool flat = false;              // blocks run across rows (the last dimension is short)
+  int64_t rows = 1, columns = 1;  // columns: the last dimension, or everything if flat
+  int64_t block = 0;              // elements
   int64_t slot_bytes = 0;
   int slots = 0;
-  int64_t cost = 1;              // per element, in simple operations
+  int64_t cost = 1;  // per element, in simple operations
   std::vector<Access> inputs, outputs;
   std::vector<Step> steps;
   std::vector<Transfer> gathers, scatters;

@@ -1,4 +1,5 @@
-// backends/onednn/kernels/elementwise_run.cpp -- the loops around the inner loops: rows, blocks, gathers.
+// backends/onednn/kernels/elementwise_run.cpp -- the loops around the inner loops: rows, blocks,
+// gathers.
 #include "backends/onednn/kernels/elementwise_ops.h"
 #include "backends/onednn/kernels/kernel_list.h"
 #include "backends/onednn/kernels/parallel.h"
@@ -52,11 +53,16 @@ class Walk {
 
   const char* address(Place place) const {
     switch (place.kind) {
-      case Place::input: return operand(plan_.inputs[place.index], run_.inputs[place.index], place.repeated);
-      case Place::output: return operand(plan_.outputs[place.index], run_.outputs[place.index], false);
-      case Place::scratch: return scratch_ + place.index * plan_.slot_bytes;
-      case Place::constant: return (const char*)(plan_.constants.data() + place.index);
-      default: return nullptr;
+      case Place::input:
+        return operand(plan_.inputs[place.index], run_.inputs[place.index], place.repeated);
+      case Place::output:
+        return operand(plan_.outputs[place.index], run_.outputs[place.index], false);
+      case Place::scratch:
+        return scratch_ + place.index * plan_.slot_bytes;
+      case Place::constant:
+        return (const char*)(plan_.constants.data() + place.index);
+      default:
+        return nullptr;
     }
   }
 

@@ -1,11 +1,11 @@
 // backends/onednn/kernels/embedding.cpp -- rows picked by index, and their gradient.
 #include "backends/onednn/kernels/embedding.h"
 
-#include <string.h>
-
 #include "backends/onednn/kernels/columns.h"
 #include "backends/onednn/kernels/kernel_list.h"
 #include "backends/onednn/kernels/parallel.h"
+
+#include <string.h>
 
 namespace weft::onednn::kernels::WEFT_ISA {
 namespace {
@@ -27,7 +27,8 @@ int64_t first_outside(const void* index, DType dtype, int64_t n, int64_t rows) {
 // Threads own column slices of this many floats (a cache line), or rows where columns are few.
 inline constexpr int64_t kSlice = 16;
 
-void add_slice(const ScatterAddRows& args, int64_t ld_x, int64_t ld_table, Range columns, Range rows) {
+void add_slice(const ScatterAddRows& args, int64_t ld_x, int64_t ld_table, Range columns,
+               Range rows) {
   const int64_t width = columns.end - columns.begin;
   if (!args.accumulate) {
     for (int64_t r = rows.begin; r < rows.end; ++r)
@@ -63,7 +64,8 @@ int64_t gather_rows(const GatherRows& args) {
 }
 
 int64_t scatter_add_rows(const ScatterAddRows& args) {
-  const int64_t ld_x = dense_or(args.ld_x, args.columns), ld_table = dense_or(args.ld_table, args.columns);
+  const int64_t ld_x = dense_or(args.ld_x, args.columns),
+                ld_table = dense_or(args.ld_table, args.columns);
   const int64_t slices = ceil_div(args.columns, kSlice);
   const int64_t zeroing = args.accumulate ? 0 : args.table_rows;
   parallel((args.n + zeroing) * args.columns, [&](int64_t thread, int64_t threads) {

@@ -40,7 +40,8 @@ void gru_reset(const GruReset& args) {
   const Order at_gate = order(args.reset_first, H);
   parallel_for(args.batch, H * 10, [&](int64_t begin, int64_t end) {
     for (int64_t b = begin; b < end; ++b) {
-      const float *g = args.g + b * args.ld_g, *su = args.su + b * args.ld_su, *s = args.s + b * args.ld_s;
+      const float *g = args.g + b * args.ld_g, *su = args.su + b * args.ld_su,
+                  *s = args.s + b * args.ld_s;
       float *gates = args.gates + b * args.ld_gates, *rs = args.rs + b * args.ld_rs;
       for_columns(H, [&](int64_t j, auto at) {
         const int64_t z = at_gate.z + j, r = at_gate.r + j;
@@ -128,7 +129,8 @@ void gru_after(const GruAfter& args) {
   const Order at_gate = order(args.reset_first, H);
   parallel_for(args.batch, H * 16, [&](int64_t begin, int64_t end) {
     for (int64_t b = begin; b < end; ++b) {
-      const float *g = args.g + b * args.ld_g, *su = args.su + b * args.ld_su, *s = args.s + b * args.ld_s;
+      const float *g = args.g + b * args.ld_g, *su = args.su + b * args.ld_su,
+                  *s = args.s + b * args.ld_s;
       float* gates = args.gates == nullptr ? nullptr : args.gates + b * args.ld_gates;
       float* hn = args.hn == nullptr ? nullptr : args.hn + b * args.ld_hn;
       float* s_out = args.s_out + b * args.ld_s_out;
@@ -160,9 +162,11 @@ void gru_after_grad(const GruAfterGrad& args) {
   const Order at_gate = order(args.reset_first, H);
   parallel_for(args.batch, H * 12, [&](int64_t begin, int64_t end) {
     for (int64_t b = begin; b < end; ++b) {
-      const float *d = args.d + b * args.ld_d, *s = args.s + b * args.ld_s, *hn = args.hn + b * args.ld_hn;
+      const float *d = args.d + b * args.ld_d, *s = args.s + b * args.ld_s,
+                  *hn = args.hn + b * args.ld_hn;
       const float* gates = args.gates + b * args.ld_gates;
-      float *dg = args.dg + b * args.ld_dg, *dsu = args.dsu + b * args.ld_dsu, *ds = args.ds + b * args.ld_ds;
+      float *dg = args.dg + b * args.ld_dg, *dsu = args.dsu + b * args.ld_dsu,
+            *ds = args.ds + b * args.ld_ds;
       if (dead(args.live, b)) {
         set_row(dg, 3 * H);
         set_row(dsu, 3 * H);
@@ -171,7 +175,8 @@ void gru_after_grad(const GruAfterGrad& args) {
       }
       for_columns(H, [&](int64_t j, auto at) {
         const int64_t cz = at_gate.z + j, cr = at_gate.r + j, cn = at_gate.n + j;
-        const Vec dy = at.get(d + j), z = at.get(gates + cz), r = at.get(gates + cr), n = at.get(gates + cn);
+        const Vec dy = at.get(d + j), z = at.get(gates + cz), r = at.get(gates + cr),
+                  n = at.get(gates + cn);
         const Vec keep = splat(1) - z, dn = dy * keep * fnma(n, n, splat(1));
         const Vec dz = dy * (at.get(s + j) - n) * z * keep;
         const Vec dr = dn * at.get(hn + j) * r * (splat(1) - r);

@@ -1,10 +1,10 @@
 // backends/onednn/kernels/index.cpp -- tensors made of positions.
 #include "backends/onednn/kernels/index.h"
 
-#include <string.h>
-
 #include "backends/onednn/kernels/kernel_list.h"
 #include "backends/onednn/kernels/parallel.h"
+
+#include <string.h>
 
 namespace weft::onednn::kernels::WEFT_ISA {
 namespace {
@@ -27,8 +27,9 @@ void one_hot(const OneHot& args) {
     for (int64_t i = begin; i < end; ++i) {
       float* y = args.y + i * args.depth;
       memset(y, 0, static_cast<size_t>(args.depth) * 4);
-      const int64_t at = args.index_dtype == DType::s64 ? static_cast<const int64_t*>(args.index)[i]
-                                                        : static_cast<const int32_t*>(args.index)[i];
+      const int64_t at = args.index_dtype == DType::s64
+                             ? static_cast<const int64_t*>(args.index)[i]
+                             : static_cast<const int32_t*>(args.index)[i];
       if (at >= 0 && at < args.depth) y[at] = 1;
     }
   });
@@ -36,9 +37,12 @@ void one_hot(const OneHot& args) {
 
 void iota(const Iota& args) {
   switch (args.dtype) {
-    case DType::f32: return iota_as<float>(args);
-    case DType::s64: return iota_as<int64_t>(args);
-    default: return iota_as<int32_t>(args);
+    case DType::f32:
+      return iota_as<float>(args);
+    case DType::s64:
+      return iota_as<int64_t>(args);
+    default:
+      return iota_as<int32_t>(args);
   }
 }
 

@@ -1,7 +1,7 @@
 // backends/onednn/kernels/index.h -- tensors made of positions.
 //
-//   one_hot:      index: s32|s64[n] -> y: f32[n,depth]      y[i,index[i]] = 1 (out of range: a row of zeros)
-//   iota:         -> y: T[outer,n,inner]                    y[o,j,i] = start + step*j
+//   one_hot:      index: s32|s64[n] -> y: f32[n,depth]      y[i,index[i]] = 1 (out of range: a row
+//   of zeros) iota:         -> y: T[outer,n,inner]                    y[o,j,i] = start + step*j
 //   length_mask:  lengths: s32[B] -> y: u8[B,size]          y[b,j] = j < lengths[b]
 #pragma once
 #include "backends/onednn/kernels/types.h"
@@ -17,7 +17,7 @@ struct OneHot {
 
 struct Iota {
   int64_t outer = 1, n = 0, inner = 1;
-  DType dtype = DType::s32;        // f32, s32, s64
+  DType dtype = DType::s32;  // f32, s32, s64
   int64_t start = 0, step = 1;
   void* y = nullptr;
 };

@@ -9,8 +9,8 @@ namespace weft::onednn::kernels {
 
 enum class Isa { avx2, avx512 };
 
-// Null when the kernels can run here, else one sentence that says why not. Calling a kernel in spite
-// of it aborts with that sentence.
+// Null when the kernels can run here, else one sentence that says why not. Calling a kernel in
+// spite of it aborts with that sentence.
 const char* kernels_error();
 
 // The set in use.

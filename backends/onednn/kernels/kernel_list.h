@@ -1,47 +1,47 @@
 // backends/onednn/kernels/kernel_list.h -- every kernel that exists once per instruction set.
 //
-// KERNEL(result, function, arguments). The public function of that name (dispatch.cpp) calls the one
-// in the namespace of the instruction set in use.
+// KERNEL(result, function, arguments). The public function of that name (dispatch.cpp) calls the
+// one in the namespace of the instruction set in use.
 #pragma once
 #include "backends/onednn/kernels/elementwise_plan.h"
 #include "backends/onednn/kernels/kernels.h"
 
-#define WEFT_KERNELS(KERNEL)                                      \
-  KERNEL(void, adadelta, Adadelta)                                \
-  KERNEL(void, adam, Adam)                                        \
-  KERNEL(void, additive_attention, AdditiveAttention)             \
-  KERNEL(void, additive_attention_grad, AdditiveAttentionGrad)    \
-  KERNEL(void, arg_max, ArgMax)                                   \
-  KERNEL(void, attention_softmax, AttentionSoftmax)               \
-  KERNEL(void, attention_softmax_grad, AttentionSoftmaxGrad)      \
-  KERNEL(void, copy_strided, CopyStrided)                         \
-  KERNEL(int64_t, cross_entropy, CrossEntropy)                    \
-  KERNEL(int64_t, cross_entropy_fused, CrossEntropy)              \
-  KERNEL(int64_t, cross_entropy_grad, CrossEntropy)               \
-  KERNEL(void, cumulative_sum, CumulativeSum)                     \
-  KERNEL(void, elementwise_run, ElementwiseRun)                   \
-  KERNEL(void, fill, Fill)                                        \
-  KERNEL(int64_t, gather_rows, GatherRows)                        \
-  KERNEL(void, gru_after, GruAfter)                               \
-  KERNEL(void, gru_after_grad, GruAfterGrad)                      \
-  KERNEL(void, gru_reset, GruReset)                               \
-  KERNEL(void, gru_reset_grad, GruResetGrad)                      \
-  KERNEL(void, gru_update, GruUpdate)                             \
-  KERNEL(void, gru_update_grad, GruUpdateGrad)                    \
-  KERNEL(void, iota, Iota)                                        \
-  KERNEL(void, length_mask, LengthMask)                           \
-  KERNEL(void, log_sum_exp, LogSumExp)                            \
-  KERNEL(void, lstm_cell, LstmCell)                               \
-  KERNEL(void, lstm_cell_grad, LstmCellGrad)                      \
-  KERNEL(void, one_hot, OneHot)                                   \
-  KERNEL(void, pad, Pad)                                          \
-  KERNEL(double, peak_run, PeakRun)                               \
-  KERNEL(void, random, Random)                                    \
-  KERNEL(void, reduce, Reduce)                                    \
-  KERNEL(int64_t, scatter_add_rows, ScatterAddRows)               \
-  KERNEL(void, sgd, Sgd)                                          \
-  KERNEL(void, softmax, Softmax)                                  \
-  KERNEL(void, softmax_grad, SoftmaxGrad)                         \
+#define WEFT_KERNELS(KERNEL)                                   \
+  KERNEL(void, adadelta, Adadelta)                             \
+  KERNEL(void, adam, Adam)                                     \
+  KERNEL(void, additive_attention, AdditiveAttention)          \
+  KERNEL(void, additive_attention_grad, AdditiveAttentionGrad) \
+  KERNEL(void, arg_max, ArgMax)                                \
+  KERNEL(void, attention_softmax, AttentionSoftmax)            \
+  KERNEL(void, attention_softmax_grad, AttentionSoftmaxGrad)   \
+  KERNEL(void, copy_strided, CopyStrided)                      \
+  KERNEL(int64_t, cross_entropy, CrossEntropy)                 \
+  KERNEL(int64_t, cross_entropy_fused, CrossEntropy)           \
+  KERNEL(int64_t, cross_entropy_grad, CrossEntropy)            \
+  KERNEL(void, cumulative_sum, CumulativeSum)                  \
+  KERNEL(void, elementwise_run, ElementwiseRun)                \
+  KERNEL(void, fill, Fill)                                     \
+  KERNEL(int64_t, gather_rows, GatherRows)                     \
+  KERNEL(void, gru_after, GruAfter)                            \
+  KERNEL(void, gru_after_grad, GruAfterGrad)                   \
+  KERNEL(void, gru_reset, GruReset)                            \
+  KERNEL(void, gru_reset_grad, GruResetGrad)                   \
+  KERNEL(void, gru_update, GruUpdate)                          \
+  KERNEL(void, gru_update_grad, GruUpdateGrad)                 \
+  KERNEL(void, iota, Iota)                                     \
+  KERNEL(void, length_mask, LengthMask)                        \
+  KERNEL(void, log_sum_exp, LogSumExp)                         \
+  KERNEL(void, lstm_cell, LstmCell)                            \
+  KERNEL(void, lstm_cell_grad, LstmCellGrad)                   \
+  KERNEL(void, one_hot, OneHot)                                \
+  KERNEL(void, pad, Pad)                                       \
+  KERNEL(double, peak_run, PeakRun)                            \
+  KERNEL(void, random, Random)                                 \
+  KERNEL(void, reduce, Reduce)                                 \
+  KERNEL(int64_t, scatter_add_rows, ScatterAddRows)            \
+  KERNEL(void, sgd, Sgd)                                       \
+  KERNEL(void, softmax, Softmax)                               \
+  KERNEL(void, softmax_grad, SoftmaxGrad)                      \
   KERNEL(void, sum_of_squares, SumOfSquares)
 
 namespace weft::onednn::kernels {

@@ -19,7 +19,8 @@ WEFT_INLINE T* row(T* p, int64_t b, int64_t ld) {
 // x may be null for zeros; y may be null for nowhere.
 void copy_row(float* y, const float* x, int64_t n) {
   if (y == nullptr || y == x) return;
-  for_columns(n, [&](int64_t j, auto at) { at.put(y + j, x == nullptr ? splat(0) : at.get(x + j)); });
+  for_columns(n,
+              [&](int64_t j, auto at) { at.put(y + j, x == nullptr ? splat(0) : at.get(x + j)); });
 }
 
 }  // namespace
@@ -31,7 +32,8 @@ void lstm_cell(const LstmCell& args) {
       const float *g = row(args.g, b, args.ld_g), *hu = row(args.hu, b, args.ld_hu);
       const float* c = row(args.c, b, args.ld_c);
       float *gates = row(args.gates, b, args.ld_gates), *c_out = row(args.c_out, b, args.ld_c_out);
-      float *h_out = row(args.h_out, b, args.ld_h_out), *h_out2 = row(args.h_out2, b, args.ld_h_out2);
+      float *h_out = row(args.h_out, b, args.ld_h_out),
+            *h_out2 = row(args.h_out2, b, args.ld_h_out2);
       if (dead(args.live, b)) {
         copy_row(c_out, c, H);
         copy_row(h_out, row(args.h, b, args.ld_h), H);
@@ -44,7 +46,8 @@ void lstm_cell(const LstmCell& args) {
           const Vec x = at.get(g + gate * H + j);
           return hu == nullptr ? x : x + at.get(hu + gate * H + j);
         };
-        const Vec i = sigmoid(input(0)), f = sigmoid(input(1)), u = tanh(input(2)), o = sigmoid(input(3));
+        const Vec i = sigmoid(input(0)), f = sigmoid(input(1)), u = tanh(input(2)),
+                  o = sigmoid(input(3));
         const Vec cell = fma(f, at.get(c + j), i * u), h = o * tanh(cell);
         if (gates != nullptr) {
           at.put(gates + j, i), at.put(gates + H + j, f);
@@ -62,7 +65,8 @@ void lstm_cell_grad(const LstmCellGrad& args) {
   const int64_t H = args.hidden;
   parallel_for(args.batch, H * 20, [&](int64_t begin, int64_t end) {
     for (int64_t b = begin; b < end; ++b) {
-      const float *dh = row(args.dh_out, b, args.ld_dh_out), *dc = row(args.dc_out, b, args.ld_dc_out);
+      const float *dh = row(args.dh_out, b, args.ld_dh_out),
+                  *dc = row(args.dc_out, b, args.ld_dc_out);
       const float *c = row(args.c, b, args.ld_c), *c_out = row(args.c_out, b, args.ld_c_out);
       const float* gates = row(args.gates, b, args.ld_gates);
       float *dg = row(args.dg, b, args.ld_dg), *dc_in = row(args.dc_in, b, args.ld_dc_in);

@@ -1,4 +1,5 @@
-// backends/onednn/kernels/lstm_cell.h -- the elementwise part of an LSTM step; the products are the caller's.
+// backends/onednn/kernels/lstm_cell.h -- the elementwise part of an LSTM step; the products are the
+// caller's.
 //
 //   g: f32[B,4H] (+ hu: f32[B,4H] = h U), c: f32[B,H]  ->  h_out, c_out: f32[B,H], gates: f32[B,4H]
 //
@@ -18,19 +19,19 @@ struct LstmCell {
   int64_t batch = 0, hidden = 0;
   const float* g = nullptr;
   int64_t ld_g = 0;
-  const float* hu = nullptr;       // optional
+  const float* hu = nullptr;  // optional
   int64_t ld_hu = 0;
   const float* c = nullptr;
   int64_t ld_c = 0;
-  const float* h = nullptr;        // read for dead rows only; needed with live
+  const float* h = nullptr;  // read for dead rows only; needed with live
   int64_t ld_h = 0;
-  float* gates = nullptr;          // optional; may be g
+  float* gates = nullptr;  // optional; may be g
   int64_t ld_gates = 0;
-  float* c_out = nullptr;          // may be c
+  float* c_out = nullptr;  // may be c
   int64_t ld_c_out = 0;
-  float* h_out = nullptr;          // may be h
+  float* h_out = nullptr;  // may be h
   int64_t ld_h_out = 0;
-  float* h_out2 = nullptr;         // optional second copy (a stacked output); dead rows are zeros there
+  float* h_out2 = nullptr;  // optional second copy (a stacked output); dead rows are zeros there
   int64_t ld_h_out2 = 0;
   const uint8_t* live = nullptr;
 };
@@ -39,19 +40,19 @@ struct LstmCellGrad {
   int64_t batch = 0, hidden = 0;
   const float* dh_out = nullptr;
   int64_t ld_dh_out = 0;
-  const float* dc_out = nullptr;   // null is zero
+  const float* dc_out = nullptr;  // null is zero
   int64_t ld_dc_out = 0;
-  const float* c = nullptr;        // before the step
+  const float* c = nullptr;  // before the step
   int64_t ld_c = 0;
   const float* c_out = nullptr;
   int64_t ld_c_out = 0;
   const float* gates = nullptr;
   int64_t ld_gates = 0;
-  float* dg = nullptr;             // may be gates
+  float* dg = nullptr;  // may be gates
   int64_t ld_dg = 0;
-  float* dc_in = nullptr;          // may be dc_out
+  float* dc_in = nullptr;  // may be dc_out
   int64_t ld_dc_in = 0;
-  float* dh_in = nullptr;          // optional: d for dead rows, 0 for live ones; may be dh_out
+  float* dh_in = nullptr;  // optional: d for dead rows, 0 for live ones; may be dh_out
   int64_t ld_dh_in = 0;
   const uint8_t* live = nullptr;
 };

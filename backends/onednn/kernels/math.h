@@ -1,16 +1,16 @@
 // backends/onednn/kernels/math.h -- exp, log, tanh and their kin on one vector register.
 //
-// Polynomials and quotients are minimax fits (relative error, Lawson's iteration in quadruple precision).
-// Largest errors found against double on 10^6 random arguments a range, in units in the last place:
+// Polynomials and quotients are minimax fits (relative error, Lawson's iteration in quadruple
+// precision). Largest errors found against double on 10^6 random arguments a range, in units in the
+// last place:
 //   exp 1.1   expm1 1.5   log 0.9   log1p 1.5   tanh 5.0   sigmoid 2.4   erf 5.3   sin, cos 1.6
 //   softplus 1.9   silu 2.7;   gelu and gelu_tanh 1.2e-6 absolute for x < 0, where 1 + erf cancels
-// NaN propagates. exp flushes results below 2^-126 to 0. sin and cos of |x| > 2^15 go to libm lane by
-// lane. tanh and erf never
-// exceed 1.
+// NaN propagates. exp flushes results below 2^-126 to 0. sin and cos of |x| > 2^15 go to libm lane
+// by lane. tanh and erf never exceed 1.
 #pragma once
-#include <math.h>
-
 #include "backends/onednn/kernels/vec.h"
+
+#include <math.h>
 
 namespace weft::onednn::kernels::WEFT_ISA {
 
@@ -96,8 +96,8 @@ WEFT_INLINE Vec log1p(Vec x) {
   return select(plain, log(u), y);
 }
 
-// x P(x^2)/Q(x^2), all coefficients positive. May exceed 1 by one unit in the last place, which saves
-// two instructions where that does not matter.
+// x P(x^2)/Q(x^2), all coefficients positive. May exceed 1 by one unit in the last place, which
+// saves two instructions where that does not matter.
 WEFT_INLINE Vec tanh_open(Vec x) {
   x = max(splat(-9.01F), min(splat(9.01F), x));
   const Vec z = x * x;
@@ -139,9 +139,7 @@ WEFT_INLINE Vec silu(Vec x) {
   // At -inf the product would be -inf*0.
   return select(less(x, splat(-104.0F)), splat(0.0F), x * sigmoid(x));
 }
-WEFT_INLINE Vec softplus(Vec x) {
-  return maximum(x, splat(0.0F)) + log1p(exp_negative(-abs(x)));
-}
+WEFT_INLINE Vec softplus(Vec x) { return maximum(x, splat(0.0F)) + log1p(exp_negative(-abs(x))); }
 WEFT_INLINE Vec gelu(Vec x) {
   const Vec y = splat(0.5F) * x * (splat(1.0F) + erf(x * splat(0.70710678118654752F)));
   return select(less(x, splat(-1e30F)), splat(0.0F), y);

@@ -1,11 +1,11 @@
 // backends/onednn/kernels/optimizer.cpp -- parameter updates, all tensors in one parallel region.
 #include "backends/onednn/kernels/optimizer.h"
 
-#include <math.h>
-
 #include "backends/onednn/kernels/columns.h"
 #include "backends/onednn/kernels/kernel_list.h"
 #include "backends/onednn/kernels/parallel.h"
+
+#include <math.h>
 
 namespace weft::onednn::kernels::WEFT_ISA {
 namespace {
@@ -36,9 +36,10 @@ void for_chunks(const ParameterTensor* tensors, int64_t count, int64_t cost, con
 // update(tensor, j, at) for vectors of columns of all tensors.
 template <class Update>
 void for_elements(const ParameterTensor* tensors, int64_t count, const Update& update) {
-  for_chunks(tensors, count, 4, [&](int64_t, const ParameterTensor& tensor, int64_t begin, int64_t end) {
-    for_columns(end - begin, [&](int64_t j, auto at) { update(tensor, begin + j, at); });
-  });
+  for_chunks(tensors, count, 4,
+             [&](int64_t, const ParameterTensor& tensor, int64_t begin, int64_t end) {
+               for_columns(end - begin, [&](int64_t j, auto at) { update(tensor, begin + j, at); });
+             });
 }
 
 }  // namespace
@@ -47,15 +48,17 @@ void sum_of_squares(const SumOfSquares& args) {
   auto* partial = static_cast<double*>(args.workspace);
   for_chunks(args.tensors, args.count, 1,
              [&](int64_t chunk, const ParameterTensor& tensor, int64_t begin, int64_t end) {
-    double lane[16] = {};
-    int64_t i = begin;
-    for (; i + 16 <= end; i += 16)
-      for (int64_t l = 0; l < 16; ++l) lane[l] += (double)tensor.g[i + l] * (double)tensor.g[i + l];
-    for (int64_t l = 0; i + l < end; ++l) lane[l] += (double)tensor.g[i + l] * (double)tensor.g[i + l];
-    double total = 0;
-    for (const double value : lane) total += value;
-    partial[chunk] = total;
-  });
+               double lane[16] = {};
+               int64_t i = begin;
+               for (; i + 16 <= end; i += 16)
+                 for (int64_t l = 0; l < 16; ++l)
+                   lane[l] += (double)tensor.g[i + l] * (double)tensor.g[i + l];
+               for (int64_t l = 0; i + l < end; ++l)
+                 lane[l] += (double)tensor.g[i + l] * (double)tensor.g[i + l];
+               double total = 0;
+               for (const double value : lane) total += value;
+               partial[chunk] = total;
+             });
   double total = 0;
   const int64_t chunks = count_chunks(args.tensors, args.count);
   for (int64_t k = 0; k < chunks; ++k) total += partial[k];

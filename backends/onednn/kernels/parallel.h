@@ -1,12 +1,12 @@
 // backends/onednn/kernels/parallel.h -- one parallel region per kernel, or none.
 //
-// `parallel(work, body)` runs body(thread, threads) on all threads of the team, or body(0, 1) on the
-// caller if `work`, in element operations, is too small to pay for waking the others. A region costs
-// 1.1 us, about 8,000 multiply-adds on one core of the machines this was measured on.
+// `parallel(work, body)` runs body(thread, threads) on all threads of the team, or body(0, 1) on
+// the caller if `work`, in element operations, is too small to pay for waking the others. A region
+// costs 1.1 us, about 8,000 multiply-adds on one core of the machines this was measured on.
 #pragma once
-#include <omp.h>
-
 #include "backends/onednn/kernels/vec.h"
+
+#include <omp.h>
 
 namespace weft::onednn::kernels::WEFT_ISA {
 

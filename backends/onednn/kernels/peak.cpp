@@ -1,10 +1,10 @@
 // backends/onednn/kernels/peak.cpp -- the measurements, compiled for one instruction set.
 #include "backends/onednn/kernels/peak.h"
 
-#include <omp.h>
-
 #include "backends/onednn/kernels/kernel_list.h"
 #include "backends/onednn/kernels/math.h"
+
+#include <omp.h>
 
 namespace weft::onednn::kernels::WEFT_ISA {
 namespace {
@@ -55,9 +55,15 @@ double peak_run(const PeakRun& args) {
     while (now - start < args.seconds) {
       for (int64_t r = 0; r < kRounds; ++r) {
         switch (args.kind) {
-          case PeakKind::fma: done += fma_round(); break;
-          case PeakKind::tanh: done += map_round<v_tanh>(x); break;
-          case PeakKind::exp: done += map_round<v_exp>(x); break;
+          case PeakKind::fma:
+            done += fma_round();
+            break;
+          case PeakKind::tanh:
+            done += map_round<v_tanh>(x);
+            break;
+          case PeakKind::exp:
+            done += map_round<v_exp>(x);
+            break;
         }
       }
       now = omp_get_wtime();

@@ -7,9 +7,9 @@
 namespace weft::onednn::kernels {
 
 struct Peak {
-  double gflops = 0;       // 2 per fused multiply-add
-  double gtanh = 0;        // 1e9 tanh per second
-  double gexp = 0;         // 1e9 exp per second
+  double gflops = 0;  // 2 per fused multiply-add
+  double gtanh = 0;   // 1e9 tanh per second
+  double gexp = 0;    // 1e9 exp per second
 };
 
 // Takes about `seconds` for each of the three.

@@ -1,13 +1,14 @@
 // backends/onednn/kernels/philox.h -- the random bits of Weft, one element at a time.
 //
-// Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"). Element e of row
-// id r at position t in step n of stream s is word e mod 4 of philox(counter, key), where
+// Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"). Element e of
+// row id r at position t in step n of stream s is word e mod 4 of philox(counter, key), where
 //   key     = (low 32 bits of s, high 32 bits of s)
 //   counter = (e/4, t, low 32 bits of r, (n mod 2^24) | (bits 32..39 of r) << 24)
-// so a value depends on nothing but those five numbers: not on the batch, the padding, the number of
-// threads or the order of evaluation. Row ids stay below 2^40 and steps repeat after 2^24.
+// so a value depends on nothing but those five numbers: not on the batch, the padding, the number
+// of threads or the order of evaluation. Row ids stay below 2^40 and steps repeat after 2^24.
 //
-// Plain scalar code without includes of other Weft headers: the reference backend uses the same file.
+// Plain scalar code without includes of other Weft headers: the reference backend uses the same
+// file.
 #pragma once
 #include <cstdint>
 
@@ -30,7 +31,8 @@ constexpr PhiloxBlock philox4x32(PhiloxBlock counter, uint32_t key0, uint32_t ke
 }
 
 constexpr PhiloxBlock philox_counter(int64_t step, int64_t row, int64_t position, int64_t block) {
-  return {{static_cast<uint32_t>(block), static_cast<uint32_t>(position), static_cast<uint32_t>(row),
+  return {{static_cast<uint32_t>(block), static_cast<uint32_t>(position),
+           static_cast<uint32_t>(row),
            (static_cast<uint32_t>(step) & 0xFFFFFFU) | static_cast<uint32_t>(row >> 32) << 24}};
 }
 

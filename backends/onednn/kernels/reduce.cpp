@@ -10,40 +10,50 @@ namespace {
 
 inline constexpr int64_t kStrip = 64;  // columns that one unit of work reduces at a time
 
-template <class T> struct Limits;
-template <> struct Limits<float> {
+template <class T>
+struct Limits;
+template <>
+struct Limits<float> {
   static constexpr float lowest = -__builtin_inff(), highest = __builtin_inff(),
                          empty_mean = __builtin_nanf("");
 };
-template <> struct Limits<int32_t> {
+template <>
+struct Limits<int32_t> {
   static constexpr int32_t lowest = INT32_MIN, highest = INT32_MAX, empty_mean = 0;
 };
-template <> struct Limits<int64_t> {
+template <>
+struct Limits<int64_t> {
   static constexpr int64_t lowest = INT64_MIN, highest = INT64_MAX, empty_mean = 0;
 };
 
 // Each reduction: its neutral element and one step. Integers wrap.
-template <class T> struct Sum {
+template <class T>
+struct Sum {
   static constexpr T neutral = 0;
   WEFT_INLINE T step(T a, T b) { return (T)((uint64_t)a + (uint64_t)b); }
 };
-template <> struct Sum<float> {
+template <>
+struct Sum<float> {
   static constexpr float neutral = 0;
   WEFT_INLINE float step(float a, float b) { return a + b; }
 };
-template <class T> struct Prod {
+template <class T>
+struct Prod {
   static constexpr T neutral = 1;
   WEFT_INLINE T step(T a, T b) { return (T)((uint64_t)a * (uint64_t)b); }
 };
-template <> struct Prod<float> {
+template <>
+struct Prod<float> {
   static constexpr float neutral = 1;
   WEFT_INLINE float step(float a, float b) { return a * b; }
 };
-template <class T> struct Max {
+template <class T>
+struct Max {
   static constexpr T neutral = Limits<T>::lowest;
   WEFT_INLINE T step(T a, T b) { return ((a > b) | (a != a)) ? a : b; }
 };
-template <class T> struct Min {
+template <class T>
+struct Min {
   static constexpr T neutral = Limits<T>::highest;
   WEFT_INLINE T step(T a, T b) { return ((a < b) | (a != a)) ? a : b; }
 };
@@ -151,10 +161,14 @@ void reduce_as(const Reduce& args) {
 template <class T>
 void reduce_dtype(const Reduce& args) {
   switch (args.kind) {
-    case Reduction::prod: return reduce_as<T, Prod<T>>(args);
-    case Reduction::max: return reduce_as<T, Max<T>>(args);
-    case Reduction::min: return reduce_as<T, Min<T>>(args);
-    default: return reduce_as<T, Sum<T>>(args);
+    case Reduction::prod:
+      return reduce_as<T, Prod<T>>(args);
+    case Reduction::max:
+      return reduce_as<T, Max<T>>(args);
+    case Reduction::min:
+      return reduce_as<T, Min<T>>(args);
+    default:
+      return reduce_as<T, Sum<T>>(args);
   }
 }
 
@@ -162,9 +176,12 @@ void reduce_dtype(const Reduce& args) {
 
 void reduce(const Reduce& args) {
   switch (args.dtype) {
-    case DType::s32: return reduce_dtype<int32_t>(args);
-    case DType::s64: return reduce_dtype<int64_t>(args);
-    default: return reduce_dtype<float>(args);
+    case DType::s32:
+      return reduce_dtype<int32_t>(args);
+    case DType::s64:
+      return reduce_dtype<int64_t>(args);
+    default:
+      return reduce_dtype<float>(args);
   }
 }
 

@@ -1,12 +1,12 @@
 // backends/onednn/kernels/softmax.cpp -- softmax, log-softmax, log-sum-exp, and their derivatives.
 #include "backends/onednn/kernels/softmax.h"
 
-#include <math.h>
-
 #include "backends/onednn/kernels/kernel_list.h"
 #include "backends/onednn/kernels/mask_row.h"
 #include "backends/onednn/kernels/math.h"
 #include "backends/onednn/kernels/parallel.h"
+
+#include <math.h>
 
 namespace weft::onednn::kernels::WEFT_ISA {
 namespace {
@@ -121,7 +121,8 @@ float total(const float* x, int64_t n) {
   return sum(s);
 }
 
-// A log-softmax row of zeros is either a row of -inf or a row of one element; both have zero gradient.
+// A log-softmax row of zeros is either a row of -inf or a row of one element; both have zero
+// gradient.
 bool all_zero(const float* y, int64_t n) {
   for (int64_t j = 0; j < n; ++j)
     if (y[j] != 0) return false;
@@ -172,7 +173,8 @@ void softmax(const Softmax& args) {
       } else if (args.mask.allowed == nullptr) {
         softmax_row<false>(x, y, n, args.log, {});
       } else {
-        const int64_t t = r % args.rows, h = r / args.rows % args.heads, b = r / args.rows / args.heads;
+        const int64_t t = r % args.rows, h = r / args.rows % args.heads,
+                      b = r / args.rows / args.heads;
         softmax_row<true>(x, y, n, args.log, mask_row(args.mask, b, h, t));
       }
     }

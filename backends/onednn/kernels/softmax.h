@@ -27,7 +27,7 @@ struct SoftmaxGrad {
   bool log = false;
   const float* y = nullptr;
   const float* dy = nullptr;
-  float* dx = nullptr;         // may be dy or y
+  float* dx = nullptr;  // may be dy or y
   int64_t ld_y = 0, ld_dy = 0, ld_dx = 0;
 };
 

@@ -1,8 +1,8 @@
 // backends/onednn/kernels/types.h -- what the argument structs of all kernels share.
 //
 // Conventions: every kernel is a function of one struct of arguments, filled by name. Pointers are
-// raw, sizes and strides count elements, rows are contiguous, `ld_x` is the distance between rows of
-// x, `x_batch` and the like are the distances along the named dimension. A size of 0 is legal
+// raw, sizes and strides count elements, rows are contiguous, `ld_x` is the distance between rows
+// of x, `x_batch` and the like are the distances along the named dimension. A size of 0 is legal
 // everywhere. Kernels allocate nothing and throw nothing.
 #pragma once
 #include <cstddef>
@@ -19,8 +19,8 @@ constexpr int64_t bytes(DType dtype) {
   return dtype == DType::s64 ? 8 : dtype == DType::u8 ? 1 : 4;
 }
 
-// Which columns a row of scores may see: allowed[b*batch + h*head + t*row + j*column] != 0. A stride
-// of 0 broadcasts. A null pointer allows everything.
+// Which columns a row of scores may see: allowed[b*batch + h*head + t*row + j*column] != 0. A
+// stride of 0 broadcasts. A null pointer allows everything.
 struct Mask {
   const uint8_t* allowed = nullptr;
   int64_t batch = 0, head = 0, row = 0, column = 1;

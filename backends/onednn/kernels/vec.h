@@ -1,9 +1,10 @@
-// backends/onednn/kernels/vec.h -- one vector register of floats, for the instruction set being compiled.
+// backends/onednn/kernels/vec.h -- one vector register of floats, for the instruction set being
+// compiled.
 //
-// Each kernel source is compiled once per instruction set with WEFT_ISA set to `avx2` or `avx512`, and
-// everything here lives in the namespace of that name: no inline function may be shared between the
-// two builds, or the linker would hand AVX-512 code to an AVX2 machine. For the same reason kernels
-// use no inline functions of the standard library.
+// Each kernel source is compiled once per instruction set with WEFT_ISA set to `avx2` or `avx512`,
+// and everything here lives in the namespace of that name: no inline function may be shared between
+// the two builds, or the linker would hand AVX-512 code to an AVX2 machine. For the same reason
+// kernels use no inline functions of the standard library.
 #pragma once
 #include <immintrin.h>
 
@@ -64,9 +65,7 @@ WEFT_INLINE Bits greater(Vec a, Vec b) {
 WEFT_INLINE Bits equal(Vec a, Vec b) {
   return {_mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_EQ_OQ)};
 }
-WEFT_INLINE Bits is_nan(Vec a) {
-  return {_mm512_cmp_ps_mask((__m512)a, (__m512)a, _CMP_UNORD_Q)};
-}
+WEFT_INLINE Bits is_nan(Vec a) { return {_mm512_cmp_ps_mask((__m512)a, (__m512)a, _CMP_UNORD_Q)}; }
 WEFT_INLINE Bits nonzero(Int a) { return {_mm512_test_epi32_mask((__m512i)a, (__m512i)a)}; }
 WEFT_INLINE Bits both(Bits a, Bits b) { return {(__mmask16)(a.m & b.m)}; }
 WEFT_INLINE Bits either(Bits a, Bits b) { return {(__mmask16)(a.m | b.m)}; }
@@ -92,9 +91,7 @@ WEFT_INLINE __m256i first_int(int64_t n) {
 WEFT_INLINE Bits first(int64_t n) { return {_mm256_castsi256_ps(first_int(n))}; }
 WEFT_INLINE Vec load(const float* p) { return (Vec)_mm256_loadu_ps(p); }
 WEFT_INLINE void store(float* p, Vec v) { _mm256_storeu_ps(p, (__m256)v); }
-WEFT_INLINE Vec load(const float* p, int64_t n) {
-  return (Vec)_mm256_maskload_ps(p, first_int(n));
-}
+WEFT_INLINE Vec load(const float* p, int64_t n) { return (Vec)_mm256_maskload_ps(p, first_int(n)); }
 WEFT_INLINE void store(float* p, Vec v, int64_t n) {
   _mm256_maskstore_ps(p, first_int(n), (__m256)v);
 }
@@ -118,18 +115,10 @@ WEFT_INLINE Vec to_float(Int a) { return (Vec)_mm256_cvtepi32_ps((__m256i)a); }
 WEFT_INLINE Vec select(Bits m, Vec a, Vec b) {
   return (Vec)_mm256_blendv_ps((__m256)b, (__m256)a, m.m);
 }
-WEFT_INLINE Bits less(Vec a, Vec b) {
-  return {_mm256_cmp_ps((__m256)a, (__m256)b, _CMP_LT_OQ)};
-}
-WEFT_INLINE Bits greater(Vec a, Vec b) {
-  return {_mm256_cmp_ps((__m256)a, (__m256)b, _CMP_GT_OQ)};
-}
-WEFT_INLINE Bits equal(Vec a, Vec b) {
-  return {_mm256_cmp_ps((__m256)a, (__m256)b, _CMP_EQ_OQ)};
-}
-WEFT_INLINE Bits is_nan(Vec a) {
-  return {_mm256_cmp_ps((__m256)a, (__m256)a, _CMP_UNORD_Q)};
-}
+WEFT_INLINE Bits less(Vec a, Vec b) { return {_mm256_cmp_ps((__m256)a, (__m256)b, _CMP_LT_OQ)}; }
+WEFT_INLINE Bits greater(Vec a, Vec b) { return {_mm256_cmp_ps((__m256)a, (__m256)b, _CMP_GT_OQ)}; }
+WEFT_INLINE Bits equal(Vec a, Vec b) { return {_mm256_cmp_ps((__m256)a, (__m256)b, _CMP_EQ_OQ)}; }
+WEFT_INLINE Bits is_nan(Vec a) { return {_mm256_cmp_ps((__m256)a, (__m256)a, _CMP_UNORD_Q)}; }
 WEFT_INLINE Bits nonzero(Int a) {
   const __m256i zero = _mm256_cmpeq_epi32((__m256i)a, _mm256_setzero_si256());
   return {_mm256_castsi256_ps(_mm256_xor_si256(zero, _mm256_set1_epi32(-1)))};

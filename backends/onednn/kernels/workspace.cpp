@@ -1,11 +1,11 @@
 // backends/onednn/kernels/workspace.cpp -- how much workspace each kernel needs.
 //
 // Per-thread parts count omp_get_max_threads() at the time of asking: ask again if that changes.
-#include <omp.h>
-
 #include "backends/onednn/kernels/additive_attention_sizes.h"
 #include "backends/onednn/kernels/optimizer.h"
 #include "backends/onednn/kernels/reduce_chunks.h"
+
+#include <omp.h>
 
 namespace weft::onednn::kernels {
 
