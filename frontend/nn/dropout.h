@@ -1,0 +1,24 @@
+// frontend/nn/dropout.h -- dropout (Srivastava et al. 2014) with counter-based masks.
+//
+// A mask is a function of the scope, the training step, the example's own number, the position and
+// the element: it does not depend on padding, on the batch or on how loops are taken apart.
+#pragma once
+#include "frontend/scope.h"
+
+namespace weft {
+
+// What masks are drawn from; the default draws none, so that dropout does nothing (inference).
+struct Noise {
+  Tensor step;        // s64[], the training step
+  Tensor rows;        // s64[B], the examples' own numbers
+  uint64_t seed = 0;
+
+  bool on() const { return step.valid(); }
+};
+
+// x / (1 - rate) where a mask keeps it, else 0.
+// x: T[B,...], or T[P,B,...] with positions: s32[P] -> the same. A scalar position goes with T[B,...].
+Tensor dropout(const Scope& p, const Tensor& x, double rate, const Noise& noise, const Tensor& positions = {},
+               SourceLoc loc = SourceLoc::here());
+
+}  // namespace weft

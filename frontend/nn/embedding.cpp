@@ -1,0 +1,12 @@
+// frontend/nn/embedding.cpp -- vectors of tokens.
+#include "frontend/nn/embedding.h"
+
+namespace weft {
+
+Tensor embedding(const Scope& p, const Tensor& ids, const Dim& vocabulary, const Dim& width,
+                 const Initializer& initializer, SourceLoc loc) {
+  const auto in = p.enter();
+  return embedding(p.parameter({vocabulary, width}, initializer, loc), ids, loc);
+}
+
+}  // namespace weft

@@ -1,0 +1,14 @@
+// frontend/nn/linear.cpp -- affine maps of the last axis.
+#include "frontend/nn/linear.h"
+
+namespace weft {
+
+Tensor linear(const Scope& p, const Tensor& x, const Dim& n, const LinearOptions& options, SourceLoc loc) {
+  const auto in = p.enter();
+  const Dim k = x.dim(-1, loc);
+  if (!options.bias) return matmul(x, p.parameter({k, n}, options.weight, loc), {}, loc);
+  const Tensor y = matmul(x, p.parameter("W", {k, n}, options.weight, loc), {}, loc);
+  return Operand(y, loc) + Operand(p.parameter("b", {n}, init::zeros(), loc), loc);
+}
+
+}  // namespace weft
