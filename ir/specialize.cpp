@@ -27,7 +27,9 @@ class Specializer {
       }
       std::vector<Graph> regions;
       for (const Graph& r : node.regions) regions.push_back(graph(r));
-      const Values results = to.add(*node.op, groups, attributes(node), node.from, std::move(regions));
+      Attrs attrs = attributes(node);
+      if (node.op == &ops::scan) keep_rows(OpView(from, node), attrs);
+      const Values results = to.add(*node.op, groups, std::move(attrs), node.from, std::move(regions));
       WEFT_CHECK(results.size() == node.results.size());
       for (size_t i = 0; i < results.size(); ++i) {
         map[static_cast<size_t>(node.results[i].id)] = results[i];
@@ -66,6 +68,16 @@ class Specializer {
       }
     }
     return attrs;
+  }
+
+  // Which carries are led by the batch is known now; later [H] may look like [B].
+  static void keep_rows(const OpView& op, Attrs& attrs) {
+    const ops::ScanParts parts(op);
+    if (!parts.has_lengths) return;
+    Integers rows;
+    for (int i = 0; i < parts.carries; ++i)
+      if (parts.row_carry[static_cast<size_t>(i)]) rows.push_back(i);
+    attrs.set("rows", rows.empty() ? Integers{-1} : rows);
   }
 
   const Bindings& bindings_;

@@ -1,6 +1,8 @@
 // ir/ops/scan.cpp -- inference of scan and custom_vjp.
 #include "ir/ops/scan.h"
 
+#include <algorithm>
+
 #include "ir/graph.h"
 
 namespace weft::ir::ops {
@@ -36,7 +38,14 @@ ScanParts::ScanParts(const OpView& op)
     : carries(op.count("carries")), scanned(op.count("scanned")), invariants(op.count("invariants")),
       has_lengths(op.has("lengths")), reverse(op.flag("reverse")), steps(scan_steps(op)),
       axes(op.integers("axes")), out_axes(op.integers("out_axes")),
-      stacked(static_cast<int>(op.region().outputs().size()) - carries) {}
+      stacked(static_cast<int>(op.region().outputs().size()) - carries),
+      row_carry(static_cast<size_t>(carries)) {
+  if (!has_lengths) return;
+  const Integers& rows = op.integers("rows");
+  for (int i = 0; i < carries; ++i)
+    row_carry[static_cast<size_t>(i)] = rows.empty() ? is_row_carry(op.operand(i), op.operand("lengths").dim(0))
+                                                     : std::find(rows.begin(), rows.end(), i) != rows.end();
+}
 
 Types scan_region_arguments(const OpView& op, int) {
   scan_steps(op);

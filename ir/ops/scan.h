@@ -23,7 +23,7 @@ Types custom_vjp_region_arguments(const OpView& op, int region);
 inline constexpr OpDef scan{
     .name = "scan",
     .operands = {{"carries", Arity::variadic}, {"scanned", Arity::variadic}, {"invariants", Arity::variadic}, {"lengths", Arity::optional}},
-    .attrs = {{"axes", AttrKind::integers, kEmpty}, {"out_axes", AttrKind::integers, kEmpty}, {"reverse", false}, {"steps", AttrKind::dim, int64_t{-1}}},
+    .attrs = {{"axes", AttrKind::integers, kEmpty}, {"out_axes", AttrKind::integers, kEmpty}, {"reverse", false}, {"steps", AttrKind::dim, int64_t{-1}}, {"rows", AttrKind::integers, kEmpty}},
     .infer = infer_scan, .regions = 1, .region_arguments = scan_region_arguments,
     .doc = "The loop: carries, scanned inputs, invariants; ended rows (lengths) are no-ops."};
 
@@ -41,8 +41,9 @@ struct ScanParts {
   Dim steps;
   Integers axes, out_axes;
   int stacked;  // number of stacked outputs, from the region
+  std::vector<bool> row_carry;  // by carry: does masking by lengths apply to it?
 };
-// Does row masking by lengths apply to a carry of this type?
+// Does row masking by lengths apply to a carry of this type, symbols not yet replaced by sizes?
 bool is_row_carry(const TensorType& carry, const Dim& batch);
 
 }  // namespace weft::ir::ops

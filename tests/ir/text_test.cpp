@@ -155,3 +155,18 @@ TEST_CASE("ops: the table is sorted, and every op has a doc line and an inferenc
     CHECK(ops::find(op->name) == op);
   }
 }
+
+TEST_CASE("specialize: a carry [H] does not become a row carry when H happens to be B") {
+  const Graph g = parse(R"(graph(%s: f32[B,H], %n: f32[H], %len: s32[B]) {
+    %sN, %nN = scan(%s, %n; ; ; %len) {steps=T}
+    (%s, %n, %live) {
+      %m = add(%n, 1)
+      yield %s, %m
+    }
+    return %sN, %nN
+  })");
+  const Graph bound = specialize(g, {{"B", 3}, {"H", 3}, {"T", 2}});
+  const ops::ScanParts parts(OpView(bound, bound.nodes()[0]));
+  CHECK(parts.row_carry == std::vector<bool>{true, false});
+  CHECK(print(parse(print(bound))) == print(bound));
+}
