@@ -1,6 +1,8 @@
 // autodiff/gradient.cpp -- arguments by name, the seed, and the outputs added.
 #include "autodiff/gradient.h"
 
+#include <algorithm>
+
 #include "autodiff/sweep.h"
 #include "ir/rewrite.h"
 
@@ -43,7 +45,12 @@ std::vector<int> argument_indexes(const Graph& graph, const std::vector<std::str
 
 }  // namespace
 
-std::string gradient_name(std::string_view argument) { return concat("d", argument); }
+std::string gradient_name(const Graph& graph, std::string_view argument) {
+  std::string name = concat("d", argument);
+  std::replace(name.begin(), name.end(), '/', '.');
+  while (graph.find_output(name) >= 0) name = "d" + name;
+  return name;
+}
 
 Graph gradient(const Graph& graph, std::string_view result, const std::vector<std::string>& with_respect_to,
                const GradientOptions& options) {
@@ -54,7 +61,7 @@ Graph gradient(const Graph& graph, std::string_view result, const std::vector<st
   question.seeded[static_cast<size_t>(seeded)] = true;
   const ir::TensorType type = graph.type(graph.outputs()[static_cast<size_t>(seeded)].value);
   question.seed = [&](ir::Builder& b, int) {
-    return options.cotangent ? b.graph().add_argument(type, gradient_name(result)) : b.filled(1, type);
+    return options.cotangent ? b.graph().add_argument(type, concat("d", result)) : b.filled(1, type);
   };
 
   Joint joint = differentiate(graph, question);
@@ -67,7 +74,7 @@ Graph gradient(const Graph& graph, std::string_view result, const std::vector<st
       builder.from.part = ir::Part::backward;
       d = builder.zeros(graph.type(graph.arguments()[static_cast<size_t>(arguments[i])].value));
     }
-    out.add_output(gradient_name(with_respect_to[i]), d);
+    out.add_output(gradient_name(out, with_respect_to[i]), d);
   }
   return ir::drop_dead(out);
 }

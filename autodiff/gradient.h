@@ -2,8 +2,9 @@
 //
 //   gradient(graph, "loss", {"x", "attention/W"})
 //
-// returns the graph with its outputs, then one more for each argument named: "d" + that name, of the
-// argument's type. Parameters go by path, other arguments by name. The result must be an output of
+// returns the graph with its outputs, then one more for each argument named: "d" + that name ("dd" +
+// it where the graph has an output of that name, as a gradient has), of the argument's type.
+// Parameters go by path, other arguments by name; '/' in a path becomes '.' in the output's name. The result must be an output of
 // float type; of a result that is not a scalar the gradient is that of its sum, or, with
 // `cotangent`, its product with one more input (last, named "d" + result). What it does not depend
 // on has a gradient of zeros.
@@ -23,7 +24,8 @@ struct GradientOptions {
   bool cotangent = false;
 };
 
-std::string gradient_name(std::string_view argument);  // "d" + argument: the output's name
+// The name of the output that `gradient` adds to the graph for an argument.
+std::string gradient_name(const ir::Graph& graph, std::string_view argument);
 
 ir::Graph gradient(const ir::Graph& graph, std::string_view result, const std::vector<std::string>& with_respect_to,
                    const GradientOptions& options = {});

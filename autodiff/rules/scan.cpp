@@ -15,9 +15,9 @@
 //
 // With lengths, every adjoint that enters a step is select(live, d, 0) where it has rows; the rest,
 // select(live, 0, d), passes on to the step before because the reverse loop has the same lengths, under
-// which a row-carry keeps ended rows. What has no rows can neither be stacked by a loop with lengths
-// nor be a carry of its own shape (its leading dim may turn out to be as large as the batch): it is
-// carried with a 1 in front, as a sum or as a buffer that each step writes its place of.
+// which a row-carry keeps ended rows. What has no rows cannot be stacked by a loop with lengths: it goes
+// through a carry [T+B+1,...] of which each step writes its place; T+B+1 is never B, and so no size
+// makes that a row-carry. For the same reason a sum that has no rows is carried with a 1 in front.
 #include <memory>
 
 #include "autodiff/ended_rows.h"
@@ -39,7 +39,7 @@ using ir::Values;
 struct Saved {
   Value value;
   int result = 0;         // of the augmented scan
-  bool buffered = false;  // in a buffer [1,T+1,...] rather than stacked
+  bool buffered = false;  // in a buffer [T+B+1,...] rather than stacked
   int64_t axis = 0;       // along which it is stacked
 };
 
@@ -72,13 +72,13 @@ TensorType with_leading(const TensorType& type, std::initializer_list<ir::Dim> d
   return t;
 }
 TensorType buffer_type(const Loop& loop, const TensorType& type) {
-  return with_leading(type, {1, loop.parts.steps + 1});  // one place more, so that no size is 0
+  return with_leading(type, {loop.parts.steps + loop.batch + 1});
 }
 Value write_place(Builder& b, Value buffer, Value x, Value t) {
-  return b.emit(ops::update_slice, {{buffer}, {b.reshape(x, with_leading(b.type(x), {1, 1}).shape)}, {t}}, {{"axis", 1}});
+  return b.emit(ops::update_slice, {{buffer}, {b.reshape(x, with_leading(b.type(x), {1}).shape)}, {t}}, {{"axis", 0}});
 }
 Value read_place(Builder& b, Value buffer, const TensorType& type, Value t) {
-  return b.reshape(b.emit(ops::dynamic_slice, {{buffer}, {t}}, {{"axis", 1}, {"size", ir::Dim(1)}}), type.shape);
+  return b.reshape(b.emit(ops::dynamic_slice, {{buffer}, {t}}, {{"axis", 0}, {"size", ir::Dim(1)}}), type.shape);
 }
 Value positions(Builder& b, const ir::Dim& steps) {
   return b.emit(ops::iota, {}, {{"shape", ir::Shape{steps}}, {"axis", 0}, {"dtype", ir::DType::s32}});
@@ -458,9 +458,8 @@ class ReverseLoop {
     if (i < loop_.first_scanned()) return made;
     if (i >= loop_.first_invariant()) return g_.builder.reshape(made, type(i).shape);
     if (!loop_.needs_buffer(type(i))) return made;
-    // [1,T+1,...] -> [T,...], then T to the axis that was scanned
-    Value x = g_.builder.slice(made, 1, 0, parts().steps);
-    x = g_.builder.reshape(x, with_leading(type(i), {parts().steps}).shape);
+    // [T+B+1,...] -> [T,...], then T to the axis that was scanned
+    const Value x = g_.builder.slice(made, 0, 0, parts().steps);
     ir::Integers perm;
     for (int d = 1; d <= type(i).rank(); ++d) perm.push_back(d);
     perm.insert(perm.begin() + parts().axes[static_cast<size_t>(i - loop_.first_scanned())], 0);
