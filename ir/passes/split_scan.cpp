@@ -7,6 +7,7 @@
 #include "ir/batching/batching.h"
 #include "ir/check.h"
 #include "ir/ops/scan.h"
+#include "ir/passes/dce.h"
 #include "ir/passes/dead_rows.h"
 #include "ir/passes/drop_unused_results.h"
 #include "ir/rewrite.h"
@@ -264,9 +265,7 @@ class Splitter {
       for (size_t n = 0; n < nodes.size(); ++n) {
         if (a_.place[n] != Place::after) continue;
         for (const Value v : nodes[n].operands) {
-          const int made = a_.body.info(v).node;
-          const bool in_loop = made >= 0 && a_.place[static_cast<size_t>(made)] == Place::loop && !is_trivial(nodes[static_cast<size_t>(made)]);
-          if (in_loop && !is_mask(v) && !stackable(v)) {
+          if (of_loop(v) && !stackable(v)) {
             a_.place[n] = Place::loop;
             changed = true;
             break;
@@ -286,6 +285,13 @@ class Splitter {
     for (const int reader : readers_[at(node.results[0])])
       if (reader < 0 || a_.place[static_cast<size_t>(reader)] != Place::loop || is_accumulating_add(static_cast<size_t>(reader))) return false;
     return true;
+  }
+
+  // Is it known in the loop only, so that what moves out must have it stacked?
+  bool of_loop(Value v) const {
+    const Node* p = a_.body.producer(v);
+    if (p == nullptr) return a_.body.argument_index(v) < a_.parts.carries;
+    return !is_trivial(*p) && !is_mask(v) && a_.place[static_cast<size_t>(a_.body.info(v).node)] == Place::loop;
   }
 
   bool stackable(Value v) const {
@@ -343,12 +349,8 @@ class Splitter {
     const size_t r = static_cast<size_t>(a_.body.info(v).index);
     // Its operands must be stackable or outside already.
     const auto operands_ok = [&] {
-      for (const Value x : p->operands) {
-        if (is_accumulator_carry(x)) return false;
-        const int made = a_.body.info(x).node;
-        if (made < 0 || a_.place[static_cast<size_t>(made)] != Place::loop || is_trivial(a_.body.nodes()[static_cast<size_t>(made)])) continue;
-        if (!is_mask(x) && !stackable(x)) return false;
-      }
+      for (const Value x : p->operands)
+        if (is_accumulator_carry(x) || (of_loop(x) && !stackable(x))) return false;
       return true;
     };
     if (a_.place[n] == Place::before || a_.place[n] == Place::hoisted) return true;
@@ -522,15 +524,7 @@ class Splitter {
   // Values the loop must stack: read by what moves after, or by contributions.
   void collect_stacks() {
     const auto want = [&](Value v) {
-      const Node* p = a_.body.producer(v);
-      bool in_loop;
-      if (p == nullptr)
-        in_loop = a_.body.argument_index(v) < a_.parts.carries;
-      else if (is_mask(v))
-        in_loop = false;
-      else
-        in_loop = !is_trivial(*p) && a_.place[static_cast<size_t>(a_.body.info(v).node)] == Place::loop;
-      if (in_loop && std::find(stacks_.begin(), stacks_.end(), v) == stacks_.end()) stacks_.push_back(v);
+      if (of_loop(v) && std::find(stacks_.begin(), stacks_.end(), v) == stacks_.end()) stacks_.push_back(v);
     };
     const std::function<void(Value)> want_sum = [&](Value v) {
       const int n = a_.body.info(v).node;
@@ -772,7 +766,8 @@ Graph split_level(const Graph& graph, PassContext& context) {
 }  // namespace
 
 Graph split_scan(const Graph& graph, PassContext& context) {
-  return with_regions(graph, [&](const Graph& g) { return split_level(g, context); });
+  // What nobody reads would hold back what it reads.
+  return with_regions(dce(graph, context), [&](const Graph& g) { return split_level(g, context); });
 }
 
 }  // namespace weft::ir

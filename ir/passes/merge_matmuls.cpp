@@ -1,0 +1,128 @@
+// ir/passes/merge_matmuls.cpp -- products of one value with several weights become one.
+#include "ir/passes/merge_matmuls.h"
+
+#include <algorithm>
+#include <map>
+
+#include "ir/error.h"
+#include "ir/passes/regions.h"
+#include "ir/pattern.h"
+
+namespace weft::ir {
+namespace {
+
+constexpr int64_t kManyRows = 64;
+
+class Merger {
+ public:
+  // `variables`: how many of the first arguments change from step to step (carries, scanned inputs).
+  Merger(const Graph& graph, PassContext& context, bool in_loop, int variables)
+      : graph_(graph), context_(context), in_loop_(in_loop), weight_(static_cast<size_t>(graph.value_count())) {
+    for (size_t i = 0; i < graph.arguments().size(); ++i)
+      weight_[static_cast<size_t>(graph.arguments()[i].value.id)] = static_cast<int>(i) >= variables;
+    for (const Node& n : graph.nodes())
+      if (n.op == &ops::slice || n.op == &ops::transpose || n.op == &ops::concat || n.op == &ops::neg || n.op == &ops::reshape || n.op == &ops::cast)
+        weight_[static_cast<size_t>(n.results[0].id)] = std::all_of(n.operands.begin(), n.operands.end(), [&](Value v) { return weight_[static_cast<size_t>(v.id)] != 0; });
+  }
+
+  Graph run() {
+    std::map<std::pair<Value, bool>, std::vector<int>> groups;
+    for (size_t n = 0; n < graph_.nodes().size(); ++n)
+      if (const Node& node = graph_.nodes()[n]; is_product(node) && many_rows(node.operands[0]))
+        groups[{node.operands[0], OpView(graph_, node).flag("transpose_b")}].push_back(static_cast<int>(n));
+    std::vector<Replacement> found;
+    for (const auto& [key, nodes] : groups)
+      if (nodes.size() > 1) found.push_back(merged(key.first, key.second, nodes));
+    return replace_all(graph_, std::move(found));
+  }
+
+ private:
+  bool is_product(const Node& n) const {
+    if (n.op != &ops::matmul || OpView(graph_, n).flag("transpose_a")) return false;
+    const Value w = n.operands[1];
+    return graph_.type(w).rank() == 2 && weight_[static_cast<size_t>(w.id)] != 0 && weight_[static_cast<size_t>(n.operands[0].id)] == 0;
+  }
+  bool many_rows(Value x) const {
+    const TensorType& t = graph_.type(x);
+    const auto rows = t.dim(0).constant();
+    return in_loop_ || t.rank() >= 3 || (rows && *rows >= kManyRows);
+  }
+
+  Replacement merged(Value x, bool transposed, const std::vector<int>& nodes) {
+    Replacement r;
+    r.inputs = {x};
+    Values weights;
+    std::vector<Dim> widths;
+    for (const int n : nodes) {
+      const Node& node = graph_.nodes()[static_cast<size_t>(n)];
+      r.outputs.push_back(node.results[0]);
+      weights.push_back(node.operands[1]);
+      widths.push_back(graph_.type(node.results[0]).dim(-1));
+    }
+    r.inputs.insert(r.inputs.end(), weights.begin(), weights.end());
+    r.nodes = nodes;
+    r.build = [x, transposed, weights, widths](Rewriter& rw) {
+      Builder& b = rw.builder;
+      const Value m = b.matmul(rw(x), b.concat(rw(weights), transposed ? -2 : -1), false, transposed);
+      Values parts;
+      Dim at = 0;
+      for (const Dim& width : widths) {
+        parts.push_back(b.slice(m, -1, at, at + width));
+        at = at + width;
+      }
+      return parts;
+    };
+    context_.done("merge_matmuls", concat(where(graph_.nodes()[static_cast<size_t>(nodes[0])]), ": ", nodes.size(), " products of ", graph_.display_name(x), " became one"));
+    return r;
+  }
+
+  const Graph& graph_;
+  PassContext& context_;
+  bool in_loop_;
+  std::vector<char> weight_;
+};
+
+// concat(matmul(x, W1), matmul(x, W2), ...) along the columns, each read by the concat alone.
+Graph merged_concats(const Graph& graph, PassContext& context) {
+  const Readers readers(graph);
+  std::vector<Replacement> found;
+  for (size_t n = 0; n < graph.nodes().size(); ++n) {
+    const Node& node = graph.nodes()[n];
+    if (node.op != &ops::concat || node.operands.size() < 2 || readers.view(node).integer("axis") != -1) continue;
+    const Node* first = readers.producer(node.operands[0], ops::matmul);
+    Replacement r;
+    Values weights;
+    for (const Value v : node.operands) {
+      const Node* m = readers.producer(v, ops::matmul);
+      if (first == nullptr || m == nullptr || m->operands[0] != first->operands[0] || m->attrs != first->attrs || !readers.one(v) || graph.type(m->operands[1]).rank() != 2) break;
+      weights.push_back(m->operands[1]);
+      r.nodes.push_back(graph.info(v).node);
+    }
+    if (weights.size() != node.operands.size()) continue;
+    r.nodes.insert(r.nodes.begin(), static_cast<int>(n));
+    r.outputs = {node.results[0]};
+    r.inputs = weights;
+    r.inputs.push_back(first->operands[0]);
+    const bool ta = readers.view(*first).flag("transpose_a"), tb = readers.view(*first).flag("transpose_b");
+    r.build = [x = first->operands[0], weights, ta, tb](Rewriter& rw) {
+      return Values{rw.builder.matmul(rw(x), rw.builder.concat(rw(weights), tb ? -2 : -1), ta, tb)};
+    };
+    context.done("merge_matmuls", concat(where(node), ": ", weights.size(), " products of ", graph.display_name(first->operands[0]), " became one"));
+    found.push_back(std::move(r));
+  }
+  return replace_all(graph, std::move(found));
+}
+
+}  // namespace
+
+Graph merge_matmuls(const Graph& graph, PassContext& context) {
+  return with_owned_regions(graph, [&](const Graph& g, const Node* owner) {
+    const bool any = std::count_if(g.nodes().begin(), g.nodes().end(), [](const Node& n) { return n.op == &ops::matmul; }) > 1;
+    if (!any) return g;
+    const bool loop = owner != nullptr && owner->op == &ops::scan;
+    const Graph joined = merged_concats(g, context);
+    return Merger(joined, context, loop, loop ? owner->group_sizes[0] + owner->group_sizes[1] : 0).run();
+  });
+}
+
+}  // namespace weft::ir

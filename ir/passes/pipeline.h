@@ -1,0 +1,39 @@
+// ir/passes/pipeline.h -- the order of the passes, in one place.
+#pragma once
+#include <chrono>
+
+#include "ir/passes/pass.h"
+
+namespace weft::ir {
+
+std::span<const Pass> all_passes();       // sorted by name
+const Pass* find_pass(std::string_view name);
+
+// Before differentiation: canonical form, loops taken apart, patterns made domain ops.
+std::span<const Pass* const> recognise_passes();
+// After it: canonical again, reverse loops taken apart, epilogues and updates fused.
+std::span<const Pass* const> optimise_passes();
+
+struct PassRecord {
+  std::string_view pass;
+  double milliseconds = 0;
+  int nodes_before = 0, nodes_after = 0;  // those of regions included
+  bool changed = false;
+};
+
+struct PipelineOptions {
+  std::vector<std::string> disabled;  // names of passes to leave out
+  bool verify = true;                 // after every pass; off in release builds, where it runs once at the end
+  // Called around every pass, e.g. to dump.
+  std::function<void(std::string_view pass, const Graph& before, const Graph& after)> observe;
+};
+
+struct PipelineResult {
+  Graph graph;
+  std::vector<PassRecord> records;
+};
+
+PipelineResult run_passes(const Graph& graph, std::span<const Pass* const> passes, PassContext& context,
+                          const PipelineOptions& options = {});
+
+}  // namespace weft::ir
