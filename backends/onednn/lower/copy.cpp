@@ -1,0 +1,159 @@
+// backends/onednn/lower/copy.cpp -- moving elements from one place to another.
+#include "backends/onednn/lower/copy.h"
+
+#include <cmath>
+#include <cstring>
+
+#include "backends/onednn/kernels/copy.h"
+#include "backends/onednn/memory_plan.h"
+#include "ir/check.h"
+
+namespace weft::onednn {
+
+using ir::DType;
+
+// An Array is a view of one element: ir knows how every dtype is read and written.
+double real_at(const char* element, DType dtype) {
+  if (dtype == DType::f32) {
+    float x;
+    std::memcpy(&x, element, 4);
+    return x;
+  }
+  return ir::is_float(dtype) ? ir::Array::view(dtype, {}, const_cast<char*>(element)).at(0)
+                             : static_cast<double>(integer_of(element, dtype));
+}
+
+int64_t integer_of(const char* element, DType dtype) {
+  const auto as = [element]<typename T>(T value) {
+    std::memcpy(&value, element, sizeof value);
+    return static_cast<int64_t>(value);
+  };
+  switch (dtype) {
+    case DType::s64: return as(int64_t{});
+    case DType::s32: return as(int32_t{});
+    case DType::u32: return as(uint32_t{});
+    case DType::s8: return as(int8_t{});
+    case DType::u8:
+    case DType::pred: return as(uint8_t{});
+    default: return static_cast<int64_t>(real_at(element, dtype));
+  }
+}
+
+void store_integer(char* element, DType dtype, int64_t value) {
+  WEFT_CHECK(!ir::is_float(dtype));
+  std::memcpy(element, &value, static_cast<size_t>(ir::bytes(dtype)));  // little-endian: wraps
+}
+
+void store_real(char* element, DType dtype, double value) {
+  if (dtype == DType::f32) {
+    const float x = static_cast<float>(value);
+    std::memcpy(element, &x, 4);
+  } else if (ir::is_float(dtype)) {
+    ir::Array::view(dtype, {}, element).set(0, value);
+  } else {
+    store_integer(element, dtype, static_cast<int64_t>(value));
+  }
+}
+
+void copy_elements(const Tensor& from, const char* src, const Tensor& to, char* dst, int axis) {
+  const int64_t bytes = from.element_bytes();
+  if (axis == from.rank()) {
+    std::memcpy(dst, src, static_cast<size_t>(bytes));
+    return;
+  }
+  if (axis == from.rank() - 1 && from.stride(axis) == 1 && to.stride(axis) == 1) {
+    std::memcpy(dst, src, static_cast<size_t>(bytes * from.dim(axis)));
+    return;
+  }
+  for (int64_t i = 0; i < from.dim(axis); ++i)
+    copy_elements(from, src + i * from.stride(axis) * bytes, to, dst + i * to.stride(axis) * bytes, axis + 1);
+}
+
+void zero_elements(const Tensor& to, char* dst, int axis) {
+  const int64_t bytes = to.element_bytes();
+  if (axis == to.rank()) {
+    std::memset(dst, 0, static_cast<size_t>(bytes));
+    return;
+  }
+  if (axis == to.rank() - 1 && to.stride(axis) == 1) {
+    std::memset(dst, 0, static_cast<size_t>(bytes * to.dim(axis)));
+    return;
+  }
+  for (int64_t i = 0; i < to.dim(axis); ++i) zero_elements(to, dst + i * to.stride(axis) * bytes, axis + 1);
+}
+
+bool strided_copy(Tensor from, Tensor to, kernels::CopyStrided& args) {
+  collapse({&from, &to});
+  if (from.element_bytes() == 2 || from.rank() > kernels::kMaxRank) return false;
+  args = {.rank = from.rank(), .element_bytes = from.element_bytes()};
+  for (int i = 0; i < from.rank(); ++i) {
+    args.shape[i] = from.dim(i);
+    args.src_strides[i] = from.stride(i);
+    args.dst_strides[i] = to.stride(i);
+  }
+  return true;
+}
+
+Kernel copy_kernel(const Tensor& from_place, const Tensor& to_place) {
+  WEFT_CHECK(from_place.dims == to_place.dims && from_place.dtype == to_place.dtype);
+  Tensor from = from_place, to = to_place;
+  collapse({&from, &to});
+  Kernel k;
+  k.name = "copy";
+  if (from.size() == 0) {
+    k.run = [](const Run&) {};
+    return k;
+  }
+  kernels::CopyStrided args;
+  if (!strided_copy(from, to, args)) {
+    k.run = [from, to](const Run& run) {
+      if (run(from.at) != run(to.at)) copy_elements(from, run(from.at), to, run(to.at));
+    };
+    return k;
+  }
+  k.run = [args, src = from.at, dst = to.at](const Run& run) {
+    kernels::CopyStrided copy = args;
+    copy.src = run(src);
+    copy.dst = run(dst);
+    if (copy.src != copy.dst) kernels::copy_strided(copy);
+  };
+  return k;
+}
+
+void emit_copy(Emit& e, const Tensor& from, const Tensor& to) {
+  if (from.size() > 0) e.kernel("copy", 0, copy_kernel(from, to).run);
+}
+
+uint64_t bits_of(double value, DType dtype) {
+  uint64_t bits = 0;
+  store_real(reinterpret_cast<char*>(&bits), dtype, value);
+  return bits;
+}
+
+void emit_fill(Emit& e, const Tensor& place, double value) {
+  if (place.size() == 0) return;
+  if (place.element_bytes() == 2 || place.rank() > kernels::kMaxRank) {
+    Tensor element{place.dtype, place.dims, Dims(place.dims.size(), 0), {}};
+    const uint64_t bits = bits_of(value, place.dtype);
+    element.at = e.block().plan().add_constant(&bits, 8);
+    return emit_copy(e, element, place);
+  }
+  Tensor to = place;
+  collapse({&to});
+  kernels::Fill args{.rank = to.rank(), .element_bytes = to.element_bytes(), .value = bits_of(value, to.dtype)};
+  for (int i = 0; i < to.rank(); ++i) {
+    args.shape[i] = to.dim(i);
+    args.dst_strides[i] = to.stride(i);
+  }
+  e.kernel("fill", 0, [args, dst = to.at](const Run& run) {
+    kernels::Fill fill = args;
+    fill.dst = run(dst);
+    kernels::fill(fill);
+  });
+}
+
+int64_t integer_at(const Run& run, const Tensor& tensor, int64_t i) {
+  return integer_of(run(tensor.at) + i * tensor.element_bytes(), tensor.dtype);
+}
+
+}  // namespace weft::onednn

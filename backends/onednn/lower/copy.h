@@ -1,0 +1,23 @@
+// backends/onednn/lower/copy.h -- moving elements from one place to another.
+#pragma once
+#include "backends/onednn/kernels/copy.h"
+#include "backends/onednn/lower/lowering.h"
+
+namespace weft::onednn {
+
+// to[i] = from[i]; both of one shape, any strides, not overlapping (unless the same).
+Kernel copy_kernel(const Tensor& from, const Tensor& to);
+
+// The kernel's arguments but for the pointers; false where it cannot do it (2-byte elements, rank 9).
+bool strided_copy(Tensor from, Tensor to, kernels::CopyStrided& args);
+
+// The plain loop, for few elements: `from` and `to` give shape and strides, the pointers the places.
+void copy_elements(const Tensor& from, const char* src, const Tensor& to, char* dst, int axis = 0);
+void zero_elements(const Tensor& to, char* dst, int axis = 0);
+
+double real_at(const char* element, ir::DType dtype);
+int64_t integer_of(const char* element, ir::DType dtype);
+void store_real(char* element, ir::DType dtype, double value);
+void store_integer(char* element, ir::DType dtype, int64_t value);
+
+}  // namespace weft::onednn

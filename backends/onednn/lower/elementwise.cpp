@@ -1,0 +1,134 @@
+// backends/onednn/lower/elementwise.cpp -- elementwise nodes, one or a group, as one kernel.
+#include "backends/onednn/lower/elementwise.h"
+
+#include <map>
+
+#include "backends/onednn/kernels/elementwise.h"
+#include "backends/onednn/lower/dtype.h"
+#include "backends/onednn/memory_plan.h"
+#include "ir/check.h"
+#include "ir/ops/all.h"
+
+namespace weft::onednn {
+namespace {
+
+namespace ops = ir::ops;
+using kernels::Opcode;
+
+const std::map<const ir::OpDef*, Opcode>& opcodes() {
+  static const std::map<const ir::OpDef*, Opcode> table{
+      {&ops::abs, Opcode::abs}, {&ops::add, Opcode::add}, {&ops::cast, Opcode::cast}, {&ops::ceil, Opcode::ceil},
+      {&ops::cos, Opcode::cos}, {&ops::div, Opcode::div}, {&ops::equal, Opcode::equal}, {&ops::erf, Opcode::erf},
+      {&ops::exp, Opcode::exp}, {&ops::expm1, Opcode::expm1}, {&ops::floor, Opcode::floor}, {&ops::gelu, Opcode::gelu},
+      {&ops::gelu_tanh, Opcode::gelu_tanh}, {&ops::greater, Opcode::greater},
+      {&ops::greater_equal, Opcode::greater_equal}, {&ops::is_finite, Opcode::is_finite}, {&ops::less, Opcode::less},
+      {&ops::less_equal, Opcode::less_equal}, {&ops::log, Opcode::log}, {&ops::log1p, Opcode::log1p},
+      {&ops::logical_and, Opcode::logical_and}, {&ops::logical_not, Opcode::logical_not},
+      {&ops::logical_or, Opcode::logical_or}, {&ops::logical_xor, Opcode::logical_xor},
+      {&ops::maximum, Opcode::maximum}, {&ops::minimum, Opcode::minimum}, {&ops::mul, Opcode::mul},
+      {&ops::neg, Opcode::neg}, {&ops::not_equal, Opcode::not_equal}, {&ops::pow, Opcode::pow},
+      {&ops::relu, Opcode::relu}, {&ops::remainder, Opcode::remainder}, {&ops::round, Opcode::round},
+      {&ops::rsqrt, Opcode::rsqrt}, {&ops::select, Opcode::select}, {&ops::sigmoid, Opcode::sigmoid},
+      {&ops::sign, Opcode::sign}, {&ops::silu, Opcode::silu}, {&ops::sin, Opcode::sin},
+      {&ops::softplus, Opcode::softplus}, {&ops::sqrt, Opcode::sqrt}, {&ops::sub, Opcode::sub},
+      {&ops::tanh, Opcode::tanh}};
+  return table;
+}
+
+// A constant of one value is part of the program.
+const ir::Node* filled(const ir::Graph& graph, ir::Value v) {
+  const ir::Node* node = graph.producer(v);
+  const bool is = node != nullptr && node->op == &ops::constant && ir::OpView(graph, *node).reals("values").size() == 1;
+  return is ? node : nullptr;
+}
+
+struct Builder {
+  Emit& e;
+  kernels::ElementwiseSpec spec;
+  std::vector<Tensor> inputs;
+  std::map<ir::Value, uint8_t> registers;
+
+  void add_inputs(const Dims& dims) {
+    const ir::Graph& graph = e.op.graph();
+    for (const int n : e.nodes)
+      for (const ir::Value v : graph.nodes()[static_cast<size_t>(n)].operands) {
+        const int made_by = graph.info(v).node;
+        const bool inside = made_by >= 0 && std::find(e.nodes.begin(), e.nodes.end(), made_by) != e.nodes.end();
+        if (inside || registers.count(v) > 0 || filled(graph, v) != nullptr) continue;
+        registers[v] = static_cast<uint8_t>(inputs.size());
+        inputs.push_back(broadcast_to(e.place(v), dims));
+      }
+  }
+
+  uint8_t append(kernels::Instruction i) {
+    spec.program.push_back(i);
+    return static_cast<uint8_t>(inputs.size() + spec.program.size() - 1);
+  }
+
+  uint8_t operand(ir::Value v) {
+    if (const auto known = registers.find(v); known != registers.end()) return known->second;
+    const ir::Graph& graph = e.op.graph();
+    const ir::Node* constant = filled(graph, v);
+    WEFT_CHECK(constant != nullptr);
+    const double value = ir::OpView(graph, *constant).reals("values")[0];
+    const kernels::DType dtype = *kernel_dtype(graph.type(v).dtype);
+    const int64_t integer = dtype == kernels::DType::f32 ? 0 : static_cast<int64_t>(value);
+    return registers[v] = append({.op = Opcode::constant, .dtype = dtype, .immediate = value, .integer = integer});
+  }
+
+  void add_nodes() {
+    const ir::Graph& graph = e.op.graph();
+    for (const int n : e.nodes) {
+      const ir::Node& node = graph.nodes()[static_cast<size_t>(n)];
+      kernels::Instruction i{.op = opcodes().at(node.op)};
+      uint8_t* slots[] = {&i.a, &i.b, &i.c};
+      for (size_t k = 0; k < node.operands.size(); ++k) *slots[k] = operand(node.operands[k]);
+      i.dtype = *kernel_dtype(graph.type(node.results[0]).dtype);
+      registers[node.results[0]] = append(i);
+    }
+  }
+};
+
+kernels::Access access(const Tensor& t) {
+  kernels::Access a{.dtype = *kernel_dtype(t.dtype)};
+  for (int i = 0; i < t.rank(); ++i) a.strides[static_cast<size_t>(i)] = t.stride(i);
+  return a;
+}
+
+}  // namespace
+
+bool runs_as_program(const ir::OpView& op) {
+  for (int i = 0; i < op.operand_count(); ++i)
+    if (!kernel_dtype(op.operand(i).dtype)) return false;
+  return kernel_dtype(op.result().dtype).has_value() && op.result().rank() <= kernels::kMaxRank && opcodes().count(&op.def()) > 0;
+}
+
+void lower_elementwise(Emit& e) {
+  if (!runs_as_program(e.op)) return lower_plainly(e);
+  if (e.out().size() == 0) return;
+  Builder b{e, {}, {}, {}};
+  Tensor out = e.out();
+  b.add_inputs(out.dims);
+  b.add_nodes();
+  std::vector<Tensor*> all{&out};
+  for (Tensor& t : b.inputs) all.push_back(&t);
+  collapse(all);
+  b.spec.shape = out.dims;
+  for (const Tensor& t : b.inputs) b.spec.inputs.push_back(access(t));
+  b.spec.outputs = {access(out)};
+  b.spec.results = {b.registers.at(e.op.node().results[0])};
+  const auto program = std::make_shared<kernels::Elementwise>(b.spec);
+  WEFT_CHECK(program->error() == nullptr);
+  std::vector<Ref> refs;
+  for (const Tensor& t : b.inputs) refs.push_back(t.at);
+  const size_t scratch = program->workspace_bytes();
+  const Ref workspace = e.workspace(static_cast<int64_t>(scratch));
+  e.kernel("elementwise", 0, [program, refs, out = out.at, workspace](const Run& run) {
+    const void* inputs[256];
+    for (size_t i = 0; i < refs.size(); ++i) inputs[i] = run(refs[i]);
+    void* outputs[] = {run(out)};
+    program->run(inputs, outputs, run(workspace));
+  });
+}
+
+}  // namespace weft::onednn

@@ -1,0 +1,96 @@
+// backends/onednn/lower/lowering.h -- what a lowering is: the kernels that do an op, and what they ask of memory.
+//
+// A lowering is a row of lower/table.cpp. The planner gives every value a place that all its readers
+// can read, then calls `lower`, which adds kernels to the program. Kernels capture Tensors by value
+// and resolve them with the Run they are given; while a graph runs they allocate nothing.
+#pragma once
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "backends/onednn/program.h"
+#include "backends/onednn/tensor.h"
+#include "ir/graph.h"
+
+namespace weft::onednn {
+
+class Engine;
+class Block;
+
+// One node (or a group of elementwise nodes) being lowered.
+class Emit {
+ public:
+  Emit(Block& block, const ir::OpView& op, std::vector<int> nodes) : op(op), nodes(std::move(nodes)), block_(block) {}
+  ~Emit();  // gives back temporaries
+  Emit(const Emit&) = delete;
+  Emit& operator=(const Emit&) = delete;
+
+  const ir::OpView op;           // of the group's last node
+  const std::vector<int> nodes;  // in order
+
+  const Tensor& place(ir::Value v) const;
+  const Tensor& in(int operand) const { return place(op.node().operands[static_cast<size_t>(operand)]); }
+  const Tensor& in(std::string_view operand) const { return in(op.position(operand)); }
+  bool has(std::string_view operand) const { return op.has(operand); }
+  const Tensor& out(int result = 0) const { return place(op.node().results[static_cast<size_t>(result)]); }
+
+  // Memory until the node is done. Padded: rows do not alias in the cache.
+  Tensor temporary(ir::DType dtype, const Dims& dims, bool padded = false);
+  Ref workspace(int64_t bytes);
+  // `tensor` where it fits, else a copy that does.
+  Tensor as(Layout layout, const Tensor& tensor);
+
+  void kernel(std::string name, double flops, std::function<void(const Run&)> run, std::string implementation = {});
+  void loop(std::string name, std::function<void(const Run&)> run, const Program* body);
+  // What `emit` adds goes to another program, run by a kernel of this node's.
+  void divert(Program& to, const std::function<void()>& emit);
+  void place_constant(Tensor place);               // of the result
+  bool readers_accept(const Tensor& place) const;  // as the place of the result
+  const Engine& engine() const;
+  Block& block() const { return block_; }
+
+ private:
+  Block& block_;
+  std::vector<std::pair<int64_t, int64_t>> taken_;  // offset, bytes
+};
+
+struct Lowering {
+  const ir::OpDef* op = nullptr;
+  void (*lower)(Emit&) = nullptr;  // null: the op runs as its expansion
+  Layout operands = Layout::dense;
+  Layout results = Layout::dense;
+  // Where one layout for all operands or results will not do.
+  Layout (*operand)(const ir::OpView&, int operand) = nullptr;
+  // The result as a view of operand 0, if it can be one.
+  std::optional<Tensor> (*view)(const ir::OpView&, const Tensor& x) = nullptr;
+  // May this result be written over this operand, which is of the same size and not read again?
+  bool (*in_place)(const ir::OpView&, int result, int operand) = nullptr;
+  // The result is known when planning: `lower` places it among the constants.
+  bool constant = false;
+  // Does the lowering serve this node; if not it runs as its expansion.
+  bool (*serves)(const ir::OpView&) = nullptr;
+};
+
+inline Layout operand_layout(const Lowering& l, const ir::OpView& op, int operand) {
+  return l.operand != nullptr ? l.operand(op, operand) : l.operands;
+}
+
+// Pieces that several lowerings use.
+void emit_copy(Emit& e, const Tensor& from, const Tensor& to);  // of one shape
+void emit_fill(Emit& e, const Tensor& to, double value);
+
+struct MatmulOptions {
+  std::optional<Tensor> bias;         // f32[N]
+  std::string_view activation = "none";
+  bool accumulate = false;            // c += a b
+};
+// c[...,M,N] = a[...,M,K] b[...,K,N] on float; leading axes are those of c or 1, of any stride.
+void emit_matmul(Emit& e, Tensor a, Tensor b, Tensor c, const MatmulOptions& options = {});
+void emit_activation(Emit& e, std::string_view activation, const Tensor& x);  // in place
+
+// An integer scalar read when the graph runs.
+int64_t integer_at(const Run& run, const Tensor& tensor, int64_t i = 0);
+uint64_t bits_of(double value, ir::DType dtype);  // the element that stands for `value`
+
+}  // namespace weft::onednn

@@ -1,0 +1,11 @@
+// backends/onednn/lower/matmul.h -- matrix products as oneDNN primitives.
+#pragma once
+#include "backends/onednn/lower/lowering.h"
+
+namespace weft::onednn {
+
+void lower_matmul(Emit& e);
+void lower_linear(Emit& e);
+Layout linear_operand(const ir::OpView& op, int operand);
+
+}  // namespace weft::onednn

@@ -1,0 +1,75 @@
+// backends/onednn/lower/ops.h -- the lowerings and what they tell the planner, by file.
+#pragma once
+#include "backends/onednn/lower/elementwise.h"
+#include "backends/onednn/lower/lowering.h"
+#include "backends/onednn/lower/matmul.h"
+#include "backends/onednn/lower/table.h"
+
+namespace weft::onednn {
+
+// attention.cpp
+void lower_attention(Emit& e);
+void lower_attention_grad(Emit& e);
+Layout attention_operand(const ir::OpView& op, int operand);
+bool attention_serves(const ir::OpView& op);
+
+// gather.cpp
+void lower_dynamic_slice(Emit& e);
+void lower_gather(Emit& e);
+void lower_scatter_add(Emit& e);
+void lower_update_slice(Emit& e);
+Layout scatter_operand(const ir::OpView& op, int operand);
+bool over_first(const ir::OpView& op, int result, int operand);
+
+// loss.cpp
+void lower_softmax_cross_entropy(Emit& e);
+void lower_softmax_cross_entropy_grad(Emit& e);
+Layout loss_operand(const ir::OpView& op, int operand);
+bool loss_grad_in_place(const ir::OpView& op, int result, int operand);
+
+// optimizer.cpp
+void lower_adadelta_update(Emit& e);
+void lower_adam_update(Emit& e);
+void lower_squared_norm(Emit& e);
+bool update_in_place(const ir::OpView& op, int result, int operand);
+bool update_serves(const ir::OpView& op);
+
+// random.cpp
+void lower_random(Emit& e);
+
+// recurrent.cpp
+void lower_gru_cell(Emit& e);
+void lower_gru_cell_grad(Emit& e);
+void lower_lstm_cell(Emit& e);
+void lower_lstm_cell_grad(Emit& e);
+Layout cell_operand(const ir::OpView& op, int operand);
+
+// reduce.cpp
+void lower_arg_max(Emit& e);
+void lower_cumsum(Emit& e);
+void lower_reduce(Emit& e);
+
+// scan.cpp
+void lower_scan(Emit& e);
+
+// shape.cpp
+void lower_concat(Emit& e);
+void lower_constant(Emit& e);
+void lower_dim_size(Emit& e);
+void lower_iota(Emit& e);
+void lower_length_mask(Emit& e);
+void lower_one_hot(Emit& e);
+void lower_pad(Emit& e);
+void lower_view_copy(Emit& e);
+std::optional<Tensor> view_broadcast(const ir::OpView& op, const Tensor& x);
+std::optional<Tensor> view_reverse(const ir::OpView& op, const Tensor& x);
+std::optional<Tensor> view_same(const ir::OpView& op, const Tensor& x);
+std::optional<Tensor> view_slice(const ir::OpView& op, const Tensor& x);
+std::optional<Tensor> view_transpose(const ir::OpView& op, const Tensor& x);
+
+// softmax.cpp
+void lower_softmax(Emit& e);
+Layout softmax_operand(const ir::OpView& op, int operand);
+bool softmax_in_place(const ir::OpView& op, int result, int operand);
+
+}  // namespace weft::onednn

@@ -1,0 +1,177 @@
+// backends/onednn/lower/reduce.cpp -- reductions over axes, running sums, arg_max.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "backends/onednn/kernels/arg_max.h"
+#include "backends/onednn/kernels/cumulative_sum.h"
+#include "backends/onednn/kernels/reduce.h"
+#include "backends/onednn/lower/copy.h"
+#include "backends/onednn/lower/dtype.h"
+#include "backends/onednn/lower/ops.h"
+#include "ir/check.h"
+#include "ir/ops/reduce.h"
+
+namespace weft::onednn {
+namespace {
+
+using kernels::Reduction;
+
+Reduction kind_of(const ir::OpDef& op) {
+  if (&op == &ir::ops::mean) return Reduction::mean;
+  if (&op == &ir::ops::prod) return Reduction::prod;
+  if (&op == &ir::ops::max) return Reduction::max;
+  if (&op == &ir::ops::min) return Reduction::min;
+  return Reduction::sum;
+}
+
+struct Folded {
+  int64_t outer = 1, n = 1, inner = 1;
+};
+
+Folded folded(const Dims& dims, int from, int to) {
+  Folded f;
+  for (int i = 0; i < static_cast<int>(dims.size()); ++i) {
+    int64_t& part = i < from ? f.outer : i < to ? f.n : f.inner;
+    part *= dims[static_cast<size_t>(i)];
+  }
+  return f;
+}
+
+// One run of neighbouring axes.
+void emit_reduce(Emit& e, Reduction kind, const Tensor& x, const Folded& f, Ref to) {
+  kernels::Reduce args{.kind = kind, .dtype = *kernel_dtype(x.dtype), .outer = f.outer, .n = f.n, .inner = f.inner};
+  const size_t bytes = kernels::reduce_workspace_bytes(args);
+  const Ref workspace = e.workspace(static_cast<int64_t>(bytes));
+  e.kernel("reduce", static_cast<double>(x.size()), [args, from = x.at, to, workspace](const Run& run) {
+    kernels::Reduce reduce = args;
+    reduce.x = run(from);
+    reduce.y = run(to);
+    reduce.workspace = run(workspace);
+    kernels::reduce(reduce);
+  });
+}
+
+int64_t lowest(ir::DType dtype) { return ir::info(dtype).is_signed ? -(int64_t{1} << (ir::info(dtype).bits - 1)) : 0; }
+int64_t highest(ir::DType dtype) { return (int64_t{1} << (ir::info(dtype).bits - (ir::info(dtype).is_signed ? 1 : 0))) - 1; }
+
+// Integers the kernels do not know (u32, u8, s8): all reduced axes at once, an element at a time.
+void emit_plain(Emit& e, Reduction kind, const Tensor& x, const std::vector<int64_t>& axes) {
+  Tensor kept = x;  // x with the reduced axes last
+  Dims order_dims, order_strides, tail_dims, tail_strides;
+  for (int i = 0; i < x.rank(); ++i) {
+    const bool reduced = std::find(axes.begin(), axes.end(), i) != axes.end();
+    (reduced ? tail_dims : order_dims).push_back(x.dim(i));
+    (reduced ? tail_strides : order_strides).push_back(x.stride(i));
+  }
+  kept.dims = order_dims, kept.strides = order_strides;
+  Tensor tail = x;
+  tail.dims = tail_dims, tail.strides = tail_strides;
+  const auto offset = [](const Tensor& t, int64_t i) {
+    int64_t at = 0;
+    for (int axis = t.rank() - 1; axis >= 0; i /= t.dim(axis--)) at += i % t.dim(axis) * t.stride(axis);
+    return at;
+  };
+  e.kernel("reduce, plain", 0, [=, out = e.out()](const Run& run) {
+    for (int64_t i = 0; i < kept.size(); ++i) {
+      int64_t y = kind == Reduction::prod ? 1 : kind == Reduction::max ? lowest(x.dtype) : kind == Reduction::min ? highest(x.dtype) : 0;
+      for (int64_t j = 0; j < tail.size(); ++j) {
+        const int64_t v = integer_of(run(x.at) + (offset(kept, i) + offset(tail, j)) * x.element_bytes(), x.dtype);
+        y = kind == Reduction::prod ? y * v : kind == Reduction::max ? std::max(y, v) : kind == Reduction::min ? std::min(y, v) : y + v;
+      }
+      store_integer(run(out.at) + i * out.element_bytes(), out.dtype, y);
+    }
+  });
+}
+
+void check_dtype(Emit& e, ir::DType dtype) {
+  if (dtype != ir::DType::f32 && ir::is_float(dtype))
+    e.op.fail("onednn.2", "does not compute with ", ir::name(dtype), " on the onednn backend: cast it to f32 first");
+}
+
+}  // namespace
+
+void lower_reduce(Emit& e) {
+  const Reduction kind = kind_of(e.op.def());
+  std::vector<int64_t> axes = e.op.axes();
+  std::sort(axes.begin(), axes.end());
+  Tensor x = e.in(0);
+  const Tensor& y = e.out();
+  check_dtype(e, x.dtype);
+  if (y.size() == 0) return;
+  if (!kernel_dtype(x.dtype)) return emit_plain(e, kind, x, axes);
+  if (axes.empty()) return emit_copy(e, x, *reshaped(y, x.dims));
+  // Runs of neighbouring axes, the innermost first; axes of size 1 join any run.
+  while (!axes.empty()) {
+    int to = static_cast<int>(axes.back()) + 1, from = to;
+    while (!axes.empty() && axes.back() == from - 1) {
+      --from;
+      axes.pop_back();
+    }
+    const Folded f = folded(x.dims, from, to);
+    x.dims.erase(x.dims.begin() + from, x.dims.begin() + to);
+    Tensor next = axes.empty() ? dense(x.dtype, x.dims, y.at) : e.temporary(x.dtype, x.dims);
+    Tensor in = dense(x.dtype, {f.outer, f.n, f.inner}, x.at);
+    if (next.size() > 0) emit_reduce(e, kind, in, f, next.at);
+    x = next;
+  }
+}
+
+void lower_cumsum(Emit& e) {
+  const Tensor x = e.in(0), y = e.out();
+  check_dtype(e, x.dtype);
+  const int axis = static_cast<int>(e.op.axis());
+  const Folded f = folded(x.dims, axis, axis + 1);
+  const bool reverse = e.op.flag("reverse"), exclusive = e.op.flag("exclusive");
+  if (x.size() == 0) return;
+  if (const auto dtype = kernel_dtype(x.dtype)) {
+    const kernels::CumulativeSum args{.dtype = *dtype, .outer = f.outer, .n = f.n, .inner = f.inner, .exclusive = exclusive, .reverse = reverse};
+    return e.kernel("cumulative_sum", static_cast<double>(x.size()), [args, from = x.at, to = y.at](const Run& run) {
+      kernels::CumulativeSum sum = args;
+      sum.x = run(from);
+      sum.y = run(to);
+      kernels::cumulative_sum(sum);
+    });
+  }
+  e.kernel("cumulative_sum, plain", 0, [=](const Run& run) {
+    for (int64_t o = 0; o < f.outer; ++o)
+      for (int64_t i = 0; i < f.inner; ++i) {
+        int64_t sum = 0;
+        for (int64_t k = 0; k < f.n; ++k) {
+          const int64_t at = ((o * f.n + (reverse ? f.n - 1 - k : k)) * f.inner + i) * x.element_bytes();
+          const int64_t v = integer_of(run(x.at) + at, x.dtype);
+          store_integer(run(y.at) + at, y.dtype, exclusive ? sum : sum + v);
+          sum += v;
+        }
+      }
+  });
+}
+
+void lower_arg_max(Emit& e) {
+  const Tensor x = e.in(0), y = e.out();
+  const int axis = static_cast<int>(e.op.axis());
+  const Folded f = folded(x.dims, axis, axis + 1);
+  if (y.size() == 0) return;
+  if (x.dtype == ir::DType::f32) {
+    const kernels::ArgMax args{.outer = f.outer, .n = f.n, .inner = f.inner, .index = kernels::DType::s32};
+    return e.kernel("arg_max", 0, [args, from = x.at, to = y.at](const Run& run) {
+      kernels::ArgMax arg_max = args;
+      arg_max.x = run.at<float>(from);
+      arg_max.y = run(to);
+      kernels::arg_max(arg_max);
+    });
+  }
+  e.kernel("arg_max, plain", 0, [=](const Run& run) {
+    for (int64_t o = 0; o < f.outer; ++o)
+      for (int64_t i = 0; i < f.inner; ++i) {
+        int64_t best = 0;
+        const auto value = [&](int64_t k) { return real_at(run(x.at) + ((o * f.n + k) * f.inner + i) * x.element_bytes(), x.dtype); };
+        const auto integer = [&](int64_t k) { return integer_of(run(x.at) + ((o * f.n + k) * f.inner + i) * x.element_bytes(), x.dtype); };
+        for (int64_t k = 1; k < f.n; ++k)
+          if (ir::is_float(x.dtype) ? value(k) > value(best) || (std::isnan(value(k)) && !std::isnan(value(best))) : integer(k) > integer(best)) best = k;
+        store_integer(run(y.at) + (o * f.inner + i) * 4, ir::DType::s32, best);
+      }
+  });
+}
+
+}  // namespace weft::onednn

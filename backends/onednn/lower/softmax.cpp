@@ -1,0 +1,56 @@
+// backends/onednn/lower/softmax.cpp -- softmax and log-softmax along any axis.
+#include "backends/onednn/kernels/softmax.h"
+
+#include <limits>
+
+#include "backends/onednn/lower/ops.h"
+#include "ir/ops/softmax.h"
+
+namespace weft::onednn {
+namespace {
+
+struct Lanes {
+  int64_t rows = 1, n = 1, inner = 1, ld_x = 0, ld_y = 0;
+};
+
+// The kernel gives zeros for a lane of -inf; log_softmax leaves it as it is.
+void keep_infinite_lanes(const Lanes& l, const float* x, float* y) {
+  constexpr float kLow = -std::numeric_limits<float>::infinity();
+  for (int64_t r = 0; r < l.rows; ++r)
+    for (int64_t i = 0; i < l.inner; ++i) {
+      bool all = true;
+      for (int64_t k = 0; k < l.n && all; ++k) all = x[r * l.ld_x + k * l.inner + i] == kLow;
+      for (int64_t k = 0; k < l.n && all; ++k) y[r * l.ld_y + k * l.inner + i] = kLow;
+    }
+}
+
+}  // namespace
+
+Layout softmax_operand(const ir::OpView& op, int) { return op.axis() == op.operand(0).rank() - 1 ? Layout::rows : Layout::dense; }
+
+void lower_softmax(Emit& e) {
+  const Tensor x = e.in(0), y = e.out();
+  if (x.dtype != ir::DType::f32)
+    e.op.fail("onednn.2", "does not compute with ", ir::name(x.dtype), " on the onednn backend: cast it to f32 first");
+  if (x.size() == 0) return;
+  const int axis = static_cast<int>(e.op.axis());
+  Lanes l;
+  for (int i = 0; i < x.rank(); ++i) (i < axis ? l.rows : i == axis ? l.n : l.inner) *= x.dim(i);
+  l.ld_x = l.inner > 1 ? l.n * l.inner : *row_stride(x);
+  l.ld_y = l.inner > 1 ? l.n * l.inner : *row_stride(y);
+  const bool log = &e.op.def() == &ir::ops::log_softmax;
+  const kernels::Softmax args{.rows = l.rows, .n = l.n, .inner = l.inner, .log = log, .ld_x = l.ld_x, .ld_y = l.ld_y};
+  e.kernel("softmax", 0, [args, l, log, from = x.at, to = y.at](const Run& run) {
+    kernels::Softmax softmax = args;
+    softmax.x = run.at<float>(from);
+    softmax.y = run.at<float>(to);
+    kernels::softmax(softmax);
+    if (log) keep_infinite_lanes(l, softmax.x, softmax.y);
+  });
+}
+
+bool softmax_in_place(const ir::OpView& op, int, int) {
+  return &op.def() == &ir::ops::softmax && op.axis() == op.operand(0).rank() - 1;
+}
+
+}  // namespace weft::onednn

@@ -1,0 +1,426 @@
+// backends/onednn/memory_plan.cpp -- a place for every value, and the kernels between them.
+#include "backends/onednn/memory_plan.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <utility>
+
+#include "backends/onednn/lower/copy.h"
+#include "backends/onednn/lower/table.h"
+#include "ir/check.h"
+#include "ir/ops/shape.h"
+
+namespace weft::onednn {
+namespace {
+
+bool keeps_elements(const ir::Node& node) {
+  return node.op == &ir::ops::reshape || node.op == &ir::ops::same_dim || node.op == &ir::ops::stop_gradient;
+}
+
+// The same elements at the same addresses; strides of axes of size 1 mean nothing.
+bool same_elements(const Tensor& a, const Tensor& b) {
+  if (a.at != b.at || a.dims != b.dims) return false;
+  for (size_t i = 0; i < a.dims.size(); ++i)
+    if (a.dims[i] > 1 && a.strides[i] != b.strides[i]) return false;
+  return true;
+}
+
+int64_t bytes_of(const Tensor& t) { return std::max<int64_t>(t.span_bytes(), 1); }
+
+bool holds_nan(const Tensor& t, const char* data, int axis = 0) {
+  if (axis == t.rank()) return std::isnan(*reinterpret_cast<const float*>(data));
+  for (int64_t i = 0; i < t.dim(axis); ++i)
+    if (holds_nan(t, data + i * t.stride(axis) * 4, axis + 1)) return true;
+  return false;
+}
+
+std::string place_text(Ref at) {
+  if (at.base == kArenaBase) return "arena+" + std::to_string(at.offset);
+  if (at.base == kConstantsBase) return "constants+" + std::to_string(at.offset);
+  return "b" + std::to_string(at.base) + (at.offset == 0 ? "" : "+" + std::to_string(at.offset));
+}
+
+}  // namespace
+
+Ref Plan::add_constant(const void* data, int64_t bytes) {
+  const int64_t offset = Arena::rounded(static_cast<int64_t>(constants.size()));
+  constants.resize(static_cast<size_t>(offset + Arena::rounded(std::max<int64_t>(bytes, 1))));
+  if (bytes > 0) std::memcpy(constants.data() + offset, data, static_cast<size_t>(bytes));
+  return {kConstantsBase, offset};
+}
+
+Block::Block(Plan& plan, const ir::Graph& graph, Program& program, int arena_base, int depth)
+    : plan_(plan), graph_(graph), program_(&program), arena_base_(arena_base), depth_(depth) {
+  const size_t values = static_cast<size_t>(graph.value_count());
+  readers_.resize(values);
+  places_.resize(values);
+  buffer_.assign(values, -1);
+  claims_.assign(values, -1);
+  alias_of_.assign(values, -1);
+  unit_of_.resize(graph.nodes().size());
+  targets_.resize(graph.outputs().size());
+  first_write_.resize(graph.outputs().size());
+  const bool group = plan.options.group && !plan.options.check_nan && !(plan.options.keep_all && depth == 0);
+  for (std::vector<int>& nodes : group_elementwise(graph, group)) {
+    Unit u{std::move(nodes), nullptr, {}};
+    u.lowering = find_lowering(node_of(u).op);
+    WEFT_CHECK(u.lowering != nullptr && u.lowering->lower != nullptr);
+    const int index = static_cast<int>(units_.size());
+    for (const int n : u.nodes) unit_of_[static_cast<size_t>(n)] = index;
+    units_.push_back(std::move(u));
+  }
+  for (size_t i = 0; i < units_.size(); ++i)
+    for (const int n : units_[i].nodes)
+      for (const ir::Value v : graph.nodes()[static_cast<size_t>(n)].operands) {
+        const int made_by = graph.info(v).node;
+        if (made_by >= 0 && unit_of_[static_cast<size_t>(made_by)] == static_cast<int>(i)) continue;
+        ir::Values& inputs = units_[i].inputs;
+        if (std::find(inputs.begin(), inputs.end(), v) != inputs.end()) continue;
+        inputs.push_back(v);
+        readers_[static_cast<size_t>(v.id)].push_back(static_cast<int>(i));
+      }
+  for (const ir::Output& o : graph.outputs()) readers_[static_cast<size_t>(o.value.id)].push_back(-1);
+}
+
+void Block::place_argument(int argument, Tensor place) {
+  set_place(graph_.arguments()[static_cast<size_t>(argument)].value, std::move(place), -1);
+}
+
+void Block::target_output(int output, Tensor place) { targets_[static_cast<size_t>(output)] = std::move(place); }
+
+void Block::set_place(ir::Value v, Tensor place, int buffer) {
+  places_[static_cast<size_t>(v.id)] = std::move(place);
+  buffer_[static_cast<size_t>(v.id)] = buffer;
+}
+
+Layout Block::layout_of(const Unit& u, ir::Value operand) const {
+  if (u.nodes.size() > 1) return Layout::any;
+  const ir::Node& node = node_of(u);
+  const ir::OpView op(graph_, node);
+  Layout strictest = Layout::any;
+  for (size_t i = 0; i < node.operands.size(); ++i)
+    if (node.operands[i] == operand) strictest = std::max(strictest, operand_layout(*u.lowering, op, static_cast<int>(i)));
+  return strictest;
+}
+
+// A reader that makes a view decides for itself whether to copy.
+bool Block::all_readers_accept(ir::Value v, const Tensor& place) const {
+  for (const int r : readers_[static_cast<size_t>(v.id)]) {
+    if (r < 0) continue;
+    const Unit& u = units_[static_cast<size_t>(r)];
+    if (u.lowering->view == nullptr && !fits(layout_of(u, v), place)) return false;
+  }
+  return true;
+}
+
+bool Block::argument_fits(int argument, const Tensor& place) const {
+  return all_readers_accept(graph_.arguments()[static_cast<size_t>(argument)].value, place);
+}
+
+bool Block::wants_padding(ir::Value v) const {
+  bool matrix = false;
+  const Dims dims = dims_of(graph_.type(v));
+  const Tensor padded{graph_.type(v).dtype, dims, padded_strides(dims, graph_.type(v).dtype), {}};
+  if (is_dense(padded)) return false;
+  for (const int r : readers_[static_cast<size_t>(v.id)]) {
+    if (r < 0) continue;
+    const Unit& u = units_[static_cast<size_t>(r)];
+    if (u.lowering->view != nullptr && !u.lowering->view(ir::OpView(graph_, node_of(u)), padded)) return false;
+    matrix |= u.lowering->view == nullptr && layout_of(u, v) == Layout::matrix;
+  }
+  return matrix && all_readers_accept(v, padded);
+}
+
+// An output may be a reshape of the value that is computed: that is written to the target then.
+void Block::claim_targets() {
+  for (size_t j = 0; j < targets_.size(); ++j) {
+    first_write_[j] = static_cast<int>(units_.size() + j);
+    ir::Value v = graph_.outputs()[j].value;
+    while (graph_.producer(v) != nullptr && keeps_elements(*graph_.producer(v))) v = graph_.producer(v)->operands[0];
+    const int node = graph_.info(v).node;
+    if (node < 0 || claims_[static_cast<size_t>(v.id)] >= 0) continue;
+    const Unit& u = units_[static_cast<size_t>(unit_of_[static_cast<size_t>(node)])];
+    if (u.lowering->view != nullptr || u.lowering->constant) continue;
+    const auto place = reshaped(targets_[j], dims_of(graph_.type(v)));
+    if (!place || !fits(u.lowering->results, *place) || !all_readers_accept(v, *place)) continue;
+    claims_[static_cast<size_t>(v.id)] = static_cast<int>(j);
+    first_write_[j] = unit_of_[static_cast<size_t>(node)];
+  }
+}
+
+Tensor Block::take(const ir::TensorType& type, Dims strides) {
+  Tensor t{type.dtype, dims_of(type), std::move(strides), {arena_base_, 0}};
+  t.at.offset = arena_.take(bytes_of(t));
+  return t;
+}
+
+void Block::materialise_arguments() {
+  for (const ir::Argument& a : graph_.arguments()) {
+    const Tensor from = place(a.value);
+    if (readers_[static_cast<size_t>(a.value.id)].empty() || all_readers_accept(a.value, from)) continue;
+    const Tensor to = take(graph_.type(a.value), dense_strides(from.dims));
+    buffers_.push_back({to.at.offset, bytes_of(to), static_cast<int>(readers_[static_cast<size_t>(a.value.id)].size())});
+    set_place(a.value, to, static_cast<int>(buffers_.size()) - 1);
+    Kernel k = copy_kernel(from, to);
+    k.op = "argument " + graph_.display_name(a.value);
+    program_->kernels.push_back(std::move(k));
+  }
+}
+
+void Block::lower() {
+  claim_targets();
+  materialise_arguments();
+  for (size_t i = 0; i < units_.size(); ++i) lower_unit(static_cast<int>(i));
+  copy_outputs();
+}
+
+bool Block::lower_view(const Unit& u) {
+  const ir::Node& node = node_of(u);
+  const ir::Value x = node.operands[0], y = node.results[0];
+  const auto view = u.lowering->view(ir::OpView(graph_, node), place(x));
+  if (!view || !all_readers_accept(y, *view)) return false;
+  const int buffer = buffer_[static_cast<size_t>(x.id)];
+  set_place(y, *view, buffer);
+  alias_of_[static_cast<size_t>(y.id)] = x.id;
+  if (buffer >= 0) buffers_[static_cast<size_t>(buffer)].readers += static_cast<int>(readers_[static_cast<size_t>(y.id)].size());
+  return true;
+}
+
+bool Block::place_over_operand(const Unit& u, int result) {
+  if (plan_.options.check_nan || (plan_.options.keep_all && depth_ == 0)) return false;
+  const ir::Node& node = node_of(u);
+  const ir::Value y = node.results[static_cast<size_t>(result)];
+  const ir::OpView op(graph_, node);
+  const Dims dims = dims_of(graph_.type(y));
+  if (readers_[static_cast<size_t>(y.id)].empty()) return false;
+  for (const ir::Value x : u.inputs) {
+    const int b = buffer_[static_cast<size_t>(x.id)];
+    if (b < 0 || buffers_[static_cast<size_t>(b)].readers != 1) continue;
+    const Tensor& t = place(x);
+    const bool same = t.dims == dims && ir::bytes(t.dtype) == ir::bytes(graph_.type(y).dtype) && fits(Layout::rows, t) &&
+                      fits(u.lowering->results, t);
+    if (!same || !all_readers_accept(y, t)) continue;
+    bool may = u.nodes.size() > 1;
+    if (!may && u.lowering->in_place != nullptr) {
+      const auto at = std::find(node.operands.begin(), node.operands.end(), x) - node.operands.begin();
+      may = std::count(node.operands.begin(), node.operands.end(), x) == 1 || node.op->elementwise;
+      may = may && u.lowering->in_place(op, result, static_cast<int>(at));
+    }
+    if (!may) continue;
+    Tensor over = t;
+    over.dtype = graph_.type(y).dtype;
+    set_place(y, over, b);
+    buffers_[static_cast<size_t>(b)].readers += static_cast<int>(readers_[static_cast<size_t>(y.id)].size());
+    return true;
+  }
+  return false;
+}
+
+void Block::place_results(int index) {
+  const Unit& u = units_[static_cast<size_t>(index)];
+  const ir::Node& node = node_of(u);
+  for (size_t r = 0; r < node.results.size(); ++r) {
+    const ir::Value y = node.results[r];
+    const int claim = claims_[static_cast<size_t>(y.id)];
+    if (claim >= 0) {
+      set_place(y, *reshaped(targets_[static_cast<size_t>(claim)], dims_of(graph_.type(y))), -1);
+      continue;
+    }
+    if (place_over_operand(u, static_cast<int>(r))) continue;
+    const Dims dims = dims_of(graph_.type(y));
+    const bool pad = u.lowering->results != Layout::dense && wants_padding(y);
+    const Tensor t = take(graph_.type(y), pad ? padded_strides(dims, graph_.type(y).dtype) : dense_strides(dims));
+    const int keep = plan_.options.keep_all && depth_ == 0 ? 1 : 0;
+    buffers_.push_back({t.at.offset, bytes_of(t), keep + static_cast<int>(readers_[static_cast<size_t>(y.id)].size())});
+    set_place(y, t, static_cast<int>(buffers_.size()) - 1);
+  }
+}
+
+void Block::lower_unit(int index) {
+  const Unit& u = units_[static_cast<size_t>(index)];
+  const ir::Node& node = node_of(u);
+  if (u.lowering->view == nullptr || !lower_view(u)) {
+    if (!u.lowering->constant) place_results(index);
+    {
+      Emit e(*this, ir::OpView(graph_, node), u.nodes);
+      u.lowering->lower(e);
+    }
+    if (plan_.options.check_nan) check_for_nan(u);
+  }
+  for (const ir::Value v : u.inputs) release(v);
+  for (const ir::Value y : node.results) {
+    const int b = buffer_[static_cast<size_t>(y.id)];
+    if (b >= 0 && buffers_[static_cast<size_t>(b)].readers == 0 && alias_of_[static_cast<size_t>(y.id)] < 0) {
+      buffers_[static_cast<size_t>(b)].readers = -1;
+      free_buffer(buffers_[static_cast<size_t>(b)].offset, buffers_[static_cast<size_t>(b)].bytes);
+    }
+  }
+}
+
+void Block::release(ir::Value v) {
+  const int b = buffer_[static_cast<size_t>(v.id)];
+  if (b < 0) return;
+  Buffer& buffer = buffers_[static_cast<size_t>(b)];
+  WEFT_CHECK(buffer.readers > 0);
+  if (--buffer.readers > 0) return;
+  buffer.readers = -1;
+  free_buffer(buffer.offset, buffer.bytes);
+}
+
+void Block::free_buffer(int64_t offset, int64_t bytes) {
+  arena_.give_back(offset, bytes);
+  if (!plan_.options.poison) return;
+  Kernel k;
+  k.name = k.op = "poison";
+  const Ref at{arena_base_, offset};
+  const size_t size = static_cast<size_t>(Arena::rounded(bytes));
+  k.text = place_text(at) + " " + std::to_string(size) + " bytes";
+  k.run = [at, size](const Run& run) { std::memset(run(at), 0xFF, size); };
+  program_->kernels.push_back(std::move(k));
+}
+
+void Block::copy_outputs() {
+  for (size_t j = 0; j < targets_.size(); ++j) {
+    const Tensor& from = place(graph_.outputs()[j].value);
+    if (from.size() == 0 || same_elements(from, targets_[j])) continue;
+    Kernel k = copy_kernel(from, targets_[j]);
+    k.op = "output " + graph_.outputs()[j].name;
+    k.text = graph_.display_name(graph_.outputs()[j].value) + " " + str(from) + " " + place_text(from.at) + " -> " + place_text(targets_[j].at);
+    program_->kernels.push_back(std::move(k));
+  }
+}
+
+int Block::last_read(int argument) const {
+  int last = -1;
+  ir::Values aliases{graph_.arguments()[static_cast<size_t>(argument)].value};
+  for (size_t k = 0; k < aliases.size(); ++k) {
+    for (const int r : readers_[static_cast<size_t>(aliases[k].id)]) last = std::max(last, r);
+    for (int id = 0; id < graph_.value_count(); ++id)
+      if (alias_of_[static_cast<size_t>(id)] == aliases[k].id) aliases.push_back({id});
+    for (size_t j = 0; j < targets_.size(); ++j)
+      if (graph_.outputs()[j].value == aliases[k]) last = std::max(last, static_cast<int>(units_.size() + j));
+  }
+  return last;
+}
+
+bool Block::updates_in_place(int argument, int output) const {
+  const ir::Value x = graph_.arguments()[static_cast<size_t>(argument)].value;
+  if (graph_.outputs()[static_cast<size_t>(output)].value == x) return true;  // copied onto itself
+  const int index = first_write(output);
+  if (index >= static_cast<int>(units_.size()) || last_read(argument) != index) return false;
+  const Unit& u = units_[static_cast<size_t>(index)];
+  const ir::Node& node = node_of(u);
+  for (const ir::Value v : u.inputs)
+    if (v != x)
+      for (int id = v.id; id >= 0; id = alias_of_[static_cast<size_t>(id)])
+        if (id == x.id) return false;  // read through a view as well
+  for (size_t r = 0; r < node.results.size(); ++r) {
+    if (claims_[static_cast<size_t>(node.results[r].id)] != output) continue;
+    const Tensor &in = place(x), &out = place(node.results[r]);
+    if (std::find(u.inputs.begin(), u.inputs.end(), x) == u.inputs.end()) return false;
+    if (in.dims != out.dims || ir::bytes(in.dtype) != ir::bytes(out.dtype) || !is_dense(in) || !is_dense(out)) return false;
+    if (u.nodes.size() > 1) return true;
+    if (u.lowering->in_place == nullptr) return false;
+    if (std::count(node.operands.begin(), node.operands.end(), x) != 1 && !node.op->elementwise) return false;
+    const auto at = std::find(node.operands.begin(), node.operands.end(), x) - node.operands.begin();
+    return u.lowering->in_place(ir::OpView(graph_, node), static_cast<int>(r), static_cast<int>(at));
+  }
+  return false;
+}
+
+void Block::check_for_nan(const Unit& u) {
+  const ir::Node& node = node_of(u);
+  std::vector<Tensor> ins, outs;
+  for (const ir::Value v : u.inputs)
+    if (graph_.type(v).dtype == ir::DType::f32) ins.push_back(place(v));
+  for (const ir::Value v : node.results)
+    if (graph_.type(v).dtype == ir::DType::f32) outs.push_back(place(v));
+  if (outs.empty()) return;
+  std::string message = (node.from.loc.known() ? node.from.loc.str() + ": " : "") + "error: '" + std::string(node.op->name) +
+                        "' makes a NaN where its operands have none [nan.1]";
+  for (const ir::Value v : node.operands) message += "\n    " + graph_.display_name(v) + ": " + graph_.type(v).str();
+  message += "\n    = " + graph_.display_name(node.results[0]) + ": " + graph_.type(node.results[0]).str();
+  if (!node.from.scope.empty()) message += "\n    in " + node.from.scope;
+  Kernel k;
+  k.name = k.op = "check_nan";
+  k.run = [ins, outs, message](const Run& run) {
+    const auto any = [&](const std::vector<Tensor>& list) {
+      return std::any_of(list.begin(), list.end(), [&](const Tensor& t) { return holds_nan(t, run(t.at)); });
+    };
+    if (any(outs) && !any(ins)) throw ir::GraphError(message);
+  };
+  program_->kernels.push_back(std::move(k));
+}
+
+void Block::describe(Kernel& kernel, const Emit& e) const {
+  const ir::Node& node = e.op.node();
+  kernel.op = node.op->name;
+  kernel.scope = node.from.scope;
+  kernel.loc = node.from.loc;
+  if (e.nodes.size() > 1) {
+    kernel.op.clear();
+    for (const int n : e.nodes) kernel.op += (kernel.op.empty() ? "" : "+") + std::string(graph_.nodes()[static_cast<size_t>(n)].op->name);
+  }
+  for (size_t r = 0; r < node.results.size(); ++r) {
+    const Tensor& t = place(node.results[r]);
+    kernel.text += (r > 0 ? ", " : "") + graph_.display_name(node.results[r]) + " " + str(t) + " " + place_text(t.at);
+  }
+  kernel.text += " <-";
+  const Unit& u = units_[static_cast<size_t>(unit_of_[static_cast<size_t>(e.nodes.back())])];
+  for (const ir::Value v : u.inputs) kernel.text += " " + graph_.display_name(v) + " " + place_text(place(v).at);
+}
+
+// --- Emit
+
+const Tensor& Emit::place(ir::Value v) const { return block_.place(v); }
+const Engine& Emit::engine() const { return *block_.plan_.engine; }
+
+Tensor Emit::temporary(ir::DType dtype, const Dims& dims, bool padded) {
+  Tensor t{dtype, dims, padded ? padded_strides(dims, dtype) : dense_strides(dims), {}};
+  t.at = workspace(bytes_of(t));
+  return t;
+}
+
+Ref Emit::workspace(int64_t bytes) {
+  const int64_t offset = block_.arena_.take(bytes);
+  taken_.emplace_back(offset, bytes);
+  return {block_.arena_base_, offset};
+}
+
+Tensor Emit::as(Layout layout, const Tensor& tensor) {
+  if (fits(layout, tensor)) return tensor;
+  const Tensor copy = temporary(tensor.dtype, tensor.dims);
+  emit_copy(*this, tensor, copy);
+  return copy;
+}
+
+Emit::~Emit() {
+  for (const auto& [offset, bytes] : taken_) block_.free_buffer(offset, bytes);
+}
+
+void Emit::kernel(std::string name, double flops, std::function<void(const Run&)> run, std::string implementation) {
+  Kernel k;
+  k.name = std::move(name);
+  k.implementation = std::move(implementation);
+  k.flops = flops;
+  k.run = std::move(run);
+  block_.describe(k, *this);
+  block_.program_->kernels.push_back(std::move(k));
+}
+
+void Emit::loop(std::string name, std::function<void(const Run&)> run, const Program* body) {
+  kernel(std::move(name), 0, std::move(run));
+  block_.program_->kernels.back().body = body;
+}
+
+void Emit::divert(Program& to, const std::function<void()>& emit) {
+  Program* const from = std::exchange(block_.program_, &to);
+  emit();
+  block_.program_ = from;
+}
+
+void Emit::place_constant(Tensor place) { block_.set_place(op.node().results[0], std::move(place), -1); }
+bool Emit::readers_accept(const Tensor& place) const { return block_.all_readers_accept(op.node().results[0], place); }
+
+}  // namespace weft::onednn

@@ -1,0 +1,124 @@
+// backends/onednn/memory_plan.h -- the order of the work and a place for every value, and the kernels between them.
+//
+// One walk over the units (a node, or a group of elementwise nodes) in graph order:
+//   - a view (reshape, slice, transpose, broadcast ...) becomes an alias of its operand where all of
+//     its readers can follow the strides, else a copy;
+//   - a value that leaves the graph is written straight where it has to end (a result's buffer, a
+//     carry's next slot, a step of a stacked output), unless another output has claimed it;
+//   - an elementwise result takes over the buffer of an operand that nobody reads again;
+//   - everything else is taken from the arena (best fit) and given back after its last reader.
+// The same walk plans the body of a loop (lower/scan.cpp) with an arena of its own.
+#pragma once
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "backends/backend.h"
+#include "backends/onednn/arena.h"
+#include "backends/onednn/engine.h"
+#include "backends/onednn/lower/lowering.h"
+#include "backends/onednn/program.h"
+
+namespace weft::onednn {
+
+struct PlanOptions {
+  bool poison = false;     // freed memory is filled with NaN
+  bool check_nan = false;  // after every unit; nothing is written in place
+  bool keep_all = false;   // no memory is used twice at top level, nothing is grouped or written in place
+  bool group = true;       // chains of elementwise ops run as one kernel
+};
+
+// Bases: the arena, the constants, the arguments, the results, then those that loops move.
+inline constexpr int kArenaBase = 0, kConstantsBase = 1, kArgumentBase = 2;
+
+// What all blocks of an executable share.
+struct Plan {
+  const Engine* engine = nullptr;
+  PlanOptions options;
+  int bases = kArgumentBase;
+  int loops = 0;                      // loop nesting counters
+  std::vector<char> constants;
+  std::deque<Program> programs;       // [0] is the whole; the others are bodies
+  int64_t arena_bytes = 0;
+  std::string text;                   // `weft dump --stage planned`
+
+  int new_base() { return bases++; }
+  int new_loop() { return loops++; }
+  Ref add_constant(const void* data, int64_t bytes);
+};
+
+// Nodes that run as one kernel, executed at the place of the last; single nodes are groups of one.
+std::vector<std::vector<int>> group_elementwise(const ir::Graph& graph, bool enabled);
+
+class Block {
+ public:
+  Block(Plan& plan, const ir::Graph& graph, Program& program, int arena_base, int depth);
+
+  void place_argument(int argument, Tensor place);
+  void target_output(int output, Tensor place);
+  // Whether every reader of an argument can read it as it lies.
+  bool argument_fits(int argument, const Tensor& place) const;
+  bool wants_padding(ir::Value v) const;  // a matrix product reads it
+  void lower();
+
+  // Of an argument, the last unit that reads it; of an output, the first that writes its target. An
+  // output that is copied last counts as a unit of its own behind all others.
+  int last_read(int argument) const;
+  int first_write(int output) const { return first_write_[static_cast<size_t>(output)]; }
+  // Output written over argument by one unit that reads and writes element by element.
+  bool updates_in_place(int argument, int output) const;
+
+  const Tensor& place(ir::Value v) const { return places_[static_cast<size_t>(v.id)]; }
+  int64_t arena_bytes() const { return arena_.peak(); }
+  Plan& plan() const { return plan_; }
+  const ir::Graph& graph() const { return graph_; }
+  int depth() const { return depth_; }
+
+ private:
+  friend class Emit;
+  struct Unit {
+    std::vector<int> nodes;
+    const Lowering* lowering;
+    ir::Values inputs;  // from outside the unit, each once
+  };
+  struct Buffer {
+    int64_t offset, bytes;
+    int readers;  // units and outputs that have still to read it or a view of it
+  };
+
+  const ir::Node& node_of(const Unit& u) const { return graph_.nodes()[static_cast<size_t>(u.nodes.back())]; }
+  Layout layout_of(const Unit& u, ir::Value operand) const;
+  bool all_readers_accept(ir::Value v, const Tensor& place) const;
+  void claim_targets();
+  void materialise_arguments();
+  void lower_unit(int index);
+  bool lower_view(const Unit& u);
+  void place_results(int index);
+  bool place_over_operand(const Unit& u, int result);
+  Tensor take(const ir::TensorType& type, Dims strides);
+  void release(ir::Value v);
+  void free_buffer(int64_t offset, int64_t bytes);
+  void copy_outputs();
+  void check_for_nan(const Unit& u);
+  void describe(Kernel& kernel, const Emit& e) const;
+  void set_place(ir::Value v, Tensor place, int buffer);
+
+  Plan& plan_;
+  const ir::Graph& graph_;
+  Program* program_;
+  const int arena_base_, depth_;
+  Arena arena_;
+  std::vector<Unit> units_;
+  std::vector<std::vector<int>> readers_;  // by value: units, and -1 for each output
+  std::vector<int> unit_of_;               // by node
+  std::vector<Tensor> places_;             // by value
+  std::vector<int> buffer_;                // by value; -1: not in this block's arena
+  std::vector<Buffer> buffers_;
+  std::vector<Tensor> targets_;            // by output
+  std::vector<int> claims_;                // by value: the output whose target it is written to, or -1
+  std::vector<int> first_write_;           // by output
+  std::vector<int> alias_of_;              // by value: the value it is a view of, or -1
+};
+
+}  // namespace weft::onednn
