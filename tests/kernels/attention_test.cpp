@@ -74,7 +74,7 @@ struct Additive {
     a.assign(p.B * p.T * p.S, 0), out.assign(p.B * p.T * lo, -7), lse.assign(p.B * p.T, -kInf);
     for (int64_t b = 0; b < p.B; ++b)
       for (int64_t t = 0; t < p.T; ++t) {
-        double* row = &a[(b * p.T + t) * p.S];
+        double* row = a.data() + (b * p.T + t) * p.S;
         double top = -kInf, sum = 0;
         for (int64_t j = 0; j < p.S; ++j) {
           if (!sees(b, t, j)) continue;
