@@ -1,10 +1,10 @@
 // autodiff/gradient.cpp -- arguments by name, the seed, and the outputs added.
 #include "autodiff/gradient.h"
 
-#include <algorithm>
-
 #include "autodiff/sweep.h"
 #include "ir/rewrite.h"
+
+#include <algorithm>
 
 namespace weft::autodiff {
 namespace {

@@ -16,8 +16,7 @@
 // With lengths, every adjoint that enters a step is select(live, d, 0) where it has rows; the rest,
 // select(live, 0, d), passes on to the step before because the reverse loop has the same lengths, under
 // which a row-carry keeps ended rows. What has no rows cannot be stacked by a loop with lengths: it goes
-// through a carry [T+B+1,...] of which each step writes its place; T+B+1 is never B, and so no size
-// makes that a row-carry. For the same reason a sum that has no rows is carried with a 1 in front.
+// through a carry [T+B+1,...] of which each step writes its place (T+B+1 is never B).
 #include <memory>
 
 #include "autodiff/ended_rows.h"
@@ -54,8 +53,12 @@ struct Loop {
   Values cotangents;  // arguments of the joint graph, by seeded output
   std::vector<Residual> fate;
   std::vector<Saved> saved;
+  std::vector<bool> rows;  // by value of the joint graph: is its leading axis the batch?
 
   bool has_rows(const TensorType& type) const { return parts.has_lengths && ops::is_row_carry(type, batch); }
+  // Does a carry that sums an invariant's adjoint keep ended rows? Not where the batch is a number: then
+  // [4,...] may be a weight's.
+  bool sums_rows(const TensorType& type) const { return has_rows(type) && !batch.is_constant(); }
   bool needs_buffer(const TensorType& type) const { return parts.has_lengths && !ops::is_row_carry(type, batch); }
   const TensorType& type(Value v) const { return joint.graph.type(v); }
   Value argument(int i) const { return joint.graph.arguments()[static_cast<size_t>(i)].value; }
@@ -83,6 +86,17 @@ Value read_place(Builder& b, Value buffer, const TensorType& type, Value t) {
 Value positions(Builder& b, const ir::Dim& steps) {
   return b.emit(ops::iota, {}, {{"shape", ir::Shape{steps}}, {"axis", 0}, {"dtype", ir::DType::s32}});
 }
+// Says which carries are rows, where their types would say something else.
+void set_rows(const Loop& loop, const Builder& b, const Values& carries, const std::vector<bool>& rows, ir::Attrs& attrs) {
+  if (!loop.parts.has_lengths) return;
+  bool differ = false;
+  ir::Integers list;
+  for (size_t i = 0; i < carries.size(); ++i) {
+    differ = differ || rows[i] != loop.has_rows(b.type(carries[i]));
+    if (rows[i]) list.push_back(static_cast<int64_t>(i));
+  }
+  if (differ) attrs.set("rows", list.empty() ? ir::Integers{-1} : list);
+}
 Value zero_constant(Builder& b, const TensorType& type) { return b.zeros(TensorType(type)); }
 
 // Marks the carries that depend on what is wanted and lead to what is seeded, to a fixed point.
@@ -108,13 +122,52 @@ void differentiate_body(const Graph& body, Loop& loop) {
     const TensorType type = body.type(body.outputs()[static_cast<size_t>(output)].value);
     const Value d = b.graph().add_argument(type, {});
     loop.cotangents.push_back(d);
-    if (!loop.has_rows(type)) return d;
+    const bool rows = loop.parts.has_lengths && (output >= loop.parts.carries || loop.parts.row_carry[static_cast<size_t>(output)]);
+    if (!rows) return d;
     ir::Shape column(static_cast<size_t>(type.rank()), ir::Dim(1));
     column[0] = loop.batch;
     const Value live = b.graph().arguments()[static_cast<size_t>(loop.live())].value;
     return b.select(b.reshape(live, column), d, b.scalar(0, type.dtype));
   };
   loop.joint = differentiate(body, {loop.wanted, loop.seeded, seed});
+}
+
+// Does the node keep the rows of an operand in front? Types alone do not say where the batch is a
+// number that is also another size.
+bool keeps_rows(const Graph& graph, const ir::Node& node, const std::vector<bool>& rows) {
+  const ir::OpView op(graph, node);
+  const int rank = op.result().rank();
+  const auto leads = [&](int i) {  // operand i has rows, and its leading axis is the result's
+    const Value v = node.operands[static_cast<size_t>(i)];
+    return rows[static_cast<size_t>(v.id)] && (!node.op->elementwise || graph.type(v).rank() == rank);
+  };
+  if (node.op == &ops::matmul && rank == 2) return leads(0) && !op.flag("transpose_a");
+  if (node.op == &ops::transpose && op.integers("perm")[0] != 0) return false;
+  if (node.op->attr("axes") != nullptr && !node.op->regions) {  // a reduction
+    for (const int64_t a : op.axes())
+      if (a == 0) return false;
+  }
+  for (int i = 0; i < op.operand_count(); ++i)
+    if (leads(i)) return true;
+  return false;
+}
+
+void find_rows(Loop& loop) {
+  const Graph& graph = loop.joint.graph;
+  loop.rows.assign(static_cast<size_t>(graph.value_count()), false);
+  if (!loop.parts.has_lengths) return;
+  for (size_t i = 0; i < graph.arguments().size(); ++i) {
+    const Value v = graph.arguments()[i].value;
+    const int n = static_cast<int>(i);
+    const bool invariant = n >= loop.first_invariant() && n < loop.live();
+    loop.rows[static_cast<size_t>(v.id)] = n < loop.parts.carries ? loop.parts.row_carry[i]
+                                           : invariant            ? loop.sums_rows(loop.type(v))
+                                                                  : loop.has_rows(loop.type(v));
+  }
+  for (const ir::Node& node : graph.nodes()) {
+    const bool keeps = keeps_rows(graph, node, loop.rows);
+    for (const Value v : node.results) loop.rows[static_cast<size_t>(v.id)] = keeps && loop.has_rows(loop.type(v));
+  }
 }
 
 void choose_residuals(Loop& loop) {
@@ -229,6 +282,9 @@ Augmented emit_forward(Vjp& g, Loop& loop) {
 
   ir::Attrs attrs{{"axes", axes}, {"out_axes", out_axes}, {"reverse", parts.reverse}};
   if (groups[1].empty()) attrs.set("steps", parts.steps);
+  std::vector<bool> rows = parts.row_carry;
+  rows.resize(groups[0].size(), false);
+  set_rows(loop, g.builder, groups[0], rows, attrs);
   std::vector<Graph> regions;
   regions.push_back(ir::drop_dead(region.graph));
   const Values made = g.builder.emit_all(ops::scan, groups, attrs, std::move(regions));
@@ -247,6 +303,7 @@ Augmented augment(Vjp& g) {
   auto loop = std::make_shared<Loop>(g.op());
   find_active(g, g.op().region(), *loop);
   differentiate_body(g.op().region(), *loop);
+  find_rows(*loop);
   choose_residuals(*loop);
   Augmented augmented = emit_forward(g, *loop);
   augmented.kept = std::shared_ptr<const Loop>(loop);
@@ -270,6 +327,7 @@ class ReverseLoop {
     yield_adjoints();
     ir::Attrs attrs{{"axes", axes_}, {"out_axes", out_axes_}, {"reverse", !loop_.parts.reverse}};
     if (groups_[1].empty()) attrs.set("steps", loop_.parts.steps);
+    set_rows(loop_, g_.builder, groups_[0], rows_, attrs);
     std::vector<Graph> regions;
     regions.push_back(std::move(region_.graph));
     const Values made = g_.builder.emit_all(ops::scan, groups_, attrs, std::move(regions));
@@ -281,6 +339,7 @@ class ReverseLoop {
  private:
   const ops::ScanParts& parts() const { return loop_.parts; }
   Value adjoint(int i) const { return loop_.joint.adjoints[static_cast<size_t>(i)]; }
+  bool has_rows(Value v) const { return loop_.rows[static_cast<size_t>(v.id)]; }
   bool is_read(Value v) const { return loop_.fate_of(v) == Residual::free; }
   Value cotangent_argument(int output) const {  // of the joint graph
     size_t at = 0;
@@ -288,11 +347,6 @@ class ReverseLoop {
     return loop_.cotangents[at];
   }
   const TensorType& type(int i) const { return loop_.type(loop_.argument(i)); }
-  bool is_carried_with_one(int i) const {  // a sum over steps that has no rows
-    return loop_.needs_buffer(type(i)) && type(i).rank() > 0;
-  }
-  TensorType sum_type(int i) const { return is_carried_with_one(i) ? with_leading(type(i), {1}) : type(i); }
-
   Value new_argument(const TensorType& type, EndedRows held) {
     const Value v = region_.add_argument(type);
     note(v, held);
@@ -314,11 +368,13 @@ class ReverseLoop {
       new_argument(cotangent_argument(i), EndedRows::any);
       groups_[0].push_back(g_.cotangent_or_zero(i));
       sources_.push_back(i);
+      rows_.push_back(parts().row_carry[static_cast<size_t>(i)]);
     }
     for (int i = loop_.first_scanned(); i < loop_.live(); ++i) {
       const bool scanned = i < loop_.first_invariant();
       if (!adjoint(i).valid() || (scanned && !loop_.needs_buffer(type(i)))) continue;
-      const TensorType carried = scanned ? buffer_type(loop_, type(i)) : sum_type(i);
+      const TensorType carried = scanned ? buffer_type(loop_, type(i)) : type(i);
+      rows_.push_back(!scanned && loop_.sums_rows(type(i)));
       sums_.push_back(new_argument(carried, EndedRows::any));
       groups_[0].push_back(zero_constant(g_.builder, carried));
       sources_.push_back(i);
@@ -404,11 +460,11 @@ class ReverseLoop {
   // Before a node whose result has no rows of its own reads values that have: ended rows become 0.
   void mask_operands(const ir::Node& node) {
     bool leaves = false;
-    for (const Value v : node.results) leaves = leaves || !loop_.has_rows(loop_.type(v));
+    for (const Value v : node.results) leaves = leaves || !has_rows(v);
     if (!leaves) return;
     follow();
     for (const Value v : node.operands)
-      if (loop_.has_rows(loop_.type(v)) && ir::is_float(loop_.type(v).dtype) && held(region_(v)) >= EndedRows::extended)
+      if (has_rows(v) && ir::is_float(loop_.type(v).dtype) && held(region_(v)) >= EndedRows::extended)
         region_.set(v, mask(region_(v)));
   }
   Value mask(Value v) {
@@ -447,7 +503,10 @@ class ReverseLoop {
         sources_.push_back(i);
         out_axes_.push_back(parts().axes[static_cast<size_t>(i - loop_.first_scanned())]);
       } else if (d.valid()) {
-        region_.yield(b.add(sums_[sum++], b.reshape(region_(d), sum_type(i).shape)));
+        const Value sofar = sums_[sum++];
+        follow();
+        const bool rubbish = has_rows(d) && !loop_.sums_rows(type(i)) && held(region_(d)) >= EndedRows::extended;
+        region_.yield(b.add(sofar, rubbish ? mask(region_(d)) : region_(d)));
       }
     }
     for (const Value v : stacked) region_.yield(v);
@@ -455,9 +514,8 @@ class ReverseLoop {
 
   // A result of the reverse loop as the adjoint of the operand.
   Value adjoint_of(int i, Value made) {
-    if (i < loop_.first_scanned()) return made;
-    if (i >= loop_.first_invariant()) return g_.builder.reshape(made, type(i).shape);
-    if (!loop_.needs_buffer(type(i))) return made;
+    const bool scanned = i >= loop_.first_scanned() && i < loop_.first_invariant();
+    if (!scanned || !loop_.needs_buffer(type(i))) return made;
     // [T+B+1,...] -> [T,...], then T to the axis that was scanned
     const Value x = g_.builder.slice(made, 0, 0, parts().steps);
     ir::Integers perm;
@@ -473,6 +531,7 @@ class ReverseLoop {
   std::vector<bool> needed_;
   ir::OperandGroups groups_{4};
   ir::Integers axes_, out_axes_;
+  std::vector<bool> rows_;    // by carry
   std::vector<int> sources_;  // whose adjoint each result is, by operand
   Values sums_, absent_;
   Value t_, live_;

@@ -223,6 +223,30 @@ TEST_CASE("scan: the gradient is that of the loop written out") {
     })", 4);
 }
 
+TEST_CASE("scan: sizes that happen to be the batch's change nothing") {
+  for (const char* text : {kDecoder, kFusedDecoder, kPoles}) {
+    const ir::Graph graph = ir::parse(text);
+    // The state is as wide as the batch is large, and so are time and source: first with symbols, then
+    // with the sizes put in before and after differentiating.
+    const int64_t size = text == kPoles ? 2 : 4;
+    const ir::Bindings sizes{{"B", size}, {"T", size}, {"S", size}};
+    const Arrays at = tests::sample_arguments(graph, sizes, 5);
+    const Run symbolic = run(graph, at);
+    const auto gradient = [&](const ir::Graph& g) {
+      return autodiff::gradient(g, g.outputs()[0].name, autodiff::float_arguments(g), {.cotangent = true});
+    };
+    Arrays in = at;
+    in.push_back(cotangents(graph, symbolic.values)[0]);
+    for (const ir::Graph& with : {ir::specialize(gradient(graph), sizes), gradient(ir::specialize(graph, sizes))}) {
+      ir::verify(with);
+      // Written out by the loop's own list of rows.
+      const Arrays bound = backends::reference::evaluate(tests::unrolled(with), in);
+      for (size_t i = graph.outputs().size(); i < bound.size(); ++i)
+        tests::check_close(bound[i], symbolic.gradients[i - graph.outputs().size()], kTolerance, "gradient " + std::to_string(i), 1e-3);
+    }
+  }
+}
+
 TEST_CASE("scan: a padded batch has the values and gradients of each row alone") {
   const ir::Graph graph = ir::parse(kDecoder);
   const ir::Bindings sizes{{"B", 4}, {"T", 5}, {"S", 3}};

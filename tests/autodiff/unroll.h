@@ -38,10 +38,8 @@ inline ir::Values unroll_scan(ir::Builder& b, const ir::OpView& op, const ir::Va
       arguments.push_back(live);
     }
     const ir::Values made = ir::inline_graph(b, body, arguments);
-    for (size_t c = 0; c < carried; ++c) {
-      const bool rows = parts.has_lengths && ir::ops::is_row_carry(b.type(made[c]), b.type(live).dim(0));
-      carries[c] = rows ? by_row(b, live, made[c], carries[c]) : made[c];
-    }
+    for (size_t c = 0; c < carried; ++c)
+      carries[c] = parts.row_carry[c] ? by_row(b, live, made[c], carries[c]) : made[c];
     for (size_t o = 0; o < slices.size(); ++o) {
       ir::Value y = made[carried + o];
       if (parts.has_lengths) y = by_row(b, live, y, b.scalar(0, b.type(y).dtype));
