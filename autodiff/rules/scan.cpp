@@ -20,7 +20,7 @@
 #include <memory>
 
 #include "autodiff/ended_rows.h"
-#include "autodiff/residuals.h"
+#include "autodiff/loop.h"
 #include "autodiff/rules/table.h"
 #include "ir/rewrite.h"
 
@@ -33,41 +33,6 @@ using ir::Graph;
 using ir::TensorType;
 using ir::Value;
 using ir::Values;
-
-// A value of the joint graph that the forward loop hands to the reverse loop.
-struct Saved {
-  Value value;
-  int result = 0;         // of the augmented scan
-  bool buffered = false;  // in a buffer [T+B+1,...] rather than stacked
-  int64_t axis = 0;       // along which it is stacked
-};
-
-struct Loop {
-  explicit Loop(const ir::OpView& op)
-      : parts(op), batch(parts.has_lengths ? op.operand("lengths").dim(0) : ir::Dim()) {}
-
-  ops::ScanParts parts;
-  ir::Dim batch;
-  std::vector<bool> wanted, seeded;  // arguments and outputs of the body, active carries in both
-  Joint joint;
-  Values cotangents;  // arguments of the joint graph, by seeded output
-  std::vector<Residual> fate;
-  std::vector<Saved> saved;
-  std::vector<bool> rows;  // by value of the joint graph: is its leading axis the batch?
-
-  bool has_rows(const TensorType& type) const { return parts.has_lengths && ops::is_row_carry(type, batch); }
-  // Does a carry that sums an invariant's adjoint keep ended rows? Not where the batch is a number: then
-  // [4,...] may be a weight's.
-  bool sums_rows(const TensorType& type) const { return has_rows(type) && !batch.is_constant(); }
-  bool needs_buffer(const TensorType& type) const { return parts.has_lengths && !ops::is_row_carry(type, batch); }
-  const TensorType& type(Value v) const { return joint.graph.type(v); }
-  Value argument(int i) const { return joint.graph.arguments()[static_cast<size_t>(i)].value; }
-  Residual fate_of(Value v) const { return fate[static_cast<size_t>(v.id)]; }
-  // Positions of the body's arguments.
-  int first_scanned() const { return parts.carries; }
-  int first_invariant() const { return parts.carries + parts.scanned; }
-  int live() const { return first_invariant() + parts.invariants; }
-};
 
 TensorType with_leading(const TensorType& type, std::initializer_list<ir::Dim> dims) {
   TensorType t = type;
@@ -98,90 +63,6 @@ void set_rows(const Loop& loop, const Builder& b, const Values& carries, const s
   if (differ) attrs.set("rows", list.empty() ? ir::Integers{-1} : list);
 }
 Value zero_constant(Builder& b, const TensorType& type) { return b.zeros(TensorType(type)); }
-
-// Marks the carries that depend on what is wanted and lead to what is seeded, to a fixed point.
-void find_active(const Query& q, const Graph& body, Loop& loop) {
-  const auto carries = static_cast<size_t>(loop.parts.carries);
-  loop.wanted.assign(body.arguments().size(), false);
-  loop.seeded.assign(body.outputs().size(), false);
-  for (int i = 0; i < loop.live(); ++i) loop.wanted[static_cast<size_t>(i)] = q.wanted(i);
-  for (size_t i = 0; i < loop.seeded.size(); ++i) loop.seeded[i] = q.expected(static_cast<int>(i));
-  for (bool changed = true; changed;) {
-    changed = false;
-    const Activity a = activity(body, loop.wanted, loop.seeded);
-    for (size_t i = 0; i < carries; ++i) {
-      if (!loop.wanted[i] && a.varied[static_cast<size_t>(body.outputs()[i].value.id)]) loop.wanted[i] = changed = true;
-      if (!loop.seeded[i] && a.useful[static_cast<size_t>(body.arguments()[i].value.id)]) loop.seeded[i] = changed = true;
-    }
-  }
-  for (size_t i = 0; i < carries; ++i) loop.wanted[i] = loop.seeded[i] = loop.wanted[i] && loop.seeded[i];
-}
-
-void differentiate_body(const Graph& body, Loop& loop) {
-  const auto seed = [&](Builder& b, int output) -> Value {
-    const TensorType type = body.type(body.outputs()[static_cast<size_t>(output)].value);
-    const Value d = b.graph().add_argument(type, {});
-    loop.cotangents.push_back(d);
-    const bool rows = loop.parts.has_lengths && (output >= loop.parts.carries || loop.parts.row_carry[static_cast<size_t>(output)]);
-    if (!rows) return d;
-    ir::Shape column(static_cast<size_t>(type.rank()), ir::Dim(1));
-    column[0] = loop.batch;
-    const Value live = b.graph().arguments()[static_cast<size_t>(loop.live())].value;
-    return b.select(b.reshape(live, column), d, b.scalar(0, type.dtype));
-  };
-  loop.joint = differentiate(body, {loop.wanted, loop.seeded, seed});
-}
-
-// Does the node keep the rows of an operand in front? Types alone do not say where the batch is a
-// number that is also another size.
-bool keeps_rows(const Graph& graph, const ir::Node& node, const std::vector<bool>& rows) {
-  const ir::OpView op(graph, node);
-  const int rank = op.result().rank();
-  const auto leads = [&](int i) {  // operand i has rows, and its leading axis is the result's
-    const Value v = node.operands[static_cast<size_t>(i)];
-    return rows[static_cast<size_t>(v.id)] && (!node.op->elementwise || graph.type(v).rank() == rank);
-  };
-  if (node.op == &ops::matmul && rank == 2) return leads(0) && !op.flag("transpose_a");
-  if (node.op == &ops::transpose && op.integers("perm")[0] != 0) return false;
-  if (node.op->attr("axes") != nullptr && !node.op->regions) {  // a reduction
-    for (const int64_t a : op.axes())
-      if (a == 0) return false;
-  }
-  for (int i = 0; i < op.operand_count(); ++i)
-    if (leads(i)) return true;
-  return false;
-}
-
-void find_rows(Loop& loop) {
-  const Graph& graph = loop.joint.graph;
-  loop.rows.assign(static_cast<size_t>(graph.value_count()), false);
-  if (!loop.parts.has_lengths) return;
-  for (size_t i = 0; i < graph.arguments().size(); ++i) {
-    const Value v = graph.arguments()[i].value;
-    const int n = static_cast<int>(i);
-    const bool invariant = n >= loop.first_invariant() && n < loop.live();
-    loop.rows[static_cast<size_t>(v.id)] = n < loop.parts.carries ? loop.parts.row_carry[i]
-                                           : invariant            ? loop.sums_rows(loop.type(v))
-                                                                  : loop.has_rows(loop.type(v));
-  }
-  for (const ir::Node& node : graph.nodes()) {
-    const bool keeps = keeps_rows(graph, node, loop.rows);
-    for (const Value v : node.results) loop.rows[static_cast<size_t>(v.id)] = keeps && loop.has_rows(loop.type(v));
-  }
-}
-
-void choose_residuals(Loop& loop) {
-  const Joint& joint = loop.joint;
-  LoopBody body{&joint, std::vector<bool>(static_cast<size_t>(joint.graph.value_count())),
-                std::vector<bool>(static_cast<size_t>(joint.graph.value_count())), {}};
-  for (size_t i = 0; i < joint.graph.arguments().size(); ++i) {
-    const auto id = static_cast<size_t>(joint.graph.arguments()[i].value.id);
-    body.free[id] = static_cast<int>(i) >= loop.parts.carries;
-    body.invariant[id] = static_cast<int>(i) >= loop.first_invariant() && static_cast<int>(i) < loop.live();
-  }
-  body.stacked.assign(joint.outputs.begin() + loop.parts.carries, joint.outputs.end());
-  loop.fate = residuals(body);
-}
 
 // A region under construction: nodes of the joint graph, copied.
 class Region {
@@ -300,11 +181,7 @@ Augmented emit_forward(Vjp& g, Loop& loop) {
 }
 
 Augmented augment(Vjp& g) {
-  auto loop = std::make_shared<Loop>(g.op());
-  find_active(g, g.op().region(), *loop);
-  differentiate_body(g.op().region(), *loop);
-  find_rows(*loop);
-  choose_residuals(*loop);
+  auto loop = std::make_shared<Loop>(analysed(g));
   Augmented augmented = emit_forward(g, *loop);
   augmented.kept = std::shared_ptr<const Loop>(loop);
   return augmented;

@@ -1,0 +1,108 @@
+// autodiff/loop.cpp -- activity through carries, the body's adjoint, rows and residuals.
+#include "autodiff/loop.h"
+
+namespace weft::autodiff {
+namespace {
+
+namespace ops = ir::ops;
+using ir::Builder;
+using ir::Graph;
+using ir::TensorType;
+using ir::Value;
+
+// Marks the carries that depend on what is wanted and lead to what is seeded, to a fixed point.
+void find_active(const Query& q, const Graph& body, Loop& loop) {
+  const auto carries = static_cast<size_t>(loop.parts.carries);
+  loop.wanted.assign(body.arguments().size(), false);
+  loop.seeded.assign(body.outputs().size(), false);
+  for (int i = 0; i < loop.live(); ++i) loop.wanted[static_cast<size_t>(i)] = q.wanted(i);
+  for (size_t i = 0; i < loop.seeded.size(); ++i) loop.seeded[i] = q.expected(static_cast<int>(i));
+  for (bool changed = true; changed;) {
+    changed = false;
+    const Activity a = activity(body, loop.wanted, loop.seeded);
+    for (size_t i = 0; i < carries; ++i) {
+      if (!loop.wanted[i] && a.varied[static_cast<size_t>(body.outputs()[i].value.id)]) loop.wanted[i] = changed = true;
+      if (!loop.seeded[i] && a.useful[static_cast<size_t>(body.arguments()[i].value.id)]) loop.seeded[i] = changed = true;
+    }
+  }
+  for (size_t i = 0; i < carries; ++i) loop.wanted[i] = loop.seeded[i] = loop.wanted[i] && loop.seeded[i];
+}
+
+void differentiate_body(const Graph& body, Loop& loop) {
+  const auto seed = [&](Builder& b, int output) -> Value {
+    const TensorType type = body.type(body.outputs()[static_cast<size_t>(output)].value);
+    const Value d = b.graph().add_argument(type, {});
+    loop.cotangents.push_back(d);
+    const bool rows = loop.parts.has_lengths && (output >= loop.parts.carries || loop.parts.row_carry[static_cast<size_t>(output)]);
+    if (!rows) return d;
+    ir::Shape column(static_cast<size_t>(type.rank()), ir::Dim(1));
+    column[0] = loop.batch;
+    const Value live = b.graph().arguments()[static_cast<size_t>(loop.live())].value;
+    return b.select(b.reshape(live, column), d, b.scalar(0, type.dtype));
+  };
+  loop.joint = differentiate(body, {loop.wanted, loop.seeded, seed});
+}
+
+// Does the node keep the rows of an operand in front? Types alone do not say where the batch is a
+// number that is also another size.
+bool keeps_rows(const Graph& graph, const ir::Node& node, const std::vector<bool>& rows) {
+  const ir::OpView op(graph, node);
+  const int rank = op.result().rank();
+  const auto leads = [&](int i) {  // operand i has rows, and its leading axis is the result's
+    const Value v = node.operands[static_cast<size_t>(i)];
+    return rows[static_cast<size_t>(v.id)] && (!node.op->elementwise || graph.type(v).rank() == rank);
+  };
+  if (node.op == &ops::matmul && rank == 2) return leads(0) && !op.flag("transpose_a");
+  if (node.op == &ops::transpose && op.integers("perm")[0] != 0) return false;
+  if (node.op->attr("axes") != nullptr && !node.op->regions) {  // a reduction
+    for (const int64_t a : op.axes())
+      if (a == 0) return false;
+  }
+  for (int i = 0; i < op.operand_count(); ++i)
+    if (leads(i)) return true;
+  return false;
+}
+
+void find_rows(Loop& loop) {
+  const Graph& graph = loop.joint.graph;
+  loop.rows.assign(static_cast<size_t>(graph.value_count()), false);
+  if (!loop.parts.has_lengths) return;
+  for (size_t i = 0; i < graph.arguments().size(); ++i) {
+    const Value v = graph.arguments()[i].value;
+    const int n = static_cast<int>(i);
+    const bool invariant = n >= loop.first_invariant() && n < loop.live();
+    loop.rows[static_cast<size_t>(v.id)] = n < loop.parts.carries ? loop.parts.row_carry[i]
+                                           : invariant            ? loop.sums_rows(loop.type(v))
+                                                                  : loop.has_rows(loop.type(v));
+  }
+  for (const ir::Node& node : graph.nodes()) {
+    const bool keeps = keeps_rows(graph, node, loop.rows);
+    for (const Value v : node.results) loop.rows[static_cast<size_t>(v.id)] = keeps && loop.has_rows(loop.type(v));
+  }
+}
+
+void choose_residuals(Loop& loop) {
+  const Joint& joint = loop.joint;
+  LoopBody body{&joint, std::vector<bool>(static_cast<size_t>(joint.graph.value_count())),
+                std::vector<bool>(static_cast<size_t>(joint.graph.value_count())), {}};
+  for (size_t i = 0; i < joint.graph.arguments().size(); ++i) {
+    const auto id = static_cast<size_t>(joint.graph.arguments()[i].value.id);
+    body.free[id] = static_cast<int>(i) >= loop.parts.carries;
+    body.invariant[id] = static_cast<int>(i) >= loop.first_invariant() && static_cast<int>(i) < loop.live();
+  }
+  body.stacked.assign(joint.outputs.begin() + loop.parts.carries, joint.outputs.end());
+  loop.fate = residuals(body);
+}
+
+}  // namespace
+
+Loop analysed(const Query& query) {
+  Loop loop(query.op());
+  find_active(query, query.op().region(), loop);
+  differentiate_body(query.op().region(), loop);
+  find_rows(loop);
+  choose_residuals(loop);
+  return loop;
+}
+
+}  // namespace weft::autodiff
