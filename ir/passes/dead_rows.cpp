@@ -128,6 +128,20 @@ DeadRows dead_rows(const Graph& body, const Dim& batch, Value live, const std::v
   return known;
 }
 
+const Node* mixes_ended_rows(const Graph& body, const Dim& batch, Value live) {
+  const DeadRows dead = dead_rows(body, batch, live);
+  for (const Node& node : body.nodes()) {
+    const OpView op(body, node);
+    for (size_t r = 0; r < node.results.size(); ++r) {
+      const bool led = led_by(op.result(static_cast<int>(r)), batch);
+      if (!led && !dead.free[static_cast<size_t>(node.results[r].id)]) return &node;
+      for (int i = 0; led && i < op.operand_count(); ++i)
+        if (led_by(op.operand(i), batch) && !is_row_wise(op, i, static_cast<int>(r), batch)) return &node;
+    }
+  }
+  return nullptr;
+}
+
 Graph drop_live_selects(const Graph& body, int carries, const Dim& batch, Value live) {
   if (!live.valid()) return body;
   // counts[v]: some dead row of v may reach an output where it counts.

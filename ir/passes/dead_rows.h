@@ -25,6 +25,10 @@ DeadRows dead_rows(const Graph& body, const Dim& batch, Value live, const std::v
 // Is `cond` the live mask, reshaped or broadcast along other axes?
 bool is_live_mask(const Graph& body, Value cond, Value live);
 
+// The first node through which ended rows reach live ones (or what has no rows) unmasked; null: none.
+// Derivatives of loops with lengths need that there is none: rows are examples, which do not mix.
+const Node* mixes_ended_rows(const Graph& body, const Dim& batch, Value live);
+
 // select(live, x, 0) becomes x where everything between it and the outputs is row-wise and those are
 // row carries or stacked, whose dead rows do not count. `carries`: how many outputs are carries.
 Graph drop_live_selects(const Graph& body, int carries, const Dim& batch, Value live);

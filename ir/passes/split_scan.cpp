@@ -753,14 +753,24 @@ class Splitter {
   Values results_;
 };
 
+// What moved out of a loop may leave more that can: repeated until no loop changes. Every round takes
+// nodes out of loops and puts none in, so it ends.
 Graph split_level(const Graph& graph, PassContext& context) {
-  bool any = false;
-  for (const Node& node : graph.nodes()) any = any || node.op == &ops::scan;
-  if (!any) return graph;
-  return rewrite_nodes(graph, [&](Rewriter& r, const Node& node) -> std::optional<Values> {
-    if (node.op != &ops::scan) return std::nullopt;
-    return Splitter(r, node, context).run();
-  });
+  Graph result = graph;
+  for (bool changed = true; changed;) {
+    changed = false;
+    bool any = false;
+    for (const Node& node : result.nodes()) any = any || node.op == &ops::scan;
+    if (!any) break;
+    result = rewrite_nodes(result, [&](Rewriter& r, const Node& node) -> std::optional<Values> {
+      if (node.op != &ops::scan) return std::nullopt;
+      auto parts = Splitter(r, node, context).run();
+      changed = changed || parts.has_value();
+      return parts;
+    });
+    if (changed) result = dce(result, context);
+  }
+  return result;
 }
 
 }  // namespace

@@ -35,6 +35,25 @@ bool inlinable(const Graph& g, const Node& node, size_t i) {
   return false;
 }
 
+// Per node: is it a scalar constant that every reader prints as a literal?
+std::vector<bool> inlined_constants(const Graph& g) {
+  const auto readers = uses(g);
+  std::vector<bool> hidden(g.nodes().size());
+  for (size_t n = 0; n < g.nodes().size(); ++n) {
+    const Node& node = g.nodes()[n];
+    if (node.op != &ops::constant || !is_scalar_constant(g, node.results[0])) continue;
+    const auto& list = readers[static_cast<size_t>(node.results[0].id)];
+    hidden[n] = !list.empty() && std::all_of(list.begin(), list.end(), [&](int reader) {
+      if (reader < 0) return false;
+      const Node& user = g.nodes()[static_cast<size_t>(reader)];
+      for (size_t i = 0; i < user.operands.size(); ++i)
+        if (user.operands[i] == node.results[0] && !inlinable(g, user, i)) return false;
+      return true;
+    });
+  }
+  return hidden;
+}
+
 class Printer {
  public:
   Printer(const PrintOptions& options) : options_(options) {}
@@ -81,26 +100,15 @@ class Printer {
       names_[static_cast<size_t>(v.id)] = "%" + n;
     };
     for (const Argument& a : g.arguments()) assign(a.value);
-    for (const Node& node : g.nodes())
-      for (const Value v : node.results) assign(v);
+    const std::vector<bool> hidden = inlined_constants(g);
+    for (size_t n = 0; n < g.nodes().size(); ++n)
+      if (!hidden[n])
+        for (const Value v : g.nodes()[n].results) assign(v);
   }
 
   void body(const Graph& g, int depth, std::string_view last, int carries) {
     const std::string indent(static_cast<size_t>(depth) * 2, ' ');
-    const auto readers = uses(g);
-    std::vector<bool> hidden(g.nodes().size());
-    for (size_t n = 0; n < g.nodes().size(); ++n) {
-      const Node& node = g.nodes()[n];
-      if (node.op != &ops::constant || !is_scalar_constant(g, node.results[0])) continue;
-      const auto& list = readers[static_cast<size_t>(node.results[0].id)];
-      hidden[n] = !list.empty() && std::all_of(list.begin(), list.end(), [&](int reader) {
-        if (reader < 0) return false;
-        const Node& user = g.nodes()[static_cast<size_t>(reader)];
-        for (size_t i = 0; i < user.operands.size(); ++i)
-          if (user.operands[i] == node.results[0] && !inlinable(g, user, i)) return false;
-        return true;
-      });
-    }
+    const std::vector<bool> hidden = inlined_constants(g);
     for (size_t n = 0; n < g.nodes().size(); ++n)
       if (!hidden[n]) this->node(g, g.nodes()[n], depth);
     out_ << indent << last;

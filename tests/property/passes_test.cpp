@@ -69,7 +69,7 @@ void check_pass(const ir::Pass& pass, const ir::Graph& graph, const Case& c, uin
     CHECK_MESSAGE(ir::canonical_text(twice) == ir::canonical_text(once), "seed " << seed << ", pass " << pass.name << " changes its own result\n"
                   << ir::canonical_text(once) << "\n--- became\n" << ir::canonical_text(twice));
   } catch (const std::exception& e) {
-    FAIL_CHECK("seed " << seed << ", pass " << pass.name << ": " << e.what() << "\n" << ir::print(graph));
+    FAIL_CHECK("seed " << seed << ", pass " << pass.name << ": " << std::string(e.what()) << "\n" << ir::print(graph));
   }
 }
 
@@ -111,7 +111,7 @@ TEST_CASE("passes: the whole pipeline, before and after differentiation, keeps v
       const std::string what = difference(plain, optimised, c);
       if (!what.empty()) FAIL_CHECK("seed " << seed << ": " << what << "\n" << ir::print(c.graph) << "\n--- became\n" << ir::print(optimised));
     } catch (const std::exception& e) {
-      FAIL_CHECK("seed " << seed << ": " << e.what() << "\n" << ir::print(c.graph));
+      FAIL_CHECK("seed " << seed << ": " << std::string(e.what()) << "\n" << ir::print(c.graph));
     }
   }
 }

@@ -76,8 +76,7 @@ const Evaluation scan{
         Tensors yielded = call.run(call.op.region(), arguments);
         for (int c = 0; c < parts.carries; ++c) {
           Tensor& next = yielded[static_cast<size_t>(c)];
-          if (parts.has_lengths &&
-              ir::ops::is_row_carry(call.op.operand(c), call.op.operand("lengths").dim(0)))
+          if (parts.row_carry[static_cast<size_t>(c)])
             next = by_row(live, next, carries[static_cast<size_t>(c)]);
           carries[static_cast<size_t>(c)] = next;
         }
