@@ -99,3 +99,13 @@ TEST_CASE("scan: results that feed on, and padded rows of 512") {
       %y = matmul(%o, %V)
       return %y, %sN })", {.bindings = {{"T", 6}, {"B", 4}}});
 }
+
+TEST_CASE("scan: a carry that has B rows only by coincidence is the body's business") {
+  check_same(R"(graph(%s: f32[B,2], %w: f32[M,2], %x: f32[T,B,2], %l_upto_4: s32[B]) {
+      %sN, %wN = scan(%s, %w; %x; ; %l_upto_4) {axes=[0]}
+      (%s, %w, %x, %live) {
+        %a = add(%s, %x)
+        %b = add(%w, 1.0)
+        yield %a, %b
+      } return %sN, %wN })", {.bindings = {{"T", 4}, {"B", 3}, {"M", 3}}});
+}

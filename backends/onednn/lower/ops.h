@@ -3,6 +3,7 @@
 #include "backends/onednn/lower/elementwise.h"
 #include "backends/onednn/lower/lowering.h"
 #include "backends/onednn/lower/matmul.h"
+#include "backends/onednn/lower/scan.h"
 #include "backends/onednn/lower/table.h"
 
 namespace weft::onednn {
@@ -48,9 +49,6 @@ Layout cell_operand(const ir::OpView& op, int operand);
 void lower_arg_max(Emit& e);
 void lower_cumsum(Emit& e);
 void lower_reduce(Emit& e);
-
-// scan.cpp
-void lower_scan(Emit& e);
 
 // shape.cpp
 void lower_concat(Emit& e);

@@ -6,7 +6,7 @@
 //   stacked      written in place, likewise
 //   invariants   read where they lie; matrices whose rows alias in the cache are copied once, padded
 //   ended rows   after the body: carries keep the row, stacked outputs are zero there
-#include "ir/ops/scan.h"
+#include "backends/onednn/lower/scan.h"
 
 #include <algorithm>
 #include <cstring>
@@ -15,6 +15,7 @@
 #include "backends/onednn/lower/ops.h"
 #include "backends/onednn/memory_plan.h"
 #include "ir/check.h"
+#include "ir/ops/scan.h"
 
 namespace weft::onednn {
 namespace {
@@ -204,9 +205,8 @@ class ScanLowering {
   void end_rows() {
     if (!parts_.has_lengths) return;
     Ended ended{e_.in("lengths"), loop_.counter, {}, stacked_};
-    const ir::Dim batch = e_.op.operand("lengths").dim(0);
     for (int i = 0; i < parts_.carries; ++i)
-      if (ir::ops::is_row_carry(graph_.type(argument(i)), batch)) ended.kept.emplace_back(loop_.carries[at(i)].in, loop_.carries[at(i)].out);
+      if (is_marked(graph_.name, i)) ended.kept.emplace_back(loop_.carries[at(i)].in, loop_.carries[at(i)].out);
     if (ended.kept.empty() && ended.zeroed.empty()) return;
     Kernel k;
     k.name = k.op = "ended rows";
@@ -245,6 +245,17 @@ class ScanLowering {
 };
 
 }  // namespace
+
+std::string row_marks(const std::vector<bool>& carries) {
+  std::string name = "rows:";
+  for (const bool row : carries) name += row ? '1' : '0';
+  return name;
+}
+
+bool is_marked(const std::string& name, int carry) {
+  WEFT_CHECK(name.rfind("rows:", 0) == 0);
+  return name[5 + static_cast<size_t>(carry)] == '1';
+}
 
 void lower_scan(Emit& e) { ScanLowering(e).lower(); }
 
