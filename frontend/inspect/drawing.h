@@ -1,0 +1,61 @@
+// frontend/inspect/drawing.h -- what a picture of a graph shows: boxes, links, nested groups.
+//
+// A box is a node of the graph or an argument. What would only tangle the picture is no link but a
+// row inside the box that reads it: constants, parameters and state, values read in many places, and
+// what the backward pass keeps of the forward pass. The body of a scan is a group of its own: carries and
+// scanned inputs stand in it as small boxes, invariants are drawn as what they are outside.
+//
+// Groups are, from outside: the part (forward, backward, optimizer), scopes, loops. Where a graph
+// has more boxes than `max_boxes`, the innermost groups with the most boxes become one box each.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "ir/graph.h"
+
+namespace weft::inspect {
+
+struct Row {  // inside a box: an operand that is not drawn as a link, or an attribute
+  enum class Kind { attribute, constant, parameter, state, input, reference } kind;
+  std::string label, text;  // "b", "attention/W"
+};
+
+struct Box {
+  enum class Kind { op, fused, input, parameter, state, carry, scanned, output, collapsed } kind = Kind::op;
+  ir::Part part = ir::Part::forward;
+  std::string title, name, type;  // "matmul", "%q", "f32[B,A]"
+  std::string tooltip;
+  std::vector<Row> rows;
+  int group = 0;
+  int nodes = 1;  // of the graph, that it stands for
+};
+
+struct Link {
+  int from = 0, to = 0;
+  std::string type;
+  enum class Kind { data, recurrence } kind = Kind::data;
+  bool operator==(const Link&) const = default;
+};
+
+struct Group {
+  enum class Kind { whole, part, scope, loop } kind = Kind::whole;
+  std::string title, tooltip;
+  ir::Part part = ir::Part::forward;
+  int parent = -1;
+};
+
+struct Drawing {
+  std::string title;
+  std::vector<Box> boxes;
+  std::vector<Link> links;
+  std::vector<Group> groups;  // groups[0] is the whole; a parent comes before its children
+};
+
+struct DrawOptions {
+  std::string title;    // default: the graph's name
+  int max_boxes = 220;  // more than this are drawn collapsed
+};
+
+Drawing draw(const ir::Graph& graph, const DrawOptions& options = {});
+
+}  // namespace weft::inspect

@@ -1,0 +1,73 @@
+// models/cli/compare_reference.cpp -- both backends, every node.
+#include "models/cli/compare_reference.h"
+
+#include <cmath>
+#include <cstdio>
+
+#include "backends/backend.h"
+#include "ir/error.h"
+
+namespace weft::cli {
+namespace {
+
+using ir::Array;
+
+// Of float32 sums over a few thousand elements, against the largest element of the value. Errors
+// grow from node to node; what a fault does is larger by orders of magnitude.
+constexpr double kTolerance = 1e-3, kFloor = 1e-5;
+
+ir::Graph all_values(const ir::Graph& graph) {
+  ir::Graph all = graph;
+  std::vector<ir::Output> outputs;
+  for (const ir::Node& node : graph.nodes())
+    for (const ir::Value v : node.results) outputs.push_back({"v" + std::to_string(v.id), v});
+  all.set_outputs(std::move(outputs));
+  for (size_t i = 0; i < all.arguments().size(); ++i) all.set_donated(static_cast<int>(i), false);
+  return all;
+}
+
+std::vector<Array> run(backends::Backend& backend, const ir::Graph& graph, const ir::Bindings& bindings, const std::vector<Array>& arguments) {
+  std::vector<Array> results = backends::allocate_results(graph, bindings);
+  backend.compile(graph, bindings)->run(arguments, results);
+  return results;
+}
+
+// The element that differs most, -1 when all agree.
+int64_t worst_difference(const Array& found, const Array& wanted) {
+  double largest = 0, worst = 0;
+  int64_t at = -1;
+  const bool exact = !ir::is_float(wanted.dtype());
+  for (int64_t i = 0; i < wanted.size(); ++i)
+    if (std::isfinite(wanted.at(i))) largest = std::max(largest, std::fabs(wanted.at(i)));
+  const double tolerance = exact ? 0 : kTolerance * largest + kFloor;
+  for (int64_t i = 0; i < wanted.size(); ++i) {
+    const double a = found.at(i), b = wanted.at(i);
+    if (a == b || (std::isnan(a) && std::isnan(b))) continue;
+    const double difference = std::isnan(a - b) || std::isinf(a - b) ? HUGE_VAL : std::fabs(a - b);
+    if (difference > tolerance && difference > worst) worst = difference, at = i;
+  }
+  return at;
+}
+
+}  // namespace
+
+void compare_reference(const ir::Graph& graph, const ir::Bindings& bindings, const std::vector<Array>& arguments) {
+  const ir::Graph all = all_values(graph);
+  const std::vector<Array> found = run(*backends::make_onednn(), all, bindings, arguments);
+  const std::vector<Array> wanted = run(*backends::make_reference(), all, bindings, arguments);
+  for (size_t i = 0; i < found.size(); ++i) {
+    const int64_t at = worst_difference(found[i], wanted[i]);
+    if (at < 0) continue;
+    const ir::Value v = all.outputs()[i].value;
+    const ir::Node& node = *all.producer(v);
+    std::string operands;
+    for (const ir::Value operand : node.operands)
+      operands += ir::concat("\n", all.display_name(operand), ": ", all.type(operand));
+    throw ir::GraphError(ir::concat(node.from.loc.known() ? node.from.loc.str() + ": " : "", "'", node.op->name, "' ", all.display_name(v), ": ",
+                                    all.type(v), " differs from the reference: element ", at, " is ", found[i].at(at), ", needed ",
+                                    wanted[i].at(at), operands));
+  }
+  std::fprintf(stderr, "all %zu values agree with the reference\n", found.size());
+}
+
+}  // namespace weft::cli

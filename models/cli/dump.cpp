@@ -1,0 +1,98 @@
+// models/cli/dump.cpp -- weft dump: a graph at any stage of its life, as text or picture.
+#include <memory>
+
+#include "backends/backend.h"
+#include "backends/onednn/engine.h"
+#include "backends/onednn/executable.h"
+#include "frontend/inspect/dot.h"
+#include "ir/text/text.h"
+#include "models/cli/bind_arguments.h"
+#include "models/cli/command.h"
+#include "models/cli/graph_file.h"
+#include "models/cli/stages.h"
+
+#include <fmt/format.h>
+
+namespace weft::cli {
+namespace {
+
+const std::vector<std::string> kStages = {"built", "fused", "differentiated", "optimised", "planned"};
+
+struct DumpOptions {
+  std::string what, stage = "built", format, output, gradient;
+  std::vector<std::string> bind, disabled;
+  bool explain = false, locations = false, whole = false;
+};
+
+int stage_number(const std::string& stage) {
+  return static_cast<int>(std::find(kStages.begin(), kStages.end(), stage) - kStages.begin());
+}
+
+// By what the file is to be called, unless it was said.
+std::string format_of(const DumpOptions& o) {
+  if (!o.format.empty()) return o.format;
+  if (o.output.ends_with(".svg")) return "svg";
+  return o.output.ends_with(".dot") || o.output.ends_with(".gv") ? "dot" : "text";
+}
+
+// The result to differentiate where none was named: 'loss', or the only one.
+std::string differentiable_result(const ir::Graph& graph, const std::string& file) {
+  if (graph.find_output("loss") >= 0) return "loss";
+  if (graph.outputs().size() == 1) return graph.outputs()[0].name;
+  throw UsageError(file + ": no result is called 'loss'; --gradient RESULT says which one to differentiate");
+}
+
+std::string plan_text(const ir::Graph& graph, const ir::Bindings& bindings) {
+  for (const std::string& symbol : graph.symbols())
+    if (!bindings.contains(symbol)) throw UsageError("a plan is made for sizes: --bind " + symbol + "=...");
+  check_sizes(graph, bindings);
+  return onednn::Executable(std::make_shared<onednn::Engine>(), graph, bindings, {}).plan_text();
+}
+
+void dump(const DumpOptions& o) {
+  const int stage = stage_number(o.stage);
+  const std::string format = format_of(o);
+  check_pass_names(o.disabled);
+  if (o.stage == "planned" && format != "text") throw UsageError("a plan is text; --stage planned has no --format " + format);
+  Compiled at{read_graph(o.what), {}};
+  std::vector<ir::Note> notes;
+  const auto advance = [&](Compiled next) {
+    notes.insert(notes.end(), next.notes.begin(), next.notes.end());
+    at.graph = std::move(next.graph);
+  };
+  if (stage >= 1) advance(recognised(at.graph, o.disabled));
+  if (stage >= 2 && (!o.gradient.empty() || stage == 2 || at.graph.find_output("loss") >= 0))
+    at.graph = with_gradients(at.graph, o.gradient.empty() ? differentiable_result(at.graph, o.what) : o.gradient);
+  if (stage >= 3) advance(optimised(at.graph, o.disabled));
+  if (o.explain) fmt::print(stderr, "{}", explained(notes));
+  if (o.stage == "planned") return put_result(o.output, plan_text(at.graph, parse_bindings(o.bind)));
+  inspect::DrawOptions drawing{.title = "@" + at.graph.name + ", " + o.stage};
+  if (o.whole) drawing.max_boxes = 4000;
+  if (format == "text")
+    put_result(o.output, ir::print(at.graph, {.types = true, .scopes = true, .locations = o.locations}));
+  else
+    put_result(o.output, format == "dot" ? inspect::dot(at.graph, drawing) : inspect::svg(at.graph, drawing));
+}
+
+}  // namespace
+
+void add_dump(CLI::App& program) {
+  CLI::App* command = add_command(program, "dump", "Print or draw a graph as built, fused, differentiated, optimised or planned",
+                                  "weft dump attention.ir --stage fused --format svg -o attention.svg");
+  const auto o = std::make_shared<DumpOptions>();
+  command->add_option("FILE", o->what, "A graph (.ir)")->required();
+  command->add_option("--stage", o->stage, "built: as written; fused: patterns recognised, loops taken apart; differentiated: with gradients; "
+                                           "optimised: as it is lowered; planned: as it runs, with places in memory")
+      ->check(CLI::IsMember(kStages))->capture_default_str();
+  command->add_option("--format", o->format, "text, dot or svg (default: by the name of the file)")->check(CLI::IsMember({"text", "dot", "svg"}));
+  command->add_option("-o,--output", o->output, "Write here instead of to standard output")->type_name("FILE");
+  command->add_option("--gradient", o->gradient, "What to differentiate (default: 'loss', or the only result)")->type_name("RESULT[:ARGUMENT,...]");
+  command->add_option("--bind", o->bind, "Sizes for --stage planned, as in S=7")->type_name("SYMBOL=SIZE");
+  command->add_option("--disable", o->disabled, "Passes to leave out")->delimiter(',')->type_name("NAME,...");
+  command->add_flag("--explain", o->explain, "Say on stderr what was fused into what, and what was held back");
+  command->add_flag("--locations", o->locations, "Print the lines nodes come from");
+  command->add_flag("--whole", o->whole, "Draw every node, however many there are");
+  command->callback([o] { dump(*o); });
+}
+
+}  // namespace weft::cli

@@ -1,0 +1,115 @@
+// models/cli/main.cpp -- the program `weft`: picks the subcommand, says in one line what went wrong.
+//
+// Exit codes: 0 done, 1 the work could not be done, 2 the command line was not understood.
+#include <sys/resource.h>
+
+#include <csignal>
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+#include <new>
+
+#include "ir/error.h"
+#include "models/cli/command.h"
+
+namespace {
+
+using weft::cli::UsageError;
+
+// "x\n    y\n" -> "x; y": one line, its control characters made visible.
+std::string one_line(const std::string& message) {
+  std::string line;
+  bool at_start = false;
+  for (const char c : message) {
+    if (c == '\n') {
+      at_start = true;
+    } else if (at_start && c == ' ') {
+      continue;
+    } else {
+      if (at_start && !line.empty()) line += "; ";
+      at_start = false;
+      line += static_cast<unsigned char>(c) < 0x20 || c == 0x7F ? '?' : c;
+    }
+  }
+  constexpr size_t kLongest = 2000;
+  if (line.size() > kLongest) line = line.substr(0, kLongest) + "...";
+  return line;
+}
+
+// Messages that begin with a file of the command line's stand as they are, like a compiler's.
+bool begins_with_a_file(const std::string& message, int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    std::string word = argv[i];
+    if (word.starts_with("--") && word.find('=') != word.npos) word = word.substr(word.find('=') + 1);
+    if (!word.empty() && message.starts_with(word + ":")) return true;
+  }
+  return false;
+}
+
+// Running out of memory should be an exception, not the end of other people's processes: what
+// the machine has left is all this process may take.
+void limit_memory() {
+#if !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer)
+  std::ifstream file("/proc/meminfo");
+  std::string key, unit;
+  for (long kilobytes = 0; file >> key >> kilobytes; std::getline(file, unit)) {
+    if (key != "MemAvailable:") continue;
+    rlimit limit{};
+    if (getrlimit(RLIMIT_DATA, &limit) != 0) return;
+    limit.rlim_cur = std::min(limit.rlim_cur, static_cast<rlim_t>(kilobytes) * 1024);
+    setrlimit(RLIMIT_DATA, &limit);
+    return;
+  }
+#endif
+}
+
+int run(int argc, char** argv) {
+  CLI::App program("weft -- a compiler for attention: trains, translates and looks into models", "weft");
+  program.require_subcommand(1);
+  program.set_version_flag("--version", "weft " WEFT_VERSION);
+  program.footer("Example:\n  weft run model.ir --inputs in.npz --outputs out.npz\n\n`weft SUBCOMMAND --help` says more.");
+  weft::cli::add_doctor(program);
+  weft::cli::add_dump(program);
+  weft::cli::add_ops(program);
+  weft::cli::add_opt(program);
+  weft::cli::add_run(program);
+  try {
+    program.parse(argc, argv);
+    return 0;
+  } catch (const CLI::CallForHelp& e) {
+    weft::cli::put(program.help());
+    return 0;
+  } catch (const CLI::CallForAllHelp& e) {
+    weft::cli::put(program.help("", CLI::AppFormatMode::All));
+    return 0;
+  } catch (const CLI::CallForVersion& e) {
+    weft::cli::put(std::string(e.what()) + "\n");
+    return 0;
+  } catch (const CLI::ParseError& e) {
+    const auto chosen = program.get_subcommands();
+    throw UsageError(std::string(e.what()) + " (weft " + (chosen.empty() ? "" : chosen.front()->get_name() + " ") + "--help says more)");
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);
+  limit_memory();
+  const auto complain = [&](const std::string& message, int code) {
+    const std::string line = (begins_with_a_file(message, argc, argv) ? "" : "weft: ") + one_line(message) + "\n";
+    std::fwrite(line.data(), 1, line.size(), stderr);
+    return code;
+  };
+  try {
+    return run(argc, argv);
+  } catch (const weft::cli::ReaderGone&) {
+    return 0;
+  } catch (const UsageError& e) {
+    return complain(e.what(), 2);
+  } catch (const std::bad_alloc&) {
+    return complain("out of memory", 1);
+  } catch (const std::exception& e) {
+    return complain(e.what(), 1);
+  }
+}
