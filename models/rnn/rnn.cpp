@@ -6,7 +6,7 @@ namespace {
 
 int64_t attention_width(const Config& c) { return c.attention_width == 0 ? c.hidden : c.attention_width; }
 int64_t readout_width(const Config& c) { return c.readout_width == 0 ? c.hidden : c.readout_width; }
-LinearOptions biased(const Config& c) { return {.bias = c.bias}; }
+LinearOptions biased(const Config& c) { return {.bias = c.output_bias}; }
 bool has_memory(const Config& c) { return c.attention != AttentionKind::none; }
 
 // The decoder's first state, from the encoder's last ones. Bahdanau et al.: s_0 = tanh(Ws h_1), h_1
@@ -47,7 +47,7 @@ std::vector<CellState> run_cells(const Scope& p, const Config& c, const State& s
   for (size_t layer = 0; layer < state.layers.size(); ++layer) {
     const Scope here = c.layers == 1 ? p / "cell" : p / "cell" / static_cast<int64_t>(layer);
     if (layer > 0) x = dropout(here / "dropout", x, c.dropout, noise, position, loc);
-    next.push_back(cell(c.cell, here, x, state.layers[layer], layer == 0 ? context : Tensor(), {.bias = c.bias}, loc));
+    next.push_back(cell(c.cell, here, x, state.layers[layer], layer == 0 ? context : Tensor(), {.bias = c.cell_bias}, loc));
     x = next.back().h;
   }
   return next;
@@ -60,7 +60,7 @@ Tensor read_out(const Scope& p, const Config& c, const Tensor& s, const Tensor& 
   const int64_t width = c.readout == Readout::maxout ? 2 * readout_width(c) : readout_width(c);
   Tensor t = Operand(linear(p / "Uo", s, width, no_bias, loc), loc) + Operand(linear(p / "Vo", y, width, no_bias, loc), loc);
   if (context.valid()) t = Operand(t, loc) + Operand(linear(p / "Co", context, width, no_bias, loc), loc);
-  if (c.bias) t = Operand(t, loc) + Operand(p.parameter("bo", {width}, init::zeros(), loc), loc);
+  if (c.output_bias) t = Operand(t, loc) + Operand(p.parameter("bo", {width}, init::zeros(), loc), loc);
   return c.readout == Readout::maxout ? maxout(t, 2, loc) : tanh(t, loc);
 }
 
@@ -165,14 +165,14 @@ Tensor embed_target(const Scope& p, const Config& c, const Tensor& ids, const No
   return ids.rank() == 1 ? y : dropout(p / "target_dropout", y, c.dropout, noise, iota(y, y.dim(0)));
 }
 
-// "state/0/h", ... in the order of `flat`.
+// "state.0.h", ... in the order of `flat`.
 std::vector<std::string> state_names(const Config& c) {
   std::vector<std::string> names;
   for (int64_t layer = 0; layer < c.layers; ++layer) {
-    names.push_back(ir::concat("state/", layer, "/h"));
-    if (c.cell == CellKind::lstm) names.push_back(ir::concat("state/", layer, "/c"));
+    names.push_back(ir::concat("state.", layer, ".h"));
+    if (c.cell == CellKind::lstm) names.push_back(ir::concat("state.", layer, ".c"));
   }
-  if (c.input_feeding) names.emplace_back("state/fed");
+  if (c.input_feeding) names.emplace_back("state.fed");
   return names;
 }
 

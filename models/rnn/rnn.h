@@ -36,7 +36,8 @@ struct Config {
   bool bidirectional = true;
   bool input_feeding = false;
   Readout readout = Readout::maxout;
-  bool bias = true;                // in the decoder, the bridge and the readout (the papers print none)
+  bool cell_bias = true;           // in the decoder's cells (appendix A prints none)
+  bool output_bias = true;         // in the bridge, Wc, the readout and the vocabulary's scores
   double dropout = 0;              // of embeddings, between layers and of the readout
   uint64_t seed = 1;               // of dropout's masks
 
@@ -105,10 +106,10 @@ Decoded decode(const Scope& p, const Config& config, const Encoded& encoded, con
 // and with dropout row_ids s64[B], step s64[] -> loss f32[], the mean over live target tokens, and
 // tokens f32[], their number. `training`: dropout is on.
 ir::Graph loss_graph(const Config& config, bool training = true);
-// inputs source, source_lengths -> memory h and keys, state/...: what step_graph takes
+// inputs source, source_lengths -> memory h and keys, state.*: what step_graph takes
 ir::Graph encode_graph(const Config& config);
-// inputs token s32[B], source_lengths, h, keys, state/... -> logits f32[B,V], best s32[B],
-// weights f32[B,S] (with attention), state/... after the step
+// inputs token s32[B], source_lengths, h, keys, state.* -> logits f32[B,V], best s32[B],
+// weights f32[B,S] (with attention), state.* after the step
 ir::Graph step_graph(const Config& config);
 // inputs source, source_lengths, target_in, target_lengths -> weights f32[B,T,S]
 ir::Graph attention_graph(const Config& config);

@@ -1,0 +1,157 @@
+// frontend/session.cpp -- stages, executables by sizes, arguments by name.
+#include "frontend/session.h"
+
+#include <chrono>
+
+#include "autodiff/gradient.h"
+#include "ir/error.h"
+#include "ir/verify.h"
+
+namespace weft {
+namespace {
+
+using formats::NamedArrays;
+using ir::Array;
+using ir::concat;
+using ir::GraphError;
+
+// Folding constants: a graph of constants, run on the program's own backend.
+std::vector<Array> evaluate(backends::Backend& backend, ir::DType real, const ir::Graph& graph) {
+  std::vector<Array> results;
+  for (const Array& a : backends::allocate_results(graph, {}))
+    results.emplace_back(ir::is_float(a.dtype()) ? real : a.dtype(), a.dims());
+  backend.compile(graph, {})->run({}, results);
+  return results;
+}
+
+// What an executable costs besides its arena: kernels, primitives, tables.
+constexpr int64_t kBytesOfNode = 4096;
+
+}  // namespace
+
+Program::Program(const ProgramOptions& options) : options_(options) {
+  if (options_.backend == nullptr) throw GraphError("a program needs a backend");
+}
+
+void Program::add_stage(std::string name, const ir::Graph& graph, std::span<const ir::Pass* const> passes) {
+  if (!options_.optimize) passes = {};
+  ir::PassContext context;
+  context.evaluate = [this](const ir::Graph& g) { return evaluate(*options_.backend, options_.real, g); };
+  const ir::PipelineOptions pipeline{.disabled = options_.disabled_passes, .observe = options_.observe};
+  ir::PipelineResult result = ir::run_passes(graph, passes, context, pipeline);
+  notes_.insert(notes_.end(), context.notes.begin(), context.notes.end());
+  records_.insert(records_.end(), result.records.begin(), result.records.end());
+  stages_.push_back({std::move(name), std::move(result.graph)});
+}
+
+Program Program::inference(const ir::Graph& built, const ProgramOptions& options) {
+  Program p(options);
+  p.add_stage("built", built, {});
+  p.add_stage("fused", built, ir::recognise_passes());
+  p.add_stage("optimised", p.graph(), ir::optimise_passes());
+  p.finish();
+  return p;
+}
+
+Program Program::training(const ir::Graph& built, const OptimizerSettings& settings, const ProgramOptions& options,
+                          const std::string& loss) {
+  Program p(options);
+  p.add_stage("built", built, {});
+  p.add_stage("fused", built, ir::recognise_passes());
+  const std::vector<std::string> paths = trainable_parameters(built);
+  p.add_stage("differentiated", autodiff::gradient(p.graph(), loss, paths), {});
+  p.add_stage("optimised", append_optimizer(p.graph(), paths, settings), ir::optimise_passes());
+  p.finish();
+  return p;
+}
+
+void Program::finish() {
+  ir::verify(graph());
+  for (const ir::Output& o : graph().outputs()) {
+    int at = -1;
+    for (size_t i = 0; i < graph().arguments().size(); ++i)
+      if (graph().arguments()[i].kind != ir::ArgumentKind::input && output_name(graph().arguments()[i].path) == o.name) at = static_cast<int>(i);
+    stored_.push_back(at);
+  }
+}
+
+const ir::Graph& Program::stage(std::string_view name) const {
+  std::string names;
+  for (const Stage& s : stages_) {
+    if (s.name == name) return s.graph;
+    names += (names.empty() ? "" : ", ") + s.name;
+  }
+  throw GraphError(concat("there is no stage '", name, "'; there are ", names));
+}
+
+std::vector<Array> Program::arguments(ParameterStore& store, const NamedArrays& inputs) const {
+  store.prepare(graph());
+  std::vector<Array> list;
+  for (const ir::Argument& a : graph().arguments()) {
+    if (a.kind != ir::ArgumentKind::input) {
+      list.push_back(store.at(a.path));
+      continue;
+    }
+    const std::string& name = graph().info(a.value).name;
+    const ir::DType need = graph().type(a.value).dtype;
+    const Array& given = inputs.at(name);
+    if (given.dtype() != need && !(ir::is_float(need) && given.dtype() == options_.real))
+      throw GraphError(concat("input '", name, "' is ", graph().type(a.value), ", found ", ir::name(given.dtype()), ir::dims_str(given.dims())));
+    list.push_back(given);
+  }
+  return list;
+}
+
+Program::Entry& Program::entry_for(const std::vector<Array>& arguments) {
+  const ir::Bindings bindings = backends::infer_bindings(graph(), arguments);
+  for (auto it = entries_.begin(); it != entries_.end(); ++it)
+    if (it->bindings == bindings) {
+      entries_.splice(entries_.begin(), entries_, it);
+      return entries_.front();
+    }
+  const auto start = std::chrono::steady_clock::now();
+  Entry entry{bindings, options_.backend->compile(graph(), bindings, options_.compile), {}, 0};
+  for (const Array& a : backends::allocate_results(graph(), bindings)) entry.results.push_back(a.dims());
+  entry.bytes = entry.executable->arena_bytes() + kBytesOfNode * graph().node_count();
+  statistics_.compile_seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  ++statistics_.compiled;
+  statistics_.bytes += entry.bytes;
+  entries_.push_front(std::move(entry));
+  while (entries_.size() > 1 && statistics_.bytes > options_.cache_bytes) {
+    statistics_.bytes -= entries_.back().bytes;
+    entries_.pop_back();
+    ++statistics_.evicted;
+  }
+  statistics_.entries = static_cast<int64_t>(entries_.size());
+  return entries_.front();
+}
+
+backends::Executable& Program::executable(ParameterStore& store, const NamedArrays& inputs) {
+  return *entry_for(arguments(store, inputs)).executable;
+}
+
+NamedArrays Program::run(ParameterStore& store, const NamedArrays& inputs) {
+  const std::vector<Array> args = arguments(store, inputs);
+  Entry& entry = entry_for(args);
+  std::vector<Array> results;
+  for (size_t i = 0; i < stored_.size(); ++i) {
+    if (const int a = stored_[i]; a >= 0 && graph().arguments()[static_cast<size_t>(a)].donated) {
+      results.push_back(args[static_cast<size_t>(a)]);  // the same buffer
+      continue;
+    }
+    const ir::DType dtype = graph().type(graph().outputs()[i].value).dtype;
+    results.emplace_back(ir::is_float(dtype) ? options_.real : dtype, entry.results[i]);
+  }
+  entry.executable->run(args, results);
+  ++statistics_.runs;
+  NamedArrays returned;
+  for (size_t i = 0; i < results.size(); ++i) {
+    if (stored_[i] < 0)
+      returned.add(graph().outputs()[i].name, results[i]);
+    else
+      store.set(graph().arguments()[static_cast<size_t>(stored_[i])].path, graph().arguments()[static_cast<size_t>(stored_[i])].kind, results[i]);
+  }
+  return returned;
+}
+
+}  // namespace weft

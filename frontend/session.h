@@ -1,0 +1,92 @@
+// frontend/session.h -- a graph taken through its stages, and run.
+//
+//   Program step = Program::training(loss_graph, {.kind = OptimizerKind::adam}, {.backend = backend});
+//   ParameterStore store(seed);
+//   const auto results = step.run(store, {{"source", ids}, ..., {"lr", rate}});   // updates `store`
+//
+// Executables belong to sizes; a program keeps those it has made, least recently used out first. What
+// a run returns of parameters and states goes back to the store, in place where it can.
+#pragma once
+#include <functional>
+#include <list>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "backends/backend.h"
+#include "frontend/formats/named_arrays.h"
+#include "frontend/optimizer.h"
+#include "frontend/parameter_store.h"
+#include "ir/passes/pipeline.h"
+
+namespace weft {
+
+struct ProgramOptions {
+  std::shared_ptr<backends::Backend> backend;  // needed
+  backends::CompileOptions compile;
+  std::vector<std::string> disabled_passes;
+  int64_t cache_bytes = int64_t{2} << 30;      // of all executables kept; one is always kept
+  ir::DType real = ir::DType::f32;             // of float results: f64 is for the reference backend
+  bool optimize = true;                        // off: run as built (differentiated as built)
+  std::function<void(std::string_view pass, const ir::Graph& before, const ir::Graph& after)> observe;
+};
+
+struct CacheStatistics {
+  int64_t runs = 0, compiled = 0, evicted = 0;
+  int64_t entries = 0, bytes = 0;  // now
+  double compile_seconds = 0;
+};
+
+class Program {
+ public:
+  // The graph as it is.
+  static Program inference(const ir::Graph& built, const ProgramOptions& options);
+  // One training step: `loss` differentiated by every trainable parameter, gradients clipped, the
+  // parameters updated. One more input, lr: f32[]; one more result, gradient_norm: f32[].
+  static Program training(const ir::Graph& built, const OptimizerSettings& settings, const ProgramOptions& options,
+                          const std::string& loss = "loss");
+
+  struct Stage {
+    std::string name;  // built, fused, differentiated (training only), optimised
+    ir::Graph graph;
+  };
+  const std::vector<Stage>& stages() const { return stages_; }
+  const ir::Graph& stage(std::string_view name) const;  // GraphError naming those there are
+  const ir::Graph& graph() const { return stages_.back().graph; }
+  const std::vector<ir::Note>& notes() const { return notes_; }
+  const std::vector<ir::PassRecord>& passes() const { return records_; }
+
+  // Inputs by name (what the graph does not take is left alone). Results named after
+  // a parameter or state (output_name of its path) are stored; the others are returned.
+  formats::NamedArrays run(ParameterStore& store, const formats::NamedArrays& inputs);
+  // The executable for the sizes of these inputs, made if it is not there.
+  backends::Executable& executable(ParameterStore& store, const formats::NamedArrays& inputs);
+
+  const CacheStatistics& statistics() const { return statistics_; }
+  const ProgramOptions& options() const { return options_; }
+
+ private:
+  struct Entry {
+    ir::Bindings bindings;
+    std::unique_ptr<backends::Executable> executable;
+    std::vector<ir::Dims> results;
+    int64_t bytes = 0;
+  };
+
+  explicit Program(const ProgramOptions& options);
+  void add_stage(std::string name, const ir::Graph& graph, std::span<const ir::Pass* const> passes);
+  void finish();
+  std::vector<ir::Array> arguments(ParameterStore& store, const formats::NamedArrays& inputs) const;
+  Entry& entry_for(const std::vector<ir::Array>& arguments);
+
+  ProgramOptions options_;
+  std::vector<Stage> stages_;
+  std::vector<ir::Note> notes_;
+  std::vector<ir::PassRecord> records_;
+  std::vector<int> stored_;     // for each result: the argument it goes back to, or -1
+  std::list<Entry> entries_;    // most recently used first
+  CacheStatistics statistics_;
+};
+
+}  // namespace weft
