@@ -17,14 +17,18 @@ struct Shaped {
   Shape shape;
 };
 
+struct Mask {
+  Value value;
+  bool negated = false;
+};
+
 struct Scores {
   std::vector<Shaped> q, k;  // to be added up, in q's and k's own shape (no broadcast axes)
   Value v_a;                 // additive only
   double scale = 1;
   Value scale_by, divide_by; // scalars known at run time only
-  Value bias, mask;
-  std::vector<Value> masks;  // further masks
-  bool mask_negated = false;
+  Value bias;
+  std::vector<Mask> masks;   // all must allow
   bool single = false;       // one query: scores [...,S]
   Shape shape;               // of the scores
   std::vector<int> nodes;    // matched
@@ -51,7 +55,7 @@ class AttentionFinder {
     s.nodes.push_back(index);
     reason_.clear();
     if (!masked(softmax.operands[0], s))
-      return s.mask.valid() ? miss(softmax, concat("its masked scores, from ", named(softmax.operands[0]), ", are neither a dot nor an additive score")) : std::nullopt;
+      return !s.masks.empty() ? miss(softmax, concat("its masked scores, from ", named(softmax.operands[0]), ", are neither a dot nor an additive score")) : std::nullopt;
     if (s.shape != r_.graph->type(weights_).shape) return miss(softmax, "its mask or bias widens the scores");
     for (const int reader : r_.of(weights_)) {
       if (reader < 0) continue;
@@ -91,11 +95,7 @@ class AttentionFinder {
       const auto yes = r_.scalar(n->operands[1]), no = r_.scalar(n->operands[2]);
       const bool negated = yes && *yes == -HUGE_VAL;
       if (negated || (no && *no == -HUGE_VAL)) {
-        if (s.mask.valid() && (negated || s.mask_negated)) return false;
-        if (s.mask.valid())
-          s.masks.push_back(n->operands[0]);
-        else
-          s.mask = n->operands[0], s.mask_negated = negated;
+        s.masks.push_back({n->operands[0], negated});
         s.nodes.push_back(index_of(*n));
         return masked(n->operands[negated ? 2 : 1], s);
       }
@@ -408,16 +408,16 @@ class AttentionFinder {
     if (weights) r.outputs.push_back(weights_);
     for (const auto* list : {&s.q, &s.k})
       for (const Shaped& x : *list) r.inputs.push_back(x.value);
-    for (const Value v : {sum.v, s.v_a, s.mask, s.bias, s.scale_by, s.divide_by})
+    for (const Value v : {sum.v, s.v_a, s.bias, s.scale_by, s.divide_by})
       if (v.valid()) r.inputs.push_back(v);
-    r.inputs.insert(r.inputs.end(), s.masks.begin(), s.masks.end());
+    for (const Mask& m : s.masks) r.inputs.push_back(m.value);
     r.nodes = sum.nodes;
     r.nodes.insert(r.nodes.end(), s.nodes.begin(), s.nodes.end());
     const Shape weights_shape = shape(weights_);
     r.build = [s, sum, weights, weights_shape](Rewriter& rw) { return build(rw, s, sum, weights, weights_shape); };
     const Node& softmax = r_.graph->nodes()[static_cast<size_t>(softmax_)];
     context_.done("fuse_attention", concat(where(softmax), ": softmax ", r_.graph->display_name(weights_), " and ", r.nodes.size() - 1, " more became attention (",
-                                           s.v_a.valid() ? "additive" : "dot", s.mask.valid() ? ", masked" : "", weights ? ", with weights" : "", ")"));
+                                           s.v_a.valid() ? "additive" : "dot", s.masks.empty() ? "" : ", masked", weights ? ", with weights" : "", ")"));
     return r;
   }
 
@@ -438,10 +438,12 @@ class AttentionFinder {
   static Values build(Rewriter& rw, const Scores& s, const Sum& sum, bool weights, const Shape& weights_shape) {
     Builder& b = rw.builder;
     Value q = total(rw, s.q), k = total(rw, s.k), v = b.reshape(rw(sum.v), sum.v_shape);
-    Value v_a = s.v_a.valid() ? rw(s.v_a) : Value{}, bias = s.bias.valid() ? rw(s.bias) : Value{}, mask = s.mask.valid() ? rw(s.mask) : Value{};
+    Value v_a = s.v_a.valid() ? rw(s.v_a) : Value{}, bias = s.bias.valid() ? rw(s.bias) : Value{}, mask;
     if (v_a.valid()) v_a = b.reshape(v_a, {b.type(q).dim(-1)});
-    if (s.mask_negated) mask = b.emit(ops::logical_not, {{mask}});
-    for (const Value m : s.masks) mask = b.emit(ops::logical_and, {{mask}, {rw(m)}});
+    for (const Mask& m : s.masks) {
+      const Value allowed = m.negated ? b.emit(ops::logical_not, {{rw(m.value)}}) : rw(m.value);
+      mask = mask.valid() ? b.emit(ops::logical_and, {{mask}, {allowed}}) : allowed;
+    }
     if (s.scale_by.valid()) (v_a.valid() ? v_a : q) = b.mul(v_a.valid() ? v_a : q, rw(s.scale_by));
     if (s.divide_by.valid()) (v_a.valid() ? v_a : q) = b.div(v_a.valid() ? v_a : q, rw(s.divide_by));
     Shape scores = s.shape;

@@ -130,7 +130,7 @@ Graph losses(const Graph& graph, PassContext& context) {
   for (const bool sums : {true, false})
     for (size_t n = graph.nodes().size(); n-- > 0;) {
       const Node& node = graph.nodes()[n];
-      const bool is_sum = node.op == &ops::add || node.op == &ops::sub, is_look_up = node.op == &ops::gather || node.op == &ops::sum;
+      const bool is_sum = node.op == &ops::add || node.op == &ops::sub || node.op == &ops::neg, is_look_up = node.op == &ops::gather || node.op == &ops::sum;
       if (covered[n] || !(sums ? is_sum : is_look_up)) continue;
       auto r = LossFinder(readers, sums ? silent : context).find(node);
       if (!r) continue;

@@ -118,8 +118,8 @@ Value weight_columns(Rewriter& rw, const Term& term) {
 
 Value side_by_side(Rewriter& rw, std::vector<Terms> gates, const TensorType& state) {
   Builder& b = rw.builder;
-  Value total;
-  const auto add = [&](Value v) { total = total.valid() ? b.add(total, v) : v; };
+  Values matrices, vectors;
+  const auto add = [&](Value v) { (b.type(v).rank() == 1 ? vectors : matrices).push_back(v); };
   const auto rank = [&](const Term& t) { return rw.from().type(t.v).rank(); };
   // What is side by side already, then products of one value with several matrices.
   const auto same_left = [](const Term& x, const Term& y) { return x.product() && y.product() && x.left == y.left && x.transposed == y.transposed; };
@@ -138,8 +138,8 @@ Value side_by_side(Rewriter& rw, std::vector<Terms> gates, const TensorType& sta
     }
   }
   // What is left, by gate: vectors (biases) apart from the rest, zeros where a gate has none.
-  for (const bool vectors : {true, false}) {
-    const auto counts = [&](const Term& t) { return (rank(t) == 1) == vectors; };
+  for (const bool biases : {true, false}) {
+    const auto counts = [&](const Term& t) { return (rank(t) == 1) == biases; };
     const bool some = std::any_of(gates.begin(), gates.end(), [&](const Terms& g) { return std::any_of(g.begin(), g.end(), counts); });
     if (!some) continue;
     Values parts;
@@ -147,14 +147,19 @@ Value side_by_side(Rewriter& rw, std::vector<Terms> gates, const TensorType& sta
       Value sum;
       for (const Term& t : gate)
         if (counts(t)) sum = sum.valid() ? b.add(sum, materialised(rw, t)) : materialised(rw, t);
-      const TensorType zero{state.dtype, vectors ? Shape{state.dim(-1)} : state.shape};
+      const TensorType zero{state.dtype, biases ? Shape{state.dim(-1)} : state.shape};
       parts.push_back(sum.valid() ? sum : b.zeros(zero));
     }
     add(b.concat(parts, -1));
   }
   const Dim width = state.dim(-1) * static_cast<int64_t>(gates.size());
   const Shape shape{state.dim(0), width};
-  if (!total.valid()) return b.zeros({state.dtype, shape});
+  // Biases go to the first product, which is the input's in most models: a loop can do both before.
+  vectors.insert(vectors.begin(), matrices.begin(), matrices.begin() + (matrices.empty() ? 0 : 1));
+  if (!matrices.empty()) vectors.insert(vectors.end(), matrices.begin() + 1, matrices.end());
+  if (vectors.empty()) return b.zeros({state.dtype, shape});
+  Value total = vectors[0];
+  for (size_t i = 1; i < vectors.size(); ++i) total = b.add(total, vectors[i]);
   return b.broadcast(total, shape);
 }
 

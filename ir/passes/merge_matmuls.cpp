@@ -17,9 +17,9 @@ class Merger {
  public:
   // `variables`: how many of the first arguments change from step to step (carries, scanned inputs).
   Merger(const Graph& graph, PassContext& context, bool in_loop, int variables)
-      : graph_(graph), context_(context), in_loop_(in_loop), weight_(static_cast<size_t>(graph.value_count())) {
+      : graph_(graph), readers_(graph), context_(context), in_loop_(in_loop), weight_(static_cast<size_t>(graph.value_count())) {
     for (size_t i = 0; i < graph.arguments().size(); ++i)
-      weight_[static_cast<size_t>(graph.arguments()[i].value.id)] = static_cast<int>(i) >= variables;
+      weight_[static_cast<size_t>(graph.arguments()[i].value.id)] = static_cast<int>(i) >= variables && graph.type(graph.arguments()[i].value).rank() <= 2;
     for (const Node& n : graph.nodes())
       if (n.op == &ops::slice || n.op == &ops::transpose || n.op == &ops::concat || n.op == &ops::neg || n.op == &ops::reshape || n.op == &ops::cast)
         weight_[static_cast<size_t>(n.results[0].id)] = std::all_of(n.operands.begin(), n.operands.end(), [&](Value v) { return weight_[static_cast<size_t>(v.id)] != 0; });
@@ -40,7 +40,7 @@ class Merger {
   bool is_product(const Node& n) const {
     if (n.op != &ops::matmul || OpView(graph_, n).flag("transpose_a")) return false;
     const Value w = n.operands[1];
-    return graph_.type(w).rank() == 2 && weight_[static_cast<size_t>(w.id)] != 0 && weight_[static_cast<size_t>(n.operands[0].id)] == 0;
+    return graph_.type(w).rank() == 2 && weight_[static_cast<size_t>(w.id)] != 0;
   }
   bool many_rows(Value x) const {
     const TensorType& t = graph_.type(x);
@@ -48,22 +48,46 @@ class Merger {
     return in_loop_ || t.rank() >= 3 || (rows && *rows >= kManyRows);
   }
 
+  // The sum of a product and a bias that nothing else reads the product for, or null.
+  const Node* biased(Value product) const {
+    const auto& list = readers_.of(product);
+    if (list.size() != 1 || list[0] < 0) return nullptr;
+    const Node& n = graph_.nodes()[static_cast<size_t>(list[0])];
+    if (n.op != &ops::add) return nullptr;
+    const Value bias = n.operands[n.operands[0] == product ? 1 : 0];
+    const bool vector = weight_[static_cast<size_t>(bias.id)] != 0 && graph_.type(bias).shape == Shape{graph_.type(product).dim(-1)};
+    return vector ? &n : nullptr;
+  }
+
   Replacement merged(Value x, bool transposed, const std::vector<int>& nodes) {
     Replacement r;
     r.inputs = {x};
-    Values weights;
+    r.nodes = nodes;
+    Values weights, biases;  // an invalid bias: none
     std::vector<Dim> widths;
+    bool any_bias = false;
     for (const int n : nodes) {
-      const Node& node = graph_.nodes()[static_cast<size_t>(n)];
-      r.outputs.push_back(node.results[0]);
-      weights.push_back(node.operands[1]);
-      widths.push_back(graph_.type(node.results[0]).dim(-1));
+      const Value product = graph_.nodes()[static_cast<size_t>(n)].results[0];
+      const Node* sum = biased(product);
+      r.outputs.push_back(sum != nullptr ? sum->results[0] : product);
+      if (sum != nullptr) r.nodes.push_back(graph_.info(sum->results[0]).node);
+      biases.push_back(sum == nullptr ? Value{} : sum->operands[sum->operands[0] == product ? 1 : 0]);
+      any_bias |= sum != nullptr;
+      weights.push_back(graph_.nodes()[static_cast<size_t>(n)].operands[1]);
+      widths.push_back(graph_.type(product).dim(-1));
     }
     r.inputs.insert(r.inputs.end(), weights.begin(), weights.end());
-    r.nodes = nodes;
-    r.build = [x, transposed, weights, widths](Rewriter& rw) {
+    for (const Value v : biases)
+      if (v.valid()) r.inputs.push_back(v);
+    r.build = [x, transposed, weights, biases, any_bias, widths](Rewriter& rw) {
       Builder& b = rw.builder;
-      const Value m = b.matmul(rw(x), b.concat(rw(weights), transposed ? -2 : -1), false, transposed);
+      Value m = b.matmul(rw(x), b.concat(rw(weights), transposed ? -2 : -1), false, transposed);
+      if (any_bias) {
+        Values vectors;
+        for (size_t i = 0; i < biases.size(); ++i)
+          vectors.push_back(biases[i].valid() ? rw(biases[i]) : b.zeros({b.type(m).dtype, {widths[i]}}));
+        m = b.add(m, b.concat(vectors, -1));
+      }
       Values parts;
       Dim at = 0;
       for (const Dim& width : widths) {
@@ -77,6 +101,7 @@ class Merger {
   }
 
   const Graph& graph_;
+  const Readers readers_;
   PassContext& context_;
   bool in_loop_;
   std::vector<char> weight_;

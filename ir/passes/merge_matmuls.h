@@ -1,6 +1,7 @@
 // ir/passes/merge_matmuls.h -- products of one value with several weights become one.
 //
 //   matmul(x, W1), matmul(x, W2), ...   =>   m = matmul(x, concat(W1, W2, ...)), slices of m
+//   with a bias where products have one: + concat(b1, b2, ...)
 //   concat(matmul(x, W1), matmul(x, W2), ...)   =>   matmul(x, concat(W1, W2, ...))
 //
 // A weight is a rank-2 argument (in a loop: an invariant), or made of weights by moving elements

@@ -202,6 +202,17 @@ Value reduction(Simplifier& s, const Node& n) {
   return {};
 }
 
+// Signs and constant factors come out of sums.
+Value sum_of_multiple(Simplifier& s, const Node& n) {
+  if (!is_float(s.type(n.results[0]).dtype)) return {};
+  const auto sum_of = [&](Value x) { return s.emit(*n.op, {{x}}, n.attrs); };
+  if (const auto x = s.made_by(n.operands[0], ops::neg)) return s.emit(ops::neg, {{sum_of(x->operands[0])}});
+  if (const auto x = s.made_by(n.operands[0], ops::mul))
+    if (const auto c = s.scalar(x->operands[1]); c && s.type(x->operands[1]).rank() == 0)
+      return s.emit(ops::mul, {{sum_of(x->operands[0])}, {x->operands[1]}});
+  return {};
+}
+
 // The sum of what is repeated is a multiple.
 Value sum_of_broadcast(Simplifier& s, const Node& n) {
   const auto b = s.made_by(n.operands[0], ops::broadcast);
@@ -327,7 +338,7 @@ std::span<const SimplificationRule> layout_rules() {
       {&ops::slice, slice}, {&ops::concat, concat}, {&ops::pad, pad}, {&ops::reverse, reverse},
       {&ops::same_dim, same_dim}, {&ops::dim_size, dim_size}, {&ops::sum, reduction},
       {&ops::max, reduction}, {&ops::min, reduction}, {&ops::mean, reduction}, {&ops::prod, reduction},
-      {&ops::sum, sum_of_broadcast}, {&ops::softmax, softmax}, {&ops::log_softmax, softmax},
+      {&ops::sum, sum_of_broadcast}, {&ops::sum, sum_of_multiple}, {&ops::mean, sum_of_multiple}, {&ops::softmax, softmax}, {&ops::log_softmax, softmax},
       {&ops::matmul, matmul},
   };
   return rules;
