@@ -1,6 +1,8 @@
 // backends/onednn/executable.cpp -- compiling, running and reading back.
 #include "backends/onednn/executable.h"
 
+#include <omp.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
@@ -142,6 +144,9 @@ char* Executable::result_buffer(size_t j, std::span<const ir::Array> arguments, 
 
 void Executable::run(std::span<const ir::Array> arguments, std::span<ir::Array> results) {
   check(arguments, results);
+  // Workspaces have room for the team that was there when the graph was planned.
+  if (omp_get_max_threads() > engine_->threads())
+    throw ir::RuntimeError(ir::concat("error: planned for ", engine_->threads(), " OpenMP threads, run with ", omp_get_max_threads(), ": keep their number constant"));
   bases_[kArenaBase] = arena_.get();
   bases_[kConstantsBase] = constants_.get();
   for (size_t i = 0; i < arguments.size(); ++i)

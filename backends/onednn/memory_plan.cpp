@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <utility>
 
 #include "backends/onednn/lower/copy.h"
 #include "backends/onednn/lower/table.h"
@@ -370,57 +369,5 @@ void Block::describe(Kernel& kernel, const Emit& e) const {
   const Unit& u = units_[static_cast<size_t>(unit_of_[static_cast<size_t>(e.nodes.back())])];
   for (const ir::Value v : u.inputs) kernel.text += " " + graph_.display_name(v) + " " + place_text(place(v).at);
 }
-
-// --- Emit
-
-const Tensor& Emit::place(ir::Value v) const { return block_.place(v); }
-const Engine& Emit::engine() const { return *block_.plan_.engine; }
-
-Tensor Emit::temporary(ir::DType dtype, const Dims& dims, bool padded) {
-  Tensor t{dtype, dims, padded ? padded_strides(dims, dtype) : dense_strides(dims), {}};
-  t.at = workspace(bytes_of(t));
-  return t;
-}
-
-Ref Emit::workspace(int64_t bytes) {
-  const int64_t offset = block_.arena_.take(bytes);
-  taken_.emplace_back(offset, bytes);
-  return {block_.arena_base_, offset};
-}
-
-Tensor Emit::as(Layout layout, const Tensor& tensor) {
-  if (fits(layout, tensor)) return tensor;
-  const Tensor copy = temporary(tensor.dtype, tensor.dims);
-  emit_copy(*this, tensor, copy);
-  return copy;
-}
-
-Emit::~Emit() {
-  for (const auto& [offset, bytes] : taken_) block_.free_buffer(offset, bytes);
-}
-
-void Emit::kernel(std::string name, double flops, std::function<void(const Run&)> run, std::string implementation) {
-  Kernel k;
-  k.name = std::move(name);
-  k.implementation = std::move(implementation);
-  k.flops = flops;
-  k.run = std::move(run);
-  block_.describe(k, *this);
-  block_.program_->kernels.push_back(std::move(k));
-}
-
-void Emit::loop(std::string name, std::function<void(const Run&)> run, const Program* body) {
-  kernel(std::move(name), 0, std::move(run));
-  block_.program_->kernels.back().body = body;
-}
-
-void Emit::divert(Program& to, const std::function<void()>& emit) {
-  Program* const from = std::exchange(block_.program_, &to);
-  emit();
-  block_.program_ = from;
-}
-
-void Emit::place_constant(Tensor place) { block_.set_place(op.node().results[0], std::move(place), -1); }
-bool Emit::readers_accept(const Tensor& place) const { return block_.all_readers_accept(op.node().results[0], place); }
 
 }  // namespace weft::onednn

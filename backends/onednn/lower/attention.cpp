@@ -112,11 +112,6 @@ bool has_nan(const float* x, int64_t n) {
   return nan;
 }
 
-void check_float(Emit& e) {
-  if (e.in("q").dtype != kFloat)
-    e.op.fail("onednn.2", "does not compute with ", ir::name(e.in("q").dtype), " on the onednn backend: cast it to f32 first");
-}
-
 // --- additive
 
 struct Additive {
@@ -366,12 +361,12 @@ Layout attention_operand(const ir::OpView& op, int operand) {
 bool attention_serves(const ir::OpView& op) { return !(additive(op) && op.has("bias")); }
 
 void lower_attention(Emit& e) {
-  check_float(e);
+  e.needs_arithmetic(e.in("q").dtype);
   additive(e.op) ? lower_additive(e) : lower_dot(e);
 }
 
 void lower_attention_grad(Emit& e) {
-  check_float(e);
+  e.needs_arithmetic(e.in("q").dtype);
   additive(e.op) ? lower_additive_grad(e) : lower_dot_grad(e);
 }
 

@@ -120,8 +120,7 @@ void lower_scatter_add(Emit& e) {
   const Complaint complaint(e.op, indices, p.n);
   const bool zero = is_zero(e.op, e.op.node().operands[0]);
   const bool rows = p.batch * p.outer == 1 && is_index(indices.dtype) && y.dtype == ir::DType::f32 && y.size() > 0;
-  if (!ir::is_integer(y.dtype) && y.dtype != ir::DType::f32)
-    e.op.fail("onednn.2", "does not compute with ", ir::name(y.dtype), " on the onednn backend: cast it to f32 first");
+  e.needs_arithmetic(y.dtype);
   if (!(rows && zero)) emit_copy(e, x, y);
   if (indices.size() == 0) return rows && zero ? emit_fill(e, y, 0) : void();
   if (rows) {

@@ -18,6 +18,7 @@ struct Rows {
   std::string before, after;  // of the complaint about a label
 
   explicit Rows(Emit& e) : logits(e.in("logits")), labels(e.in("labels")), weights(labels), weighted(e.has("weights")) {
+    e.needs_arithmetic(logits.dtype);
     if (weighted) weights = e.in("weights");
     args.rows = row_count(logits);
     args.classes = logits.dim(-1);

@@ -35,6 +35,8 @@ class Emit {
   bool has(std::string_view operand) const { return op.has(operand); }
   const Tensor& out(int result = 0) const { return place(op.node().results[static_cast<size_t>(result)]); }
 
+  // Throws GraphError for f16 and bf16, which are for storage only.
+  void needs_arithmetic(ir::DType dtype) const;
   // Memory until the node is done. Padded: rows do not alias in the cache.
   Tensor temporary(ir::DType dtype, const Dims& dims, bool padded = false);
   Ref workspace(int64_t bytes);

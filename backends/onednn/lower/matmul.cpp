@@ -265,11 +265,6 @@ void emit_integers(Emit& e, const Tensor& a, const Tensor& b, const Tensor& c) {
   });
 }
 
-void check_dtype(Emit& e, ir::DType dtype) {
-  if (dtype != ir::DType::f32 && ir::is_float(dtype))
-    e.op.fail("onednn.2", "does not compute with ", ir::name(dtype), " on the onednn backend: cast it to f32 first");
-}
-
 }  // namespace
 
 void emit_activation(Emit& e, std::string_view name, const Tensor& x) {
@@ -296,7 +291,7 @@ void emit_activation(Emit& e, std::string_view name, const Tensor& x) {
 }
 
 void emit_matmul(Emit& e, Tensor a, Tensor b, Tensor c, const MatmulOptions& options) {
-  check_dtype(e, c.dtype);
+  e.needs_arithmetic(c.dtype);
   if (c.size() == 0) return;
   if (!ir::is_float(c.dtype)) return emit_integers(e, a, b, c);
   if (a.dim(-1) == 0) {

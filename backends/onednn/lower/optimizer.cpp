@@ -60,6 +60,7 @@ bool update_serves(const ir::OpView& op) {
 }
 
 void lower_squared_norm(Emit& e) {
+  e.needs_arithmetic(e.out().dtype);
   std::vector<kernels::ParameterTensor> tensors(static_cast<size_t>(e.op.operand_count()));
   std::vector<Ref> refs;
   for (size_t i = 0; i < tensors.size(); ++i) {

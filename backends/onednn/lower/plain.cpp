@@ -85,8 +85,8 @@ void lower_plainly(Emit& e) {
   const bool cast = &e.op.def() == &ops::cast;
   const Function function = integer_function(&e.op.def());
   for (const Tensor& t : in)
-    if (!cast && (ir::is_float(t.dtype) || function == nullptr))
-      e.op.fail("onednn.2", "does not compute with ", ir::name(t.dtype), " on the onednn backend: cast it to f32 first");
+    if (!cast) e.needs_arithmetic(t.dtype);
+  WEFT_CHECK(cast || function != nullptr);
   e.kernel("elementwise, plain", 0, [=](const Run& run) {
     const int64_t n = out.size();
     for (int64_t i = 0; i < n; ++i) {

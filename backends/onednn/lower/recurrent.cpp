@@ -112,19 +112,20 @@ Layout cell_operand(const ir::OpView& op, int operand) {
   return op.operand(operand).rank() == 2 ? Layout::rows : Layout::dense;
 }
 
-bool cell_serves(const ir::OpView& op) { return dims_of(op.operand("U"))[0] > 0; }
-
 void lower_gru_cell(Emit& e) {
+  e.needs_arithmetic(e.out(0).dtype);
   if (e.out(0).size() == 0) return;
   before(e) ? gru_before(e) : gru_after(e);
 }
 
 void lower_gru_cell_grad(Emit& e) {
+  e.needs_arithmetic(e.out(1).dtype);
   if (e.out(1).size() == 0) return;
   before(e) ? gru_before_grad(e) : gru_after_grad(e);
 }
 
 void lower_lstm_cell(Emit& e) {
+  e.needs_arithmetic(e.out(0).dtype);
   const Tensor g = e.in("g"), h = e.in("h"), c = e.in("c"), h1 = e.out(0), c1 = e.out(1);
   if (h1.size() == 0) return;
   const int64_t batch = h.dim(0), hidden = h.dim(1);
@@ -143,6 +144,7 @@ void lower_lstm_cell(Emit& e) {
 }
 
 void lower_lstm_cell_grad(Emit& e) {
+  e.needs_arithmetic(e.out(0).dtype);
   const Tensor dh1 = e.in("dh1"), dc1 = e.in("dc1"), c = e.in("c"), c1 = e.in("c1"), gates = e.in("gates");
   const Tensor dg = e.out(0), dh = e.out(1), dc = e.out(2);
   if (dc.size() == 0) return;

@@ -84,11 +84,6 @@ void emit_plain(Emit& e, Reduction kind, const Tensor& x, const std::vector<int6
   });
 }
 
-void check_dtype(Emit& e, ir::DType dtype) {
-  if (dtype != ir::DType::f32 && ir::is_float(dtype))
-    e.op.fail("onednn.2", "does not compute with ", ir::name(dtype), " on the onednn backend: cast it to f32 first");
-}
-
 }  // namespace
 
 void lower_reduce(Emit& e) {
@@ -97,7 +92,7 @@ void lower_reduce(Emit& e) {
   std::sort(axes.begin(), axes.end());
   Tensor x = e.in(0);
   const Tensor& y = e.out();
-  check_dtype(e, x.dtype);
+  e.needs_arithmetic(x.dtype);
   if (y.size() == 0) return;
   if (!kernel_dtype(x.dtype)) return emit_plain(e, kind, x, axes);
   if (axes.empty()) return emit_copy(e, x, *reshaped(y, x.dims));
@@ -119,7 +114,7 @@ void lower_reduce(Emit& e) {
 
 void lower_cumsum(Emit& e) {
   const Tensor x = e.in(0), y = e.out();
-  check_dtype(e, x.dtype);
+  e.needs_arithmetic(x.dtype);
   const int axis = static_cast<int>(e.op.axis());
   const Folded f = folded(x.dims, axis, axis + 1);
   const bool reverse = e.op.flag("reverse"), exclusive = e.op.flag("exclusive");

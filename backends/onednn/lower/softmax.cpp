@@ -30,8 +30,7 @@ Layout softmax_operand(const ir::OpView& op, int) { return op.axis() == op.opera
 
 void lower_softmax(Emit& e) {
   const Tensor x = e.in(0), y = e.out();
-  if (x.dtype != ir::DType::f32)
-    e.op.fail("onednn.2", "does not compute with ", ir::name(x.dtype), " on the onednn backend: cast it to f32 first");
+  e.needs_arithmetic(x.dtype);
   if (x.size() == 0) return;
   const int axis = static_cast<int>(e.op.axis());
   Lanes l;

@@ -1,0 +1,64 @@
+// backends/onednn/emit.cpp -- what a lowering sees of the planner.
+#include <algorithm>
+#include <utility>
+
+#include "backends/onednn/memory_plan.h"
+
+namespace weft::onednn {
+
+const Tensor& Emit::place(ir::Value v) const { return block_.place(v); }
+const Engine& Emit::engine() const { return *block_.plan_.engine; }
+
+Tensor Emit::temporary(ir::DType dtype, const Dims& dims, bool padded) {
+  Tensor t{dtype, dims, padded ? padded_strides(dims, dtype) : dense_strides(dims), {}};
+  t.at = workspace(std::max<int64_t>(t.span_bytes(), 1));
+  return t;
+}
+
+Ref Emit::workspace(int64_t bytes) {
+  const int64_t offset = block_.arena_.take(bytes);
+  taken_.emplace_back(offset, bytes);
+  return {block_.arena_base_, offset};
+}
+
+Tensor Emit::as(Layout layout, const Tensor& tensor) {
+  if (fits(layout, tensor)) return tensor;
+  const Tensor copy = temporary(tensor.dtype, tensor.dims);
+  emit_copy(*this, tensor, copy);
+  return copy;
+}
+
+Emit::~Emit() {
+  for (const auto& [offset, bytes] : taken_) block_.free_buffer(offset, bytes);
+}
+
+void Emit::kernel(std::string name, double flops, std::function<void(const Run&)> run, std::string implementation) {
+  Kernel k;
+  k.name = std::move(name);
+  k.implementation = std::move(implementation);
+  k.flops = flops;
+  k.run = std::move(run);
+  block_.describe(k, *this);
+  block_.program_->kernels.push_back(std::move(k));
+}
+
+void Emit::loop(std::string name, std::function<void(const Run&)> run, const Program* body) {
+  kernel(std::move(name), 0, std::move(run));
+  block_.program_->kernels.back().body = body;
+}
+
+void Emit::divert(Program& to, const std::function<void()>& emit) {
+  Program* const from = std::exchange(block_.program_, &to);
+  emit();
+  block_.program_ = from;
+}
+
+void Emit::place_constant(Tensor place) { block_.set_place(op.node().results[0], std::move(place), -1); }
+bool Emit::readers_accept(const Tensor& place) const { return block_.all_readers_accept(op.node().results[0], place); }
+
+void Emit::needs_arithmetic(ir::DType dtype) const {
+  if (dtype != ir::DType::f32 && ir::is_float(dtype))
+    op.fail("onednn.2", "does not compute with ", ir::name(dtype), " on the onednn backend: cast it to f32 first");
+}
+
+}  // namespace weft::onednn
