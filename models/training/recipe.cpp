@@ -1,0 +1,126 @@
+// models/training/recipe.cpp -- reading recipes.
+#include "models/training/recipe.h"
+
+#include <filesystem>
+
+#include "ir/error.h"
+
+namespace weft::training {
+namespace {
+
+constexpr int64_t kMost = int64_t{1} << 40;
+
+Schedule schedule_named(const std::string& name) {
+  if (name == "constant") return Schedule::constant;
+  if (name == "linear") return Schedule::linear;
+  if (name == "inverse_sqrt") return Schedule::inverse_sqrt;
+  throw ir::GraphError(ir::concat("there is no schedule '", name, "'; there are constant, linear, inverse_sqrt"));
+}
+
+void read_data(TomlTable& t, DataFiles& d, const std::filesystem::path& folder) {
+  for (const auto& [key, file] : {std::pair{"train", &d.train}, {"valid", &d.valid}}) {
+    t.take(key, *file);
+    if (file->empty()) t.fail(key, ir::concat("'data.", key, "' must name a TSV file"));
+    *file = (folder / *file).lexically_normal().string();
+  }
+  t.take("source_min_count", d.source_min_count, 1, kMost);
+  t.take("target_min_count", d.target_min_count, 1, kMost);
+  t.take("source_max_size", d.source_max_size, 0, kMost);
+  t.take("target_max_size", d.target_max_size, 0, kMost);
+  t.take("max_tokens", d.tsv.max_tokens, 1, 1 << 20);
+  t.finish();
+}
+
+void read_batch(TomlTable& t, data::BatchOptions& b) {
+  t.take("max_rows", b.max_rows, 1, 1 << 20);
+  t.take("max_tokens", b.max_tokens, 0, kMost);
+  t.take("round_source", b.round_source, 1, 1 << 16);
+  t.take("round_target", b.round_target, 1, 1 << 16);
+  t.take("pool_batches", b.pool_batches, 1, 1 << 20);
+  t.finish();
+}
+
+void read_optimizer(TomlTable& t, OptimizerSettings& o, Rate& r) {
+  t.take_word("kind", [&](const std::string& w) { o.kind = optimizer_named(w); });
+  if (o.kind == OptimizerKind::adadelta) r.learning_rate = 1;
+  t.take("learning_rate", r.learning_rate, 0, 1e6);
+  t.take_word("schedule", [&](const std::string& w) { r.schedule = schedule_named(w); });
+  t.take("warmup", r.warmup, 0, kMost);
+  t.take("shrink", r.shrink, 0, 1);
+  t.take("clip_norm", o.clip_norm, 0, 1e30);
+  t.take("beta1", o.beta1, 0, 1);
+  t.take("beta2", o.beta2, 0, 1);
+  t.take("eps", o.eps, 0, 1);
+  t.take("rho", o.rho, 0, 1);
+  t.take("adadelta_eps", o.adadelta_eps, 0, 1);
+  t.take("decay", o.decay, 0, 1e6);
+  t.take("decoupled", o.decoupled);
+  t.finish();
+}
+
+void read_limits(TomlTable& t, Limits& l, uint64_t& seed) {
+  t.take("seed", seed);
+  t.take("epochs", l.epochs, 0, kMost);
+  t.take("steps", l.steps, 0, kMost);
+  t.take("minutes", l.minutes, 0, 1e9);
+  t.take("patience", l.patience, 0, kMost);
+  t.take("validate_every", l.validate_every, 0, kMost);
+  t.take("save_every", l.save_every, 0, kMost);
+  t.finish();
+}
+
+}  // namespace
+
+void read_config(TomlTable& t, rnn::Config& c) {
+  constexpr int64_t kMostWidth = 1 << 16;
+  t.take_word("cell", [&](const std::string& w) { c.cell = rnn::cell_named(w); });
+  t.take_word("attention", [&](const std::string& w) { c.attention = rnn::attention_named(w); });
+  t.take_word("readout", [&](const std::string& w) { c.readout = rnn::readout_named(w); });
+  t.take("embedding", c.embedding, 1, kMostWidth);
+  t.take("hidden", c.hidden, 1, kMostWidth);
+  t.take("attention_width", c.attention_width, 0, kMostWidth);
+  t.take("readout_width", c.readout_width, 0, kMostWidth);
+  t.take("layers", c.layers, 1, 64);
+  t.take("bidirectional", c.bidirectional);
+  t.take("input_feeding", c.input_feeding);
+  t.take("cell_bias", c.cell_bias);
+  t.take("output_bias", c.output_bias);
+  t.take("dropout", c.dropout, 0, 0.999);
+}
+
+std::string config_toml(const rnn::Config& c) {
+  const auto flag = [](bool b) { return b ? "true" : "false"; };
+  return ir::concat("cell = ", toml_string(rnn::name(c.cell)), "\nattention = ", toml_string(rnn::name(c.attention)),
+                    "\nreadout = ", toml_string(rnn::name(c.readout)), "\nembedding = ", c.embedding, "\nhidden = ", c.hidden,
+                    "\nattention_width = ", c.attention_width, "\nreadout_width = ", c.readout_width, "\nlayers = ", c.layers,
+                    "\nbidirectional = ", flag(c.bidirectional), "\ninput_feeding = ", flag(c.input_feeding),
+                    "\ncell_bias = ", flag(c.cell_bias), "\noutput_bias = ", flag(c.output_bias),
+                    "\ndropout = ", ir::str(ir::Attr(c.dropout)), "\n");
+}
+
+Recipe read_recipe(const std::string& path) {
+  TomlTable file = TomlTable::parse_file(path);
+  Recipe r;
+  TomlTable data = file.table("data"), model = file.table("model"), batch = file.table("batch"),
+            optimizer = file.table("optimizer"), training = file.table("training");
+  file.finish();
+  read_data(data, r.data, std::filesystem::path(path).parent_path());
+  read_config(model, r.model);
+  model.finish();
+  read_batch(batch, r.batch);
+  read_optimizer(optimizer, r.optimizer, r.rate);
+  read_limits(training, r.limits, r.seed);
+  if (r.rate.schedule == Schedule::linear && r.limits.steps == 0)
+    optimizer.fail("schedule", "schedule linear needs training.steps, where the rate reaches 0");
+  r.batch.seed = r.model.seed = r.seed;
+  rnn::Config whole = r.model;
+  whole.source_vocabulary = whole.target_vocabulary = 1;
+  try {
+    rnn::check(whole);
+  } catch (const ir::GraphError& e) {
+    model.fail("", e.what());
+  }
+  return r;
+}
+
+}  // namespace weft::training

@@ -1,0 +1,69 @@
+// models/training/recipe.h -- all that a training run depends on, as a TOML file.
+//
+//   [data]       train, valid (TSV, relative to the recipe); source_min_count, target_min_count,
+//                source_max_size, target_max_size, max_tokens
+//   [model]      the fields of rnn::Config but the vocabularies' sizes and the seed
+//   [batch]      the fields of data::BatchOptions but the seed
+//   [optimizer]  kind, learning_rate, schedule, warmup, and the fields of OptimizerSettings
+//   [training]   the fields of Limits, and seed
+//
+// Every key has a default but data.train and data.valid; an unknown key is an error at its line.
+#pragma once
+#include <string>
+
+#include "frontend/optimizer.h"
+#include "models/data/batching.h"
+#include "models/data/tsv.h"
+#include "models/rnn/rnn.h"
+#include "models/training/toml_table.h"
+
+namespace weft::training {
+
+enum class Schedule {
+  constant,
+  linear,        // down to 0 at training.steps
+  inverse_sqrt,  // learning_rate * sqrt(warmup / step) after `warmup` (Vaswani et al. 2017, eq. 3)
+};
+
+struct Rate {
+  double learning_rate = 1e-3;
+  Schedule schedule = Schedule::constant;
+  int64_t warmup = 0;  // steps over which the rate rises from 0
+  double shrink = 1;   // times this at each validation that is not the best
+
+  bool operator==(const Rate&) const = default;
+};
+
+struct Limits {  // 0: no limit
+  int64_t epochs = 0, steps = 0;
+  double minutes = 0;          // of this run
+  int64_t patience = 0;        // validations in a row that are not the best
+  int64_t validate_every = 0;  // steps; 0: at the end of each epoch
+  int64_t save_every = 0;      // steps; 0: with each validation
+
+  bool operator==(const Limits&) const = default;
+};
+
+struct DataFiles {
+  std::string train, valid;
+  int64_t source_min_count = 1, target_min_count = 1, source_max_size = 0, target_max_size = 0;
+  data::TsvOptions tsv;
+};
+
+struct Recipe {
+  DataFiles data;
+  rnn::Config model;  // without the vocabularies' sizes
+  data::BatchOptions batch;
+  OptimizerSettings optimizer;
+  Rate rate;
+  Limits limits;
+  uint64_t seed = 1;
+};
+
+Recipe read_recipe(const std::string& path);
+
+// The model's table alone, which model folders hold too.
+void read_config(TomlTable& table, rnn::Config& config);
+std::string config_toml(const rnn::Config& config);
+
+}  // namespace weft::training

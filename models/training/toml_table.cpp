@@ -1,0 +1,141 @@
+// models/training/toml_table.cpp -- on toml++.
+#include "models/training/toml_table.h"
+
+#include <toml++/toml.h>
+
+#include <cmath>
+
+#include "frontend/formats/input_file.h"
+#include "ir/error.h"
+
+namespace weft::training {
+
+using ir::concat;
+using ir::GraphError;
+
+struct TomlTable::Content {
+  std::string file;
+  std::string name;  // "model.", or ""
+  std::shared_ptr<toml::table> root;
+  const toml::table* table = nullptr;  // null: missing
+  std::set<std::string, std::less<>> taken;
+
+  const toml::node* node(std::string_view key) {
+    taken.emplace(key);
+    return table == nullptr ? nullptr : table->get(key);
+  }
+};
+
+TomlTable::TomlTable(std::unique_ptr<Content> content) : content_(std::move(content)) {}
+TomlTable::TomlTable(TomlTable&&) noexcept = default;
+TomlTable::~TomlTable() = default;
+
+TomlTable TomlTable::parse_file(const std::string& path) {
+  const std::string text = formats::read_text_file(path, int64_t{1} << 20);
+  auto content = std::make_unique<Content>();
+  content->file = path;
+  try {
+    content->root = std::make_shared<toml::table>(toml::parse(text, path));
+  } catch (const toml::parse_error& e) {
+    throw GraphError(concat(path, ":", e.source().begin.line, ": error: ", e.description()));
+  }
+  content->table = content->root.get();
+  return TomlTable(std::move(content));
+}
+
+void TomlTable::fail(std::string_view key, const std::string& message) const {
+  const toml::node* n = content_->table == nullptr ? nullptr : content_->table->get(key);
+  const toml::source_region region = n != nullptr ? n->source() : content_->table != nullptr ? content_->table->source() : toml::source_region{};
+  throw GraphError(concat(content_->file, region.begin.line > 0 ? concat(":", region.begin.line) : "", ": error: ", message));
+}
+
+void TomlTable::take(std::string_view key, int64_t& value, int64_t least, int64_t most) {
+  const toml::node* n = content_->node(key);
+  if (n == nullptr) return;
+  const auto found = n->value_exact<int64_t>();
+  if (!found || *found < least || *found > most)
+    fail(key, concat("'", content_->name, key, "' must be a whole number from ", least, " to ", most));
+  value = *found;
+}
+
+void TomlTable::take(std::string_view key, uint64_t& value) {
+  int64_t v = static_cast<int64_t>(value);
+  take(key, v, 0, INT64_MAX);
+  value = static_cast<uint64_t>(v);
+}
+
+void TomlTable::take(std::string_view key, double& value, double least, double most) {
+  const toml::node* n = content_->node(key);
+  if (n == nullptr) return;
+  const auto found = n->is_number() ? n->value<double>() : std::optional<double>();
+  if (!found || !(*found >= least && *found <= most))
+    fail(key, concat("'", content_->name, key, "' must be a number from ", least, " to ", most));
+  value = *found;
+}
+
+void TomlTable::take(std::string_view key, bool& value) {
+  const toml::node* n = content_->node(key);
+  if (n == nullptr) return;
+  const auto found = n->value_exact<bool>();
+  if (!found) fail(key, concat("'", content_->name, key, "' must be true or false"));
+  value = *found;
+}
+
+void TomlTable::take(std::string_view key, std::string& value) {
+  const toml::node* n = content_->node(key);
+  if (n == nullptr) return;
+  const auto found = n->value_exact<std::string>();
+  if (!found) fail(key, concat("'", content_->name, key, "' must be a string"));
+  value = *found;
+}
+
+void TomlTable::take_word(std::string_view key, const std::function<void(const std::string&)>& read) {
+  if (!has(key)) return void(content_->node(key));
+  std::string word;
+  take(key, word);
+  try {
+    read(word);
+  } catch (const GraphError& e) {
+    fail(key, concat("'", content_->name, key, "': ", e.what()));
+  }
+}
+
+TomlTable TomlTable::table(std::string_view key) {
+  const toml::node* n = content_->node(key);
+  if (n != nullptr && !n->is_table()) fail(key, concat("'", content_->name, key, "' must be a table"));
+  auto inner = std::make_unique<Content>();
+  inner->file = content_->file;
+  inner->name = concat(content_->name, key, ".");
+  inner->root = content_->root;
+  inner->table = n == nullptr ? nullptr : n->as_table();
+  return TomlTable(std::move(inner));
+}
+
+bool TomlTable::has(std::string_view key) const { return content_->table != nullptr && content_->table->contains(key); }
+
+void TomlTable::finish() const {
+  if (content_->table == nullptr) return;
+  for (const auto& [key, node] : *content_->table)
+    if (!content_->taken.contains(key.str())) {
+      std::string known;
+      for (const std::string& k : content_->taken) known += (known.empty() ? "" : ", ") + k;
+      fail(key.str(), concat("there is no '", content_->name, key.str(), "'; known are ", known));
+    }
+}
+
+std::string toml_string(std::string_view text) {
+  std::string s = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') s += '\\';
+    if (static_cast<unsigned char>(c) < 0x20) {
+      char escaped[8];
+      std::snprintf(escaped, sizeof escaped, "\\u%04X", c);
+      s += escaped;
+    } else {
+      s += c;
+    }
+  }
+  return s + "\"";
+}
+
+}  // namespace weft::training

@@ -1,0 +1,45 @@
+// models/training/toml_table.h -- TOML read strictly: every fault is a GraphError at "file:line".
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+
+namespace weft::training {
+
+// A table of a file. What is not asked for is unknown: `finish` names the first such key.
+class TomlTable {
+ public:
+  static TomlTable parse_file(const std::string& path);
+  TomlTable(TomlTable&&) noexcept;
+  ~TomlTable();
+
+  // Each leaves `value` as it is where the key is missing.
+  void take(std::string_view key, int64_t& value, int64_t least, int64_t most);
+  void take(std::string_view key, uint64_t& value);
+  void take(std::string_view key, double& value, double least, double most);
+  void take(std::string_view key, bool& value);
+  void take(std::string_view key, std::string& value);
+  // A word that `read` understands or throws a GraphError for, which gets file and line.
+  void take_word(std::string_view key, const std::function<void(const std::string&)>& read);
+  // A table within; empty where it is missing.
+  TomlTable table(std::string_view key);
+
+  bool has(std::string_view key) const;
+  void finish() const;
+  // Throws GraphError "file:line: error: message"; the line of `key`, or of the table.
+  [[noreturn]] void fail(std::string_view key, const std::string& message) const;
+
+ private:
+  struct Content;
+  explicit TomlTable(std::unique_ptr<Content> content);
+  std::unique_ptr<Content> content_;
+};
+
+// Lines of a TOML file, for writing.
+std::string toml_string(std::string_view text);
+
+}  // namespace weft::training

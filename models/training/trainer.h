@@ -1,0 +1,86 @@
+// models/training/trainer.h -- the loop around the training step.
+//
+// What a run computes is a function of data, configuration, seed and number of steps: stopping and
+// resuming anywhere gives the same bytes as going on. Time only decides when to stop.
+#pragma once
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "frontend/session.h"
+#include "models/data/batching.h"
+#include "models/training/model_folder.h"
+#include "models/training/recipe.h"
+
+namespace weft::training {
+
+struct TrainerSetup {
+  rnn::Config config;
+  OptimizerSettings optimizer;
+  Rate rate;
+  Limits limits;
+  data::BatchOptions batch;
+  uint64_t seed = 1;
+  std::vector<data::EncodedExample> train, valid;  // valid may be empty: no best model then
+  ProgramOptions program;
+  std::optional<ModelFolder> folder;  // none: nothing is written
+};
+
+// What happens, for those who show it.
+struct Event {
+  enum class Kind { step, validation, saved, finished } kind = Kind::step;
+  int64_t step = 0, epoch = 0;
+  double loss = 0;                 // of the step (smoothed over the last ones), or of validation
+  double gradient_norm = 0, rate = 0;
+  bool best = false;               // of a validation
+  double examples_per_second = 0, seconds = 0, seconds_left = 0;  // left: 0 where no limit says
+  std::string why;                 // of finished
+};
+
+enum class Ended { epochs, steps, minutes, patience, stopped };
+
+class Trainer {
+ public:
+  using Observer = std::function<void(const Event&)>;
+  using Stop = std::function<bool()>;
+
+  explicit Trainer(TrainerSetup setup);
+
+  // Goes on from what the folder holds.
+  void resume();
+  // Runs until a limit is reached or `stop` says so (asked after each step); saves at the end.
+  // Throws RuntimeError where the loss is no longer finite.
+  Ended run(const Observer& observe = {}, const Stop& stop = {});
+
+  // Mean loss of a token over these examples.
+  double evaluate(const std::vector<data::EncodedExample>& examples);
+
+  const Progress& progress() const { return progress_; }
+  ParameterStore& store() { return store_; }
+  const Program& training() const { return training_; }
+  const Program& evaluation() const { return evaluation_; }
+
+ private:
+  double rate() const;
+  double step(const data::Batch& batch);
+  // `tail`: after the last step; tells nothing but the best model.
+  void validate(const Observer& observe, double seconds, bool tail);
+  void save(const Observer& observe);
+  std::optional<Ended> limit(double seconds) const;
+
+  TrainerSetup setup_;
+  ParameterStore store_;
+  Program training_, evaluation_;
+  data::BatchStream stream_;
+  Progress progress_;
+  int64_t saved_step_ = -1, validated_step_ = -1;
+  double gradient_norm_ = 0;
+};
+
+// A batch as the inputs of rnn's graphs.
+formats::NamedArrays inputs_of(const data::Batch& batch);
+
+// One line on stderr, rewritten in place on a terminal: step, epoch, loss, examples/s, time left.
+Trainer::Observer progress_display();
+
+}  // namespace weft::training

@@ -1,0 +1,45 @@
+// tests/models/small_data.h -- sequences to copy or reverse, and small models for them.
+#pragma once
+#include <algorithm>
+#include <vector>
+
+#include "models/data/corpus.h"
+#include "models/data/random.h"
+#include "models/training/trainer.h"
+#include "tests/models/backends.h"
+
+namespace weft::tests {
+
+inline constexpr int64_t kSmallVocabulary = 10;
+
+// `count` pairs of 1 to `longest` tokens, the target being the source reversed.
+inline std::vector<data::EncodedExample> reversals(int64_t count, int64_t longest, uint64_t seed) {
+  data::Random random(seed);
+  std::vector<data::EncodedExample> examples;
+  for (int64_t i = 0; i < count; ++i) {
+    data::EncodedExample e;
+    e.id = i + 1;
+    const auto length = 1 + random.below(static_cast<uint64_t>(longest));
+    for (uint64_t k = 0; k < length; ++k)
+      e.source.push_back(static_cast<int32_t>(data::kSpecialTokens + random.below(kSmallVocabulary - data::kSpecialTokens)));
+    e.target = e.source;
+    std::reverse(e.target.begin(), e.target.end());
+    examples.push_back(std::move(e));
+  }
+  return examples;
+}
+
+inline rnn::Config small_config(int64_t width) {
+  return {.source_vocabulary = kSmallVocabulary, .target_vocabulary = kSmallVocabulary, .embedding = width, .hidden = width};
+}
+
+// What small trainings run on.
+inline ProgramOptions fast_options() {
+#ifdef WEFT_TEST_ONEDNN
+  return onednn_options();
+#else
+  return reference_options();
+#endif
+}
+
+}  // namespace weft::tests

@@ -1,0 +1,150 @@
+// tests/models/training_test.cpp -- learning, stopping, resuming.
+#include <doctest/doctest.h>
+
+#include <filesystem>
+
+#include "models/search/greedy.h"
+#include "tests/formats/temporary_folder.h"
+#include "tests/models/small_data.h"
+
+using namespace weft;
+using namespace weft::training;
+using tests::TemporaryFolder;
+
+namespace {
+
+data::Vocabulary small_vocabulary(const std::string& name) {
+  std::vector<std::string> tokens{"<pad>", "<s>", "</s>", "<unk>"};
+  for (char c = 'a'; static_cast<int64_t>(tokens.size()) < tests::kSmallVocabulary; ++c) tokens.emplace_back(1, c);
+  return data::Vocabulary::from_tokens(tokens, name);
+}
+
+TrainerSetup small_setup(int64_t steps, const std::string& folder = {}) {
+  TrainerSetup s;
+  s.config = tests::small_config(8);
+  s.config.dropout = 0.1;
+  s.limits = {.steps = steps, .validate_every = 7};
+  s.rate = {.learning_rate = 0.01, .shrink = 0.9};
+  s.batch = {.max_rows = 8};
+  s.seed = 3;
+  s.train = tests::reversals(60, 5, 1);
+  s.valid = tests::reversals(12, 5, 2);
+  s.program = tests::fast_options();
+  if (!folder.empty()) {
+    s.folder = ModelFolder(folder);
+    rnn::Config c = s.config;
+    c.seed = s.seed;
+    s.config = c;
+    if (!s.folder->has_model()) s.folder->create(c, {small_vocabulary("source"), small_vocabulary("target")});
+  }
+  return s;
+}
+
+}  // namespace
+
+TEST_CASE("training: a small RNNsearch learns to reverse sequences, and greedy search shows it") {
+  TrainerSetup s;
+  s.config = tests::small_config(32);
+  s.limits.steps = 500;
+  s.rate.learning_rate = 0.01;
+  s.batch = {.max_rows = 32};
+  s.train = tests::reversals(1000, 6, 1);
+  s.program = tests::fast_options();
+  Trainer trainer(s);
+  const std::vector<data::EncodedExample> unseen = tests::reversals(100, 6, 99);
+  CHECK(trainer.evaluate(unseen) > 1.5);
+  CHECK(trainer.run() == Ended::steps);
+  const double loss = trainer.evaluate(unseen);
+  MESSAGE("loss after 500 steps: " << loss);
+  CHECK(loss < 0.1);
+  search::Decoder decoder(s.config, s.program);
+  const auto found = search::greedy(decoder, trainer.store(), unseen, s.batch);
+  int right = 0;
+  for (size_t i = 0; i < unseen.size(); ++i) right += found[i] == unseen[i].target ? 1 : 0;
+  CHECK(right >= 90);
+  CHECK(decoder.step.statistics().runs > decoder.step.statistics().compiled);
+}
+
+TEST_CASE("training: N + M steps are the same bytes as N, stop, resume, M") {
+  const TemporaryFolder folder;
+  Trainer whole(small_setup(23, folder / "whole"));
+  whole.run();
+  {
+    Trainer first(small_setup(10, folder / "parts"));
+    CHECK(first.run() == Ended::steps);
+  }
+  Trainer second(small_setup(23, folder / "parts"));
+  second.resume();
+  CHECK(second.progress().step == 10);
+  second.run();
+  for (const char* name : {"/last.safetensors", "/state-23.safetensors", "/model.toml"})
+    CHECK_MESSAGE(tests::bytes_of((folder / "whole") + name) == tests::bytes_of((folder / "parts") + name), name);
+}
+
+TEST_CASE("training: a stop finishes the step, saves, and can go on") {
+  const TemporaryFolder folder;
+  Trainer trainer(small_setup(100, folder / "model"));
+  int asked = 0;
+  CHECK(trainer.run({}, [&] { return ++asked == 5; }) == Ended::stopped);
+  CHECK(trainer.progress().step == 5);
+  Trainer next(small_setup(100, folder / "model"));
+  next.resume();
+  CHECK(next.progress().step == 5);
+  CHECK(next.progress() == trainer.progress());
+}
+
+TEST_CASE("training: limits and observers") {
+  TrainerSetup s = small_setup(0);
+  s.limits = {.epochs = 2};
+  Trainer trainer(s);
+  int validations = 0, steps = 0;
+  CHECK(trainer.run([&](const Event& e) {
+    validations += e.kind == Event::Kind::validation ? 1 : 0;
+    steps += e.kind == Event::Kind::step ? 1 : 0;
+  }) == Ended::epochs);
+  CHECK(validations == 2);
+  CHECK(steps == trainer.progress().step);
+  CHECK(trainer.progress().position.epoch == 2);
+}
+
+TEST_CASE("model folder: what is missing, foreign or damaged is one clear line") {
+  using tests::message_of;
+  const TemporaryFolder folder;
+  const std::string path = folder / "model";
+  Trainer(small_setup(3, path)).run();
+  CHECK(ModelFolder(path).load().parameter_count() > 0);
+  CHECK(ModelFolder(path).vocabularies().source.size() == tests::kSmallVocabulary);
+  CHECK(message_of<ir::GraphError>([&] { ModelFolder(folder / "none").load(); }).find("is no model folder") != std::string::npos);
+  CHECK(message_of<ir::GraphError>([&] { ModelFolder(path).create({}, {}); }).find("holds a model already") != std::string::npos);
+
+  std::string toml = tests::bytes_of(path + "/model.toml");
+  toml.replace(toml.find("hidden = 8"), 10, "hidden = 9");
+  folder.file("model/model.toml", toml);
+  CHECK(message_of<ir::GraphError>([&] { ModelFolder(path).load(); }).find("best.safetensors: error: '") != std::string::npos);
+  folder.file("model/model.toml", toml + "depth = 3\n");
+  CHECK(message_of<ir::GraphError>([&] { ModelFolder(path).config(); }).find("model.toml:21: error: there is no 'model.depth'") != std::string::npos);
+}
+
+TEST_CASE("recipe: every key is read, faults name file and line") {
+  using tests::message_of;
+  const TemporaryFolder folder;
+  const auto read = [&](const std::string& text) { return read_recipe(folder.file("r.toml", text)); };
+  const std::string data = "[data]\ntrain = \"a.tsv\"\nvalid = \"b.tsv\"\n";
+  const Recipe r = read(data + "[model]\nattention = \"general\"\ncell = \"lstm\"\nlayers = 2\n[optimizer]\nkind = \"adadelta\"\n[training]\nsteps = 9\nseed = 5\n");
+  CHECK(r.data.train == folder / "a.tsv");
+  CHECK(r.model.attention == rnn::AttentionKind::general);
+  CHECK(r.optimizer.kind == OptimizerKind::adadelta);
+  CHECK(r.rate.learning_rate == 1);
+  CHECK(r.limits.steps == 9);
+  CHECK(r.batch.seed == 5);
+  const auto error = [&](const std::string& text) { return message_of<ir::GraphError>([&] { read(text); }); };
+  const auto has = [](const std::string& text, const char* part) { return text.find(part) != std::string::npos; };
+  CHECK(has(error(""), "r.toml: error: 'data.train' must name a TSV file"));
+  CHECK(has(error(data + "[model]\nhiden = 3\n"), "r.toml:5: error: there is no 'model.hiden'; known are "));
+  CHECK(has(error(data + "[model]\nhidden = \"x\"\n"), "r.toml:5: error: 'model.hidden' must be a whole number from 1 to 65536"));
+  CHECK(has(error(data + "[model]\nattention = \"dots\"\n"), "r.toml:5: error: 'model.attention': there is no attention 'dots'; there are none, additive"));
+  CHECK(has(error(data + "[model]\nattention = \"dot\"\n"), "r.toml:4: error: attention dot compares"));
+  CHECK(has(error(data + "[optimizer]\nschedule = \"linear\"\n"), "r.toml:5: error: schedule linear needs training.steps"));
+  CHECK(has(error(data + "[modle]\n"), "r.toml:4: error: there is no 'modle'"));
+  CHECK(has(error(data + "[model\n"), "r.toml:4: error: "));
+}
