@@ -243,6 +243,47 @@ class Replacer {
 
 }  // namespace
 
+namespace {
+
+// The first replacement that would need its own results, by way of others; -1: none. (Each alone is
+// sound, but two with several results may need one another's.)
+class CycleFinder {
+ public:
+  CycleFinder(const Graph& graph, const std::vector<Replacement>& list) : graph_(graph), list_(list), owner_(graph.nodes().size(), -1), state_(graph.nodes().size()), open_(list.size()) {
+    for (size_t i = 0; i < list.size(); ++i)
+      for (const Value v : list[i].outputs) owner_[static_cast<size_t>(graph.info(v).node)] = static_cast<int>(i);
+  }
+  int find() {
+    for (size_t n = 0; n < graph_.nodes().size() && found_ < 0; ++n) visit(static_cast<int>(n));
+    return found_;
+  }
+
+ private:
+  void visit(int n) {
+    if (n < 0 || found_ >= 0 || state_[static_cast<size_t>(n)]) return;
+    const int owner = owner_[static_cast<size_t>(n)];
+    if (owner >= 0 && open_[static_cast<size_t>(owner)]) {
+      found_ = owner;
+      return;
+    }
+    if (owner >= 0) open_[static_cast<size_t>(owner)] = 1;
+    for (const Value v : owner >= 0 ? list_[static_cast<size_t>(owner)].inputs : graph_.nodes()[static_cast<size_t>(n)].operands) visit(graph_.info(v).node);
+    if (owner >= 0) {
+      open_[static_cast<size_t>(owner)] = 0;
+      for (const Value v : list_[static_cast<size_t>(owner)].outputs) state_[static_cast<size_t>(graph_.info(v).node)] = 1;
+    }
+    state_[static_cast<size_t>(n)] = 1;
+  }
+
+  const Graph& graph_;
+  const std::vector<Replacement>& list_;
+  std::vector<int> owner_;
+  std::vector<char> state_, open_;
+  int found_ = -1;
+};
+
+}  // namespace
+
 Graph replace_all(const Graph& graph, std::vector<Replacement> replacements) {
   std::vector<char> taken(graph.nodes().size());
   std::vector<Replacement> kept;
@@ -252,6 +293,7 @@ Graph replace_all(const Graph& graph, std::vector<Replacement> replacements) {
     for (const Value v : r.outputs) taken[static_cast<size_t>(graph.info(v).node)] = 1;
     kept.push_back(std::move(r));
   }
+  for (int cycle = 0; !kept.empty() && (cycle = CycleFinder(graph, kept).find()) >= 0;) kept.erase(kept.begin() + cycle);
   return kept.empty() ? graph : Replacer(graph, kept).run();
 }
 

@@ -1,6 +1,8 @@
 // ir/passes/canonicalize.cpp -- one spelling for one meaning.
 #include "ir/passes/canonicalize.h"
 
+#include <utility>
+
 #include "ir/passes/simplifier.h"
 
 namespace weft::ir {
@@ -19,6 +21,14 @@ Shape without_ones(const Shape& shape) {
   return s;
 }
 
+Value Simplifier::emit(const OpDef& op, const OperandGroups& groups, Attrs attrs) {
+  const Origins own = builder.from.origins;
+  builder.from.origins = united(own, seen_);
+  const Value v = builder.emit(op, groups, std::move(attrs));
+  builder.from.origins = own;
+  return simplify(v);
+}
+
 Value Simplifier::simplify(Value v) {
   const Node* made = builder.graph().producer(v);
   if (made == nullptr || made->results.size() != 1) return v;
@@ -28,7 +38,11 @@ Value Simplifier::simplify(Value v) {
     for (const SimplificationRule& rule : rules) {
       if (rule.op != nullptr ? rule.op != op : !op->elementwise) continue;
       if (!node) node = *builder.graph().producer(v);
-      if (const Value with = rule.apply(*this, *node); with.valid() && with != v) {
+      const Origins outer = std::exchange(seen_, {}), own = std::exchange(builder.from.origins, node->from.origins);
+      const Value with = rule.apply(*this, *node);
+      seen_ = outer;
+      builder.from.origins = own;
+      if (with.valid() && with != v) {
         ++rewritten;
         return with;
       }

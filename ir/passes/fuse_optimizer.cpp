@@ -22,6 +22,7 @@ class NormFinder {
     Replacement r;
     r.outputs = {root.results[0]};
     if (!squares(root.results[0], r, true) || r.inputs.size() < 2) return std::nullopt;
+    std::reverse(r.inputs.begin(), r.inputs.end());
     r.build = [inputs = r.inputs](Rewriter& rw) { return rw.builder.emit_all(ops::squared_norm, {rw(inputs)}); };
     return r;
   }
@@ -31,7 +32,7 @@ class NormFinder {
     const Node* n = r_.producer(v);
     if (n == nullptr || (!root && !r_.one(v)) || !is_float(r_.graph->type(v).dtype)) return false;
     r.nodes.push_back(r_.graph->info(v).node);
-    if (n->op == &ops::add) return squares(n->operands[0], r, false) && squares(n->operands[1], r, false);
+    if (n->op == &ops::add) return squares(n->operands[1], r, false) && squares(n->operands[0], r, false);  // long on the left
     if (n->op != &ops::sum || r_.graph->type(v).rank() != 0) return false;
     const Node* m = r_.producer(n->operands[0], ops::mul);
     if (m == nullptr || m->operands[0] != m->operands[1]) return false;

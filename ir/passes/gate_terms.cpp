@@ -6,6 +6,8 @@
 namespace weft::ir {
 namespace {
 
+constexpr size_t kMostTerms = 16, kMostNodes = 256;  // of one cell; what is larger is none
+
 Value lanes_of(Builder& b, Value v, int64_t axis, const Dim& start, const Dim& stop) { return b.slice(v, axis, start, stop); }
 
 // w's rows and columns, as it is stored.
@@ -73,7 +75,7 @@ void collect_terms(const Readers& r, Lanes lanes, Terms& terms, std::vector<int>
   lanes = through_slices(r, lanes, nodes);
   const int index = r.graph->info(lanes.v).node;
   const Node* n = r.producer(lanes.v);
-  if (n != nullptr && n->op == &ops::add && terms.size() < 16) {
+  if (n != nullptr && n->op == &ops::add && terms.size() < kMostTerms && nodes.size() < kMostNodes) {
     const Dim width = r.graph->type(lanes.v).dim(-1);
     const auto wide = [&](Value v) { return r.graph->type(v).rank() > 0 && r.graph->type(v).dim(-1) == width; };
     if (wide(n->operands[0]) && wide(n->operands[1])) {

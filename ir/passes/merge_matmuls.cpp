@@ -28,7 +28,7 @@ class Merger {
   Graph run() {
     std::map<std::pair<Value, bool>, std::vector<int>> groups;
     for (size_t n = 0; n < graph_.nodes().size(); ++n)
-      if (const Node& node = graph_.nodes()[n]; is_product(node) && many_rows(node.operands[0]))
+      if (const Node& node = graph_.nodes()[n]; is_product(node) && pays(node))
         groups[{node.operands[0], OpView(graph_, node).flag("transpose_b")}].push_back(static_cast<int>(n));
     std::vector<Replacement> found;
     for (const auto& [key, nodes] : groups)
@@ -42,10 +42,20 @@ class Merger {
     const Value w = n.operands[1];
     return graph_.type(w).rank() == 2 && weight_[static_cast<size_t>(w.id)] != 0;
   }
-  bool many_rows(Value x) const {
-    const TensorType& t = graph_.type(x);
+  bool pays(const Node& product) const {
+    const TensorType& t = graph_.type(product.operands[0]);
     const auto rows = t.dim(0).constant();
-    return in_loop_ || t.rank() >= 3 || (rows && *rows >= kManyRows);
+    const Node* sum = biased(product.results[0]);
+    return in_loop_ || ((t.rank() >= 3 || (rows && *rows >= kManyRows)) && read_in_place(sum != nullptr ? sum->results[0] : product.results[0]));
+  }
+  // Do all readers take columns of something wider as well?
+  bool read_in_place(Value v) const {
+    const auto& list = readers_.of(v);
+    return std::all_of(list.begin(), list.end(), [&](int n) {
+      if (n < 0) return false;
+      const OpDef* op = graph_.nodes()[static_cast<size_t>(n)].op;
+      return op == &ops::attention || op == &ops::reshape || op == &ops::transpose || op == &ops::slice;
+    });
   }
 
   // The sum of a product and a bias that nothing else reads the product for, or null.

@@ -6,6 +6,7 @@
 #include "ir/passes/canonicalize.h"
 #include "ir/passes/cse.h"
 #include "ir/passes/dce.h"
+#include "ir/passes/drop_ignored_rows.h"
 #include "ir/passes/fold_constants.h"
 #include "ir/passes/fuse_attention.h"
 #include "ir/passes/fuse_cells.h"
@@ -23,6 +24,7 @@ constexpr Pass kPasses[] = {
     {"canonicalize", canonicalize, "one spelling for one meaning"},
     {"cse", cse, "equal nodes are computed once"},
     {"dce", dce, "what no output needs is gone, in loops too"},
+    {"drop_ignored_rows", drop_ignored_rows, "rows that a loss leaves out are not zeroed first"},
     {"fold_constants", fold_constants, "what depends on constants alone is computed now"},
     {"fuse_attention", fuse_attention, "score, mask, softmax and weighted sum become one op"},
     {"fuse_cells", fuse_cells, "the equations of GRU and LSTM cells become one op"},
@@ -47,14 +49,15 @@ constexpr const Pass* kRecognise[] = {
     pass("canonicalize"),   pass("cse"),        pass("dce"),           pass("fold_constants"), pass("canonicalize"),
     pass("fuse_attention"), pass("fuse_cells"), pass("canonicalize"),  pass("cse"),            pass("split_scan"),
     pass("dce"),            pass("canonicalize"), pass("fuse_attention"), pass("merge_matmuls"), pass("fuse_cross_entropy"),
-    pass("canonicalize"),   pass("fuse_linear"), pass("split_scan"),   pass("canonicalize"),   pass("cse"), pass("dce"),
+    pass("canonicalize"),   pass("fuse_linear"), pass("split_scan"),   pass("canonicalize"),   pass("cse"), pass("drop_ignored_rows"),
+    pass("dce"),
 };
 
 // Recognition is over before differentiation: gradients of fused ops are ops, those of `linear`
 // ordinary contractions. What is new afterwards is the reverse loops and the update.
 constexpr const Pass* kOptimise[] = {
     pass("canonicalize"), pass("cse"), pass("dce"), pass("fold_constants"), pass("fuse_optimizer"),
-    pass("split_scan"), pass("canonicalize"), pass("cse"), pass("dce"),
+    pass("drop_ignored_rows"), pass("split_scan"), pass("canonicalize"), pass("cse"), pass("dce"),
 };
 
 bool same(const Graph& a, const Graph& b) {

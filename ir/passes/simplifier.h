@@ -18,9 +18,7 @@ class Simplifier {
 
   // What stands for `v`, the result of a node just appended.
   Value simplify(Value v);
-  Value emit(const OpDef& op, const OperandGroups& groups, Attrs attrs = {}) {
-    return simplify(builder.emit(op, groups, std::move(attrs)));
-  }
+  Value emit(const OpDef& op, const OperandGroups& groups, Attrs attrs = {});
   Value reshape(Value x, const Shape& shape) {
     return type(x).shape == shape ? x : emit(ops::reshape, {{x}}, {{"shape", shape}});
   }
@@ -31,13 +29,17 @@ class Simplifier {
 
   // By value: emitting moves nodes and types about.
   TensorType type(Value v) const { return builder.type(v); }
-  std::optional<Node> made_by(Value v, const OpDef& op) const {
+  std::optional<Node> made_by(Value v, const OpDef& op) {
     const Node* n = builder.graph().producer(v);
     if (n == nullptr || n->op != &op) return std::nullopt;
+    seen_ = united(seen_, n->from.origins);
     return *n;
   }
   std::optional<double> scalar(Value v) const;  // the one value of a constant of any shape
   OpView view(const Node& node) const { return OpView(builder.graph(), node); }
+
+ private:
+  Origins seen_;  // of the nodes the rule at work has looked at: what it emits stands for them too
 };
 
 using Simplification = Value (*)(Simplifier&, const Node&);  // an invalid value: nothing to do

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "check_rewrite.h"
+#include "ir/text/text.h"
 
 using weft::test::check_keeps_values;
 using weft::test::check_rewrite;
@@ -108,4 +109,10 @@ TEST_CASE("canonicalize: a product with rows that are repeated is taken once") {
 TEST_CASE("canonicalize: regions too, and known sizes are constants") {
   check_rewrite("canonicalize", "graph(%s: f32[B,4], %x: f32[T,B,4]) { %r = scan(%s; %x) {axes=[0]} (%s, %x) { %n = dim_size(%x) {axis=1, dtype=f32} %a = mul(%x, %n) %b = add(%s, %a) yield %b } return %r }",
                 "graph(%s: f32[B,4], %x: f32[T,B,4]) { %r = scan(%s; %x) {axes=[0]} (%s, %x) { %a = mul(%x, 4) %b = add(%s, %a) yield %b } return %r }");
+}
+
+TEST_CASE("canonicalize: what is merged stands for all it came from") {
+  const weft::ir::Graph g = weft::test::run("canonicalize", weft::ir::parse("graph(%x: f32[B,T,6]) { %a = reshape(%x) {shape=[B,T,2,3]} %b = reshape(%a) {shape=[T,B,6]} return %b }"));
+  REQUIRE(g.nodes().size() == 1);
+  CHECK(g.nodes()[0].from.origins.size() == 2);
 }

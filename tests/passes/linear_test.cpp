@@ -33,11 +33,13 @@ TEST_CASE("fuse_linear: a sum that is read before its activation is fused alone"
 
 TEST_CASE("merge_matmuls: q, k and v of one sequence are one product, biases along") {
   const char* before = R"(graph(%x: f32[B,T,M], %Wq: f32[M,D], %Wk: f32[M,D], %Wv: f32[M,E], %b: f32[D]) {
-    %q0 = matmul(%x, %Wq) %q = add(%q0, %b) %k = matmul(%x, %Wk) %v = matmul(%x, %Wv) return %q, %k, %v })";
+    %q0 = matmul(%x, %Wq) %q = add(%q0, %b) %k = matmul(%x, %Wk) %v = matmul(%x, %Wv)
+    %o = attention(%q, %k, %v) return %o })";
   check_rewrite("merge_matmuls", before, R"(graph(%x: f32[B,T,M], %Wq: f32[M,D], %Wk: f32[M,D], %Wv: f32[M,E], %b: f32[D]) {
     %W = concat(%Wq, %Wk, %Wv) {axis=1} %m0 = matmul(%x, %W)
     %z1 = constant() {shape=[D], values=[0]} %z2 = constant() {shape=[E], values=[0]} %bb = concat(%b, %z1, %z2) {axis=0} %m = add(%m0, %bb)
-    %q = slice(%m) {axis=-1, start=0, stop=D} %k = slice(%m) {axis=-1, start=D, stop=2*D} %v = slice(%m) {axis=-1, start=2*D, stop=2*D+E} return %q, %k, %v })");
+    %q = slice(%m) {axis=-1, start=0, stop=D} %k = slice(%m) {axis=-1, start=D, stop=2*D} %v = slice(%m) {axis=-1, start=2*D, stop=2*D+E}
+    %o = attention(%q, %k, %v) return %o })");
   check_keeps_values("merge_matmuls", before);
 }
 
@@ -46,6 +48,13 @@ TEST_CASE("merge_matmuls: a step of decoding does not copy its weights, a loop m
   check_rewrite("merge_matmuls", "graph(%s: f32[B,M], %U: f32[M,M], %W: f32[M,M]) { %n = scan(%s; ; %U, %W) {steps=T} (%s, %U, %W) { %a = matmul(%s, %U) %b = matmul(%s, %W) %c = mul(%a, %b) yield %c } return %n }",
                 "graph(%s: f32[B,M], %U: f32[M,M], %W: f32[M,M]) { %n = scan(%s; ; %U, %W) {steps=T} (%s, %U, %W) { %w = concat(%U, %W) {axis=1} %m = matmul(%s, %w) "
                 "%a = slice(%m) {axis=-1, start=0, stop=M} %b = slice(%m) {axis=-1, start=M, stop=2*M} %c = mul(%a, %b) yield %c } return %n }");
+}
+
+TEST_CASE("merge_matmuls: products whose slices a loop would have copied stay apart") {
+  check_unchanged("merge_matmuls", R"(graph(%s: f32[B,H], %x: f32[T,B,M], %U: f32[M,H], %W: f32[M,H]) {
+    %a = matmul(%x, %U) %b = matmul(%x, %W)
+    %f = scan(%s; %a) {axes=[0]} (%s, %a) { %n = add(%s, %a) yield %n }
+    %r = scan(%s; %b) {axes=[0], reverse=true} (%s, %b) { %n = add(%s, %b) yield %n } return %f, %r })");
 }
 
 TEST_CASE("merge_matmuls: right operands that are no weights stay") {

@@ -54,3 +54,11 @@ TEST_CASE("pattern: replacements are placed after the last of their inputs") {
   const Graph h = replace_all(g, {{{x[0]}, {v}, {0}, [v](Rewriter& r) { return Values{r.builder.neg(r(v))}; }}});
   CHECK(canonical_text(h) == canonical_text(parse("graph(%x: f32[2]) { %v = exp(%x) %a = neg(%v) %u = exp(%a) %b = mul(%v, %x) return %u, %b }")));
 }
+
+TEST_CASE("pattern: replacements that need one another's results are not both made") {
+  const Graph g = parse("graph(%x: f32[2]) { %a = tanh(%x) %b = exp(%x) %u = neg(%b) %v = neg(%a) %c = mul(%a, %u) %d = mul(%b, %v) return %c, %d }");
+  const auto result = [&](size_t n) { return g.nodes()[n].results[0]; };
+  const auto build = [](Value u) { return [u](Rewriter& r) { return Values{r(u), r(u)}; }; };
+  const Graph h = replace_all(g, {{{result(4), result(0)}, {result(2)}, {4, 0}, build(result(2))}, {{result(5), result(1)}, {result(3)}, {5, 1}, build(result(3))}});
+  CHECK(h.nodes().size() > 1);
+}
