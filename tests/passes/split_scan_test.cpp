@@ -1,8 +1,6 @@
 // tests/passes/split_scan_test.cpp -- what does not recur leaves the loop, and what must stay does.
 #include <doctest/doctest.h>
-
 #include "tests/support/check_rewrite.h"
-
 
 using namespace weft;
 using test::check_rewrite;

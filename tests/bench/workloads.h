@@ -1,0 +1,32 @@
+// tests/bench/workloads.h -- the fixed workloads on which Weft is compared with its peers.
+//
+// W1: bidirectional GRU encoder (512 a direction), GRU decoder 512 with additive attention (512), step
+// by step, teacher forcing; W2: 2-layer LSTM encoder and decoder, 512, Luong general; W2b: the same with
+// input feeding. Embeddings 256, vocabularies 8000, batch 64, lengths 10..25 padded to 25, mean
+// cross-entropy of live tokens, Adam, clipping at 1.
+#pragma once
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "frontend/formats/named_arrays.h"
+#include "models/rnn/rnn.h"
+
+namespace weft::bench {
+
+struct Workload {
+  std::string name;
+  rnn::Config config;
+  int64_t batch = 64, source = 25, target = 25;
+};
+
+const std::vector<Workload>& training_workloads();
+const Workload& workload(std::string_view name);  // GraphError listing them
+
+// Random tokens; lengths uniform in [10*n/25, n], the first row full (or all full).
+formats::NamedArrays random_batch(const Workload& w, uint64_t seed, bool full = false);
+
+// Of matrix products of a forward pass (2mnk each), padding included; with `lengths`, of real tokens only.
+double forward_flop(const Workload& w, const formats::NamedArrays* lengths = nullptr);
+
+}  // namespace weft::bench
