@@ -20,7 +20,7 @@ void lower_random(Emit& e) {
   const double threshold = std::ceil(e.op.real("keep") * 4294967296.0);
   const bool always = args.kind == kernels::RandomKind::keep && threshold >= 4294967296.0;
   if (always) return emit_fill(e, y, 1);
-  args.threshold = static_cast<uint32_t>(threshold);
+  if (args.kind == kernels::RandomKind::keep) args.threshold = static_cast<uint32_t>(threshold);
   const bool at_positions = e.has("position");
   const Tensor position = at_positions ? e.in("position") : step;
   const int64_t count = at_positions ? position.size() : 1;
