@@ -218,6 +218,10 @@ std::vector<int> structural_order(const Graph& g) {
   return order;
 }
 
+int uses_of_outputs(const Graph& g, Value v) {
+  return static_cast<int>(std::count_if(g.outputs().begin(), g.outputs().end(), [v](const Output& o) { return o.value == v; }));
+}
+
 Graph canonical_graph(const Graph& g) {
   Graph to;
   Values map(static_cast<size_t>(g.value_count()));
@@ -225,9 +229,14 @@ Graph canonical_graph(const Graph& g) {
     map[static_cast<size_t>(a.value.id)] = to.add_argument(g.type(a.value), "a" + std::to_string(to.arguments().size()), a.kind);
   for (const int n : structural_order(g)) {
     Node node = g.nodes()[static_cast<size_t>(n)];
+    if (is_scalar_constant(g, node.results[0]) && uses_of_outputs(g, node.results[0]) == 0) continue;
     for (Graph& region : node.regions) region = canonical_graph(region);
     Values operands;
-    for (const Value v : node.operands) operands.push_back(map[static_cast<size_t>(v.id)]);
+    for (const Value v : node.operands) {
+      // Whether a scalar is shared is no structure: as a literal it is written at each of its readers.
+      operands.push_back(is_scalar_constant(g, v) ? to.add_copy(g, *g.producer(v), {})[0] : map[static_cast<size_t>(v.id)]);
+      if (is_scalar_constant(g, v)) to.set_name(operands.back(), {});
+    }
     const Values results = to.add_copy(g, node, operands);
     for (size_t i = 0; i < results.size(); ++i) {
       to.set_name(results[i], {});
