@@ -1,9 +1,9 @@
 // ir/pattern.cpp -- matching with backtracking, and rewriting what matched.
 #include "ir/pattern.h"
 
-#include <algorithm>
-
 #include "ir/check.h"
+
+#include <algorithm>
 
 namespace weft::ir {
 
@@ -27,7 +27,8 @@ bool Readers::depends(Value v, const std::vector<int>& nodes) const {
     if (n < first || seen[static_cast<size_t>(n)]) continue;
     seen[static_cast<size_t>(n)] = 1;
     if (std::find(nodes.begin(), nodes.end(), n) != nodes.end()) return true;
-    for (const Value x : graph->nodes()[static_cast<size_t>(n)].operands) stack.push_back(graph->info(x).node);
+    for (const Value x : graph->nodes()[static_cast<size_t>(n)].operands)
+      stack.push_back(graph->info(x).node);
   }
   return false;
 }
@@ -111,10 +112,13 @@ class Matcher {
     }
     if (p.op == nullptr) return bind(p, v, next);
     const Node* node = readers_.producer(v, *p.op);
-    if (node == nullptr || readers_.graph->info(v).index != p.result || !holds(p, *node)) return false;
+    if (node == nullptr || readers_.graph->info(v).index != p.result || !holds(p, *node))
+      return false;
     match_.nodes_.push_back(readers_.graph->info(v).node);
-    const bool done = bind(p, v, [&] { return operands(p, *node, 0, false, next) ||
-                                              (p.op->commutative && operands(p, *node, 0, true, next)); });
+    const bool done = bind(p, v, [&] {
+      return operands(p, *node, 0, false, next) ||
+             (p.op->commutative && operands(p, *node, 0, true, next));
+    });
     if (!done) match_.nodes_.pop_back();
     return done;
   }
@@ -124,7 +128,9 @@ class Matcher {
     if (!p.operands.empty() && p.operands.size() != node.operands.size()) return false;
     for (const auto& [name, wanted] : p.attrs) {
       const Attr* given = node.attrs.find(name);
-      if (given != nullptr ? *given != wanted : node.op->attr(name)->required() || node.op->attr(name)->value() != wanted)
+      if (given != nullptr
+              ? *given != wanted
+              : node.op->attr(name)->required() || node.op->attr(name)->value() != wanted)
         return false;
     }
     for (const auto& condition : p.conditions)
@@ -142,23 +148,27 @@ class Matcher {
     return false;
   }
 
-  bool operands(const Pattern::Parts& p, const Node& node, size_t i, bool swapped, const Next& next) {
+  bool operands(const Pattern::Parts& p, const Node& node, size_t i, bool swapped,
+                const Next& next) {
     if (i == p.operands.size()) return next();
     const size_t at = swapped && i < 2 ? 1 - i : i;
-    return value(p.operands[i], node.operands[at], [&] { return operands(p, node, i + 1, swapped, next); });
+    return value(p.operands[i], node.operands[at],
+                 [&] { return operands(p, node, i + 1, swapped, next); });
   }
 
   const Readers& readers_;
   Match& match_;
 };
 
-std::optional<Match> match(const Readers& readers, const Pattern& pattern, Value root, Rewriter* rewriter) {
+std::optional<Match> match(const Readers& readers, const Pattern& pattern, Value root,
+                           Rewriter* rewriter) {
   Match m(readers, rewriter);
   if (!Matcher(readers, m).value(pattern, root, [] { return true; })) return std::nullopt;
   return m;
 }
 
-Graph rewrite(const Graph& graph, const Pattern& pattern, const std::function<Value(Match&)>& replace) {
+Graph rewrite(const Graph& graph, const Pattern& pattern,
+              const std::function<Value(Match&)>& replace) {
   const Pattern::Parts& p = pattern.parts();
   const bool any_root = std::any_of(graph.nodes().begin(), graph.nodes().end(),
                                     [&](const Node& n) { return p.op == nullptr || n.op == p.op; });
@@ -185,7 +195,8 @@ Graph rewrite(const Graph& graph, const Pattern& pattern, const std::function<Va
 
 Provenance united_provenance(const Graph& graph, const std::vector<int>& nodes) {
   Provenance from = graph.nodes()[static_cast<size_t>(nodes.front())].from;
-  for (const int n : nodes) from.origins = united(from.origins, graph.nodes()[static_cast<size_t>(n)].from.origins);
+  for (const int n : nodes)
+    from.origins = united(from.origins, graph.nodes()[static_cast<size_t>(n)].from.origins);
   return from;
 }
 
@@ -194,9 +205,15 @@ namespace {
 class Replacer {
  public:
   Replacer(const Graph& graph, const std::vector<Replacement>& list)
-      : graph_(graph), list_(list), owner_(graph.nodes().size(), -1), done_(graph.nodes().size()), built_(list.size()), rewriter_(graph) {
+      : graph_(graph),
+        list_(list),
+        owner_(graph.nodes().size(), -1),
+        done_(graph.nodes().size()),
+        built_(list.size()),
+        rewriter_(graph) {
     for (size_t i = 0; i < list.size(); ++i)
-      for (const Value v : list[i].outputs) owner_[static_cast<size_t>(graph.info(v).node)] = static_cast<int>(i);
+      for (const Value v : list[i].outputs)
+        owner_[static_cast<size_t>(graph.info(v).node)] = static_cast<int>(i);
   }
 
   Graph run() {
@@ -249,9 +266,15 @@ namespace {
 // sound, but two with several results may need one another's.)
 class CycleFinder {
  public:
-  CycleFinder(const Graph& graph, const std::vector<Replacement>& list) : graph_(graph), list_(list), owner_(graph.nodes().size(), -1), state_(graph.nodes().size()), open_(list.size()) {
+  CycleFinder(const Graph& graph, const std::vector<Replacement>& list)
+      : graph_(graph),
+        list_(list),
+        owner_(graph.nodes().size(), -1),
+        state_(graph.nodes().size()),
+        open_(list.size()) {
     for (size_t i = 0; i < list.size(); ++i)
-      for (const Value v : list[i].outputs) owner_[static_cast<size_t>(graph.info(v).node)] = static_cast<int>(i);
+      for (const Value v : list[i].outputs)
+        owner_[static_cast<size_t>(graph.info(v).node)] = static_cast<int>(i);
   }
   int find() {
     for (size_t n = 0; n < graph_.nodes().size() && found_ < 0; ++n) visit(static_cast<int>(n));
@@ -267,10 +290,13 @@ class CycleFinder {
       return;
     }
     if (owner >= 0) open_[static_cast<size_t>(owner)] = 1;
-    for (const Value v : owner >= 0 ? list_[static_cast<size_t>(owner)].inputs : graph_.nodes()[static_cast<size_t>(n)].operands) visit(graph_.info(v).node);
+    for (const Value v : owner >= 0 ? list_[static_cast<size_t>(owner)].inputs
+                                    : graph_.nodes()[static_cast<size_t>(n)].operands)
+      visit(graph_.info(v).node);
     if (owner >= 0) {
       open_[static_cast<size_t>(owner)] = 0;
-      for (const Value v : list_[static_cast<size_t>(owner)].outputs) state_[static_cast<size_t>(graph_.info(v).node)] = 1;
+      for (const Value v : list_[static_cast<size_t>(owner)].outputs)
+        state_[static_cast<size_t>(graph_.info(v).node)] = 1;
     }
     state_[static_cast<size_t>(n)] = 1;
   }
@@ -288,12 +314,15 @@ Graph replace_all(const Graph& graph, std::vector<Replacement> replacements) {
   std::vector<char> taken(graph.nodes().size());
   std::vector<Replacement> kept;
   for (Replacement& r : replacements) {
-    const bool free = std::none_of(r.outputs.begin(), r.outputs.end(), [&](Value v) { return taken[static_cast<size_t>(graph.info(v).node)] != 0; });
+    const bool free = std::none_of(r.outputs.begin(), r.outputs.end(), [&](Value v) {
+      return taken[static_cast<size_t>(graph.info(v).node)] != 0;
+    });
     if (!free) continue;
     for (const Value v : r.outputs) taken[static_cast<size_t>(graph.info(v).node)] = 1;
     kept.push_back(std::move(r));
   }
-  for (int cycle = 0; !kept.empty() && (cycle = CycleFinder(graph, kept).find()) >= 0;) kept.erase(kept.begin() + cycle);
+  for (int cycle = 0; !kept.empty() && (cycle = CycleFinder(graph, kept).find()) >= 0;)
+    kept.erase(kept.begin() + cycle);
   return kept.empty() ? graph : Replacer(graph, kept).run();
 }
 

@@ -2,17 +2,18 @@
 //
 //   const Pattern x = any("x"), w = any("w");
 //   const Pattern y = op(ops::add, op(ops::matmul, x, w).one_use().named("product"), any("bias"));
-//   rewrite(graph, y, [](Match& m) { return m.emit(ops::linear, {{m["x"]}, {m["w"]}, {m["bias"]}}); });
+//   rewrite(graph, y, [](Match& m) { return m.emit(ops::linear, {{m["x"]}, {m["w"]}, {m["bias"]}});
+//   });
 //
 // A name bound twice must be the same value both times. Operands of commutative ops are tried both
 // ways, alternatives in order, with backtracking. Patterns know the canonical spelling only
 // (passes/canonicalize.cpp).
 #pragma once
+#include "ir/rewrite.h"
+
 #include <functional>
 #include <memory>
 #include <optional>
-
-#include "ir/rewrite.h"
 
 namespace weft::ir {
 
@@ -42,10 +43,10 @@ std::optional<double> scalar_constant(const Graph& graph, Value v);
 class Pattern {
  public:
   Pattern with(std::string_view attr, Attr value) const;
-  Pattern one_use() const;                        // no reader but the one in the pattern
-  Pattern named(std::string_view name) const;     // binds the value
+  Pattern one_use() const;                     // no reader but the one in the pattern
+  Pattern named(std::string_view name) const;  // binds the value
   Pattern where(std::function<bool(const OpView&)> holds) const;
-  Pattern result(int index) const;                // of an op with several results; 0 otherwise
+  Pattern result(int index) const;  // of an op with several results; 0 otherwise
 
   struct Parts;
   const Parts& parts() const { return *parts_; }
@@ -56,23 +57,25 @@ class Pattern {
 };
 
 struct Pattern::Parts {
-  const OpDef* op = nullptr;          // null: any value, or one of the alternatives
-  std::vector<Pattern> operands;      // none: not looked at
+  const OpDef* op = nullptr;      // null: any value, or one of the alternatives
+  std::vector<Pattern> operands;  // none: not looked at
   std::vector<Pattern> alternatives;
   std::vector<std::pair<std::string, Attr>> attrs;
   std::vector<std::function<bool(const OpView&)>> conditions;
   std::string name;
   int result = 0;
   bool one_use = false;
-  bool is_scalar = false;             // a constant of one value
-  std::optional<double> value;        // ... and which
+  bool is_scalar = false;       // a constant of one value
+  std::optional<double> value;  // ... and which
 };
 
 Pattern any(std::string_view name = {});
-Pattern scalar(std::string_view name);          // a constant of one value
+Pattern scalar(std::string_view name);  // a constant of one value
 Pattern scalar(double value);
 Pattern either(std::vector<Pattern> alternatives);
-inline Pattern maybe(const Pattern& wrapped, const Pattern& bare) { return either({wrapped, bare}); }
+inline Pattern maybe(const Pattern& wrapped, const Pattern& bare) {
+  return either({wrapped, bare});
+}
 Pattern op_of(const OpDef& op, std::vector<Pattern> operands);
 template <typename... Operands>
 Pattern op(const OpDef& def, const Operands&... operands) {
@@ -111,22 +114,25 @@ class Match {
   std::vector<int> nodes_;
 };
 
-std::optional<Match> match(const Readers& readers, const Pattern& pattern, Value root, Rewriter* rewriter = nullptr);
+std::optional<Match> match(const Readers& readers, const Pattern& pattern, Value root,
+                           Rewriter* rewriter = nullptr);
 
 // Replaces every match by what `replace` returns; an invalid value keeps the node. Regions are not
 // entered. Returns `graph` itself where nothing matched.
-Graph rewrite(const Graph& graph, const Pattern& pattern, const std::function<Value(Match&)>& replace);
+Graph rewrite(const Graph& graph, const Pattern& pattern,
+              const std::function<Value(Match&)>& replace);
 
 // A fused op to put in place of several results: found first, built later.
 struct Replacement {
-  Values outputs;                              // old values that are replaced
-  Values inputs;                               // old values that `build` reads
-  std::vector<int> nodes;                      // matched nodes, the root first
-  std::function<Values(Rewriter&)> build;      // gives new values for `outputs`
+  Values outputs;                          // old values that are replaced
+  Values inputs;                           // old values that `build` reads
+  std::vector<int> nodes;                  // matched nodes, the root first
+  std::function<Values(Rewriter&)> build;  // gives new values for `outputs`
 };
 
 // Carries out replacements, each placed after the last of its inputs, however the old graph was
-// ordered. Where two claim a value the first has it; one that would need its own results is left out.
+// ordered. Where two claim a value the first has it; one that would need its own results is left
+// out.
 Graph replace_all(const Graph& graph, std::vector<Replacement> replacements);
 
 Provenance united_provenance(const Graph& graph, const std::vector<int>& nodes);

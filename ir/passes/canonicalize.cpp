@@ -1,9 +1,9 @@
 // ir/passes/canonicalize.cpp -- one spelling for one meaning.
 #include "ir/passes/canonicalize.h"
 
-#include <utility>
-
 #include "ir/passes/simplifier.h"
+
+#include <utility>
 
 namespace weft::ir {
 
@@ -38,7 +38,8 @@ Value Simplifier::simplify(Value v) {
     for (const SimplificationRule& rule : rules) {
       if (rule.op != nullptr ? rule.op != op : !op->elementwise) continue;
       if (!node) node = *builder.graph().producer(v);
-      const Origins outer = std::exchange(seen_, {}), own = std::exchange(builder.from.origins, node->from.origins);
+      const Origins outer = std::exchange(seen_, {}),
+                    own = std::exchange(builder.from.origins, node->from.origins);
       const Value with = rule.apply(*this, *node);
       seen_ = outer;
       builder.from.origins = own;
@@ -62,7 +63,8 @@ Graph canonical(const Graph& graph) {
       r.at(node);
       const Values copies = r.copy(node);
       if (copies.size() != 1) continue;
-      if (const Value with = s.simplify(copies[0]); with != copies[0]) r.replace(node.results[0], with);
+      if (const Value with = s.simplify(copies[0]); with != copies[0])
+        r.replace(node.results[0], with);
     }
     if (s.rewritten == 0) break;
     current = r.finish();

@@ -1,10 +1,10 @@
 // ir/passes/cse.cpp -- equal nodes are computed once.
 #include "ir/passes/cse.h"
 
-#include <map>
-
 #include "ir/rewrite.h"
 #include "ir/text/text.h"
+
+#include <map>
 
 namespace weft::ir {
 namespace {
@@ -25,15 +25,19 @@ Graph merged(const Graph& graph) {
   for (size_t n = 0; n < graph.nodes().size(); ++n) {
     const Node& node = graph.nodes()[n];
     Key key{node.op, r(node.operands)};
-    if (node.op->commutative && key.second[1] < key.second[0]) std::swap(key.second[0], key.second[1]);
+    if (node.op->commutative && key.second[1] < key.second[0])
+      std::swap(key.second[0], key.second[1]);
     std::vector<int>& candidates = seen[key];
     const Node* same = nullptr;
     for (const int c : candidates) {
       const Node& other = graph.nodes()[static_cast<size_t>(c)];
-      if (other.attrs == node.attrs && other.group_sizes == node.group_sizes && same_regions(other, node)) same = &other;
+      if (other.attrs == node.attrs && other.group_sizes == node.group_sizes &&
+          same_regions(other, node))
+        same = &other;
     }
     if (same != nullptr) {
-      for (size_t i = 0; i < node.results.size(); ++i) r.replace(node.results[i], r(same->results[i]));
+      for (size_t i = 0; i < node.results.size(); ++i)
+        r.replace(node.results[i], r(same->results[i]));
       changed = true;
       continue;
     }

@@ -1,9 +1,9 @@
 // ir/passes/dce.cpp -- what no output needs is gone, in loops too.
 #include "ir/passes/dce.h"
 
-#include <algorithm>
-
 #include "ir/pattern.h"
+
+#include <algorithm>
 
 namespace weft::ir {
 namespace {
@@ -13,7 +13,8 @@ std::vector<char> reached_arguments(const Graph& graph, const std::vector<char>&
   std::vector<char> node(graph.nodes().size()), argument(graph.arguments().size());
   const auto mark = [&](Value v) {
     const ValueInfo& info = graph.info(v);
-    (info.node < 0 ? argument[static_cast<size_t>(info.index)] : node[static_cast<size_t>(info.node)]) = 1;
+    (info.node < 0 ? argument[static_cast<size_t>(info.index)]
+                   : node[static_cast<size_t>(info.node)]) = 1;
   };
   for (size_t i = 0; i < wanted.size(); ++i)
     if (wanted[i]) mark(graph.outputs()[i].value);
@@ -32,8 +33,8 @@ struct ScanPlan {
     double value = 0;
   };
   std::vector<Argument> arguments;
-  std::vector<char> outputs;         // kept?
-  std::vector<size_t> stands_for;    // output -> the output whose value it shares (itself, mostly)
+  std::vector<char> outputs;       // kept?
+  std::vector<size_t> stands_for;  // output -> the output whose value it shares (itself, mostly)
   bool changes = false;
 };
 
@@ -59,7 +60,8 @@ class ScanCleaner {
       map[static_cast<size_t>(v.id)] = body.add_argument(body_.type(v), body_.info(v).name);
       if (i < node_.operands.size()) group.push_back(r(node_.operands[i]));
     };
-    const size_t c = carries_(), s = c + static_cast<size_t>(parts_.scanned), all = s + static_cast<size_t>(parts_.invariants);
+    const size_t c = carries_(), s = c + static_cast<size_t>(parts_.scanned),
+                 all = s + static_cast<size_t>(parts_.invariants);
     Integers rows;  // of those that are left, the carries whose rows end
     for (size_t i = 0; i < c; ++i) {
       if (fate(i) != Fate::keep) continue;
@@ -74,13 +76,17 @@ class ScanCleaner {
     Builder b(body, node_.from);
     for (size_t i = 0; i < all; ++i) {
       const Value v = body_.arguments()[i].value;
-      if (fate(i) == Fate::constant) map[static_cast<size_t>(v.id)] = b.filled(plan_.arguments[i].value, body_.type(v));
-      if (fate(i) == Fate::same_as) map[static_cast<size_t>(v.id)] = map[static_cast<size_t>(body_.arguments()[plan_.arguments[i].same_as].value.id)];
+      if (fate(i) == Fate::constant)
+        map[static_cast<size_t>(v.id)] = b.filled(plan_.arguments[i].value, body_.type(v));
+      if (fate(i) == Fate::same_as)
+        map[static_cast<size_t>(v.id)] =
+            map[static_cast<size_t>(body_.arguments()[plan_.arguments[i].same_as].value.id)];
     }
     copy_nodes(body, map);
     for (size_t o = 0; o < plan_.outputs.size(); ++o) {
       if (!plan_.outputs[o]) continue;
-      body.add_output(body_.outputs()[o].name, map[static_cast<size_t>(body_.outputs()[o].value.id)]);
+      body.add_output(body_.outputs()[o].name,
+                      map[static_cast<size_t>(body_.outputs()[o].value.id)]);
       if (o >= c) out_axes.push_back(parts_.out_axes[o - c]);
     }
     Attrs attrs{{"axes", axes}, {"out_axes", out_axes}, {"reverse", parts_.reverse}};
@@ -88,7 +94,8 @@ class ScanCleaner {
     if (node_.attrs.find("rows") != nullptr) attrs.set("rows", rows.empty() ? Integers{-1} : rows);
     Values fresh;
     if (!body.outputs().empty())
-      fresh = r.builder.emit_all(ops::scan, {carries, scanned, invariants, lengths}, attrs, {std::move(body)});
+      fresh = r.builder.emit_all(ops::scan, {carries, scanned, invariants, lengths}, attrs,
+                                 {std::move(body)});
     return results(r, fresh);
   }
 
@@ -98,7 +105,8 @@ class ScanCleaner {
   Fate fate(size_t argument) const { return plan_.arguments[argument].fate; }
 
   void make_plan() {
-    const size_t c = carries_(), s = c + static_cast<size_t>(parts_.scanned), all = s + static_cast<size_t>(parts_.invariants);
+    const size_t c = carries_(), s = c + static_cast<size_t>(parts_.scanned),
+                 all = s + static_cast<size_t>(parts_.invariants);
     plan_.arguments.resize(body_.arguments().size());
     plan_.outputs.assign(used_.begin(), used_.end());
     std::vector<char> fixed(c);
@@ -119,14 +127,18 @@ class ScanCleaner {
       const bool carry = i < c;
       const auto constant = scalar_constant(graph_, node_.operands[i]);
       if (carry ? fixed[i] : true) {
-        a.fate = !reached[i] ? Fate::drop : constant ? Fate::constant : carry ? Fate::invariant : Fate::keep;
+        a.fate = !reached[i] ? Fate::drop
+                 : constant  ? Fate::constant
+                 : carry     ? Fate::invariant
+                             : Fate::keep;
       } else if (!plan_.outputs[i]) {
         a.fate = Fate::drop;
       }
       if (constant) a.value = *constant;
       if (a.fate == Fate::keep && !carry)
         for (size_t j = i < s ? c : s; j < i; ++j)
-          if (fate(j) == Fate::keep && node_.operands[j] == node_.operands[i] && (i >= s || parts_.axes[i - c] == parts_.axes[j - c]))
+          if (fate(j) == Fate::keep && node_.operands[j] == node_.operands[i] &&
+              (i >= s || parts_.axes[i - c] == parts_.axes[j - c]))
             a.fate = Fate::same_as, a.same_as = j;
       plan_.changes |= a.fate != Fate::keep;
     }
@@ -138,7 +150,8 @@ class ScanCleaner {
     for (size_t o = 0; o < plan_.outputs.size(); ++o) {
       plan_.stands_for.push_back(o);
       for (size_t p = carries; o > p; ++p)
-        if (plan_.outputs[o] && plan_.outputs[p] && body_.outputs()[p].value == body_.outputs()[o].value &&
+        if (plan_.outputs[o] && plan_.outputs[p] &&
+            body_.outputs()[p].value == body_.outputs()[o].value &&
             parts_.out_axes[p - carries] == parts_.out_axes[o - carries]) {
           plan_.stands_for[o] = p;
           plan_.outputs[o] = 0;
@@ -162,7 +175,8 @@ class ScanCleaner {
       Values operands;
       for (const Value v : node.operands) operands.push_back(map[static_cast<size_t>(v.id)]);
       const Values results = body.add_copy(body_, node, operands);
-      for (size_t i = 0; i < results.size(); ++i) map[static_cast<size_t>(node.results[i].id)] = results[i];
+      for (size_t i = 0; i < results.size(); ++i)
+        map[static_cast<size_t>(node.results[i].id)] = results[i];
     }
   }
 
@@ -173,7 +187,8 @@ class ScanCleaner {
       if (plan_.outputs[o]) out[o] = fresh[at++];
     for (size_t o = 0; o < plan_.outputs.size(); ++o) {
       if (plan_.stands_for[o] != o) out[o] = out[plan_.stands_for[o]];
-      if (!plan_.outputs[o] && o < carries_() && used_[o]) out[o] = r(node_.operands[o]);  // never changes
+      if (!plan_.outputs[o] && o < carries_() && used_[o])
+        out[o] = r(node_.operands[o]);  // never changes
     }
     return out;
   }
@@ -190,7 +205,8 @@ Graph cleaned(const Graph& graph) {
   Graph current = drop_dead(graph);
   for (bool changed = true; changed;) {
     changed = false;
-    const bool loops = std::any_of(current.nodes().begin(), current.nodes().end(), [](const Node& n) { return n.op == &ops::scan; });
+    const bool loops = std::any_of(current.nodes().begin(), current.nodes().end(),
+                                   [](const Node& n) { return n.op == &ops::scan; });
     if (!loops) return current;
     const auto readers = uses(current);
     Rewriter r(current);

@@ -1,9 +1,9 @@
 // ir/passes/fold_constants.cpp -- what depends on constants alone is computed now.
 #include "ir/passes/fold_constants.h"
 
-#include <algorithm>
-
 #include "ir/rewrite.h"
+
+#include <algorithm>
 
 namespace weft::ir {
 namespace {
@@ -33,7 +33,8 @@ Known known_nodes(const Graph& graph) {
     const Node& node = graph.nodes()[n];
     if (!node.regions.empty() || node.op == &ops::random) continue;
     bool known = node.results.size() == 1 && small(graph.type(node.results[0]));
-    for (const Value v : node.operands) known &= graph.info(v).node >= 0 && k.node[static_cast<size_t>(graph.info(v).node)] != 0;
+    for (const Value v : node.operands)
+      known &= graph.info(v).node >= 0 && k.node[static_cast<size_t>(graph.info(v).node)] != 0;
     k.node[n] = known;
     beyond_constants |= known && !node.operands.empty();
   }
@@ -42,7 +43,8 @@ Known known_nodes(const Graph& graph) {
     const Node& node = graph.nodes()[n];
     if (!k.node[n] || node.operands.empty()) continue;
     const auto& list = readers[static_cast<size_t>(node.results[0].id)];
-    if (std::any_of(list.begin(), list.end(), [&](int reader) { return reader < 0 || !k.node[static_cast<size_t>(reader)]; }))
+    if (std::any_of(list.begin(), list.end(),
+                    [&](int reader) { return reader < 0 || !k.node[static_cast<size_t>(reader)]; }))
       k.wanted.push_back(node.results[0]);
   }
   return k;
@@ -60,7 +62,8 @@ Graph folded(const Graph& graph, PassContext& context) {
     for (const Value v : node.operands) operands.push_back(map[static_cast<size_t>(v.id)]);
     map[static_cast<size_t>(node.results[0].id)] = alone.add_copy(graph, node, operands)[0];
   }
-  for (const Value v : known.wanted) alone.add_output("c" + std::to_string(v.id), map[static_cast<size_t>(v.id)]);
+  for (const Value v : known.wanted)
+    alone.add_output("c" + std::to_string(v.id), map[static_cast<size_t>(v.id)]);
   std::vector<Array> values;
   try {
     values = context.evaluate(drop_dead(alone));
@@ -69,7 +72,9 @@ Graph folded(const Graph& graph, PassContext& context) {
   }
   Rewriter r(graph);
   for (const Node& node : graph.nodes()) {
-    const auto it = node.results.size() == 1 ? std::find(known.wanted.begin(), known.wanted.end(), node.results[0]) : known.wanted.end();
+    const auto it = node.results.size() == 1
+                        ? std::find(known.wanted.begin(), known.wanted.end(), node.results[0])
+                        : known.wanted.end();
     if (it == known.wanted.end()) {
       r.copy(node);
       continue;
@@ -77,12 +82,15 @@ Graph folded(const Graph& graph, PassContext& context) {
     const Array& a = values[static_cast<size_t>(it - known.wanted.begin())];
     Reals list;
     for (int64_t i = 0; i < a.size(); ++i) list.push_back(a.at(i));
-    const bool uniform = !list.empty() && std::all_of(list.begin(), list.end(), [&](double v) { return v == list.front(); });
+    const bool uniform = !list.empty() && std::all_of(list.begin(), list.end(),
+                                                      [&](double v) { return v == list.front(); });
     if (uniform) list.resize(1);
     if (list.empty()) list.push_back(0);  // no elements: any one value will do
     const TensorType& type = graph.type(node.results[0]);
     r.at(node);
-    r.replace(node.results[0], r.builder.emit(ops::constant, {}, {{"dtype", type.dtype}, {"shape", type.shape}, {"values", list}}));
+    r.replace(node.results[0],
+              r.builder.emit(ops::constant, {},
+                             {{"dtype", type.dtype}, {"shape", type.shape}, {"values", list}}));
   }
   return r.finish();
 }

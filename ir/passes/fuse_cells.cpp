@@ -1,11 +1,11 @@
 // ir/passes/fuse_cells.cpp -- the equations of GRU and LSTM cells become one op.
 #include "ir/passes/fuse_cells.h"
 
-#include <algorithm>
-
 #include "ir/error.h"
 #include "ir/passes/gate_terms.h"
 #include "ir/passes/regions.h"
+
+#include <algorithm>
 
 namespace weft::ir {
 namespace {
@@ -19,7 +19,8 @@ struct Gate {
 class CellFinder {
  public:
   // `carries`: how many of the graph's first arguments a loop carries.
-  CellFinder(const Readers& readers, PassContext& context, int carries) : r_(readers), context_(context), carries_(carries) {}
+  CellFinder(const Readers& readers, PassContext& context, int carries)
+      : r_(readers), context_(context), carries_(carries) {}
 
   std::optional<Replacement> gru(const Node& root, int index) {
     for (const Pattern& update : updates()) {
@@ -29,15 +30,19 @@ class CellFinder {
       const Value from = m->old("from"), to = m->old("to");
       if (const bool new_is_to = is_tanh(to); new_is_to || is_tanh(from)) {
         start(root, index, m->nodes());
-        if (auto r = gru_of(m->old("z"), new_is_to ? to : from, new_is_to ? from : to, new_is_to)) return r;
+        if (auto r = gru_of(m->old("z"), new_is_to ? to : from, new_is_to ? from : to, new_is_to))
+          return r;
       }
     }
     return std::nullopt;
   }
 
   std::optional<Replacement> lstm(const Node& root, int index) {
-    static const Pattern output = op(ops::mul, any("o"), op(ops::tanh, op(ops::add, op(ops::mul, any("f"), any("c")),
-                                                                      op(ops::mul, any("i"), any("n"))).named("c1")).named("t"));
+    static const Pattern output = op(ops::mul, any("o"),
+                                     op(ops::tanh, op(ops::add, op(ops::mul, any("f"), any("c")),
+                                                      op(ops::mul, any("i"), any("n")))
+                                                       .named("c1"))
+                                         .named("t"));
     const auto m = match(r_, output, root.results[0]);
     if (!m) return std::nullopt;
     // Each product's factors, and the products themselves, may stand in either order.
@@ -60,10 +65,12 @@ class CellFinder {
   static const std::vector<Pattern>& updates() {
     const Pattern z = any("z"), from = any("from"), to = any("to");
     static const std::vector<Pattern> list{
-        op(ops::add, from, op(ops::mul, z, op(ops::sub, to, from))),                                // x + z (y - x)
-        op(ops::sub, from, op(ops::mul, z, op(ops::sub, from, to))),                                // x - z (x - y)
-        op(ops::add, op(ops::mul, op(ops::sub, scalar(1.0), z), from), op(ops::mul, z, to)),        // (1-z) x + z y
-        op(ops::add, op(ops::sub, from, op(ops::mul, z, from)), op(ops::mul, z, to)),               // x - z x + z y
+        op(ops::add, from, op(ops::mul, z, op(ops::sub, to, from))),  // x + z (y - x)
+        op(ops::sub, from, op(ops::mul, z, op(ops::sub, from, to))),  // x - z (x - y)
+        op(ops::add, op(ops::mul, op(ops::sub, scalar(1.0), z), from),
+           op(ops::mul, z, to)),  // (1-z) x + z y
+        op(ops::add, op(ops::sub, from, op(ops::mul, z, from)),
+           op(ops::mul, z, to)),  // x - z x + z y
     };
     return list;
   }
@@ -80,12 +87,16 @@ class CellFinder {
     std::vector<int> nodes;
     return through(r_, op, all_lanes_or_none(v), nodes).v.valid();
   }
-  Lanes all_lanes_or_none(Value v) const { return r_.graph->type(v).rank() > 0 ? all_lanes(r_, v) : Lanes{v, 0, 0}; }
+  Lanes all_lanes_or_none(Value v) const {
+    return r_.graph->type(v).rank() > 0 ? all_lanes(r_, v) : Lanes{v, 0, 0};
+  }
   bool is_tanh(Value v) const { return made_by(v, ops::tanh); }
   bool is_sigmoid(Value v) const { return made_by(v, ops::sigmoid); }
 
   std::optional<Replacement> miss(std::string_view cell, const std::string& why) {
-    context_.near_miss("fuse_cells", concat(where(*root_), ": ", r_.graph->display_name(root_->results[0]), " is nearly a ", cell, ", but ", why));
+    context_.near_miss("fuse_cells",
+                       concat(where(*root_), ": ", r_.graph->display_name(root_->results[0]),
+                              " is nearly a ", cell, ", but ", why));
     return std::nullopt;
   }
   std::string name(Value v) const { return r_.graph->display_name(v); }
@@ -116,14 +127,20 @@ class CellFinder {
     return gate;
   }
 
-  // Every value of the cell that it alone should compute, but for its results; null: none is read elsewhere.
+  // Every value of the cell that it alone should compute, but for its results; null: none is read
+  // elsewhere.
   std::string read_elsewhere(const Values& results) {
     for (const int n : inner_)
       for (const Value v : r_.graph->nodes()[static_cast<size_t>(n)].results) {
         if (std::find(results.begin(), results.end(), v) != results.end()) continue;
         for (const int reader : r_.of(v))
           if (reader < 0 || std::find(nodes_.begin(), nodes_.end(), reader) == nodes_.end())
-            return concat(name(v), " is read elsewhere, by ", reader < 0 ? "a result of the graph" : concat("'", r_.graph->nodes()[static_cast<size_t>(reader)].op->name, "' ", name(r_.graph->nodes()[static_cast<size_t>(reader)].results[0])));
+            return concat(
+                name(v), " is read elsewhere, by ",
+                reader < 0
+                    ? "a result of the graph"
+                    : concat("'", r_.graph->nodes()[static_cast<size_t>(reader)].op->name, "' ",
+                             name(r_.graph->nodes()[static_cast<size_t>(reader)].results[0])));
       }
     return {};
   }
@@ -131,11 +148,13 @@ class CellFinder {
   bool right_shapes(const std::vector<Gate>& gates, const TensorType& state) const {
     const auto fits = [&](const Term& t) {
       const TensorType& x = r_.graph->type(t.v);
-      return t.stop - t.start == state.dim(-1) && (x.rank() == 1 || (x.rank() == 2 && (x.dim(0) == state.dim(0) || x.dim(0).is(1))));
+      return t.stop - t.start == state.dim(-1) &&
+             (x.rank() == 1 || (x.rank() == 2 && (x.dim(0) == state.dim(0) || x.dim(0).is(1))));
     };
-    return state.rank() == 2 && is_float(state.dtype) && std::all_of(gates.begin(), gates.end(), [&](const Gate& g) {
-      return fits(g.recurrent) && std::all_of(g.inputs.begin(), g.inputs.end(), fits);
-    });
+    return state.rank() == 2 && is_float(state.dtype) &&
+           std::all_of(gates.begin(), gates.end(), [&](const Gate& g) {
+             return fits(g.recurrent) && std::all_of(g.inputs.begin(), g.inputs.end(), fits);
+           });
   }
 
   static void negate(Gate& gate) {
@@ -158,7 +177,9 @@ class CellFinder {
     const TensorType state = r_.graph->type(s);
     Terms candidate = terms(n, ops::tanh);
     std::optional<Gate> update = split(terms(z, ops::sigmoid), s);
-    if (!update) return miss("GRU", concat("its update gate ", name(z), " has no product with the state ", name(s)));
+    if (!update)
+      return miss("GRU",
+                  concat("its update gate ", name(z), " has no product with the state ", name(s)));
     // Where the reset gate stands tells the two kinds apart.
     for (size_t i = 0; i < candidate.size(); ++i) {
       const Term t = candidate[i];
@@ -171,7 +192,8 @@ class CellFinder {
         const std::vector<int> nodes = nodes_, inner = inner_;
         nodes_.push_back(r_.graph->info(product).node);
         inner_.push_back(nodes_.back());
-        if (t.product() && !t.some_rows) nodes_.push_back(r_.graph->info(t.v).node), inner_.push_back(nodes_.back());
+        if (t.product() && !t.some_rows)
+          nodes_.push_back(r_.graph->info(t.v).node), inner_.push_back(nodes_.back());
         Gate last{candidate, t};
         last.inputs.erase(last.inputs.begin() + static_cast<int64_t>(i));
         Terms after_bias;
@@ -180,20 +202,29 @@ class CellFinder {
           Terms inside;
           collect_terms(r_, all_lanes_or_none(other), inside, nodes_);
           const std::optional<Gate> inner_gate = split(inside, s);
-          fits = inner_gate.has_value() && std::all_of(inner_gate->inputs.begin(), inner_gate->inputs.end(), [&](const Term& b) { return r_.graph->type(b.v).rank() == 1; });
+          fits = inner_gate.has_value() &&
+                 std::all_of(inner_gate->inputs.begin(), inner_gate->inputs.end(),
+                             [&](const Term& b) { return r_.graph->type(b.v).rank() == 1; });
           if (fits) last.recurrent = inner_gate->recurrent, after_bias = inner_gate->inputs;
         }
         std::optional<Gate> reset = split(terms(r, ops::sigmoid), s);
-        if (fits && reset) return gru_replacement(*update, *reset, last, after_bias, s, state, t.product(), towards_new);
+        if (fits && reset)
+          return gru_replacement(*update, *reset, last, after_bias, s, state, t.product(),
+                                 towards_new);
         nodes_ = nodes, inner_ = inner;
       }
     }
-    return miss("GRU", concat("its candidate ", name(n), " has no reset state r * s (or r * (s U))"));
+    return miss("GRU",
+                concat("its candidate ", name(n), " has no reset state r * s (or r * (s U))"));
   }
 
-  std::optional<Replacement> gru_replacement(Gate z, Gate r, Gate n, Terms bias, Value s, const TensorType& state, bool before, bool towards_new) {
-    if (!right_shapes({z, r, n}, state)) return miss("GRU", "its gates are not all of the state's shape");
-    if (const std::string who = read_elsewhere({root_->results[0]}); !who.empty()) return miss("GRU", who);
+  std::optional<Replacement> gru_replacement(Gate z, Gate r, Gate n, Terms bias, Value s,
+                                             const TensorType& state, bool before,
+                                             bool towards_new) {
+    if (!right_shapes({z, r, n}, state))
+      return miss("GRU", "its gates are not all of the state's shape");
+    if (const std::string who = read_elsewhere({root_->results[0]}); !who.empty())
+      return miss("GRU", who);
     if (before != towards_new) negate(z);
     const std::vector<Gate> gates = before ? std::vector{z, r, n} : std::vector{r, z, n};
     Replacement out;
@@ -204,16 +235,20 @@ class CellFinder {
     out.nodes = nodes_;
     out.build = [gates, bias, s, state, before](Rewriter& rw) {
       Builder& b = rw.builder;
-      const Value u = recurrent_weights(rw, {gates[0].recurrent, gates[1].recurrent}), un = weight_columns(rw, gates[2].recurrent);
+      const Value u = recurrent_weights(rw, {gates[0].recurrent, gates[1].recurrent}),
+                  un = weight_columns(rw, gates[2].recurrent);
       const Value g = side_by_side(rw, {gates[0].inputs, gates[1].inputs, gates[2].inputs}, state);
       Values bias_n;
       for (const Term& t : bias) {
         const Value v = b.slice(rw(t.v), -1, t.start, t.stop);
         bias_n = {bias_n.empty() ? v : b.add(bias_n[0], v)};
       }
-      return b.emit_all(ops::gru_cell, {{g}, {rw(s)}, {u}, {un}, bias_n}, {{"reset", std::string(before ? "before" : "after")}});
+      return b.emit_all(ops::gru_cell, {{g}, {rw(s)}, {u}, {un}, bias_n},
+                        {{"reset", std::string(before ? "before" : "after")}});
     };
-    context_.done("fuse_cells", concat(where(*root_), ": ", name(root_->results[0]), " and ", inner_.size() - 1, " more became gru_cell (reset ", before ? "before" : "after", ")"));
+    context_.done("fuse_cells",
+                  concat(where(*root_), ": ", name(root_->results[0]), " and ", inner_.size() - 1,
+                         " more became gru_cell (reset ", before ? "before" : "after", ")"));
     return out;
   }
 
@@ -223,7 +258,8 @@ class CellFinder {
     for (size_t i = 0; i < terms.size();) {
       Term run = terms[i++];
       const auto follows = [&](const Term& t) {
-        return t.w == run.w && t.start == run.stop && !t.negated && !run.negated && t.transposed == run.transposed && t.some_rows == run.some_rows && t.row0 == run.row0;
+        return t.w == run.w && t.start == run.stop && !t.negated && !run.negated &&
+               t.transposed == run.transposed && t.some_rows == run.some_rows && t.row0 == run.row0;
       };
       while (i < terms.size() && follows(terms[i])) run.stop = terms[i++].stop;
       parts.push_back(weight_columns(rw, run));
@@ -237,9 +273,12 @@ class CellFinder {
   Value hidden_state(const std::vector<Terms>& gates, const TensorType& state) const {
     Value best;
     for (const Term& t : gates[0]) {
-      const bool everywhere = t.product() && std::all_of(gates.begin(), gates.end(), [&](const Terms& g) {
-        return std::count_if(g.begin(), g.end(), [&](const Term& u) { return u.product() && u.left == t.left; }) == 1;
-      });
+      const bool everywhere =
+          t.product() && std::all_of(gates.begin(), gates.end(), [&](const Terms& g) {
+            return std::count_if(g.begin(), g.end(), [&](const Term& u) {
+                     return u.product() && u.left == t.left;
+                   }) == 1;
+          });
       if (!everywhere || r_.graph->type(t.left) != state) continue;
       best = t.left;
       const int argument = r_.graph->argument_index(t.left);
@@ -251,12 +290,15 @@ class CellFinder {
   std::optional<Replacement> lstm_of(Value i, Value f, Value n, Value o, Value c, Value c1) {
     if (!is_sigmoid(o)) return std::nullopt;
     const TensorType state = r_.graph->type(c);
-    const std::vector<Terms> all{terms(i, ops::sigmoid), terms(f, ops::sigmoid), terms(n, ops::tanh), terms(o, ops::sigmoid)};
+    const std::vector<Terms> all{terms(i, ops::sigmoid), terms(f, ops::sigmoid),
+                                 terms(n, ops::tanh), terms(o, ops::sigmoid)};
     const Value h = hidden_state(all, state);
-    if (!h.valid()) return miss("LSTM", "its gates have no product with one hidden state in common");
+    if (!h.valid())
+      return miss("LSTM", "its gates have no product with one hidden state in common");
     std::vector<Gate> gates;
     for (const Terms& t : all) gates.push_back(*split(t, h));
-    if (!right_shapes(gates, state)) return miss("LSTM", "its gates are not all of the state's shape");
+    if (!right_shapes(gates, state))
+      return miss("LSTM", "its gates are not all of the state's shape");
     const Value h1 = root_->results[0];
     if (const std::string who = read_elsewhere({h1, c1}); !who.empty()) return miss("LSTM", who);
     Replacement out;
@@ -265,7 +307,9 @@ class CellFinder {
     for (const Gate& g : gates) add_inputs(out, g.inputs), out.inputs.push_back(g.recurrent.w);
     const int c1_node = r_.graph->info(c1).node;
     for (const Value v : out.inputs)
-      if (r_.depends(v, {c1_node})) return miss("LSTM", concat("its gates read the new cell state through ", name(v), " (a peephole)"));
+      if (r_.depends(v, {c1_node}))
+        return miss("LSTM",
+                    concat("its gates read the new cell state through ", name(v), " (a peephole)"));
     out.nodes = nodes_;
     out.build = [gates, h, c, state](Rewriter& rw) {
       Terms recurrent;
@@ -275,7 +319,8 @@ class CellFinder {
       const Value g = side_by_side(rw, inputs, state);
       return rw.builder.emit_all(ops::lstm_cell, {{g}, {rw(h)}, {rw(c)}, {u}});
     };
-    context_.done("fuse_cells", concat(where(*root_), ": ", name(h1), " and ", inner_.size() - 1, " more became lstm_cell"));
+    context_.done("fuse_cells", concat(where(*root_), ": ", name(h1), " and ", inner_.size() - 1,
+                                       " more became lstm_cell"));
     return out;
   }
 
@@ -288,7 +333,10 @@ class CellFinder {
 };
 
 Graph fused(const Graph& graph, PassContext& context, int carries) {
-  const auto made_by = [&](const OpDef& op) { return std::any_of(graph.nodes().begin(), graph.nodes().end(), [&](const Node& n) { return n.op == &op; }); };
+  const auto made_by = [&](const OpDef& op) {
+    return std::any_of(graph.nodes().begin(), graph.nodes().end(),
+                       [&](const Node& n) { return n.op == &op; });
+  };
   if (!made_by(ops::tanh) || !made_by(ops::sigmoid)) return graph;
   const Readers readers(graph);
   CellFinder finder(readers, context, carries);
@@ -307,7 +355,8 @@ Graph fused(const Graph& graph, PassContext& context, int carries) {
 
 Graph fuse_cells(const Graph& graph, PassContext& context) {
   return with_owned_regions(graph, [&](const Graph& g, const Node* owner) {
-    return fused(g, context, owner != nullptr && owner->op == &ops::scan ? owner->group_sizes[0] : 0);
+    return fused(g, context,
+                 owner != nullptr && owner->op == &ops::scan ? owner->group_sizes[0] : 0);
   });
 }
 

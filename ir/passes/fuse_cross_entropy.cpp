@@ -1,12 +1,12 @@
 // ir/passes/fuse_cross_entropy.cpp -- log-softmax, look-up, smoothing and weights become one op.
 #include "ir/passes/fuse_cross_entropy.h"
 
-#include <algorithm>
-#include <cmath>
-
 #include "ir/error.h"
 #include "ir/passes/simplifier.h"
 #include "ir/pattern.h"
+
+#include <algorithm>
+#include <cmath>
 
 namespace weft::ir {
 namespace {
@@ -24,7 +24,9 @@ class LossFinder {
 
   std::optional<Replacement> find(const Node& root) {
     Combination c;
-    if (root.results.size() != 1 || !collect(root.results[0], 1, c, true) || c.label == 0 || !c.labels.valid()) return std::nullopt;
+    if (root.results.size() != 1 || !collect(root.results[0], 1, c, true) || c.label == 0 ||
+        !c.labels.valid())
+      return std::nullopt;
     const double total = c.label + c.mean;
     const double smoothing = c.mean / total;
     if (!(smoothing >= 0 && smoothing <= 1)) return std::nullopt;
@@ -32,8 +34,13 @@ class LossFinder {
     const int logp_node = r_.graph->info(c.logp).node;
     for (const int reader : r_.of(c.logp))
       if (reader < 0 || std::find(c.nodes.begin(), c.nodes.end(), reader) == c.nodes.end()) {
-        context_.near_miss("fuse_cross_entropy", concat(where(root), ": log-probabilities ", r_.graph->display_name(c.logp), " are read elsewhere, by ",
-                                                        reader < 0 ? "a result of the graph" : concat("'", r_.graph->nodes()[static_cast<size_t>(reader)].op->name, "'")));
+        context_.near_miss(
+            "fuse_cross_entropy",
+            concat(where(root), ": log-probabilities ", r_.graph->display_name(c.logp),
+                   " are read elsewhere, by ",
+                   reader < 0 ? "a result of the graph"
+                              : concat("'", r_.graph->nodes()[static_cast<size_t>(reader)].op->name,
+                                       "'")));
         return std::nullopt;
       }
     Replacement r;
@@ -41,22 +48,30 @@ class LossFinder {
     r.inputs = {softmax.operands[0], c.labels};
     r.nodes = c.nodes;
     r.nodes.push_back(logp_node);
-    r.build = [logits = softmax.operands[0], labels = c.labels, total, smoothing, shape = r_.graph->type(root.results[0]).shape](Rewriter& rw) {
+    r.build = [logits = softmax.operands[0], labels = c.labels, total, smoothing,
+               shape = r_.graph->type(root.results[0]).shape](Rewriter& rw) {
       Builder& b = rw.builder;
       Shape rows = b.type(rw(logits)).shape;
       rows.pop_back();
-      const Value loss = b.emit(ops::softmax_cross_entropy, {{rw(logits)}, {b.reshape(rw(labels), rows)}}, {{"smoothing", smoothing}});
-      const Value scaled = total == -1 ? loss : total == 1 ? b.neg(loss) : b.mul(loss, b.scalar(-total, b.type(loss).dtype));
+      const Value loss =
+          b.emit(ops::softmax_cross_entropy, {{rw(logits)}, {b.reshape(rw(labels), rows)}},
+                 {{"smoothing", smoothing}});
+      const Value scaled = total == -1  ? loss
+                           : total == 1 ? b.neg(loss)
+                                        : b.mul(loss, b.scalar(-total, b.type(loss).dtype));
       return Values{b.reshape(scaled, shape)};
     };
-    context_.done("fuse_cross_entropy", concat(where(root), ": ", r_.graph->display_name(c.logp), " and ", c.nodes.size(), " more became softmax_cross_entropy"));
+    context_.done("fuse_cross_entropy",
+                  concat(where(root), ": ", r_.graph->display_name(c.logp), " and ", c.nodes.size(),
+                         " more became softmax_cross_entropy"));
     return r;
   }
 
  private:
   bool same_logp(Value v, Combination& c) const {
     const Node* n = r_.producer(v, ops::log_softmax);
-    if (n == nullptr || r_.view(*n).integer("axis") != -1 || (c.logp.valid() && c.logp != v)) return false;
+    if (n == nullptr || r_.view(*n).integer("axis") != -1 || (c.logp.valid() && c.logp != v))
+      return false;
     c.logp = v;
     return true;
   }
@@ -68,7 +83,8 @@ class LossFinder {
     const auto operand = [&](size_t i) { return n->operands[i]; };
     if (n->op == &ops::add || n->op == &ops::sub) {
       if (r_.graph->type(operand(0)).shape != r_.graph->type(operand(1)).shape) return false;
-      return collect(operand(0), factor, c) && collect(operand(1), n->op == &ops::add ? factor : -factor, c);
+      return collect(operand(0), factor, c) &&
+             collect(operand(1), n->op == &ops::add ? factor : -factor, c);
     }
     if (n->op == &ops::neg) return collect(operand(0), -factor, c);
     if (n->op == &ops::mul) {
@@ -83,22 +99,30 @@ class LossFinder {
   bool gathered(const Node& n, double factor, Combination& c) const {
     const Value x = n.operands[0], labels = n.operands[1];
     const int rank = r_.graph->type(x).rank();
-    if (c.labels.valid() || r_.view(n).axis() != rank - 1 || r_.view(n).integer("batch") != rank - 1 || !same_logp(x, c)) return false;
+    if (c.labels.valid() || r_.view(n).axis() != rank - 1 ||
+        r_.view(n).integer("batch") != rank - 1 || !same_logp(x, c))
+      return false;
     Shape rows = r_.graph->type(x).shape, given = r_.graph->type(labels).shape;
     rows.pop_back();
-    if (given != rows && (given.empty() || !given.back().is(1) || !std::equal(rows.begin(), rows.end(), given.begin(), given.end() - 1))) return false;
+    if (given != rows && (given.empty() || !given.back().is(1) ||
+                          !std::equal(rows.begin(), rows.end(), given.begin(), given.end() - 1)))
+      return false;
     c.labels = labels;
     c.label += factor;
     return true;
   }
 
   bool chosen_by_one_hot(const Node& sum, double factor, Combination& c) const {
-    if (c.labels.valid() || r_.view(sum).integers("axes") != Integers{-1} || r_.view(sum).flag("keep")) return false;
+    if (c.labels.valid() || r_.view(sum).integers("axes") != Integers{-1} ||
+        r_.view(sum).flag("keep"))
+      return false;
     const Node* m = r_.producer(sum.operands[0], ops::mul);
     if (m == nullptr || !r_.one(sum.operands[0])) return false;
     for (const size_t i : {0, 1}) {
       const Node* hot = r_.producer(m->operands[i], ops::one_hot);
-      if (hot == nullptr || r_.graph->type(m->operands[i]) != r_.graph->type(m->results[0]) || !same_logp(m->operands[1 - i], c)) continue;
+      if (hot == nullptr || r_.graph->type(m->operands[i]) != r_.graph->type(m->results[0]) ||
+          !same_logp(m->operands[1 - i], c))
+        continue;
       c.nodes.push_back(r_.graph->info(sum.operands[0]).node);
       c.labels = hot->operands[0];
       c.label += factor;
@@ -110,7 +134,9 @@ class LossFinder {
   bool averaged(const Node& n, double factor, Combination& c) const {
     const auto size = r_.graph->type(n.operands[0]).dim(-1).constant();
     const OpView op = r_.view(n);
-    if (op.integers("axes") != Integers{-1} || op.flag("keep") || (n.op == &ops::sum && !size) || !same_logp(n.operands[0], c)) return false;
+    if (op.integers("axes") != Integers{-1} || op.flag("keep") || (n.op == &ops::sum && !size) ||
+        !same_logp(n.operands[0], c))
+      return false;
     c.mean += n.op == &ops::sum ? factor * static_cast<double>(*size) : factor;
     return true;
   }
@@ -121,7 +147,8 @@ class LossFinder {
 
 // Sums are tried before their terms, or a smoothed loss would be taken for a plain one.
 Graph losses(const Graph& graph, PassContext& context) {
-  const bool any = std::any_of(graph.nodes().begin(), graph.nodes().end(), [](const Node& n) { return n.op == &ops::log_softmax; });
+  const bool any = std::any_of(graph.nodes().begin(), graph.nodes().end(),
+                               [](const Node& n) { return n.op == &ops::log_softmax; });
   if (!any) return graph;
   const Readers readers(graph);
   PassContext silent;
@@ -130,7 +157,8 @@ Graph losses(const Graph& graph, PassContext& context) {
   for (const bool sums : {true, false})
     for (size_t n = graph.nodes().size(); n-- > 0;) {
       const Node& node = graph.nodes()[n];
-      const bool is_sum = node.op == &ops::add || node.op == &ops::sub || node.op == &ops::neg, is_look_up = node.op == &ops::gather || node.op == &ops::sum;
+      const bool is_sum = node.op == &ops::add || node.op == &ops::sub || node.op == &ops::neg,
+                 is_look_up = node.op == &ops::gather || node.op == &ops::sum;
       if (covered[n] || !(sums ? is_sum : is_look_up)) continue;
       auto r = LossFinder(readers, sums ? silent : context).find(node);
       if (!r) continue;
@@ -144,25 +172,30 @@ Graph losses(const Graph& graph, PassContext& context) {
 
 // Weights by row are taken in: loss * w, -loss * w, select(mask, loss, 0).
 Graph weighted(const Graph& graph, PassContext& context) {
-  const Pattern loss = op(ops::softmax_cross_entropy, any("logits"), any("labels")).named("loss").one_use();
+  const Pattern loss =
+      op(ops::softmax_cross_entropy, any("logits"), any("labels")).named("loss").one_use();
   const Pattern negated = op(ops::neg, loss).named("negated").one_use();
   const auto emit = [&](Match& m, Value weights) -> Value {
     if (!weights.valid() || m.builder().type(weights).shape != m.type("labels").shape) return {};
     if (m.readers().graph->type(m.root().results[0]).shape != m.type("labels").shape) return {};
     if (!m.readers().of(m.node("loss").results[1]).empty()) return {};
-    const Value y = m.emit(ops::softmax_cross_entropy, {{m["logits"]}, {m["labels"]}, {weights}}, m.node("loss").attrs);
+    const Value y = m.emit(ops::softmax_cross_entropy, {{m["logits"]}, {m["labels"]}, {weights}},
+                           m.node("loss").attrs);
     return m.has("negated") ? m.builder().neg(y) : y;
   };
-  const Graph by_product = rewrite(graph, op(ops::mul, either({loss, negated}), any("weights")), [&](Match& m) { return emit(m, m["weights"]); });
-  return rewrite(by_product, op(ops::select, any("mask"), either({loss, negated}), scalar(0.0)), [&](Match& m) -> Value {
-    if (m.type("mask").shape != m.type("labels").shape) return {};
-    return emit(m, m.builder().cast(m["mask"], m.type("loss").dtype));
-  });
+  const Graph by_product = rewrite(graph, op(ops::mul, either({loss, negated}), any("weights")),
+                                   [&](Match& m) { return emit(m, m["weights"]); });
+  return rewrite(by_product, op(ops::select, any("mask"), either({loss, negated}), scalar(0.0)),
+                 [&](Match& m) -> Value {
+                   if (m.type("mask").shape != m.type("labels").shape) return {};
+                   return emit(m, m.builder().cast(m["mask"], m.type("loss").dtype));
+                 });
 }
 
 Graph fused(const Graph& graph, PassContext& context) {
   const Graph found = losses(graph, context);
-  const bool any = std::any_of(found.nodes().begin(), found.nodes().end(), [](const Node& n) { return n.op == &ops::softmax_cross_entropy; });
+  const bool any = std::any_of(found.nodes().begin(), found.nodes().end(),
+                               [](const Node& n) { return n.op == &ops::softmax_cross_entropy; });
   return any ? weighted(found, context) : found;
 }
 

@@ -8,7 +8,9 @@ namespace {
 
 constexpr size_t kMostTerms = 16, kMostNodes = 256;  // of one cell; what is larger is none
 
-Value lanes_of(Builder& b, Value v, int64_t axis, const Dim& start, const Dim& stop) { return b.slice(v, axis, start, stop); }
+Value lanes_of(Builder& b, Value v, int64_t axis, const Dim& start, const Dim& stop) {
+  return b.slice(v, axis, start, stop);
+}
 
 // w's rows and columns, as it is stored.
 Value stored_weight(Rewriter& rw, const Term& t) {
@@ -26,8 +28,8 @@ Value materialised(Rewriter& rw, const Term& t) {
 }
 
 bool continues(const Term& a, const Term& b) {
-  return a.v == b.v && a.stop == b.start && !a.negated && !b.negated && a.left == b.left && a.some_rows == b.some_rows &&
-         (!a.some_rows || (a.row0 == b.row0 && a.row1 == b.row1));
+  return a.v == b.v && a.stop == b.start && !a.negated && !b.negated && a.left == b.left &&
+         a.some_rows == b.some_rows && (!a.some_rows || (a.row0 == b.row0 && a.row1 == b.row1));
 }
 
 // Takes from every gate a term that `fits` the one before it; nothing if some gate has none.
@@ -75,12 +77,16 @@ void collect_terms(const Readers& r, Lanes lanes, Terms& terms, std::vector<int>
   lanes = through_slices(r, lanes, nodes);
   const int index = r.graph->info(lanes.v).node;
   const Node* n = r.producer(lanes.v);
-  if (n != nullptr && n->op == &ops::add && terms.size() < kMostTerms && nodes.size() < kMostNodes) {
+  if (n != nullptr && n->op == &ops::add && terms.size() < kMostTerms &&
+      nodes.size() < kMostNodes) {
     const Dim width = r.graph->type(lanes.v).dim(-1);
-    const auto wide = [&](Value v) { return r.graph->type(v).rank() > 0 && r.graph->type(v).dim(-1) == width; };
+    const auto wide = [&](Value v) {
+      return r.graph->type(v).rank() > 0 && r.graph->type(v).dim(-1) == width;
+    };
     if (wide(n->operands[0]) && wide(n->operands[1])) {
       nodes.push_back(index);
-      for (const Value v : n->operands) collect_terms(r, {v, lanes.start, lanes.stop}, terms, nodes);
+      for (const Value v : n->operands)
+        collect_terms(r, {v, lanes.start, lanes.stop}, terms, nodes);
       return;
     }
   }
@@ -96,10 +102,12 @@ void collect_terms(const Readers& r, Lanes lanes, Terms& terms, std::vector<int>
     }
   }
   Term t{lanes.v, lanes.start, lanes.stop, {}, {}, false, false, {}, {}, false};
-  if (n != nullptr && n->op == &ops::matmul && !r.view(*n).flag("transpose_a") && r.graph->type(n->operands[1]).rank() == 2) {
+  if (n != nullptr && n->op == &ops::matmul && !r.view(*n).flag("transpose_a") &&
+      r.graph->type(n->operands[1]).rank() == 2) {
     t.left = n->operands[0], t.w = n->operands[1], t.transposed = r.view(*n).flag("transpose_b");
     // A product with [x; s] is a sum of products with x and with s.
-    if (const Node* c = r.producer(t.left, ops::concat); c != nullptr && r.view(*c).integer("axis") == -1) {
+    if (const Node* c = r.producer(t.left, ops::concat);
+        c != nullptr && r.view(*c).integer("axis") == -1) {
       t.some_rows = true;
       for (const Value v : c->operands) {
         t.left = v;
@@ -124,17 +132,22 @@ Value side_by_side(Rewriter& rw, std::vector<Terms> gates, const TensorType& sta
   const auto add = [&](Value v) { (b.type(v).rank() == 1 ? vectors : matrices).push_back(v); };
   const auto rank = [&](const Term& t) { return rw.from().type(t.v).rank(); };
   // What is side by side already, then products of one value with several matrices.
-  const auto same_left = [](const Term& x, const Term& y) { return x.product() && y.product() && x.left == y.left && x.transposed == y.transposed; };
+  const auto same_left = [](const Term& x, const Term& y) {
+    return x.product() && y.product() && x.left == y.left && x.transposed == y.transposed;
+  };
   for (size_t i = 0; i < gates[0].size();) {
     if (const Terms taken = take_one_each(gates, i, continues); !taken.empty()) {
       Term whole = taken.front();
       whole.stop = taken.back().stop;
       add(materialised(rw, whole));
-    } else if (const Terms products = gates[0][i].product() ? take_one_each(gates, i, same_left) : Terms{}; !products.empty()) {
+    } else if (const Terms products =
+                   gates[0][i].product() ? take_one_each(gates, i, same_left) : Terms{};
+               !products.empty()) {
       Values weights;
       for (const Term& t : products) weights.push_back(stored_weight(rw, t));
       const bool transposed = products[0].transposed;
-      add(b.matmul(rw(products[0].left), b.concat(weights, transposed ? -2 : -1), false, transposed));
+      add(b.matmul(rw(products[0].left), b.concat(weights, transposed ? -2 : -1), false,
+                   transposed));
     } else {
       ++i;
     }
@@ -142,7 +155,9 @@ Value side_by_side(Rewriter& rw, std::vector<Terms> gates, const TensorType& sta
   // What is left, by gate: vectors (biases) apart from the rest, zeros where a gate has none.
   for (const bool biases : {true, false}) {
     const auto counts = [&](const Term& t) { return (rank(t) == 1) == biases; };
-    const bool some = std::any_of(gates.begin(), gates.end(), [&](const Terms& g) { return std::any_of(g.begin(), g.end(), counts); });
+    const bool some = std::any_of(gates.begin(), gates.end(), [&](const Terms& g) {
+      return std::any_of(g.begin(), g.end(), counts);
+    });
     if (!some) continue;
     Values parts;
     for (const Terms& gate : gates) {

@@ -1,8 +1,8 @@
 // ir/passes/gate_terms.h -- what the gates of a recurrent cell are sums of.
 //
-// A gate's pre-activation is a sum of terms; a term is a range of columns ("lanes") of some value, or
-// of a product whose columns are those of a weight. Reading through slices, concats and sums makes one
-// wide matrix and one matrix a gate look the same.
+// A gate's pre-activation is a sum of terms; a term is a range of columns ("lanes") of some value,
+// or of a product whose columns are those of a weight. Reading through slices, concats and sums
+// makes one wide matrix and one matrix a gate look the same.
 #pragma once
 #include "ir/pattern.h"
 
@@ -14,9 +14,9 @@ struct Lanes {
 };
 
 struct Term {
-  Value v;          // lanes [start, stop) of its last axis ...
+  Value v;  // lanes [start, stop) of its last axis ...
   Dim start, stop;
-  Value left, w;    // ... v = left w, where it is a product: w is [K,N], or [N,K] if transposed
+  Value left, w;  // ... v = left w, where it is a product: w is [K,N], or [N,K] if transposed
   bool transposed = false;
   bool some_rows = false;  // of w's rows only [row0, row1): v is a product with a concat
   Dim row0, row1;

@@ -1,12 +1,12 @@
 // ir/passes/merge_matmuls.cpp -- products of one value with several weights become one.
 #include "ir/passes/merge_matmuls.h"
 
-#include <algorithm>
-#include <map>
-
 #include "ir/error.h"
 #include "ir/passes/regions.h"
 #include "ir/pattern.h"
+
+#include <algorithm>
+#include <map>
 
 namespace weft::ir {
 namespace {
@@ -15,21 +15,31 @@ constexpr int64_t kManyRows = 64;
 
 class Merger {
  public:
-  // `variables`: how many of the first arguments change from step to step (carries, scanned inputs).
+  // `variables`: how many of the first arguments change from step to step (carries, scanned
+  // inputs).
   Merger(const Graph& graph, PassContext& context, bool in_loop, int variables)
-      : graph_(graph), readers_(graph), context_(context), in_loop_(in_loop), weight_(static_cast<size_t>(graph.value_count())) {
+      : graph_(graph),
+        readers_(graph),
+        context_(context),
+        in_loop_(in_loop),
+        weight_(static_cast<size_t>(graph.value_count())) {
     for (size_t i = 0; i < graph.arguments().size(); ++i)
-      weight_[static_cast<size_t>(graph.arguments()[i].value.id)] = static_cast<int>(i) >= variables && graph.type(graph.arguments()[i].value).rank() <= 2;
+      weight_[static_cast<size_t>(graph.arguments()[i].value.id)] =
+          static_cast<int>(i) >= variables && graph.type(graph.arguments()[i].value).rank() <= 2;
     for (const Node& n : graph.nodes())
-      if (n.op == &ops::slice || n.op == &ops::transpose || n.op == &ops::concat || n.op == &ops::neg || n.op == &ops::reshape || n.op == &ops::cast)
-        weight_[static_cast<size_t>(n.results[0].id)] = std::all_of(n.operands.begin(), n.operands.end(), [&](Value v) { return weight_[static_cast<size_t>(v.id)] != 0; });
+      if (n.op == &ops::slice || n.op == &ops::transpose || n.op == &ops::concat ||
+          n.op == &ops::neg || n.op == &ops::reshape || n.op == &ops::cast)
+        weight_[static_cast<size_t>(n.results[0].id)] =
+            std::all_of(n.operands.begin(), n.operands.end(),
+                        [&](Value v) { return weight_[static_cast<size_t>(v.id)] != 0; });
   }
 
   Graph run() {
     std::map<std::pair<Value, bool>, std::vector<int>> groups;
     for (size_t n = 0; n < graph_.nodes().size(); ++n)
       if (const Node& node = graph_.nodes()[n]; is_product(node) && pays(node))
-        groups[{node.operands[0], OpView(graph_, node).flag("transpose_b")}].push_back(static_cast<int>(n));
+        groups[{node.operands[0], OpView(graph_, node).flag("transpose_b")}].push_back(
+            static_cast<int>(n));
     std::vector<Replacement> found;
     for (const auto& [key, nodes] : groups)
       if (nodes.size() > 1) found.push_back(merged(key.first, key.second, nodes));
@@ -46,7 +56,8 @@ class Merger {
     const TensorType& t = graph_.type(product.operands[0]);
     const auto rows = t.dim(0).constant();
     const Node* sum = biased(product.results[0]);
-    return in_loop_ || ((t.rank() >= 3 || (rows && *rows >= kManyRows)) && read_in_place(sum != nullptr ? sum->results[0] : product.results[0]));
+    return in_loop_ || ((t.rank() >= 3 || (rows && *rows >= kManyRows)) &&
+                        read_in_place(sum != nullptr ? sum->results[0] : product.results[0]));
   }
   // Do all readers take columns of something wider as well?
   bool read_in_place(Value v) const {
@@ -54,7 +65,8 @@ class Merger {
     return std::all_of(list.begin(), list.end(), [&](int n) {
       if (n < 0) return false;
       const OpDef* op = graph_.nodes()[static_cast<size_t>(n)].op;
-      return op == &ops::attention || op == &ops::reshape || op == &ops::transpose || op == &ops::slice;
+      return op == &ops::attention || op == &ops::reshape || op == &ops::transpose ||
+             op == &ops::slice;
     });
   }
 
@@ -65,7 +77,8 @@ class Merger {
     const Node& n = graph_.nodes()[static_cast<size_t>(list[0])];
     if (n.op != &ops::add) return nullptr;
     const Value bias = n.operands[n.operands[0] == product ? 1 : 0];
-    const bool vector = weight_[static_cast<size_t>(bias.id)] != 0 && graph_.type(bias).shape == Shape{graph_.type(product).dim(-1)};
+    const bool vector = weight_[static_cast<size_t>(bias.id)] != 0 &&
+                        graph_.type(bias).shape == Shape{graph_.type(product).dim(-1)};
     return vector ? &n : nullptr;
   }
 
@@ -81,7 +94,8 @@ class Merger {
       const Node* sum = biased(product);
       r.outputs.push_back(sum != nullptr ? sum->results[0] : product);
       if (sum != nullptr) r.nodes.push_back(graph_.info(sum->results[0]).node);
-      biases.push_back(sum == nullptr ? Value{} : sum->operands[sum->operands[0] == product ? 1 : 0]);
+      biases.push_back(sum == nullptr ? Value{}
+                                      : sum->operands[sum->operands[0] == product ? 1 : 0]);
       any_bias |= sum != nullptr;
       weights.push_back(graph_.nodes()[static_cast<size_t>(n)].operands[1]);
       widths.push_back(graph_.type(product).dim(-1));
@@ -95,7 +109,8 @@ class Merger {
       if (any_bias) {
         Values vectors;
         for (size_t i = 0; i < biases.size(); ++i)
-          vectors.push_back(biases[i].valid() ? rw(biases[i]) : b.zeros({b.type(m).dtype, {widths[i]}}));
+          vectors.push_back(biases[i].valid() ? rw(biases[i])
+                                              : b.zeros({b.type(m).dtype, {widths[i]}}));
         m = b.add(m, b.concat(vectors, -1));
       }
       Values parts;
@@ -106,7 +121,9 @@ class Merger {
       }
       return parts;
     };
-    context_.done("merge_matmuls", concat(where(graph_.nodes()[static_cast<size_t>(nodes[0])]), ": ", nodes.size(), " products of ", graph_.display_name(x), " became one"));
+    context_.done("merge_matmuls",
+                  concat(where(graph_.nodes()[static_cast<size_t>(nodes[0])]), ": ", nodes.size(),
+                         " products of ", graph_.display_name(x), " became one"));
     return r;
   }
 
@@ -123,13 +140,17 @@ Graph merged_concats(const Graph& graph, PassContext& context) {
   std::vector<Replacement> found;
   for (size_t n = 0; n < graph.nodes().size(); ++n) {
     const Node& node = graph.nodes()[n];
-    if (node.op != &ops::concat || node.operands.size() < 2 || readers.view(node).integer("axis") != -1) continue;
+    if (node.op != &ops::concat || node.operands.size() < 2 ||
+        readers.view(node).integer("axis") != -1)
+      continue;
     const Node* first = readers.producer(node.operands[0], ops::matmul);
     Replacement r;
     Values weights;
     for (const Value v : node.operands) {
       const Node* m = readers.producer(v, ops::matmul);
-      if (first == nullptr || m == nullptr || m->operands[0] != first->operands[0] || m->attrs != first->attrs || !readers.one(v) || graph.type(m->operands[1]).rank() != 2) break;
+      if (first == nullptr || m == nullptr || m->operands[0] != first->operands[0] ||
+          m->attrs != first->attrs || !readers.one(v) || graph.type(m->operands[1]).rank() != 2)
+        break;
       weights.push_back(m->operands[1]);
       r.nodes.push_back(graph.info(v).node);
     }
@@ -138,11 +159,13 @@ Graph merged_concats(const Graph& graph, PassContext& context) {
     r.outputs = {node.results[0]};
     r.inputs = weights;
     r.inputs.push_back(first->operands[0]);
-    const bool ta = readers.view(*first).flag("transpose_a"), tb = readers.view(*first).flag("transpose_b");
+    const bool ta = readers.view(*first).flag("transpose_a"),
+               tb = readers.view(*first).flag("transpose_b");
     r.build = [x = first->operands[0], weights, ta, tb](Rewriter& rw) {
       return Values{rw.builder.matmul(rw(x), rw.builder.concat(rw(weights), tb ? -2 : -1), ta, tb)};
     };
-    context.done("merge_matmuls", concat(where(node), ": ", weights.size(), " products of ", graph.display_name(first->operands[0]), " became one"));
+    context.done("merge_matmuls", concat(where(node), ": ", weights.size(), " products of ",
+                                         graph.display_name(first->operands[0]), " became one"));
     found.push_back(std::move(r));
   }
   return replace_all(graph, std::move(found));
@@ -152,11 +175,13 @@ Graph merged_concats(const Graph& graph, PassContext& context) {
 
 Graph merge_matmuls(const Graph& graph, PassContext& context) {
   return with_owned_regions(graph, [&](const Graph& g, const Node* owner) {
-    const bool any = std::count_if(g.nodes().begin(), g.nodes().end(), [](const Node& n) { return n.op == &ops::matmul; }) > 1;
+    const bool any = std::count_if(g.nodes().begin(), g.nodes().end(),
+                                   [](const Node& n) { return n.op == &ops::matmul; }) > 1;
     if (!any) return g;
     const bool loop = owner != nullptr && owner->op == &ops::scan;
     const Graph joined = merged_concats(g, context);
-    return Merger(joined, context, loop, loop ? owner->group_sizes[0] + owner->group_sizes[1] : 0).run();
+    return Merger(joined, context, loop, loop ? owner->group_sizes[0] + owner->group_sizes[1] : 0)
+        .run();
   });
 }
 

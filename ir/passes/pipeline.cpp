@@ -1,8 +1,6 @@
 // ir/passes/pipeline.cpp -- the order of the passes, in one place.
 #include "ir/passes/pipeline.h"
 
-#include <algorithm>
-
 #include "ir/passes/canonicalize.h"
 #include "ir/passes/cse.h"
 #include "ir/passes/dce.h"
@@ -17,6 +15,8 @@
 #include "ir/passes/split_scan.h"
 #include "ir/verify.h"
 
+#include <algorithm>
+
 namespace weft::ir {
 namespace {
 
@@ -28,7 +28,8 @@ constexpr Pass kPasses[] = {
     {"fold_constants", fold_constants, "what depends on constants alone is computed now"},
     {"fuse_attention", fuse_attention, "score, mask, softmax and weighted sum become one op"},
     {"fuse_cells", fuse_cells, "the equations of GRU and LSTM cells become one op"},
-    {"fuse_cross_entropy", fuse_cross_entropy, "log-softmax, look-up, smoothing and weights become one op"},
+    {"fuse_cross_entropy", fuse_cross_entropy,
+     "log-softmax, look-up, smoothing and weights become one op"},
     {"fuse_linear", fuse_linear, "product, bias and activation become one op"},
     {"fuse_optimizer", fuse_optimizer, "norms and updates of all parameters become one op each"},
     {"merge_matmuls", merge_matmuls, "products of one value with several weights become one"},
@@ -46,30 +47,63 @@ constexpr const Pass* pass(std::string_view name) {
 // fuse_attention finds what only hoisting and batching made visible. Weights are concatenated by
 // fuse_cells, hoisted by split_scan. `linear` comes last, its pieces are what others look for.
 constexpr const Pass* kRecognise[] = {
-    pass("canonicalize"),   pass("cse"),        pass("dce"),           pass("fold_constants"), pass("canonicalize"),
-    pass("fuse_attention"), pass("fuse_cells"), pass("canonicalize"),  pass("cse"),            pass("split_scan"),
-    pass("dce"),            pass("canonicalize"), pass("fuse_attention"), pass("merge_matmuls"), pass("fuse_cross_entropy"),
-    pass("canonicalize"),   pass("fuse_linear"), pass("split_scan"),   pass("canonicalize"),   pass("cse"), pass("drop_ignored_rows"),
+    pass("canonicalize"),
+    pass("cse"),
+    pass("dce"),
+    pass("fold_constants"),
+    pass("canonicalize"),
+    pass("fuse_attention"),
+    pass("fuse_cells"),
+    pass("canonicalize"),
+    pass("cse"),
+    pass("split_scan"),
+    pass("dce"),
+    pass("canonicalize"),
+    pass("fuse_attention"),
+    pass("merge_matmuls"),
+    pass("fuse_cross_entropy"),
+    pass("canonicalize"),
+    pass("fuse_linear"),
+    pass("split_scan"),
+    pass("canonicalize"),
+    pass("cse"),
+    pass("drop_ignored_rows"),
     pass("dce"),
 };
 
 // Recognition is over before differentiation: gradients of fused ops are ops, those of `linear`
 // ordinary contractions. What is new afterwards is the reverse loops and the update.
 constexpr const Pass* kOptimise[] = {
-    pass("canonicalize"), pass("cse"), pass("dce"), pass("fold_constants"), pass("fuse_optimizer"),
-    pass("drop_ignored_rows"), pass("split_scan"), pass("canonicalize"), pass("cse"), pass("dce"),
+    pass("canonicalize"),
+    pass("cse"),
+    pass("dce"),
+    pass("fold_constants"),
+    pass("fuse_optimizer"),
+    pass("drop_ignored_rows"),
+    pass("split_scan"),
+    pass("canonicalize"),
+    pass("cse"),
+    pass("dce"),
 };
 
 bool same(const Graph& a, const Graph& b) {
-  const auto same_argument = [](const Argument& x, const Argument& y) { return x.value == y.value && x.kind == y.kind && x.path == y.path; };
+  const auto same_argument = [](const Argument& x, const Argument& y) {
+    return x.value == y.value && x.kind == y.kind && x.path == y.path;
+  };
   const auto same_node = [](const Node& x, const Node& y) {
-    return x.op == y.op && x.operands == y.operands && x.group_sizes == y.group_sizes && x.results == y.results && x.attrs == y.attrs &&
+    return x.op == y.op && x.operands == y.operands && x.group_sizes == y.group_sizes &&
+           x.results == y.results && x.attrs == y.attrs &&
            std::equal(x.regions.begin(), x.regions.end(), y.regions.begin(), y.regions.end(), same);
   };
-  const auto same_output = [](const Output& x, const Output& y) { return x.value == y.value && x.name == y.name; };
-  return std::equal(a.arguments().begin(), a.arguments().end(), b.arguments().begin(), b.arguments().end(), same_argument) &&
-         std::equal(a.nodes().begin(), a.nodes().end(), b.nodes().begin(), b.nodes().end(), same_node) &&
-         std::equal(a.outputs().begin(), a.outputs().end(), b.outputs().begin(), b.outputs().end(), same_output);
+  const auto same_output = [](const Output& x, const Output& y) {
+    return x.value == y.value && x.name == y.name;
+  };
+  return std::equal(a.arguments().begin(), a.arguments().end(), b.arguments().begin(),
+                    b.arguments().end(), same_argument) &&
+         std::equal(a.nodes().begin(), a.nodes().end(), b.nodes().begin(), b.nodes().end(),
+                    same_node) &&
+         std::equal(a.outputs().begin(), a.outputs().end(), b.outputs().begin(), b.outputs().end(),
+                    same_output);
 }
 
 }  // namespace
@@ -85,16 +119,22 @@ const Pass* find_pass(std::string_view name) { return pass(name); }
 std::span<const Pass* const> recognise_passes() { return kRecognise; }
 std::span<const Pass* const> optimise_passes() { return kOptimise; }
 
-PipelineResult run_passes(const Graph& graph, std::span<const Pass* const> passes, PassContext& context,
-                          const PipelineOptions& options) {
+PipelineResult run_passes(const Graph& graph, std::span<const Pass* const> passes,
+                          PassContext& context, const PipelineOptions& options) {
   PipelineResult result{graph, {}};
   for (const Pass* p : passes) {
-    if (std::find(options.disabled.begin(), options.disabled.end(), p->name) != options.disabled.end()) continue;
+    if (std::find(options.disabled.begin(), options.disabled.end(), p->name) !=
+        options.disabled.end())
+      continue;
     const auto start = std::chrono::steady_clock::now();
     Graph after = p->run(result.graph, context);
-    const std::chrono::duration<double, std::milli> elapsed = std::chrono::steady_clock::now() - start;
-    result.records.push_back({p->name, elapsed.count(), result.graph.node_count(), after.node_count(), !same(result.graph, after)});
-    if (options.observe) options.observe(p->name, result.graph, after);  // before verifying: a dump shows what went wrong
+    const std::chrono::duration<double, std::milli> elapsed =
+        std::chrono::steady_clock::now() - start;
+    result.records.push_back({p->name, elapsed.count(), result.graph.node_count(),
+                              after.node_count(), !same(result.graph, after)});
+    if (options.observe)
+      options.observe(p->name, result.graph,
+                      after);  // before verifying: a dump shows what went wrong
     if (options.verify) verify(after, std::string(p->name));
     result.graph = std::move(after);
   }

@@ -1,12 +1,12 @@
 // ir/passes/pipeline.h -- the order of the passes, in one place.
 #pragma once
-#include <chrono>
-
 #include "ir/passes/pass.h"
+
+#include <chrono>
 
 namespace weft::ir {
 
-std::span<const Pass> all_passes();       // sorted by name
+std::span<const Pass> all_passes();  // sorted by name
 const Pass* find_pass(std::string_view name);
 
 // Before differentiation: canonical form, loops taken apart, patterns made domain ops.
@@ -23,7 +23,7 @@ struct PassRecord {
 
 struct PipelineOptions {
   std::vector<std::string> disabled;  // names of passes to leave out
-  bool verify = true;                 // after every pass; off in release builds, where it runs once at the end
+  bool verify = true;  // after every pass; off in release builds, where it runs once at the end
   // Called around every pass, e.g. to dump.
   std::function<void(std::string_view pass, const Graph& before, const Graph& after)> observe;
 };
@@ -33,7 +33,7 @@ struct PipelineResult {
   std::vector<PassRecord> records;
 };
 
-PipelineResult run_passes(const Graph& graph, std::span<const Pass* const> passes, PassContext& context,
-                          const PipelineOptions& options = {});
+PipelineResult run_passes(const Graph& graph, std::span<const Pass* const> passes,
+                          PassContext& context, const PipelineOptions& options = {});
 
 }  // namespace weft::ir

@@ -1,15 +1,16 @@
 // ir/passes/regions.h -- passes that ask whose region they work on.
 #pragma once
-#include <functional>
-
 #include "ir/rewrite.h"
+
+#include <functional>
 
 namespace weft::ir {
 
 // As with_regions, with the node that owns the region; null for the graph itself.
 using OwnedPass = std::function<Graph(const Graph&, const Node* owner)>;
 
-inline Graph with_owned_regions(const Graph& graph, const OwnedPass& pass, const Node* owner = nullptr) {
+inline Graph with_owned_regions(const Graph& graph, const OwnedPass& pass,
+                                const Node* owner = nullptr) {
   bool any = false;
   for (const Node& node : graph.nodes()) any |= !node.regions.empty();
   if (!any) return pass(graph, owner);

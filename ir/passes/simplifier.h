@@ -1,11 +1,12 @@
-// ir/passes/simplifier.h -- building nodes in their canonical spelling: what canonicalize is made of.
+// ir/passes/simplifier.h -- building nodes in their canonical spelling: what canonicalize is made
+// of.
 //
 // A rule looks at a node just appended (its operands are already canonical) and returns what should
 // stand for it, or nothing. Rules build through the simplifier, so what they return is canonical.
 #pragma once
-#include <optional>
-
 #include "ir/rewrite.h"
+
+#include <optional>
 
 namespace weft::ir {
 
@@ -49,7 +50,8 @@ struct SimplificationRule {
 };
 
 std::span<const SimplificationRule> algebra_rules();  // simplify_algebra.cpp
-std::span<const SimplificationRule> layout_rules();   // simplify_layout.cpp: reshape, transpose, slice, ...
+std::span<const SimplificationRule>
+layout_rules();  // simplify_layout.cpp: reshape, transpose, slice, ...
 
 // Shape helpers: axes that are a literal 1 say nothing.
 Shape without_ones(const Shape& shape);

@@ -2,28 +2,35 @@
 //
 // None of them changes a value, NaN and infinities included, but for rounding where constants are
 // merged, and for log(softmax(x)), which log_softmax keeps finite where exp underflows.
-#include <cmath>
-
 #include "ir/passes/simplifier.h"
+
+#include <cmath>
 
 namespace weft::ir {
 namespace {
 
-bool float_result(Simplifier& s, const Node& n) { return is_float(s.builder.type(n.results[0]).dtype); }
+bool float_result(Simplifier& s, const Node& n) {
+  return is_float(s.builder.type(n.results[0]).dtype);
+}
 
 // `x` in the shape of n's result: what replaces n where the other operand drops out.
-Value as_result(Simplifier& s, const Node& n, Value x) { return s.broadcast(x, s.type(n.results[0]).shape); }
+Value as_result(Simplifier& s, const Node& n, Value x) {
+  return s.broadcast(x, s.type(n.results[0]).shape);
+}
 
 Value constant_right(Simplifier& s, const Node& n) {
   if (!n.op->commutative || !s.scalar(n.operands[0]) || s.scalar(n.operands[1])) return {};
   return s.emit(*n.op, {{n.operands[1]}, {n.operands[0]}});
 }
 
-Value scalar_like(Simplifier& s, double value, Value like) { return s.filled(value, {s.type(like).dtype, {}}); }
+Value scalar_like(Simplifier& s, double value, Value like) {
+  return s.filled(value, {s.type(like).dtype, {}});
+}
 
 // May constants of n's dtype be merged into this one? Integers must not leave the narrowest range.
 bool fits(Simplifier& s, const Node& n, double c) {
-  return std::isfinite(c) && (float_result(s, n) ? c == 0 || std::isnormal(static_cast<float>(c)) : std::abs(c) <= 127);
+  return std::isfinite(c) &&
+         (float_result(s, n) ? c == 0 || std::isnormal(static_cast<float>(c)) : std::abs(c) <= 127);
 }
 
 Value add(Simplifier& s, const Node& n) {
@@ -31,11 +38,14 @@ Value add(Simplifier& s, const Node& n) {
   if (const auto c = s.scalar(y)) {
     if (*c == 0) return as_result(s, n, x);
     if (const auto inner = s.made_by(x, ops::add))
-      if (const auto d = s.scalar(inner->operands[1]); d && fits(s, n, *c) && fits(s, n, *d) && fits(s, n, *c + *d))
+      if (const auto d = s.scalar(inner->operands[1]);
+          d && fits(s, n, *c) && fits(s, n, *d) && fits(s, n, *c + *d))
         return s.emit(ops::add, {{inner->operands[0]}, {scalar_like(s, *c + *d, x)}});
   }
-  if (const auto negated = s.made_by(y, ops::neg)) return s.emit(ops::sub, {{x}, {negated->operands[0]}});
-  if (const auto negated = s.made_by(x, ops::neg)) return s.emit(ops::sub, {{y}, {negated->operands[0]}});
+  if (const auto negated = s.made_by(y, ops::neg))
+    return s.emit(ops::sub, {{x}, {negated->operands[0]}});
+  if (const auto negated = s.made_by(x, ops::neg))
+    return s.emit(ops::sub, {{y}, {negated->operands[0]}});
   return {};
 }
 
@@ -46,8 +56,11 @@ Value sub(Simplifier& s, const Node& n) {
     if (info(s.type(y).dtype).is_signed && (float_result(s, n) || fits(s, n, *c)))
       return s.emit(ops::add, {{x}, {scalar_like(s, -*c, y)}});
   }
-  if (const auto negated = s.made_by(y, ops::neg)) return s.emit(ops::add, {{x}, {negated->operands[0]}});
-  if (const auto c = s.scalar(x); c && *c == 0 && !std::signbit(*c) && s.type(y).shape == s.type(n.results[0]).shape && !float_result(s, n))
+  if (const auto negated = s.made_by(y, ops::neg))
+    return s.emit(ops::add, {{x}, {negated->operands[0]}});
+  if (const auto c = s.scalar(x); c && *c == 0 && !std::signbit(*c) &&
+                                  s.type(y).shape == s.type(n.results[0]).shape &&
+                                  !float_result(s, n))
     return s.emit(ops::neg, {{y}});
   return {};
 }
@@ -59,7 +72,8 @@ Value mul(Simplifier& s, const Node& n) {
   if (*c == 1) return as_result(s, n, x);
   if (*c == -1 && info(s.type(x).dtype).is_signed) return as_result(s, n, s.emit(ops::neg, {{x}}));
   if (const auto inner = s.made_by(x, ops::mul))
-    if (const auto d = s.scalar(inner->operands[1]); d && fits(s, n, *c) && fits(s, n, *d) && fits(s, n, *c * *d) && *c * *d != 0)
+    if (const auto d = s.scalar(inner->operands[1]);
+        d && fits(s, n, *c) && fits(s, n, *d) && fits(s, n, *c * *d) && *c * *d != 0)
       return s.emit(ops::mul, {{inner->operands[0]}, {scalar_like(s, *c * *d, x)}});
   if (const auto inner = s.made_by(x, ops::neg); inner && float_result(s, n))
     return s.emit(ops::mul, {{inner->operands[0]}, {scalar_like(s, -*c, x)}});
@@ -115,7 +129,8 @@ Value select(Simplifier& s, const Node& n) {
   const Value c = n.operands[0], x = n.operands[1], y = n.operands[2];
   if (const auto known = s.scalar(c)) return as_result(s, n, *known != 0 ? x : y);
   if (x == y) return as_result(s, n, x);
-  if (const auto negated = s.made_by(c, ops::logical_not)) return s.emit(ops::select, {{negated->operands[0]}, {y}, {x}});
+  if (const auto negated = s.made_by(c, ops::logical_not))
+    return s.emit(ops::select, {{negated->operands[0]}, {y}, {x}});
   return {};
 }
 
@@ -135,8 +150,14 @@ Value logical_and(Simplifier& s, const Node& n) {
 bool widens(DType from, DType through) {
   if (from == through || from == DType::pred) return true;
   const DTypeInfo &a = info(from), &b = info(through);
-  if (a.is_float) return b.is_float && (b.dtype == DType::f64 || (b.dtype == DType::f32 && a.dtype != DType::f64));
-  const int bits = b.is_float ? (b.dtype == DType::f64 ? 53 : b.dtype == DType::f32 ? 24 : b.dtype == DType::f16 ? 11 : 8) : b.bits - (b.is_signed ? 1 : 0);
+  if (a.is_float)
+    return b.is_float &&
+           (b.dtype == DType::f64 || (b.dtype == DType::f32 && a.dtype != DType::f64));
+  const int bits = b.is_float ? (b.dtype == DType::f64   ? 53
+                                 : b.dtype == DType::f32 ? 24
+                                 : b.dtype == DType::f16 ? 11
+                                                         : 8)
+                              : b.bits - (b.is_signed ? 1 : 0);
   return a.bits - (a.is_signed ? 1 : 0) <= bits && (!a.is_signed || b.is_float || b.is_signed);
 }
 
@@ -171,7 +192,8 @@ Value broadcast_late(Simplifier& s, const Node& n) {
     } else if (const auto r = s.made_by(v, ops::reshape)) {
       const Shape from = s.type(r->operands[0]).shape;
       Shape to = t.shape;
-      if (from.size() >= to.size() || !std::equal(from.rbegin(), from.rend(), to.rbegin())) continue;
+      if (from.size() >= to.size() || !std::equal(from.rbegin(), from.rend(), to.rbegin()))
+        continue;
       bool leading_ones = true;
       for (size_t d = 0; d < to.size() - from.size(); ++d) leading_ones &= to[d].is(1);
       if (!leading_ones) continue;
@@ -191,10 +213,20 @@ Value broadcast_late(Simplifier& s, const Node& n) {
 
 std::span<const SimplificationRule> algebra_rules() {
   static constexpr SimplificationRule rules[] = {
-      {nullptr, broadcast_late}, {nullptr, constant_right}, {nullptr, idempotent},
-      {&ops::add, add}, {&ops::sub, sub}, {&ops::mul, mul}, {&ops::div, div}, {&ops::neg, neg},
-      {&ops::pow, pow}, {&ops::log, log}, {&ops::select, select}, {&ops::logical_not, logical_not},
-      {&ops::logical_and, logical_and}, {&ops::cast, cast},
+      {nullptr, broadcast_late},
+      {nullptr, constant_right},
+      {nullptr, idempotent},
+      {&ops::add, add},
+      {&ops::sub, sub},
+      {&ops::mul, mul},
+      {&ops::div, div},
+      {&ops::neg, neg},
+      {&ops::pow, pow},
+      {&ops::log, log},
+      {&ops::select, select},
+      {&ops::logical_not, logical_not},
+      {&ops::logical_and, logical_and},
+      {&ops::cast, cast},
   };
   return rules;
 }

@@ -1,8 +1,8 @@
 // ir/passes/simplify_layout.cpp -- rules of ops that move elements: reshape, transpose, slice, ...
+#include "ir/passes/simplifier.h"
+
 #include <algorithm>
 #include <numeric>
-
-#include "ir/passes/simplifier.h"
 
 namespace weft::ir {
 namespace {
@@ -14,12 +14,15 @@ Value reshape(Simplifier& s, const Node& n) {
   if (const auto inner = s.made_by(x, ops::reshape)) return s.reshape(inner->operands[0], to.shape);
   if (const auto c = s.scalar(x)) return s.filled(*c, to);
   // Rows folded for a product and unfolded after it.
-  if (const auto m = s.made_by(x, ops::matmul); m && !s.view(*m).flag("transpose_a") && s.type(m->operands[1]).rank() == 2) {
+  if (const auto m = s.made_by(x, ops::matmul);
+      m && !s.view(*m).flag("transpose_a") && s.type(m->operands[1]).rank() == 2) {
     if (const auto folded = s.made_by(m->operands[0], ops::reshape)) {
       Shape rows = s.type(folded->operands[0]).shape, wanted = to.shape;
-      if (rows.size() >= 2 && wanted.size() == rows.size() && wanted.back() == from.dim(-1) && rows.back() == s.type(m->operands[0]).dim(-1)) {
+      if (rows.size() >= 2 && wanted.size() == rows.size() && wanted.back() == from.dim(-1) &&
+          rows.back() == s.type(m->operands[0]).dim(-1)) {
         rows.pop_back(), wanted.pop_back();
-        if (rows == wanted) return s.emit(ops::matmul, {{folded->operands[0]}, {m->operands[1]}}, m->attrs);
+        if (rows == wanted)
+          return s.emit(ops::matmul, {{folded->operands[0]}, {m->operands[1]}}, m->attrs);
       }
     }
   }
@@ -51,7 +54,8 @@ Value broadcast(Simplifier& s, const Node& n) {
   const TensorType to = s.type(n.results[0]), from = s.type(x);
   if (to.shape == from.shape) return x;
   if (const auto c = s.scalar(x)) return s.filled(*c, to);
-  if (const auto inner = s.made_by(x, ops::broadcast)) return s.broadcast(inner->operands[0], to.shape);
+  if (const auto inner = s.made_by(x, ops::broadcast))
+    return s.broadcast(inner->operands[0], to.shape);
   bool ones = true;
   for (size_t d = 0; d < to.shape.size(); ++d) {
     const size_t extra = to.shape.size() - from.shape.size();
@@ -79,7 +83,8 @@ struct SliceOf {
 std::optional<SliceOf> as_slice(Simplifier& s, Value v) {
   const auto n = s.made_by(v, ops::slice);
   if (!n || s.view(*n).integer("step") != 1) return std::nullopt;
-  return SliceOf{n->operands[0], s.view(*n).integer("axis"), s.view(*n).dim("start"), s.view(*n).dim("stop")};
+  return SliceOf{n->operands[0], s.view(*n).integer("axis"), s.view(*n).dim("start"),
+                 s.view(*n).dim("stop")};
 }
 
 Value emit_slice(Simplifier& s, Value x, int64_t axis, const Dim& start, const Dim& stop) {
@@ -98,13 +103,16 @@ Value slice(Simplifier& s, const Node& n) {
     return emit_slice(s, inner->x, axis, inner->start + outer->start, inner->start + outer->stop);
   if (const auto c = s.made_by(x, ops::concat); c && s.view(*c).integer("axis") == axis) {
     const std::vector<Dim> at = boundaries(s, *c, axis);
-    const auto first = std::find(at.begin(), at.end(), outer->start), last = std::find(at.begin(), at.end(), outer->stop);
+    const auto first = std::find(at.begin(), at.end(), outer->start),
+               last = std::find(at.begin(), at.end(), outer->stop);
     if (first != at.end() && last != at.end() && first < last) {
-      const Values parts(c->operands.begin() + (first - at.begin()), c->operands.begin() + (last - at.begin()));
+      const Values parts(c->operands.begin() + (first - at.begin()),
+                         c->operands.begin() + (last - at.begin()));
       return parts.size() == 1 ? parts[0] : s.emit(ops::concat, {parts}, {{"axis", axis}});
     }
     for (size_t i = 0; i + 1 < at.size(); ++i) {  // within one part
-      const auto low = (outer->start - at[i]).constant(), high = (at[i + 1] - outer->stop).constant();
+      const auto low = (outer->start - at[i]).constant(),
+                 high = (at[i + 1] - outer->stop).constant();
       if (low && high && *low >= 0 && *high >= 0)
         return emit_slice(s, c->operands[i], axis, outer->start - at[i], outer->stop - at[i]);
     }
@@ -127,14 +135,16 @@ Value concat(Simplifier& s, const Node& n) {
       changed = true;
       continue;
     }
-    if (const auto inner = s.made_by(v, ops::concat); inner && s.view(*inner).integer("axis") == axis) {
+    if (const auto inner = s.made_by(v, ops::concat);
+        inner && s.view(*inner).integer("axis") == axis) {
       parts.insert(parts.end(), inner->operands.begin(), inner->operands.end());
       changed = true;
       continue;
     }
     if (!parts.empty()) {
       const auto left = as_slice(s, parts.back()), right = as_slice(s, v);
-      if (left && right && left->x == right->x && left->axis == axis && right->axis == axis && left->stop == right->start) {
+      if (left && right && left->x == right->x && left->axis == axis && right->axis == axis &&
+          left->stop == right->start) {
         parts.back() = emit_slice(s, left->x, axis, left->start, right->stop);
         changed = true;
         continue;
@@ -142,7 +152,8 @@ Value concat(Simplifier& s, const Node& n) {
       const auto c = s.scalar(parts.back()), d = s.scalar(v);
       if (c && d && *c == *d) {
         TensorType t = s.type(v);
-        t.shape[static_cast<size_t>(t.rank() + axis)] = t.dim(axis) + s.type(parts.back()).dim(axis);
+        t.shape[static_cast<size_t>(t.rank() + axis)] =
+            t.dim(axis) + s.type(parts.back()).dim(axis);
         parts.back() = s.filled(*c, t);
         changed = true;
         continue;
@@ -156,13 +167,17 @@ Value concat(Simplifier& s, const Node& n) {
 }
 
 Value pad(Simplifier& s, const Node& n) {
-  return s.type(n.results[0]).shape == s.type(n.operands[0]).shape && s.view(n).dim("low").is(0) ? n.operands[0] : Value{};
+  return s.type(n.results[0]).shape == s.type(n.operands[0]).shape && s.view(n).dim("low").is(0)
+             ? n.operands[0]
+             : Value{};
 }
 
 Value reverse(Simplifier& s, const Node& n) {
   const auto inner = s.made_by(n.operands[0], ops::reverse);
   if (inner && inner->attrs == n.attrs) return inner->operands[0];
-  return s.scalar(n.operands[0]) || s.type(n.operands[0]).dim(s.view(n).integer("axis")).is(1) ? n.operands[0] : Value{};
+  return s.scalar(n.operands[0]) || s.type(n.operands[0]).dim(s.view(n).integer("axis")).is(1)
+             ? n.operands[0]
+             : Value{};
 }
 
 Value same_dim(Simplifier& s, const Node& n) {
@@ -172,12 +187,14 @@ Value same_dim(Simplifier& s, const Node& n) {
 Value dim_size(Simplifier& s, const Node& n) {
   const auto size = s.type(n.operands[0]).dim(s.view(n).integer("axis")).constant();
   const TensorType t = s.type(n.results[0]);
-  return size && (is_float(t.dtype) || *size <= 127) ? s.filled(static_cast<double>(*size), t) : Value{};
+  return size && (is_float(t.dtype) || *size <= 127) ? s.filled(static_cast<double>(*size), t)
+                                                     : Value{};
 }
 
 // --- reductions
 
-// Axes of size 1 need no reducing; an axis that is kept is put back by a reshape; sums of sums are one.
+// Axes of size 1 need no reducing; an axis that is kept is put back by a reshape; sums of sums are
+// one.
 Value reduction(Simplifier& s, const Node& n) {
   const TensorType from = s.type(n.operands[0]), to = s.type(n.results[0]);
   const Integers axes = s.view(n).integers("axes");
@@ -206,7 +223,8 @@ Value reduction(Simplifier& s, const Node& n) {
 Value sum_of_multiple(Simplifier& s, const Node& n) {
   if (!is_float(s.type(n.results[0]).dtype)) return {};
   const auto sum_of = [&](Value x) { return s.emit(*n.op, {{x}}, n.attrs); };
-  if (const auto x = s.made_by(n.operands[0], ops::neg)) return s.emit(ops::neg, {{sum_of(x->operands[0])}});
+  if (const auto x = s.made_by(n.operands[0], ops::neg))
+    return s.emit(ops::neg, {{sum_of(x->operands[0])}});
   if (const auto x = s.made_by(n.operands[0], ops::mul))
     if (const auto c = s.scalar(x->operands[1]); c && s.type(x->operands[1]).rank() == 0)
       return s.emit(ops::mul, {{sum_of(x->operands[0])}, {x->operands[1]}});
@@ -238,7 +256,9 @@ Value sum_of_broadcast(Simplifier& s, const Node& n) {
       const size_t extra = from.shape.size() - shape.size();
       left.push_back(d < extra ? Dim(1) : shape[d - extra]);
     }
-  return s.broadcast(s.emit(ops::mul, {{s.reshape(b->operands[0], left)}, {s.filled(static_cast<double>(times), {to.dtype, {}})}}), to.shape);
+  return s.broadcast(s.emit(ops::mul, {{s.reshape(b->operands[0], left)},
+                                       {s.filled(static_cast<double>(times), {to.dtype, {}})}}),
+                     to.shape);
 }
 
 // --- softmax and matmul
@@ -315,7 +335,9 @@ Value matmul(Simplifier& s, const Node& n) {
   }
   // [x; y] W with one of them repeated: x W1 + y W2.
   if (const auto c = s.made_by(a, ops::concat); c && s.view(*c).integer("axis") == -1) {
-    const bool repeated = std::any_of(c->operands.begin(), c->operands.end(), [&](Value v) { return s.made_by(v, ops::broadcast).has_value(); });
+    const bool repeated = std::any_of(c->operands.begin(), c->operands.end(), [&](Value v) {
+      return s.made_by(v, ops::broadcast).has_value();
+    });
     if (!repeated) return {};
     Value total;
     Dim at = 0;
@@ -334,12 +356,13 @@ Value matmul(Simplifier& s, const Node& n) {
 
 std::span<const SimplificationRule> layout_rules() {
   static constexpr SimplificationRule rules[] = {
-      {&ops::reshape, reshape}, {&ops::transpose, transpose}, {&ops::broadcast, broadcast},
-      {&ops::slice, slice}, {&ops::concat, concat}, {&ops::pad, pad}, {&ops::reverse, reverse},
-      {&ops::same_dim, same_dim}, {&ops::dim_size, dim_size}, {&ops::sum, reduction},
-      {&ops::max, reduction}, {&ops::min, reduction}, {&ops::mean, reduction}, {&ops::prod, reduction},
-      {&ops::sum, sum_of_broadcast}, {&ops::sum, sum_of_multiple}, {&ops::mean, sum_of_multiple}, {&ops::softmax, softmax}, {&ops::log_softmax, softmax},
-      {&ops::matmul, matmul},
+      {&ops::reshape, reshape},     {&ops::transpose, transpose},  {&ops::broadcast, broadcast},
+      {&ops::slice, slice},         {&ops::concat, concat},        {&ops::pad, pad},
+      {&ops::reverse, reverse},     {&ops::same_dim, same_dim},    {&ops::dim_size, dim_size},
+      {&ops::sum, reduction},       {&ops::max, reduction},        {&ops::min, reduction},
+      {&ops::mean, reduction},      {&ops::prod, reduction},       {&ops::sum, sum_of_broadcast},
+      {&ops::sum, sum_of_multiple}, {&ops::mean, sum_of_multiple}, {&ops::softmax, softmax},
+      {&ops::log_softmax, softmax}, {&ops::matmul, matmul},
   };
   return rules;
 }

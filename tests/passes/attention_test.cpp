@@ -1,8 +1,8 @@
 // tests/passes/attention_test.cpp -- score, mask, softmax and weighted sum become one op.
-#include <doctest/doctest.h>
-
 #include "check_rewrite.h"
 #include "ir/text/text.h"
+
+#include <doctest/doctest.h>
 
 using namespace weft;
 using namespace weft::test;
@@ -11,7 +11,8 @@ namespace {
 
 constexpr const char* kPasses = "canonicalize fuse_attention canonicalize";
 
-void becomes(const std::string& arguments, const std::string& before, const std::string& after, const ir::Bindings& sizes = {}) {
+void becomes(const std::string& arguments, const std::string& before, const std::string& after,
+             const ir::Bindings& sizes = {}) {
   const std::string open = "graph(" + arguments + ") {\n", close = "\n}";
   check_rewrite(kPasses, open + before + close, open + after + close);
   check_keeps_values(kPasses, open + before + close, sizes);
@@ -27,8 +28,10 @@ void holds_back(const std::string& text, std::string_view why) {
   CHECK(noted(context, ir::Note::Kind::near_miss, why));
 }
 
-constexpr const char* kOne = "%q: f32[B,A], %k: f32[B,S,A], %h: f32[B,S,E], %m: pred[B,S], %va: f32[A]";
-constexpr const char* kAll = "%q: f32[B,T,D], %k: f32[B,S,D], %v: f32[B,S,E], %l: s32[B], %va: f32[D]";
+constexpr const char* kOne =
+    "%q: f32[B,A], %k: f32[B,S,A], %h: f32[B,S,E], %m: pred[B,S], %va: f32[A]";
+constexpr const char* kAll =
+    "%q: f32[B,T,D], %k: f32[B,S,D], %v: f32[B,S,E], %l: s32[B], %va: f32[D]";
 
 }  // namespace
 
@@ -40,10 +43,12 @@ TEST_CASE("fuse_attention: additive, one query, masked (Bahdanau et al. 2015)") 
           "%c = attention(%q, %k, %h; %va; %m) {score=\"additive\"} return %c");
 }
 
-TEST_CASE("fuse_attention: additive with v_a as a matrix, keys first, bias on the sum, weights wanted") {
+TEST_CASE(
+    "fuse_attention: additive with v_a as a matrix, keys first, bias on the sum, weights wanted") {
   becomes("%q: f32[B,A], %k: f32[B,S,A], %h: f32[B,S,E], %b: f32[A], %va: f32[A,1]", R"(
     %q1 = reshape(%q) {shape=[B,1,A]}  %u = add(%k, %q1)  %ub = add(%u, %b)  %p = tanh(%ub)  %e1 = matmul(%p, %va)
-    %a1 = softmax(%e1) {axis=1}  %ah = mul(%h, %a1)  %c = sum(%ah) {axes=[1]}  return %c, %a1)", R"(
+    %a1 = softmax(%e1) {axis=1}  %ah = mul(%h, %a1)  %c = sum(%ah) {axes=[1]}  return %c, %a1)",
+          R"(
     %b1 = add(%q, %b)  %v = reshape(%va) {shape=[A]}
     %c, %a = attention(%b1, %k, %h; %v) {score="additive", weights=true}  %a1 = reshape(%a) {shape=[B,S,1]}  return %c, %a1)");
 }
@@ -53,7 +58,8 @@ TEST_CASE("fuse_attention: additive over a whole sequence") {
     %q1 = reshape(%q) {shape=[B,T,1,D]}  %k1 = reshape(%k) {shape=[B,1,S,D]}  %u = add(%q1, %k1)  %p = tanh(%u)
     %pv = mul(%va, %p)  %e = sum(%pv) {axes=[-1]}
     %m = length_mask(%l) {size=S}  %m1 = reshape(%m) {shape=[B,1,S]}  %em = select(%m1, %e, -inf)
-    %a = softmax(%em)  %c = matmul(%a, %v)  return %c)", R"(
+    %a = softmax(%em)  %c = matmul(%a, %v)  return %c)",
+          R"(
     %m = length_mask(%l) {size=S}  %m1 = reshape(%m) {shape=[B,1,S]}
     %c = attention(%q, %k, %v; %va; %m1) {score="additive"} return %c)");
 }
@@ -62,12 +68,14 @@ TEST_CASE("fuse_attention: dot, scaled, masked by lengths and by position, multi
   becomes(kAll, R"(
     %e = matmul(%q, %k) {transpose_b=true}  %es = mul(%e, 0.5)
     %m = length_mask(%l) {size=S}  %m1 = reshape(%m) {shape=[B,1,S]}  %em = select(%m1, %es, -inf)
-    %a = softmax(%em)  %c = matmul(%a, %v)  return %c)", R"(
+    %a = softmax(%em)  %c = matmul(%a, %v)  return %c)",
+          R"(
     %m = length_mask(%l) {size=S}  %m1 = reshape(%m) {shape=[B,1,S]}
     %c = attention(%q, %k, %v; ; %m1) {scale=0.5} return %c)");
   becomes("%q: f32[B,T,4], %k: f32[B,S,4], %m: pred[T,S], %n: pred[B,1,S]", R"(
     %e = matmul(%q, %k) {transpose_b=true}  %d = dim_size(%q) {axis=-1, dtype=f32}  %r = mul(%d, 0.5)  %es = div(%e, %r)
-    %e1 = select(%m, -inf, %es)  %e2 = select(%n, %e1, -inf)  %a = softmax(%e2)  %c = matmul(%a, %k)  return %c)", R"(
+    %e1 = select(%m, -inf, %es)  %e2 = select(%n, %e1, -inf)  %a = softmax(%e2)  %c = matmul(%a, %k)  return %c)",
+          R"(
     %r = mul(4, 0.5)  %q1 = div(%q, %r)  %nm = logical_not(%m)  %all = logical_and(%n, %nm)
     %c = attention(%q1, %k, %k; ; %all)  return %c)");
 }
@@ -76,18 +84,22 @@ TEST_CASE("fuse_attention: dot of one query in all its spellings") {
   const char* after = "%c = attention(%q, %k, %h; ; %m) return %c";
   becomes(kOne, R"(
     %q1 = reshape(%q) {shape=[B,1,A]}  %qk = mul(%q1, %k)  %e = sum(%qk) {axes=[-1]}  %em = select(%m, %e, -inf)  %a = softmax(%em)
-    %a1 = reshape(%a) {shape=[B,S,1]}  %ah = mul(%a1, %h)  %c = sum(%ah) {axes=[-2]}  return %c)", after);
+    %a1 = reshape(%a) {shape=[B,S,1]}  %ah = mul(%a1, %h)  %c = sum(%ah) {axes=[-2]}  return %c)",
+          after);
   becomes(kOne, R"(
     %q1 = reshape(%q) {shape=[B,1,A]}  %e1 = matmul(%q1, %k) {transpose_b=true}  %e = reshape(%e1) {shape=[B,S]}
     %em = select(%m, %e, -inf)  %a = softmax(%em)
-    %a1 = reshape(%a) {shape=[B,1,S]}  %c1 = matmul(%a1, %h)  %c = reshape(%c1) {shape=[B,E]}  return %c)", after);
+    %a1 = reshape(%a) {shape=[B,1,S]}  %c1 = matmul(%a1, %h)  %c = reshape(%c1) {shape=[B,E]}  return %c)",
+          after);
   becomes(kOne, R"(
     %q1 = reshape(%q) {shape=[B,A,1]}  %e1 = matmul(%k, %q1)  %e = reshape(%e1) {shape=[B,S]}
     %em = select(%m, %e, -inf)  %a = softmax(%em)
-    %a1 = reshape(%a) {shape=[B,S,1]}  %c1 = matmul(%h, %a1) {transpose_a=true}  %c = reshape(%c1) {shape=[B,E]}  return %c)", after);
+    %a1 = reshape(%a) {shape=[B,S,1]}  %c1 = matmul(%h, %a1) {transpose_a=true}  %c = reshape(%c1) {shape=[B,E]}  return %c)",
+          after);
   becomes(kOne, R"(
     %q1 = reshape(%q) {shape=[B,1,A]}  %m1 = reshape(%m) {shape=[B,1,S]}  %e = matmul(%q1, %k) {transpose_b=true}
-    %em = select(%m1, %e, -inf)  %a = softmax(%em)  %c1 = matmul(%a, %h)  %c = reshape(%c1) {shape=[B,E]}  return %c)", after);
+    %em = select(%m1, %e, -inf)  %a = softmax(%em)  %c1 = matmul(%a, %h)  %c = reshape(%c1) {shape=[B,E]}  return %c)",
+          after);
 }
 
 TEST_CASE("fuse_attention: general score, projected keys stay where they are") {
@@ -101,21 +113,24 @@ TEST_CASE("fuse_attention: concat score (Luong et al. 2015) is an additive one")
   becomes("%s: f32[B,H], %h: f32[B,S,E], %W: f32[H+E,A], %v: f32[A]", R"(
     %s1 = reshape(%s) {shape=[B,1,H]}  %sb = broadcast(%s1) {shape=[B,S,H]}  %sh = concat(%sb, %h) {axis=-1}
     %u = matmul(%sh, %W)  %t = tanh(%u)  %tv = mul(%t, %v)  %e = sum(%tv) {axes=[-1]}  %a = softmax(%e)
-    %a1 = reshape(%a) {shape=[B,S,1]}  %ah = mul(%a1, %h)  %c = sum(%ah) {axes=[1]}  return %c)", R"(
+    %a1 = reshape(%a) {shape=[B,S,1]}  %ah = mul(%a1, %h)  %c = sum(%ah) {axes=[1]}  return %c)",
+          R"(
     %w1 = slice(%W) {axis=0, start=0, stop=H}  %q1 = matmul(%s, %w1)
     %w2 = slice(%W) {axis=0, start=H, stop=H+E}  %k = matmul(%h, %w2)
     %c = attention(%q1, %k, %h; %v) {score="additive"}  return %c)");
 }
 
 TEST_CASE("fuse_attention: heads, a bias, and weights that are read") {
-  becomes("%q: f32[B,2,T,3], %k: f32[B,2,S,3], %v: f32[B,2,S,3], %r: f32[2,T,S], %m: pred[B,1,1,S]", R"(
+  becomes("%q: f32[B,2,T,3], %k: f32[B,2,S,3], %v: f32[B,2,S,3], %r: f32[2,T,S], %m: pred[B,1,1,S]",
+          R"(
     %e = matmul(%q, %k) {transpose_b=true}  %es = mul(0.25, %e)  %eb = add(%r, %es)  %em = select(%m, %eb, -inf)
     %a = softmax(%em)  %c = matmul(%a, %v)  return %c, %a)",
           "%c, %a = attention(%q, %k, %v; ; %m; %r) {scale=0.25, weights=true}  return %c, %a");
 }
 
 TEST_CASE("fuse_attention: inside a loop") {
-  const char* head = "graph(%s0: f32[B,A], %h: f32[B,S,A]) { %sN = scan(%s0; ; %h) {steps=T} (%s, %h) { ";
+  const char* head =
+      "graph(%s0: f32[B,A], %h: f32[B,S,A]) { %sN = scan(%s0; ; %h) {steps=T} (%s, %h) { ";
   check_rewrite(kPasses, std::string(head) + R"(
     %s1 = reshape(%s) {shape=[B,1,A]}  %sh = mul(%s1, %h)  %e = sum(%sh) {axes=[-1]}  %a = softmax(%e)
     %a1 = reshape(%a) {shape=[B,S,1]}  %ah = mul(%a1, %h)  %c = sum(%ah) {axes=[1]}  yield %c } return %sN })",
@@ -138,23 +153,37 @@ TEST_CASE("fuse_attention: raw scores that are read elsewhere hold it back") {
              "is read elsewhere, by 'tanh' %t");
 }
 
-TEST_CASE("fuse_attention: masks that widen the scores, unknown scores and unread weights hold it back") {
+TEST_CASE(
+    "fuse_attention: masks that widen the scores, unknown scores and unread weights hold it back") {
   holds_back(R"(graph(%q: f32[1,T,D], %k: f32[1,S,D], %m: pred[B,1,S]) {
-    %e = matmul(%q, %k) {transpose_b=true}  %em = select(%m, %e, -inf)  %a = softmax(%em)  %c = matmul(%a, %k)  return %c })", "widens the scores");
-  holds_back("graph(%e: f32[B,T,S], %v: f32[B,S,E], %m: pred[B,1,S]) {\n %x = exp(%e) %em = select(%m, %x, -inf) %a = softmax(%em) %c = matmul(%a, %v) return %c }",
-             "neither a dot nor an additive score");
-  holds_back("graph(%q: f32[B,T,D], %k: f32[B,S,D]) {\n %e = matmul(%q, %k) {transpose_b=true} %a = softmax(%e) return %a }", "nothing sums values");
+    %e = matmul(%q, %k) {transpose_b=true}  %em = select(%m, %e, -inf)  %a = softmax(%em)  %c = matmul(%a, %k)  return %c })",
+             "widens the scores");
+  holds_back(
+      "graph(%e: f32[B,T,S], %v: f32[B,S,E], %m: pred[B,1,S]) {\n %x = exp(%e) %em = select(%m, "
+      "%x, -inf) %a = softmax(%em) %c = matmul(%a, %v) return %c }",
+      "neither a dot nor an additive score");
+  holds_back(
+      "graph(%q: f32[B,T,D], %k: f32[B,S,D]) {\n %e = matmul(%q, %k) {transpose_b=true} %a = "
+      "softmax(%e) return %a }",
+      "nothing sums values");
 }
 
 TEST_CASE("fuse_attention: a softmax that attends to nothing is silent") {
   ir::PassContext context;
-  const ir::Graph graph = ir::parse("graph(%x: f32[B,T,H], %W: f32[H,V]) { %e = matmul(%x, %W) %a = softmax(%e) return %a }");
+  const ir::Graph graph = ir::parse(
+      "graph(%x: f32[B,T,H], %W: f32[H,V]) { %e = matmul(%x, %W) %a = softmax(%e) return %a }");
   CHECK(ir::canonical_text(run("fuse_attention", graph, &context)) == ir::canonical_text(graph));
   CHECK(context.notes.empty());
 }
 
 TEST_CASE("fuse_attention: says what was fused, in the user's names and lines") {
   ir::PassContext context;
-  run("fuse_attention", ir::parse("graph(%q: f32[B,T,D], %k: f32[B,S,D]) {\n %e = matmul(%q, %k) {transpose_b=true}\n %a = softmax(%e) // decoder/attention\n %c = matmul(%a, %k)\n return %c }", "decoder.ir"), &context);
-  CHECK(noted(context, ir::Note::Kind::done, "decoder.ir:3 decoder/attention: softmax %a and 2 more became attention (dot)"));
+  run("fuse_attention",
+      ir::parse(
+          "graph(%q: f32[B,T,D], %k: f32[B,S,D]) {\n %e = matmul(%q, %k) {transpose_b=true}\n %a = "
+          "softmax(%e) // decoder/attention\n %c = matmul(%a, %k)\n return %c }",
+          "decoder.ir"),
+      &context);
+  CHECK(noted(context, ir::Note::Kind::done,
+              "decoder.ir:3 decoder/attention: softmax %a and 2 more became attention (dot)"));
 }

@@ -1,15 +1,15 @@
 // tests/passes/models_test.cpp -- whole training steps keep their values through all passes.
-#include <cmath>
-#include <random>
-
-#include <doctest/doctest.h>
-
 #include "autodiff/gradient.h"
 #include "backends/reference/reference.h"
 #include "check_rewrite.h"
 #include "frontend/optimizer.h"
 #include "ir/text/text.h"
 #include "models/rnn/rnn.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <random>
 
 using namespace weft;
 
@@ -19,7 +19,8 @@ rnn::Config small(std::string_view cell, std::string_view attention, bool feedin
   rnn::Config c;
   c.source_vocabulary = 5, c.target_vocabulary = 6;
   c.embedding = 3, c.hidden = 2, c.attention_width = 3;
-  c.cell = rnn::cell_named(cell), c.attention = rnn::attention_named(attention), c.input_feeding = feeding;
+  c.cell = rnn::cell_named(cell), c.attention = rnn::attention_named(attention),
+  c.input_feeding = feeding;
   c.bidirectional = attention != "dot";
   c.dropout = feeding ? 0.0 : 0.3;
   return c;
@@ -33,7 +34,8 @@ std::vector<ir::Array> arguments_of(const ir::Graph& graph, const ir::Bindings& 
   for (const ir::Argument& a : graph.arguments()) {
     const ir::TensorType& type = graph.type(a.value);
     const std::string& name = graph.info(a.value).name;
-    ir::Array x(ir::is_float(type.dtype) ? ir::DType::f64 : type.dtype, ir::values(type.shape, sizes));
+    ir::Array x(ir::is_float(type.dtype) ? ir::DType::f64 : type.dtype,
+                ir::values(type.shape, sizes));
     for (int64_t i = 0; i < x.size(); ++i) {
       const double value = normal(random);
       if (ir::is_float(type.dtype))
@@ -59,7 +61,9 @@ int count(const std::string& text, std::string_view what) {
 void check_training_step(const rnn::Config& config, OptimizerKind kind) {
   const ir::Graph graph = rnn::loss_graph(config);
   const auto paths = trainable_parameters(graph);
-  const auto with_update = [&](const ir::Graph& g) { return append_optimizer(autodiff::gradient(g, "loss", paths), paths, {.kind = kind}); };
+  const auto with_update = [&](const ir::Graph& g) {
+    return append_optimizer(autodiff::gradient(g, "loss", paths), paths, {.kind = kind});
+  };
   const ir::Graph plain = with_update(graph);
   const ir::Graph fused = test::run("optimise", with_update(test::run("recognise", graph)));
   const std::string text = ir::print(fused);
@@ -70,24 +74,29 @@ void check_training_step(const rnn::Config& config, OptimizerKind kind) {
   CHECK(count(text, "= squared_norm(") == 1);
   const ir::Bindings sizes{{"B", 3}, {"S", 4}, {"T", 5}};
   const auto arguments = arguments_of(plain, sizes);
-  const auto a = backends::reference::evaluate(plain, arguments, sizes), b = backends::reference::evaluate(fused, arguments, sizes);
+  const auto a = backends::reference::evaluate(plain, arguments, sizes),
+             b = backends::reference::evaluate(fused, arguments, sizes);
   REQUIRE(a.size() == b.size());
   for (size_t o = 0; o < a.size(); ++o) {
     double top = 1;
     for (int64_t i = 0; i < a[o].size(); ++i) top = std::max(top, std::fabs(a[o].at(i)));
     for (int64_t i = 0; i < a[o].size(); ++i)
-      if (!(std::fabs(a[o].at(i) - b[o].at(i)) <= 1e-12 * top)) FAIL_CHECK(plain.outputs()[o].name << " was " << a[o].at(i) << ", is " << b[o].at(i));
+      if (!(std::fabs(a[o].at(i) - b[o].at(i)) <= 1e-12 * top))
+        FAIL_CHECK(plain.outputs()[o].name << " was " << a[o].at(i) << ", is " << b[o].at(i));
   }
 }
 
 }  // namespace
 
-TEST_CASE("models: training steps of every cell and attention are fused whole and keep their values") {
+TEST_CASE(
+    "models: training steps of every cell and attention are fused whole and keep their values") {
   for (const char* cell : {"gru", "gru_after", "lstm"})
     for (const char* attention : {"additive", "dot", "general", "concat", "none"})
       for (const bool feeding : {false, true}) {
         const rnn::Config config = small(cell, attention, feeding);
-        if (feeding && (config.attention == rnn::AttentionKind::additive || config.attention == rnn::AttentionKind::none)) continue;
+        if (feeding && (config.attention == rnn::AttentionKind::additive ||
+                        config.attention == rnn::AttentionKind::none))
+          continue;
         INFO(std::string(cell) << " " << std::string(attention) << (feeding ? " feeding" : ""));
         check_training_step(config, feeding ? OptimizerKind::adadelta : OptimizerKind::adam);
       }

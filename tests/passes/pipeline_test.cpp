@@ -1,10 +1,10 @@
 // tests/passes/pipeline_test.cpp -- the passes in their order.
-#include <algorithm>
+#include "check_rewrite.h"
+#include "ir/text/text.h"
 
 #include <doctest/doctest.h>
 
-#include "check_rewrite.h"
-#include "ir/text/text.h"
+#include <algorithm>
 
 using namespace weft;
 using namespace weft::test;
@@ -104,17 +104,22 @@ TEST_CASE("pipeline: passes are recorded, observed and switched off by name") {
   std::vector<std::string> seen;
   ir::PipelineOptions options;
   options.disabled = {"fuse_cells"};
-  options.observe = [&](std::string_view pass, const ir::Graph&, const ir::Graph&) { seen.emplace_back(pass); };
-  const ir::PipelineResult r = ir::run_passes(ir::parse(kDecoder), ir::recognise_passes(), context, options);
+  options.observe = [&](std::string_view pass, const ir::Graph&, const ir::Graph&) {
+    seen.emplace_back(pass);
+  };
+  const ir::PipelineResult r =
+      ir::run_passes(ir::parse(kDecoder), ir::recognise_passes(), context, options);
   CHECK(seen.size() == r.records.size());
   CHECK(seen.size() + 1 == ir::recognise_passes().size());
   CHECK(ir::print(r.graph).find("gru_cell") == std::string::npos);
   CHECK(r.records[0].nodes_before == 33);
-  const auto changed = std::count_if(r.records.begin(), r.records.end(), [](const ir::PassRecord& p) { return p.changed; });
+  const auto changed = std::count_if(r.records.begin(), r.records.end(),
+                                     [](const ir::PassRecord& p) { return p.changed; });
   CHECK(changed >= 2);
 }
 
 TEST_CASE("pipeline: where a node comes from is told by file, line and scope") {
-  const ir::Graph g = ir::parse("graph(%x: f32[2]) {\n %y = tanh(%x) // encoder\n return %y }", "model.ir");
+  const ir::Graph g =
+      ir::parse("graph(%x: f32[2]) {\n %y = tanh(%x) // encoder\n return %y }", "model.ir");
   CHECK(ir::where(g.nodes()[0]) == "model.ir:2 encoder");
 }

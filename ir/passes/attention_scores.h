@@ -1,0 +1,41 @@
+// ir/passes/attention_scores.h -- reading masked, biased, scaled scores back to queries and keys.
+#pragma once
+#include "ir/pattern.h"
+
+namespace weft::ir {
+
+// A value and the shape it is read in (its own, but for axes of size 1).
+struct Shaped {
+  Value value;
+  Shape shape;
+};
+
+struct Mask {
+  Value value;
+  bool negated = false;
+};
+
+struct Scores {
+  std::vector<Shaped> q, k;  // to be added up, in q's and k's own shape (no broadcast axes)
+  Value v_a;                 // additive only
+  double scale = 1;
+  Value scale_by, divide_by;  // scalars known at run time only
+  Value bias;
+  std::vector<Mask> masks;  // all must allow
+  bool single = false;      // one query: scores [...,S]
+  Shape shape;              // of the scores
+  std::vector<int> nodes;   // matched
+};
+
+// Reads the operand of a softmax over keys: select(mask, scale * score + bias, -inf), all but the
+// score optional. False where the score is neither a dot nor an additive one; `masks` then tells
+// whether the operand was masked.
+bool find_scores(const Readers& readers, Value e, Scores& scores);
+
+// `dim` counted from the end, 1 where there is no such axis; a shape without such an axis.
+Dim at(const Shape& shape, size_t from_end);
+Shape erased(Shape shape, size_t from_end);
+// What terms broadcast to.
+Shape widest(const std::vector<Shaped>& terms);
+
+}  // namespace weft::ir
