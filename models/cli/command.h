@@ -12,11 +12,16 @@
 
 namespace weft::cli {
 
+void add_attend(CLI::App& program);
+void add_data(CLI::App& program);
 void add_doctor(CLI::App& program);
 void add_dump(CLI::App& program);
+void add_evaluate(CLI::App& program);
 void add_ops(CLI::App& program);
 void add_opt(CLI::App& program);
 void add_run(CLI::App& program);
+void add_train(CLI::App& program);
+void add_translate(CLI::App& program);
 
 // A subcommand with an example at the end of its --help.
 CLI::App* add_command(CLI::App& program, const std::string& name, const std::string& what, const std::string& example);

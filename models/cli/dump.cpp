@@ -1,5 +1,10 @@
 // models/cli/dump.cpp -- weft dump: a graph at any stage of its life, as text or picture.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
 #include <memory>
+#include <optional>
 
 #include "backends/backend.h"
 #include "backends/onednn/engine.h"
@@ -9,9 +14,8 @@
 #include "models/cli/bind_arguments.h"
 #include "models/cli/command.h"
 #include "models/cli/graph_file.h"
+#include "models/cli/model.h"
 #include "models/cli/stages.h"
-
-#include <fmt/format.h>
 
 namespace weft::cli {
 namespace {
@@ -49,22 +53,40 @@ std::string plan_text(const ir::Graph& graph, const ir::Bindings& bindings) {
   return onednn::Executable(std::make_shared<onednn::Engine>(), graph, bindings, {}).plan_text();
 }
 
-void dump(const DumpOptions& o) {
+// A graph of the user's own, differentiated if there is a loss, or if that was asked for.
+Compiled graph_at_stage(const DumpOptions& o) {
   const int stage = stage_number(o.stage);
-  const std::string format = format_of(o);
-  check_pass_names(o.disabled);
-  if (o.stage == "planned" && format != "text") throw UsageError("a plan is text; --stage planned has no --format " + format);
   Compiled at{read_graph(o.what), {}};
-  std::vector<ir::Note> notes;
-  const auto advance = [&](Compiled next) {
-    notes.insert(notes.end(), next.notes.begin(), next.notes.end());
+  const auto advance = [&at](Compiled next) {
+    at.notes.insert(at.notes.end(), next.notes.begin(), next.notes.end());
     at.graph = std::move(next.graph);
   };
   if (stage >= 1) advance(recognised(at.graph, o.disabled));
   if (stage >= 2 && (!o.gradient.empty() || stage == 2 || at.graph.find_output("loss") >= 0))
-    at.graph = with_gradients(at.graph, o.gradient.empty() ? differentiable_result(at.graph, o.what) : o.gradient);
+    at.graph = with_gradients(at.graph, gradients_asked_for(o.gradient.empty() ? differentiable_result(at.graph, o.what) : o.gradient, at.graph));
   if (stage >= 3) advance(optimised(at.graph, o.disabled));
-  if (o.explain) fmt::print(stderr, "{}", explained(notes));
+  return at;
+}
+
+// The training step of a recipe, or of a model with Adam.
+Compiled training_step_at_stage(const DumpOptions& o) {
+  if (!o.gradient.empty()) throw UsageError("--gradient is for graphs (.ir); a model is differentiated by all of its parameters");
+  ProgramOptions options = program_options();
+  options.disabled_passes = o.disabled;
+  const bool recipe = o.what.ends_with(".toml");
+  const auto task = recipe ? std::optional(read_task(o.what)) : std::nullopt;
+  const rnn::Config config = recipe ? task->config : training::ModelFolder(o.what).config();
+  const Program program = Program::training(rnn::loss_graph(config), recipe ? task->recipe.optimizer : OptimizerSettings(), options);
+  return {o.stage == "planned" ? program.graph() : program.stage(o.stage), program.notes()};
+}
+
+void dump(const DumpOptions& o) {
+  const std::string format = format_of(o);
+  check_pass_names(o.disabled);
+  if (o.stage == "planned" && format != "text") throw UsageError("a plan is text; --stage planned has no --format " + format);
+  const bool model = o.what.ends_with(".toml") || std::filesystem::is_directory(o.what);
+  const Compiled at = model ? training_step_at_stage(o) : graph_at_stage(o);
+  if (o.explain) fmt::print(stderr, "{}", explained(at.notes));
   if (o.stage == "planned") return put_result(o.output, plan_text(at.graph, parse_bindings(o.bind)));
   inspect::DrawOptions drawing{.title = "@" + at.graph.name + ", " + o.stage};
   if (o.whole) drawing.max_boxes = 4000;
@@ -78,9 +100,9 @@ void dump(const DumpOptions& o) {
 
 void add_dump(CLI::App& program) {
   CLI::App* command = add_command(program, "dump", "Print or draw a graph as built, fused, differentiated, optimised or planned",
-                                  "weft dump attention.ir --stage fused --format svg -o attention.svg");
+                                  "weft dump pronounce.toml --stage fused --format svg -o fused.svg");
   const auto o = std::make_shared<DumpOptions>();
-  command->add_option("FILE", o->what, "A graph (.ir)")->required();
+  command->add_option("WHAT", o->what, "A recipe (.toml) or a model's folder: its training step; or a graph (.ir)")->required();
   command->add_option("--stage", o->stage, "built: as written; fused: patterns recognised, loops taken apart; differentiated: with gradients; "
                                            "optimised: as it is lowered; planned: as it runs, with places in memory")
       ->check(CLI::IsMember(kStages))->capture_default_str();

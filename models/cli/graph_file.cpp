@@ -15,20 +15,25 @@ ir::Graph read_graph(const std::string& path) {
   return graph;
 }
 
-ir::Graph with_gradients(const ir::Graph& graph, const std::string& what, bool with_cotangent) {
-  const size_t colon = what.find(':');
-  std::vector<std::string> arguments;
-  if (colon == what.npos) {
-    arguments = autodiff::float_arguments(graph);
-  } else {
-    for (size_t at = colon; at != what.npos;) {
-      const size_t next = what.find(',', at + 1);
-      arguments.push_back(what.substr(at + 1, next == what.npos ? next : next - at - 1));
-      if (arguments.back().empty()) throw UsageError("--gradient needs RESULT or RESULT:ARGUMENT,..., found '" + what + "'");
-      at = next;
-    }
+Gradients gradients_asked_for(const std::string& text, const ir::Graph& graph) {
+  if (text.empty()) return {};
+  const size_t colon = text.find(':');
+  Gradients gradients{text.substr(0, colon), {}};
+  if (colon == text.npos) {
+    for (const ir::Argument& a : graph.arguments())
+      if (ir::is_float(graph.type(a.value).dtype)) gradients.arguments.push_back(graph.info(a.value).name);
   }
-  return autodiff::gradient(graph, what.substr(0, colon), arguments, {.cotangent = with_cotangent});
+  for (size_t at = colon; at != text.npos;) {
+    const size_t next = text.find(',', at + 1);
+    gradients.arguments.push_back(text.substr(at + 1, next == text.npos ? next : next - at - 1));
+    at = next;
+    if (gradients.arguments.back().empty()) throw UsageError("--gradient needs RESULT or RESULT:ARGUMENT,..., found '" + text + "'");
+  }
+  return gradients;
+}
+
+ir::Graph with_gradients(const ir::Graph& graph, const Gradients& gradients, bool with_cotangent) {
+  return autodiff::gradient(graph, gradients.result, gradients.arguments, {.cotangent = with_cotangent});
 }
 
 }  // namespace weft::cli

@@ -67,20 +67,25 @@ int run(int argc, char** argv) {
   CLI::App program("weft -- a compiler for attention: trains, translates and looks into models", "weft");
   program.require_subcommand(1);
   program.set_version_flag("--version", "weft " WEFT_VERSION);
-  program.footer("Example:\n  weft run model.ir --inputs in.npz --outputs out.npz\n\n`weft SUBCOMMAND --help` says more.");
-  weft::cli::add_doctor(program);
+  program.footer("Example:\n  weft train pronounce.toml --out pronounce\n\n`weft SUBCOMMAND --help` says more.");
+  weft::cli::add_train(program);
+  weft::cli::add_translate(program);
+  weft::cli::add_evaluate(program);
+  weft::cli::add_attend(program);
   weft::cli::add_dump(program);
-  weft::cli::add_ops(program);
   weft::cli::add_opt(program);
   weft::cli::add_run(program);
+  weft::cli::add_data(program);
+  weft::cli::add_doctor(program);
+  weft::cli::add_ops(program);
   try {
     program.parse(argc, argv);
     return 0;
   } catch (const CLI::CallForHelp& e) {
-    weft::cli::put(program.help());
+    weft::cli::put(program.help() + "\n");
     return 0;
   } catch (const CLI::CallForAllHelp& e) {
-    weft::cli::put(program.help("", CLI::AppFormatMode::All));
+    weft::cli::put(program.help("", CLI::AppFormatMode::All) + "\n");
     return 0;
   } catch (const CLI::CallForVersion& e) {
     weft::cli::put(std::string(e.what()) + "\n");

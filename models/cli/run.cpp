@@ -31,9 +31,8 @@ formats::NamedArrays read_inputs(const std::string& path, const ir::Graph& graph
 }
 
 // Is there an array for the adjoint of the result, beside those for the arguments?
-bool has_cotangent(const RunOptions& options, const ir::Graph& graph, const formats::NamedArrays& inputs) {
-  if (options.gradient.empty()) return false;
-  const std::string name = "d" + options.gradient.substr(0, options.gradient.find(':'));
+bool has_cotangent(const Gradients& gradients, const ir::Graph& graph, const formats::NamedArrays& inputs) {
+  const std::string name = "d" + gradients.result;
   return inputs.contains(name) && graph.find_argument(name) < 0;
 }
 
@@ -54,7 +53,8 @@ void run(const RunOptions& o) {
   ir::Graph graph = read_graph(o.graph);
   const formats::NamedArrays inputs = read_inputs(o.inputs, graph);
   if (o.optimise) graph = recognised(graph).graph;
-  if (!o.gradient.empty()) graph = with_gradients(graph, o.gradient, has_cotangent(o, graph, inputs));
+  const Gradients gradients = gradients_asked_for(o.gradient, graph);
+  if (!o.gradient.empty()) graph = with_gradients(graph, gradients, has_cotangent(gradients, graph, inputs));
   if (o.optimise) graph = optimised(graph).graph;
 
   const std::vector<ir::Array> arguments = bind_arguments(graph, inputs, o.inputs, reference);
@@ -66,8 +66,11 @@ void run(const RunOptions& o) {
   executable->run(arguments, results);
   if (o.compare_reference) compare_reference(graph, bindings, arguments);
 
+  // Gradients come last and bear the names that were asked for, slashes of paths included.
   formats::NamedArrays named;
-  for (size_t i = 0; i < results.size(); ++i) named.add(graph.outputs()[i].name, results[i]);
+  const size_t first_gradient = results.size() - gradients.arguments.size();
+  for (size_t i = 0; i < results.size(); ++i)
+    named.add(i < first_gradient ? graph.outputs()[i].name : "d" + gradients.arguments[i - first_gradient], results[i]);
   if (!o.outputs.empty()) {
     formats::write_npz(o.outputs, named);
   } else {

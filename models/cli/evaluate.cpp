@@ -1,0 +1,52 @@
+// models/cli/evaluate.cpp -- weft evaluate: error rates of a model on examples.
+#include <fmt/format.h>
+
+#include <map>
+#include <memory>
+
+#include "models/cli/command.h"
+#include "models/cli/model.h"
+#include "models/data/tsv.h"
+#include "models/metrics/error_rate.h"
+
+namespace weft::cli {
+namespace {
+
+struct EvaluateOptions {
+  std::string model, data, output;
+};
+
+void evaluate(const EvaluateOptions& o) {
+  // Lines with the same source are one word with several references.
+  std::map<Model::Tokens, std::vector<Model::Tokens>> references;
+  std::vector<Model::Tokens> sources;
+  for (const data::Example& e : data::read_tsv(o.data)) {
+    std::vector<Model::Tokens>& list = references[e.source];
+    if (list.empty()) sources.push_back(e.source);
+    list.push_back(e.target);
+  }
+  Model model(o.model);
+  const std::vector<Model::Tokens> found = model.translate(sources);
+  metrics::ErrorRate rate;
+  std::string lines;
+  for (size_t i = 0; i < sources.size(); ++i) {
+    rate.add(found[i], references.at(sources[i]));
+    lines += data::join_tokens(sources[i]) + "\t" + data::join_tokens(found[i]) + "\n";
+  }
+  if (!o.output.empty()) put_result(o.output, lines);
+  if (o.output != "-") put(rate.str() + "\n");
+}
+
+}  // namespace
+
+void add_evaluate(CLI::App& program) {
+  CLI::App* command = add_command(program, "evaluate", "Token (phone) and whole-word error rates, the closest of a source's references counting",
+                                  "weft evaluate pronounce --data test.tsv");
+  const auto o = std::make_shared<EvaluateOptions>();
+  command->add_option("MODEL", o->model, "The model's folder")->required();
+  command->add_option("--data", o->data, "Examples, source<TAB>target; several lines with one source are its references")->required()->type_name("FILE.tsv");
+  command->add_option("-o,--output", o->output, "Write what the model said here, source<TAB>target")->type_name("FILE.tsv");
+  command->callback([o] { evaluate(*o); });
+}
+
+}  // namespace weft::cli

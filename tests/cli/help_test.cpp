@@ -1,0 +1,63 @@
+// tests/cli/help_test.cpp -- what `weft` says of itself.
+#include <doctest/doctest.h>
+
+#include "tests/cli/program.h"
+
+namespace weft::tests {
+namespace {
+
+// The subcommands, as the program's own help lists them.
+std::vector<std::string> subcommands() {
+  const std::string help = weft({"--help"}).out;
+  std::vector<std::string> names;
+  size_t at = help.find("Subcommands:\n");
+  REQUIRE(at != help.npos);
+  at = help.find('\n', at) + 1;
+  while (help.compare(at, 2, "  ") == 0) {
+    const size_t end = help.find('\n', at);
+    if (help[at + 2] != ' ') names.push_back(help.substr(at + 2, help.find(' ', at + 2) - at - 2));
+    at = end + 1;
+  }
+  return names;
+}
+
+TEST_CASE("help: every subcommand has one, with an example that names it") {
+  const auto names = subcommands();
+  CHECK(names.size() >= 5);
+  for (const std::string& name : names) {
+    INFO(name);
+    const Outcome o = weft({name, "--help"});
+    CHECK(o.code == 0);
+    CHECK(o.err.empty());
+    CHECK(o.out.find("Example:\n  weft " + name) != o.out.npos);
+  }
+}
+
+TEST_CASE("help: the version") { CHECK(weft({"--version"}).out.starts_with("weft 0.")); }
+
+TEST_CASE("usage: what is no command line of ours gets one line and exit code 2") {
+  for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
+           {}, {"nonsense"}, {"run"}, {"opt"}, {"run", "a.ir", "--backend", "cuda"}, {"run", "a.ir", "--nonsense"},
+           {"opt", "a.ir", "--passes=nonsense"}, {"dump", "a.ir", "--stage", "x"}, {"run", "a.ir", "--profile"}})
+    CHECK(not_a_clear_refusal(weft(arguments), 2) == "");
+}
+
+TEST_CASE("output: a reader that goes away early is no error") {
+  const std::string command = std::string(WEFT_PROGRAM) + " ops | head -c 10 > /dev/null; exit ${PIPESTATUS[0]}";
+  CHECK(std::system(("bash -c '" + command + "'").c_str()) == 0);
+}
+
+TEST_CASE("output: a full device is an error") {
+  const std::string command = std::string(WEFT_PROGRAM) + " ops > /dev/full 2> /dev/null";
+  CHECK(WEXITSTATUS(std::system(command.c_str())) == 1);
+}
+
+TEST_CASE("doctor: this machine is as it must be") {
+  const Outcome o = weft({"doctor"});
+  CHECK(o.code == 0);
+  INFO(o.out << o.err);
+  CHECK(o.out.find("libomp") != o.out.npos);
+}
+
+}  // namespace
+}  // namespace weft::tests
