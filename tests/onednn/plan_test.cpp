@@ -11,6 +11,10 @@
 using namespace weft;
 using tests::check_same;
 
+TEST_CASE("softmax: along an axis behind which there is one element") {
+  check_same("graph(%x: f32[2,3,1]) { %s = softmax(%x) {axis=1} %l = log_softmax(%x) {axis=1} return %s, %l }");
+}
+
 TEST_CASE("plan: a chain of elementwise ops is one kernel without an arena") {
   const ir::Graph g = ir::parse("graph(%x: f32[8,100], %y: f32[100]) { %a = mul(%x, %y) %b = add(%a, %x) %c = tanh(%b) %d = mul(%c, 2.0) return %d }");
   const auto e = onednn::compile(g, {});

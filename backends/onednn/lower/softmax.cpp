@@ -35,8 +35,10 @@ void lower_softmax(Emit& e) {
   const int axis = static_cast<int>(e.op.axis());
   Lanes l;
   for (int i = 0; i < x.rank(); ++i) (i < axis ? l.rows : i == axis ? l.n : l.inner) *= x.dim(i);
-  l.ld_x = l.inner > 1 ? l.n * l.inner : *row_stride(x);
-  l.ld_y = l.inner > 1 ? l.n * l.inner : *row_stride(y);
+  // Rows are the operand's own only along its last axis; any other is dense, even with 1 element behind.
+  const bool last = axis == x.rank() - 1;
+  l.ld_x = last ? *row_stride(x) : l.n * l.inner;
+  l.ld_y = last ? *row_stride(y) : l.n * l.inner;
   const bool log = &e.op.def() == &ir::ops::log_softmax;
   const kernels::Softmax args{.rows = l.rows, .n = l.n, .inner = l.inner, .log = log, .ld_x = l.ld_x, .ld_y = l.ld_y};
   e.kernel("softmax", 0, [args, l, log, from = x.at, to = y.at](const Run& run) {
