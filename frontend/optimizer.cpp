@@ -1,10 +1,10 @@
 // frontend/optimizer.cpp -- each update rule, one parameter at a time; a pass makes one op of all.
 #include "frontend/optimizer.h"
 
-#include <algorithm>
-
 #include "ir/builder.h"
 #include "ir/check.h"
+
+#include <algorithm>
 
 namespace weft {
 namespace {
@@ -14,7 +14,8 @@ using ir::Values;
 
 class Updater {
  public:
-  Updater(ir::Graph& graph, const OptimizerSettings& settings) : graph_(graph), s_(settings), b_(graph, {"optimizer", {}, {}, ir::Part::optimizer}) {}
+  Updater(ir::Graph& graph, const OptimizerSettings& settings)
+      : graph_(graph), s_(settings), b_(graph, {"optimizer", {}, {}, ir::Part::optimizer}) {}
 
   void run(const std::vector<std::string>& paths, const Values& gradients) {
     lr_ = graph_.add_argument({ir::DType::f32, {}}, "lr");
@@ -31,16 +32,19 @@ class Updater {
   // scale = min(1, clip / (norm + 1e-6)), as PyTorch has it
   void clip(Values& gradients) {
     Value total;
-    for (const Value g : gradients) total = total.valid() ? b_.add(total, sum_of_squares(g)) : sum_of_squares(g);
+    for (const Value g : gradients)
+      total = total.valid() ? b_.add(total, sum_of_squares(g)) : sum_of_squares(g);
     const Value norm = b_.sqrt(total);
     outputs.push_back({"gradient_norm", norm});
     if (s_.clip_norm == 0) return;
-    const Value scale = b_.emit(ir::ops::minimum, {{real(1)}, {b_.div(real(s_.clip_norm), b_.add(norm, real(1e-6)))}});
+    const Value scale = b_.emit(
+        ir::ops::minimum, {{real(1)}, {b_.div(real(s_.clip_norm), b_.add(norm, real(1e-6)))}});
     for (Value& g : gradients) g = b_.mul(g, scale);
   }
 
   Value state(const std::string& path, const ir::TensorType& type) {
-    return graph_.add_argument(type, path.substr(path.rfind('/') + 1), ir::ArgumentKind::state, path);
+    return graph_.add_argument(type, path.substr(path.rfind('/') + 1), ir::ArgumentKind::state,
+                               path);
   }
   void keep(const std::string& path, Value next) {
     outputs.push_back({output_name(path), next});
@@ -59,16 +63,21 @@ class Updater {
   void update(const std::string& path, Value g) {
     Value p = graph_.arguments()[static_cast<size_t>(graph_.find_argument(path))].value;
     switch (s_.kind) {
-      case OptimizerKind::sgd: return keep(path, b_.sub(p, b_.mul(lr_, g)));
-      case OptimizerKind::adam: return adam(path, p, g);
-      case OptimizerKind::adadelta: return adadelta(path, p, g);
+      case OptimizerKind::sgd:
+        return keep(path, b_.sub(p, b_.mul(lr_, g)));
+      case OptimizerKind::adam:
+        return adam(path, p, g);
+      case OptimizerKind::adadelta:
+        return adadelta(path, p, g);
     }
   }
 
-  // m = b1 m + (1-b1) g;  v = b2 v + (1-b2) g^2;  p -= lr m' / (sqrt(v') + eps), m', v' bias-corrected
+  // m = b1 m + (1-b1) g;  v = b2 v + (1-b2) g^2;  p -= lr m' / (sqrt(v') + eps), m', v'
+  // bias-corrected
   void adam(const std::string& path, Value p, Value g) {
     const ir::TensorType type = b_.type(p);
-    const Value old_m = state("optimizer/m/" + path, type), old_v = state("optimizer/v/" + path, type);
+    const Value old_m = state("optimizer/m/" + path, type),
+                old_v = state("optimizer/v/" + path, type);
     if (s_.decay != 0 && !s_.decoupled) g = b_.add(g, b_.mul(p, real(s_.decay)));
     if (s_.decay != 0 && s_.decoupled) p = b_.sub(p, b_.mul(p, b_.mul(lr_, real(s_.decay))));
     const Value m = b_.add(b_.mul(old_m, real(s_.beta1)), b_.mul(g, real(1 - s_.beta1)));
@@ -82,7 +91,8 @@ class Updater {
   // a = rho a + (1-rho) g^2;  u = sqrt(d+eps) / sqrt(a+eps) g;  d = rho d + (1-rho) u^2;  p -= lr u
   void adadelta(const std::string& path, Value p, Value g) {
     const ir::TensorType type = b_.type(p);
-    const Value old_a = state("optimizer/a/" + path, type), old_d = state("optimizer/d/" + path, type);
+    const Value old_a = state("optimizer/a/" + path, type),
+                old_d = state("optimizer/d/" + path, type);
     const Value eps = real(s_.adadelta_eps), rho = real(s_.rho), rest = real(1 - s_.rho);
     const Value a = b_.add(b_.mul(old_a, rho), b_.mul(b_.mul(g, g), rest));
     const Value u = b_.mul(b_.div(b_.sqrt(b_.add(old_d, eps)), b_.sqrt(b_.add(a, eps))), g);
@@ -104,16 +114,21 @@ class Updater {
 }  // namespace
 
 OptimizerKind optimizer_named(std::string_view wanted) {
-  for (const OptimizerKind kind : {OptimizerKind::sgd, OptimizerKind::adam, OptimizerKind::adadelta})
+  for (const OptimizerKind kind :
+       {OptimizerKind::sgd, OptimizerKind::adam, OptimizerKind::adadelta})
     if (name(kind) == wanted) return kind;
-  throw ir::GraphError(ir::concat("there is no optimizer '", wanted, "'; there are sgd, adam, adadelta"));
+  throw ir::GraphError(
+      ir::concat("there is no optimizer '", wanted, "'; there are sgd, adam, adadelta"));
 }
 
 std::string_view name(OptimizerKind kind) {
   switch (kind) {
-    case OptimizerKind::sgd: return "sgd";
-    case OptimizerKind::adam: return "adam";
-    case OptimizerKind::adadelta: return "adadelta";
+    case OptimizerKind::sgd:
+      return "sgd";
+    case OptimizerKind::adam:
+      return "adam";
+    case OptimizerKind::adadelta:
+      return "adadelta";
   }
   return {};
 }
@@ -133,7 +148,8 @@ std::vector<std::string> trainable_parameters(const ir::Graph& graph) {
 ir::Graph append_optimizer(const ir::Graph& differentiated, const std::vector<std::string>& paths,
                            const OptimizerSettings& settings) {
   ir::Graph graph = differentiated;
-  if (paths.empty()) throw ir::GraphError(ir::concat("graph '", graph.name, "' has no parameters to train"));
+  if (paths.empty())
+    throw ir::GraphError(ir::concat("graph '", graph.name, "' has no parameters to train"));
   Values gradients;
   std::vector<ir::Output> outputs;
   WEFT_CHECK(graph.outputs().size() >= paths.size());

@@ -1,10 +1,10 @@
 // frontend/optimizer.h -- clipping and updates appended to a differentiated graph, in plain ops.
 #pragma once
+#include "ir/graph.h"
+
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "ir/graph.h"
 
 namespace weft {
 
@@ -18,7 +18,7 @@ struct OptimizerSettings {
   double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;  // Adam: Kingma and Ba 2015, algorithm 1
   double rho = 0.95, adadelta_eps = 1e-6;         // Adadelta: Zeiler 2012, algorithm 1
   double decay = 0;                               // Adam: added to gradients, or
-  bool decoupled = false;                         // taken off parameters (Loshchilov and Hutter 2019)
+  bool decoupled = false;  // taken off parameters (Loshchilov and Hutter 2019)
 
   bool operator==(const OptimizerSettings&) const = default;
 };

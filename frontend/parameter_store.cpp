@@ -1,13 +1,15 @@
 // frontend/parameter_store.cpp -- initialisers, on Random123's Philox.
 #include "frontend/parameter_store.h"
 
+#include "ir/error.h"
+
 #include <Random123/philox.h>
 
+#include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <numbers>
 #include <vector>
-
-#include "ir/error.h"
 
 namespace weft {
 namespace {
@@ -22,13 +24,16 @@ class Draw {
   Draw(uint64_t seed, std::string_view path) : seed_(seed) {
     for (const char c : path) stream_ = (stream_ ^ static_cast<unsigned char>(c)) * 0x100000001B3;
   }
-  double uniform() {  // [0, 1), 53 bits
-    const auto low = [](uint64_t x) { return static_cast<uint32_t>(x); };
-    const auto high = [](uint64_t x) { return static_cast<uint32_t>(x >> 32); };
-    const r123::Philox4x32::ctr_type counter{{low(n_), high(n_), low(stream_), high(stream_)}};
-    const auto words = r123::Philox4x32()(counter, {{low(seed_), high(seed_)}});
-    ++n_;
-    return static_cast<double>((uint64_t{words[0]} << 32 | words[1]) >> 11) * 0x1p-53;
+  double uniform() {  // [0, 1), 53 bits; two to a block
+    if (n_ % 2 == 0) {
+      const auto low = [](uint64_t x) { return static_cast<uint32_t>(x); };
+      const auto high = [](uint64_t x) { return static_cast<uint32_t>(x >> 32); };
+      const r123::Philox4x32::ctr_type counter{
+          {low(n_ / 2), high(n_ / 2), low(stream_), high(stream_)}};
+      words_ = r123::Philox4x32()(counter, {{low(seed_), high(seed_)}});
+    }
+    const size_t at = n_++ % 2 * 2;
+    return static_cast<double>((uint64_t{words_[at]} << 32 | words_[at + 1]) >> 11) * 0x1p-53;
   }
   double normal() {  // Box and Muller
     const double radius = std::sqrt(-2 * std::log(1 - uniform()));
@@ -37,6 +42,7 @@ class Draw {
 
  private:
   uint64_t seed_, stream_ = 0xCBF29CE484222325, n_ = 0;
+  r123::Philox4x32::ctr_type words_{};
 };
 
 struct Call {
@@ -57,6 +63,18 @@ Call parse(std::string_view text) {
   return {text.substr(0, open), value, true};
 }
 
+double dot(const std::vector<double>& a, const std::vector<double>& b) {
+  constexpr size_t kLanes = 8;  // so that the sum is not one chain of additions
+  double lanes[kLanes] = {};
+  size_t i = 0;
+  for (; i + kLanes <= a.size(); i += kLanes)
+    for (size_t k = 0; k < kLanes; ++k) lanes[k] += a[i + k] * b[i + k];
+  double sum = 0;
+  for (; i < a.size(); ++i) sum += a[i] * b[i];
+  for (const double lane : lanes) sum += lane;
+  return sum;
+}
+
 // n vectors of n numbers, orthonormal: Gram-Schmidt, done twice for exactness.
 std::vector<std::vector<double>> orthonormal(Draw& draw, size_t n) {
   std::vector<std::vector<double>> rows(n, std::vector<double>(n));
@@ -64,13 +82,10 @@ std::vector<std::vector<double>> orthonormal(Draw& draw, size_t n) {
     for (double& x : rows[i]) x = draw.normal();
     for (int round = 0; round < 2; ++round) {
       for (size_t j = 0; j < i; ++j) {
-        double dot = 0;
-        for (size_t k = 0; k < n; ++k) dot += rows[i][k] * rows[j][k];
-        for (size_t k = 0; k < n; ++k) rows[i][k] -= dot * rows[j][k];
+        const double along = dot(rows[i], rows[j]);
+        for (size_t k = 0; k < n; ++k) rows[i][k] -= along * rows[j][k];
       }
-      double norm = 0;
-      for (const double x : rows[i]) norm += x * x;
-      norm = std::sqrt(norm);
+      const double norm = std::sqrt(dot(rows[i], rows[i]));
       for (double& x : rows[i]) x /= norm;
     }
   }
@@ -78,7 +93,8 @@ std::vector<std::vector<double>> orthonormal(Draw& draw, size_t n) {
 }
 
 void fill_orthogonal(Array& a, Draw& draw, std::string_view path) {
-  if (a.rank() != 2) throw GraphError(concat("parameter '", path, "' must be a matrix to start orthogonal"));
+  if (a.rank() != 2)
+    throw GraphError(concat("parameter '", path, "' must be a matrix to start orthogonal"));
   const int64_t rows = a.dim(0), columns = a.dim(1), side = std::min(rows, columns);
   if (side == 0) return;
   for (int64_t r = 0; r < rows; r += side)
@@ -93,35 +109,53 @@ void fill_orthogonal(Array& a, Draw& draw, std::string_view path) {
 double glorot_bound(const ir::Dims& dims) {
   double outer = 1;
   for (size_t i = 0; i + 2 < dims.size(); ++i) outer *= static_cast<double>(dims[i]);
-  const double in = dims.empty() ? 1 : static_cast<double>(dims[dims.size() < 2 ? 0 : dims.size() - 2]);
+  const double in =
+      dims.empty() ? 1 : static_cast<double>(dims[dims.size() < 2 ? 0 : dims.size() - 2]);
   const double out = dims.size() < 2 ? 1 : static_cast<double>(dims.back());
   return std::sqrt(6 / (outer * (in + out)));
 }
 
 }  // namespace
 
-Array initial_value(std::string_view initializer, ir::DType dtype, const ir::Dims& dims, uint64_t seed,
-                    std::string_view path) {
+Array initial_value(std::string_view initializer, ir::DType dtype, const ir::Dims& dims,
+                    uint64_t seed, std::string_view path) {
   Array a(dtype, dims);
   Draw draw(seed, path);
   const Call call = parse(initializer);
   const auto fill = [&](const auto& next) {
     for (int64_t i = 0; i < a.size(); ++i) a.set(i, next());
   };
-  const bool needs_argument = call.name == "constant" || call.name == "uniform" || call.name == "normal";
+  const auto unknown = [&] {
+    return GraphError(concat("parameter '", path, "' has no initializer '", initializer,
+                             "'; there are zeros, ones, constant(c), uniform(a), normal(s), "
+                             "glorot_uniform, orthogonal"));
+  };
+  constexpr std::string_view kNames[] = {"",        "zeros",  "ones",           "constant",
+                                         "uniform", "normal", "glorot_uniform", "orthogonal"};
+  if (std::find(std::begin(kNames), std::end(kNames), call.name) == std::end(kNames))
+    throw unknown();
+  const bool needs_argument =
+      call.name == "constant" || call.name == "uniform" || call.name == "normal";
   if (needs_argument != call.has_argument)
-    throw GraphError(concat("parameter '", path, "': initializer '", initializer, "' ", needs_argument ? "needs a number, as in normal(0.01)" : "takes no number"));
-  const auto uniform = [&](double bound) { fill([&] { return (2 * draw.uniform() - 1) * bound; }); };
+    throw GraphError(
+        concat("parameter '", path, "': initializer '", initializer, "' ",
+               needs_argument ? "needs a number, as in normal(0.01)" : "takes no number"));
+  const auto uniform = [&](double bound) {
+    fill([&] { return (2 * draw.uniform() - 1) * bound; });
+  };
   if (call.name == "zeros" || call.name.empty()) return a;
-  if (call.name == "ones") fill([] { return 1.0; });
-  else if (call.name == "constant") fill([&] { return call.argument; });
-  else if (call.name == "uniform") uniform(call.argument);
-  else if (call.name == "normal") fill([&] { return draw.normal() * call.argument; });
-  else if (call.name == "glorot_uniform") uniform(glorot_bound(dims));
-  else if (call.name == "orthogonal") fill_orthogonal(a, draw, path);
-  else
-    throw GraphError(concat("parameter '", path, "' has no initializer '", initializer,
-                            "'; there are zeros, ones, constant(c), uniform(a), normal(s), glorot_uniform, orthogonal"));
+  if (call.name == "ones")
+    fill([] { return 1.0; });
+  else if (call.name == "constant")
+    fill([&] { return call.argument; });
+  else if (call.name == "uniform")
+    uniform(call.argument);
+  else if (call.name == "normal")
+    fill([&] { return draw.normal() * call.argument; });
+  else if (call.name == "glorot_uniform")
+    uniform(glorot_bound(dims));
+  else if (call.name == "orthogonal")
+    fill_orthogonal(a, draw, path);
   return a;
 }
 
@@ -132,26 +166,32 @@ void ParameterStore::prepare(const ir::Graph& graph) {
     ir::Dims dims;
     for (const ir::Dim& d : type.shape) {
       const auto size = d.constant();
-      if (!size) throw GraphError(concat("'", argument.path, "' is ", type, "; what is kept between runs needs a fixed shape"));
+      if (!size)
+        throw GraphError(concat("'", argument.path, "' is ", type,
+                                "; what is kept between runs needs a fixed shape"));
       dims.push_back(*size);
     }
     const ir::DType dtype = ir::is_float(type.dtype) ? real_ : type.dtype;
     const auto found = entries_.find(argument.path);
     if (found == entries_.end()) {
       const bool drawn = argument.kind == ir::ArgumentKind::parameter;
-      set(argument.path, argument.kind, drawn ? initial_value(argument.initializer, dtype, dims, seed_, argument.path) : Array(dtype, dims));
+      set(argument.path, argument.kind,
+          drawn ? initial_value(argument.initializer, dtype, dims, seed_, argument.path)
+                : Array(dtype, dims));
       continue;
     }
     const Array& array = found->second.array;
     if (array.dims() != dims || array.dtype() != dtype)
-      throw GraphError(concat("'", argument.path, "' is ", ir::name(array.dtype()), ir::dims_str(array.dims()), " where the graph needs ",
+      throw GraphError(concat("'", argument.path, "' is ", ir::name(array.dtype()),
+                              ir::dims_str(array.dims()), " where the graph needs ",
                               ir::name(dtype), ir::dims_str(dims)));
   }
 }
 
 const Array& ParameterStore::at(std::string_view path) const {
   const auto found = entries_.find(path);
-  if (found == entries_.end()) throw GraphError(concat("there is no parameter or state '", path, "'"));
+  if (found == entries_.end())
+    throw GraphError(concat("there is no parameter or state '", path, "'"));
   return found->second.array;
 }
 
@@ -176,7 +216,8 @@ int64_t ParameterStore::parameter_count() const {
 
 ParameterStore ParameterStore::clone() const {
   ParameterStore copy(seed_, real_);
-  for (const auto& [path, entry] : entries_) copy.entries_.emplace(path, Entry{entry.kind, entry.array.clone()});
+  for (const auto& [path, entry] : entries_)
+    copy.entries_.emplace(path, Entry{entry.kind, entry.array.clone()});
   return copy;
 }
 

@@ -1,23 +1,24 @@
 // frontend/parameter_store.h -- the values of parameters and state, by path; one for many graphs.
 #pragma once
+#include "frontend/formats/named_arrays.h"
+#include "ir/array.h"
+#include "ir/graph.h"
+
 #include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
-
-#include "frontend/formats/named_arrays.h"
-#include "ir/array.h"
-#include "ir/graph.h"
 
 namespace weft {
 
 class ParameterStore {
  public:
   // `real` is the dtype floats are held in: f64 is for the reference backend.
-  explicit ParameterStore(uint64_t seed = 1, ir::DType real = ir::DType::f32) : seed_(seed), real_(real) {}
+  explicit ParameterStore(uint64_t seed = 1, ir::DType real = ir::DType::f32)
+      : seed_(seed), real_(real) {}
 
-  // Makes what the graph's parameters (by their initialisers) and states (zeros) need and is not there
-  // yet; GraphError where something is there with another type, or a shape is not fixed.
+  // Makes what the graph's parameters (by their initialisers) and states (zeros) need and is not
+  // there yet; GraphError where something is there with another type, or a shape is not fixed.
   void prepare(const ir::Graph& graph);
 
   bool contains(std::string_view path) const { return entries_.find(path) != entries_.end(); }
@@ -46,9 +47,9 @@ class ParameterStore {
 };
 
 // A parameter's first value: a function of (initialiser, dims, seed, path) alone. Initialisers are
-// zeros, ones, constant(c), uniform(a), normal(s), glorot_uniform, orthogonal (by square blocks where
-// one side is a multiple of the other); GraphError for any other.
-ir::Array initial_value(std::string_view initializer, ir::DType dtype, const ir::Dims& dims, uint64_t seed,
-                        std::string_view path);
+// zeros, ones, constant(c), uniform(a), normal(s), glorot_uniform, orthogonal (by square blocks
+// where one side is a multiple of the other); GraphError for any other.
+ir::Array initial_value(std::string_view initializer, ir::DType dtype, const ir::Dims& dims,
+                        uint64_t seed, std::string_view path);
 
 }  // namespace weft

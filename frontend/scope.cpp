@@ -18,7 +18,8 @@ Initializer glorot_uniform() { return {"glorot_uniform"}; }
 Initializer orthogonal() { return {"orthogonal"}; }
 }  // namespace init
 
-InScope::InScope(std::shared_ptr<Tracer> tracer, std::string path) : tracer_(std::move(tracer)), outer_(tracer_->scope()) {
+InScope::InScope(std::shared_ptr<Tracer> tracer, std::string path)
+    : tracer_(std::move(tracer)), outer_(tracer_->scope()) {
   tracer_->set_scope(std::move(path));
 }
 
@@ -28,7 +29,8 @@ Scope Scope::operator/(std::string_view name) const {
   return {tracer_, path_.empty() ? std::string(name) : ir::concat(path_, "/", name)};
 }
 
-Tensor Scope::parameter(std::string_view name, const Shape& shape, const Initializer& initializer, SourceLoc loc) const {
+Tensor Scope::parameter(std::string_view name, const Shape& shape, const Initializer& initializer,
+                        SourceLoc loc) const {
   return (*this / name).parameter(shape, initializer, loc);
 }
 
@@ -37,8 +39,10 @@ Tensor Scope::parameter(const Shape& shape, const Initializer& initializer, Sour
   return {tracer_, tracer_->parameter(path_, {f32, shape}, initializer.text, true, loc)};
 }
 
-Tensor Scope::frozen(std::string_view name, const Shape& shape, const Initializer& initializer, SourceLoc loc) const {
-  return {tracer_, tracer_->parameter((*this / name).path(), {f32, shape}, initializer.text, false, loc)};
+Tensor Scope::frozen(std::string_view name, const Shape& shape, const Initializer& initializer,
+                     SourceLoc loc) const {
+  return {tracer_,
+          tracer_->parameter((*this / name).path(), {f32, shape}, initializer.text, false, loc)};
 }
 
 Tensor Model::input(std::string name, DType dtype, const Shape& shape, SourceLoc loc) {

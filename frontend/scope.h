@@ -7,11 +7,11 @@
 // A parameter is its path: asked for twice with the same type it is the same argument, with another
 // type it is an error that names both lines.
 #pragma once
+#include "frontend/tensor.h"
+
 #include <memory>
 #include <string>
 #include <string_view>
-
-#include "frontend/tensor.h"
 
 namespace weft {
 
@@ -23,10 +23,10 @@ namespace init {
 Initializer zeros();
 Initializer ones();
 Initializer constant(double value);
-Initializer uniform(double bound);        // in [-bound, bound)
-Initializer normal(double deviation);     // mean 0
-Initializer glorot_uniform();             // Glorot and Bengio 2010, eq. 16: bound sqrt(6 / (fan in + fan out))
-Initializer orthogonal();                 // Saxe et al. 2014
+Initializer uniform(double bound);     // in [-bound, bound)
+Initializer normal(double deviation);  // mean 0
+Initializer glorot_uniform();  // Glorot and Bengio 2010, eq. 16: bound sqrt(6 / (fan in + fan out))
+Initializer orthogonal();      // Saxe et al. 2014
 }  // namespace init
 
 // While it lives, nodes are made in its scope. Not copied, not stored.
@@ -44,13 +44,15 @@ class InScope {
 
 class Scope {
  public:
-  Scope(std::shared_ptr<Tracer> tracer, std::string path) : tracer_(std::move(tracer)), path_(std::move(path)) {}
+  Scope(std::shared_ptr<Tracer> tracer, std::string path)
+      : tracer_(std::move(tracer)), path_(std::move(path)) {}
 
   Scope operator/(std::string_view name) const;
   Scope operator/(int64_t index) const { return *this / std::string_view(std::to_string(index)); }
 
   // -> f32[shape] at path/name
-  Tensor parameter(std::string_view name, const Shape& shape, const Initializer& initializer = init::glorot_uniform(),
+  Tensor parameter(std::string_view name, const Shape& shape,
+                   const Initializer& initializer = init::glorot_uniform(),
                    SourceLoc loc = SourceLoc::here()) const;
   // -> f32[shape] at the scope's own path
   Tensor parameter(const Shape& shape, const Initializer& initializer = init::glorot_uniform(),
@@ -75,9 +77,12 @@ class Model {
   explicit Model(std::string name = "main") : tracer_(std::make_shared<Tracer>(std::move(name))) {}
 
   // -> dtype[shape]; names and sizes are what a run is given
-  Tensor input(std::string name, DType dtype, const Shape& shape, SourceLoc loc = SourceLoc::here());
-  // -> dtype[shape], kept between runs under its path; its next value is the output of that name, '/' as '.'
-  Tensor state(std::string path, DType dtype, const Shape& shape, SourceLoc loc = SourceLoc::here());
+  Tensor input(std::string name, DType dtype, const Shape& shape,
+               SourceLoc loc = SourceLoc::here());
+  // -> dtype[shape], kept between runs under its path; its next value is the output of that name,
+  // '/' as '.'
+  Tensor state(std::string path, DType dtype, const Shape& shape,
+               SourceLoc loc = SourceLoc::here());
   void output(std::string name, const Tensor& x, SourceLoc loc = SourceLoc::here());
 
   Scope scope() const { return {tracer_, ""}; }

@@ -1,11 +1,11 @@
 // frontend/session.cpp -- stages, executables by sizes, arguments by name.
 #include "frontend/session.h"
 
-#include <chrono>
-
 #include "autodiff/gradient.h"
 #include "ir/error.h"
 #include "ir/verify.h"
+
+#include <chrono>
 
 namespace weft {
 namespace {
@@ -33,11 +33,15 @@ Program::Program(const ProgramOptions& options) : options_(options) {
   if (options_.backend == nullptr) throw GraphError("a program needs a backend");
 }
 
-void Program::add_stage(std::string name, const ir::Graph& graph, std::span<const ir::Pass* const> passes) {
+void Program::add_stage(std::string name, const ir::Graph& graph,
+                        std::span<const ir::Pass* const> passes) {
   if (!options_.optimize) passes = {};
   ir::PassContext context;
-  context.evaluate = [this](const ir::Graph& g) { return evaluate(*options_.backend, options_.real, g); };
-  const ir::PipelineOptions pipeline{.disabled = options_.disabled_passes, .observe = options_.observe};
+  context.evaluate = [this](const ir::Graph& g) {
+    return evaluate(*options_.backend, options_.real, g);
+  };
+  const ir::PipelineOptions pipeline{.disabled = options_.disabled_passes,
+                                     .observe = options_.observe};
   ir::PipelineResult result = ir::run_passes(graph, passes, context, pipeline);
   notes_.insert(notes_.end(), context.notes.begin(), context.notes.end());
   records_.insert(records_.end(), result.records.begin(), result.records.end());
@@ -53,8 +57,8 @@ Program Program::inference(const ir::Graph& built, const ProgramOptions& options
   return p;
 }
 
-Program Program::training(const ir::Graph& built, const OptimizerSettings& settings, const ProgramOptions& options,
-                          const std::string& loss) {
+Program Program::training(const ir::Graph& built, const OptimizerSettings& settings,
+                          const ProgramOptions& options, const std::string& loss) {
   Program p(options);
   p.add_stage("built", built, {});
   p.add_stage("fused", built, ir::recognise_passes());
@@ -70,7 +74,9 @@ void Program::finish() {
   for (const ir::Output& o : graph().outputs()) {
     int at = -1;
     for (size_t i = 0; i < graph().arguments().size(); ++i)
-      if (graph().arguments()[i].kind != ir::ArgumentKind::input && output_name(graph().arguments()[i].path) == o.name) at = static_cast<int>(i);
+      if (graph().arguments()[i].kind != ir::ArgumentKind::input &&
+          output_name(graph().arguments()[i].path) == o.name)
+        at = static_cast<int>(i);
     stored_.push_back(at);
   }
 }
@@ -96,7 +102,8 @@ std::vector<Array> Program::arguments(ParameterStore& store, const NamedArrays& 
     const ir::DType need = graph().type(a.value).dtype;
     const Array& given = inputs.at(name);
     if (given.dtype() != need && !(ir::is_float(need) && given.dtype() == options_.real))
-      throw GraphError(concat("input '", name, "' is ", graph().type(a.value), ", found ", ir::name(given.dtype()), ir::dims_str(given.dims())));
+      throw GraphError(concat("input '", name, "' is ", graph().type(a.value), ", found ",
+                              ir::name(given.dtype()), ir::dims_str(given.dims())));
     list.push_back(given);
   }
   return list;
@@ -111,9 +118,11 @@ Program::Entry& Program::entry_for(const std::vector<Array>& arguments) {
     }
   const auto start = std::chrono::steady_clock::now();
   Entry entry{bindings, options_.backend->compile(graph(), bindings, options_.compile), {}, 0};
-  for (const Array& a : backends::allocate_results(graph(), bindings)) entry.results.push_back(a.dims());
+  for (const Array& a : backends::allocate_results(graph(), bindings))
+    entry.results.push_back(a.dims());
   entry.bytes = entry.executable->arena_bytes() + kBytesOfNode * graph().node_count();
-  statistics_.compile_seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  statistics_.compile_seconds +=
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   ++statistics_.compiled;
   statistics_.bytes += entry.bytes;
   entries_.push_front(std::move(entry));
@@ -149,7 +158,8 @@ NamedArrays Program::run(ParameterStore& store, const NamedArrays& inputs) {
     if (stored_[i] < 0)
       returned.add(graph().outputs()[i].name, results[i]);
     else
-      store.set(graph().arguments()[static_cast<size_t>(stored_[i])].path, graph().arguments()[static_cast<size_t>(stored_[i])].kind, results[i]);
+      store.set(graph().arguments()[static_cast<size_t>(stored_[i])].path,
+                graph().arguments()[static_cast<size_t>(stored_[i])].kind, results[i]);
   }
   return returned;
 }

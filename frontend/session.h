@@ -1,12 +1,18 @@
 // frontend/session.h -- a graph taken through its stages, and run.
 //
-//   Program step = Program::training(loss_graph, {.kind = OptimizerKind::adam}, {.backend = backend});
-//   ParameterStore store(seed);
-//   const auto results = step.run(store, {{"source", ids}, ..., {"lr", rate}});   // updates `store`
+//   Program step = Program::training(loss_graph, {.kind = OptimizerKind::adam}, {.backend =
+//   backend}); ParameterStore store(seed); const auto results = step.run(store, {{"source", ids},
+//   ..., {"lr", rate}});   // updates `store`
 //
-// Executables belong to sizes; a program keeps those it has made, least recently used out first. What
-// a run returns of parameters and states goes back to the store, in place where it can.
+// Executables belong to sizes; a program keeps those it has made, least recently used out first.
+// What a run returns of parameters and states goes back to the store, in place where it can.
 #pragma once
+#include "backends/backend.h"
+#include "frontend/formats/named_arrays.h"
+#include "frontend/optimizer.h"
+#include "frontend/parameter_store.h"
+#include "ir/passes/pipeline.h"
+
 #include <functional>
 #include <list>
 #include <memory>
@@ -14,22 +20,17 @@
 #include <string_view>
 #include <vector>
 
-#include "backends/backend.h"
-#include "frontend/formats/named_arrays.h"
-#include "frontend/optimizer.h"
-#include "frontend/parameter_store.h"
-#include "ir/passes/pipeline.h"
-
 namespace weft {
 
 struct ProgramOptions {
   std::shared_ptr<backends::Backend> backend;  // needed
   backends::CompileOptions compile;
   std::vector<std::string> disabled_passes;
-  int64_t cache_bytes = int64_t{2} << 30;      // of all executables kept; one is always kept
-  ir::DType real = ir::DType::f32;             // of float results: f64 is for the reference backend
-  bool optimize = true;                        // off: run as built (differentiated as built)
-  std::function<void(std::string_view pass, const ir::Graph& before, const ir::Graph& after)> observe;
+  int64_t cache_bytes = int64_t{2} << 30;  // of all executables kept; one is always kept
+  ir::DType real = ir::DType::f32;         // of float results: f64 is for the reference backend
+  bool optimize = true;                    // off: run as built (differentiated as built)
+  std::function<void(std::string_view pass, const ir::Graph& before, const ir::Graph& after)>
+      observe;
 };
 
 struct CacheStatistics {
@@ -44,8 +45,8 @@ class Program {
   static Program inference(const ir::Graph& built, const ProgramOptions& options);
   // One training step: `loss` differentiated by every trainable parameter, gradients clipped, the
   // parameters updated. One more input, lr: f32[]; one more result, gradient_norm: f32[].
-  static Program training(const ir::Graph& built, const OptimizerSettings& settings, const ProgramOptions& options,
-                          const std::string& loss = "loss");
+  static Program training(const ir::Graph& built, const OptimizerSettings& settings,
+                          const ProgramOptions& options, const std::string& loss = "loss");
 
   struct Stage {
     std::string name;  // built, fused, differentiated (training only), optimised
@@ -84,8 +85,8 @@ class Program {
   std::vector<Stage> stages_;
   std::vector<ir::Note> notes_;
   std::vector<ir::PassRecord> records_;
-  std::vector<int> stored_;     // for each result: the argument it goes back to, or -1
-  std::list<Entry> entries_;    // most recently used first
+  std::vector<int> stored_;   // for each result: the argument it goes back to, or -1
+  std::list<Entry> entries_;  // most recently used first
   CacheStatistics statistics_;
 };
 

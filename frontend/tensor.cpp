@@ -11,14 +11,21 @@ std::shared_ptr<Tracer> tracer_of(const Tensor& x, const SourceLoc& loc) {
   return x.tracer();
 }
 
-Tensor unary(const ir::OpDef& op, const Tensor& x, const SourceLoc& loc) { return apply(op, {{x}}, {}, loc)[0]; }
+Tensor unary(const ir::OpDef& op, const Tensor& x, const SourceLoc& loc) {
+  return apply(op, {{x}}, {}, loc)[0];
+}
 
-Tensor constant(const std::shared_ptr<Tracer>& tracer, double value, const ir::TensorType& type, const SourceLoc& loc) {
-  return {tracer, tracer->emit(ops::constant, {}, {{"dtype", type.dtype}, {"shape", type.shape}, {"values", ir::Reals{value}}}, loc)[0]};
+Tensor constant(const std::shared_ptr<Tracer>& tracer, double value, const ir::TensorType& type,
+                const SourceLoc& loc) {
+  return {tracer,
+          tracer->emit(ops::constant, {},
+                       {{"dtype", type.dtype}, {"shape", type.shape}, {"values", ir::Reals{value}}},
+                       loc)[0]};
 }
 
 // Numbers become scalars of the first tensor's dtype.
-Tensor elementwise(const ir::OpDef& op, const std::vector<const Operand*>& operands, size_t first = 0) {
+Tensor elementwise(const ir::OpDef& op, const std::vector<const Operand*>& operands,
+                   size_t first = 0) {
   const SourceLoc& loc = operands[0]->loc;
   const Operand* typed = nullptr;
   for (size_t i = operands.size(); i-- > first;)
@@ -26,7 +33,8 @@ Tensor elementwise(const ir::OpDef& op, const std::vector<const Operand*>& opera
   if (typed == nullptr) fail(loc, "'", op.name, "' needs a tensor among its operands");
   std::vector<Tensors> groups;
   for (const Operand* o : operands)
-    groups.push_back({o->is_number() ? constant(typed->tensor().tracer(), o->number(), {typed->tensor().dtype(), {}}, o->loc)
+    groups.push_back({o->is_number() ? constant(typed->tensor().tracer(), o->number(),
+                                                {typed->tensor().dtype(), {}}, o->loc)
                                      : o->tensor()});
   return apply(op, groups, {}, loc)[0];
 }
@@ -37,15 +45,18 @@ ir::Integers all_axes(const Tensor& x) {
   return axes;
 }
 
-Tensor reduce(const ir::OpDef& op, const Tensor& x, const Axes& axes, bool keep, const SourceLoc& loc) {
+Tensor reduce(const ir::OpDef& op, const Tensor& x, const Axes& axes, bool keep,
+              const SourceLoc& loc) {
   tracer_of(x, loc);
-  return apply(op, {{x}}, {{"axes", axes.is_all ? all_axes(x) : axes.list}, {"keep", keep}}, loc)[0];
+  return apply(op, {{x}}, {{"axes", axes.is_all ? all_axes(x) : axes.list}, {"keep", keep}},
+               loc)[0];
 }
 
 // An axis counted from the front, in [0, rank).
 size_t front(int64_t axis, int rank, std::string_view what, const SourceLoc& loc) {
   const int64_t a = axis < 0 ? axis + rank : axis;
-  if (a < 0 || a >= rank) fail(loc, "'", what, "' axis must lie in [", -rank, ", ", rank, "), found ", axis);
+  if (a < 0 || a >= rank)
+    fail(loc, "'", what, "' axis must lie in [", -rank, ", ", rank, "), found ", axis);
   return static_cast<size_t>(a);
 }
 
@@ -56,14 +67,18 @@ ir::TensorType Tensor::type() const {
   return tracer_->type(place_);
 }
 
-Dim Tensor::dim(int64_t axis, SourceLoc loc) const { return type().shape[front(axis, rank(), "dim", loc)]; }
+Dim Tensor::dim(int64_t axis, SourceLoc loc) const {
+  return type().shape[front(axis, rank(), "dim", loc)];
+}
 
 Tensor Tensor::named(std::string name) const {
-  if (valid() && tracer_->innermost().id == place_.frame) tracer_->innermost().graph.set_name(place_.value, std::move(name));
+  if (valid() && tracer_->innermost().id == place_.frame)
+    tracer_->innermost().graph.set_name(place_.value, std::move(name));
   return *this;
 }
 
-Tensors apply(const ir::OpDef& op, const std::vector<Tensors>& operands, ir::Attrs attrs, SourceLoc loc) {
+Tensors apply(const ir::OpDef& op, const std::vector<Tensors>& operands, ir::Attrs attrs,
+              SourceLoc loc) {
   std::shared_ptr<Tracer> tracer;
   std::vector<std::vector<Tracer::Place>> places;
   for (const Tensors& group : operands) {
@@ -77,7 +92,8 @@ Tensors apply(const ir::OpDef& op, const std::vector<Tensors>& operands, ir::Att
   }
   if (tracer == nullptr) fail(loc, "'", op.name, "' needs a tensor among its operands");
   Tensors results;
-  for (const Tracer::Place& place : tracer->emit(op, places, std::move(attrs), loc)) results.emplace_back(tracer, place);
+  for (const Tracer::Place& place : tracer->emit(op, places, std::move(attrs), loc))
+    results.emplace_back(tracer, place);
   return results;
 }
 
@@ -89,20 +105,34 @@ Tensor operator-(const Operand& x) { return elementwise(ops::neg, {&x}); }
 Tensor maximum(const Operand& a, const Operand& b) { return elementwise(ops::maximum, {&a, &b}); }
 Tensor minimum(const Operand& a, const Operand& b) { return elementwise(ops::minimum, {&a, &b}); }
 Tensor pow(const Operand& a, const Operand& b) { return elementwise(ops::pow, {&a, &b}); }
-Tensor remainder(const Operand& a, const Operand& b) { return elementwise(ops::remainder, {&a, &b}); }
+Tensor remainder(const Operand& a, const Operand& b) {
+  return elementwise(ops::remainder, {&a, &b});
+}
 Tensor operator==(const Operand& a, const Operand& b) { return elementwise(ops::equal, {&a, &b}); }
-Tensor operator!=(const Operand& a, const Operand& b) { return elementwise(ops::not_equal, {&a, &b}); }
+Tensor operator!=(const Operand& a, const Operand& b) {
+  return elementwise(ops::not_equal, {&a, &b});
+}
 Tensor operator<(const Operand& a, const Operand& b) { return elementwise(ops::less, {&a, &b}); }
-Tensor operator<=(const Operand& a, const Operand& b) { return elementwise(ops::less_equal, {&a, &b}); }
+Tensor operator<=(const Operand& a, const Operand& b) {
+  return elementwise(ops::less_equal, {&a, &b});
+}
 Tensor operator>(const Operand& a, const Operand& b) { return elementwise(ops::greater, {&a, &b}); }
-Tensor operator>=(const Operand& a, const Operand& b) { return elementwise(ops::greater_equal, {&a, &b}); }
-Tensor operator&&(const Operand& a, const Operand& b) { return elementwise(ops::logical_and, {&a, &b}); }
-Tensor operator||(const Operand& a, const Operand& b) { return elementwise(ops::logical_or, {&a, &b}); }
+Tensor operator>=(const Operand& a, const Operand& b) {
+  return elementwise(ops::greater_equal, {&a, &b});
+}
+Tensor operator&&(const Operand& a, const Operand& b) {
+  return elementwise(ops::logical_and, {&a, &b});
+}
+Tensor operator||(const Operand& a, const Operand& b) {
+  return elementwise(ops::logical_or, {&a, &b});
+}
 Tensor operator!(const Operand& x) { return elementwise(ops::logical_not, {&x}); }
 Tensor where(const Operand& cond, const Operand& a, const Operand& b) {
   if (cond.is_number()) fail(cond.loc, "'where' needs a tensor as its condition");
   if (!a.is_number() || !b.is_number()) return elementwise(ops::select, {&cond, &a, &b}, 1);
-  const auto number = [&](const Operand& o) { return Operand(constant(cond.tensor().tracer(), o.number(), {f32, {}}, o.loc), o.loc); };
+  const auto number = [&](const Operand& o) {
+    return Operand(constant(cond.tensor().tracer(), o.number(), {f32, {}}, o.loc), o.loc);
+  };
   const Operand first = number(a), second = number(b);
   return elementwise(ops::select, {&cond, &first, &second}, 1);
 }
@@ -137,20 +167,36 @@ Tensor cast(const Tensor& x, DType dtype, SourceLoc loc) {
 }
 
 Tensor matmul(const Tensor& a, const Tensor& b, MatmulOptions o, SourceLoc loc) {
-  return apply(ops::matmul, {{a}, {b}}, {{"transpose_a", o.transpose_a}, {"transpose_b", o.transpose_b}}, loc)[0];
+  return apply(ops::matmul, {{a}, {b}},
+               {{"transpose_a", o.transpose_a}, {"transpose_b", o.transpose_b}}, loc)[0];
 }
 
-Tensor sum(const Tensor& x, const Axes& axes, bool keep, SourceLoc loc) { return reduce(ops::sum, x, axes, keep, loc); }
-Tensor mean(const Tensor& x, const Axes& axes, bool keep, SourceLoc loc) { return reduce(ops::mean, x, axes, keep, loc); }
-Tensor max(const Tensor& x, const Axes& axes, bool keep, SourceLoc loc) { return reduce(ops::max, x, axes, keep, loc); }
-Tensor min(const Tensor& x, const Axes& axes, bool keep, SourceLoc loc) { return reduce(ops::min, x, axes, keep, loc); }
-Tensor prod(const Tensor& x, const Axes& axes, bool keep, SourceLoc loc) { return reduce(ops::prod, x, axes, keep, loc); }
+Tensor sum(const Tensor& x, const Axes& axes, bool keep, SourceLoc loc) {
+  return reduce(ops::sum, x, axes, keep, loc);
+}
+Tensor mean(const Tensor& x, const Axes& axes, bool keep, SourceLoc loc) {
+  return reduce(ops::mean, x, axes, keep, loc);
+}
+Tensor max(const Tensor& x, const Axes& axes, bool keep, SourceLoc loc) {
+  return reduce(ops::max, x, axes, keep, loc);
+}
+Tensor min(const Tensor& x, const Axes& axes, bool keep, SourceLoc loc) {
+  return reduce(ops::min, x, axes, keep, loc);
+}
+Tensor prod(const Tensor& x, const Axes& axes, bool keep, SourceLoc loc) {
+  return reduce(ops::prod, x, axes, keep, loc);
+}
 
-Tensor arg_max(const Tensor& x, int64_t axis, SourceLoc loc) { return apply(ops::arg_max, {{x}}, {{"axis", axis}}, loc)[0]; }
+Tensor arg_max(const Tensor& x, int64_t axis, SourceLoc loc) {
+  return apply(ops::arg_max, {{x}}, {{"axis", axis}}, loc)[0];
+}
 Tensor cumsum(const Tensor& x, int64_t axis, CumsumOptions o, SourceLoc loc) {
-  return apply(ops::cumsum, {{x}}, {{"axis", axis}, {"reverse", o.reverse}, {"exclusive", o.exclusive}}, loc)[0];
+  return apply(ops::cumsum, {{x}},
+               {{"axis", axis}, {"reverse", o.reverse}, {"exclusive", o.exclusive}}, loc)[0];
 }
-Tensor softmax(const Tensor& x, int64_t axis, SourceLoc loc) { return apply(ops::softmax, {{x}}, {{"axis", axis}}, loc)[0]; }
+Tensor softmax(const Tensor& x, int64_t axis, SourceLoc loc) {
+  return apply(ops::softmax, {{x}}, {{"axis", axis}}, loc)[0];
+}
 Tensor log_softmax(const Tensor& x, int64_t axis, SourceLoc loc) {
   return apply(ops::log_softmax, {{x}}, {{"axis", axis}}, loc)[0];
 }
@@ -158,7 +204,8 @@ Tensor log_softmax(const Tensor& x, int64_t axis, SourceLoc loc) {
 Tensor maxout(const Tensor& x, int64_t pieces, SourceLoc loc) {
   const Dim width = x.dim(-1, loc);
   const auto units = width.divided_by(Dim(pieces));
-  if (!units) fail(loc, "'maxout' needs a last axis that divides by ", pieces, ", found ", x.type());
+  if (!units)
+    fail(loc, "'maxout' needs a last axis that divides by ", pieces, ", found ", x.type());
   Shape shape = x.shape();
   shape.back() = *units;
   shape.emplace_back(pieces);
@@ -173,14 +220,16 @@ Tensor reshape(const Tensor& x, const Shape& shape, SourceLoc loc) {
 Tensor expand(const Tensor& x, int64_t axis, SourceLoc loc) {
   tracer_of(x, loc);
   Shape shape = x.shape();
-  shape.insert(shape.begin() + static_cast<int64_t>(front(axis, x.rank() + 1, "expand", loc)), Dim(1));
+  shape.insert(shape.begin() + static_cast<int64_t>(front(axis, x.rank() + 1, "expand", loc)),
+               Dim(1));
   return reshape(x, shape, loc);
 }
 
 Tensor squeeze(const Tensor& x, int64_t axis, SourceLoc loc) {
   tracer_of(x, loc);
   const size_t at = front(axis, x.rank(), "squeeze", loc);
-  if (!x.shape()[at].is(1)) fail(loc, "'squeeze' needs 1 element along axis ", axis, ", found ", x.type());
+  if (!x.shape()[at].is(1))
+    fail(loc, "'squeeze' needs 1 element along axis ", axis, ", found ", x.type());
   Shape shape = x.shape();
   shape.erase(shape.begin() + static_cast<int64_t>(at));
   return reshape(x, shape, loc);
@@ -212,8 +261,10 @@ Tensor stack(const Tensors& xs, int64_t axis, SourceLoc loc) {
   return concat(columns, axis, loc);
 }
 
-Tensor slice(const Tensor& x, int64_t axis, const Dim& start, const Dim& stop, int64_t step, SourceLoc loc) {
-  return apply(ops::slice, {{x}}, {{"axis", axis}, {"start", start}, {"stop", stop}, {"step", step}}, loc)[0];
+Tensor slice(const Tensor& x, int64_t axis, const Dim& start, const Dim& stop, int64_t step,
+             SourceLoc loc) {
+  return apply(ops::slice, {{x}},
+               {{"axis", axis}, {"start", start}, {"stop", stop}, {"step", step}}, loc)[0];
 }
 
 Tensor pick(const Tensor& x, int64_t axis, const Dim& index, SourceLoc loc) {
@@ -222,16 +273,23 @@ Tensor pick(const Tensor& x, int64_t axis, const Dim& index, SourceLoc loc) {
 
 Tensors split(const Tensor& x, int64_t n, int64_t axis, SourceLoc loc) {
   const auto size = x.dim(axis, loc).divided_by(Dim(n));
-  if (!size) fail(loc, "'split' needs ", x.dim(axis, loc), " elements along axis ", axis, " to divide by ", n);
+  if (!size)
+    fail(loc, "'split' needs ", x.dim(axis, loc), " elements along axis ", axis, " to divide by ",
+         n);
   Tensors parts;
-  for (int64_t i = 0; i < n; ++i) parts.push_back(slice(x, axis, *size * i, *size * (i + 1), 1, loc));
+  for (int64_t i = 0; i < n; ++i)
+    parts.push_back(slice(x, axis, *size * i, *size * (i + 1), 1, loc));
   return parts;
 }
 
-Tensor pad(const Tensor& x, int64_t axis, const Dim& low, const Dim& high, double value, SourceLoc loc) {
-  return apply(ops::pad, {{x}}, {{"axis", axis}, {"low", low}, {"high", high}, {"value", value}}, loc)[0];
+Tensor pad(const Tensor& x, int64_t axis, const Dim& low, const Dim& high, double value,
+           SourceLoc loc) {
+  return apply(ops::pad, {{x}}, {{"axis", axis}, {"low", low}, {"high", high}, {"value", value}},
+               loc)[0];
 }
-Tensor reverse(const Tensor& x, int64_t axis, SourceLoc loc) { return apply(ops::reverse, {{x}}, {{"axis", axis}}, loc)[0]; }
+Tensor reverse(const Tensor& x, int64_t axis, SourceLoc loc) {
+  return apply(ops::reverse, {{x}}, {{"axis", axis}}, loc)[0];
+}
 Tensor same_dim(const Tensor& x, int64_t axis, const Dim& size, SourceLoc loc) {
   return apply(ops::same_dim, {{x}}, {{"axis", axis}, {"size", size}}, loc)[0];
 }
@@ -239,14 +297,20 @@ Tensor same_dim(const Tensor& x, int64_t axis, const Dim& size, SourceLoc loc) {
 Tensor gather(const Tensor& x, const Tensor& indices, GatherOptions o, SourceLoc loc) {
   return apply(ops::gather, {{x}, {indices}}, {{"axis", o.axis}, {"batch", o.batch}}, loc)[0];
 }
-Tensor embedding(const Tensor& table, const Tensor& ids, SourceLoc loc) { return gather(table, ids, {}, loc); }
-Tensor scatter_add(const Tensor& x, const Tensor& indices, const Tensor& updates, GatherOptions o, SourceLoc loc) {
-  return apply(ops::scatter_add, {{x}, {indices}, {updates}}, {{"axis", o.axis}, {"batch", o.batch}}, loc)[0];
+Tensor embedding(const Tensor& table, const Tensor& ids, SourceLoc loc) {
+  return gather(table, ids, {}, loc);
 }
-Tensor dynamic_slice(const Tensor& x, const Tensor& start, int64_t axis, const Dim& size, SourceLoc loc) {
+Tensor scatter_add(const Tensor& x, const Tensor& indices, const Tensor& updates, GatherOptions o,
+                   SourceLoc loc) {
+  return apply(ops::scatter_add, {{x}, {indices}, {updates}},
+               {{"axis", o.axis}, {"batch", o.batch}}, loc)[0];
+}
+Tensor dynamic_slice(const Tensor& x, const Tensor& start, int64_t axis, const Dim& size,
+                     SourceLoc loc) {
   return apply(ops::dynamic_slice, {{x}, {start}}, {{"axis", axis}, {"size", size}}, loc)[0];
 }
-Tensor update_slice(const Tensor& x, const Tensor& update, const Tensor& start, int64_t axis, SourceLoc loc) {
+Tensor update_slice(const Tensor& x, const Tensor& update, const Tensor& start, int64_t axis,
+                    SourceLoc loc) {
   return apply(ops::update_slice, {{x}, {update}, {start}}, {{"axis", axis}}, loc)[0];
 }
 Tensor one_hot(const Tensor& indices, const Dim& size, DType dtype, SourceLoc loc) {
@@ -268,7 +332,9 @@ Tensor full(const Tensor& like, double value, const Shape& shape, DType dtype, S
 Tensor zeros(const Tensor& like, const Shape& shape, SourceLoc loc) {
   return constant(tracer_of(like, loc), 0, {like.dtype(), shape}, loc);
 }
-Tensor zeros_like(const Tensor& x, SourceLoc loc) { return constant(tracer_of(x, loc), 0, x.type(), loc); }
+Tensor zeros_like(const Tensor& x, SourceLoc loc) {
+  return constant(tracer_of(x, loc), 0, x.type(), loc);
+}
 Tensor iota(const Tensor& like, const Dim& size, DType dtype, SourceLoc loc) {
   const auto tracer = tracer_of(like, loc);
   return {tracer, tracer->emit(ops::iota, {}, {{"shape", Shape{size}}, {"dtype", dtype}}, loc)[0]};

@@ -3,19 +3,19 @@
 //   Tensor a = softmax(where(mask, e, -infinity), -1);
 //   Tensor c = sum(expand(a, -1) * h, 1);
 //
-// A Tensor stands for a value of the graph being written; every operation appends a node. Shapes are
-// checked at once and errors name the caller's line. Elementwise operations broadcast from the
+// A Tensor stands for a value of the graph being written; every operation appends a node. Shapes
+// are checked at once and errors name the caller's line. Elementwise operations broadcast from the
 // right, as in NumPy, but only a literal 1 broadcasts. A number stands for a scalar of the other
 // operand's dtype. Axes may be negative: counted from the end. T is any float dtype.
 #pragma once
+#include "frontend/tracer.h"
+
 #include <cmath>
 #include <initializer_list>
 #include <memory>
 #include <string>
 #include <type_traits>
 #include <vector>
-
-#include "frontend/tracer.h"
 
 namespace weft {
 
@@ -30,7 +30,8 @@ inline constexpr double infinity = HUGE_VAL;
 class Tensor {
  public:
   Tensor() = default;
-  Tensor(std::shared_ptr<Tracer> tracer, Tracer::Place place) : tracer_(std::move(tracer)), place_(place) {}
+  Tensor(std::shared_ptr<Tracer> tracer, Tracer::Place place)
+      : tracer_(std::move(tracer)), place_(place) {}
 
   bool valid() const { return tracer_ != nullptr; }
   ir::TensorType type() const;
@@ -55,10 +56,10 @@ using Tensors = std::vector<Tensor>;
 // An operand of an operator or function: a tensor or a number, and the line it stands on.
 class Operand {
  public:
-  Operand(const Tensor& tensor, SourceLoc loc = SourceLoc::here()) : loc(std::move(loc)), tensor_(tensor) {}  // NOLINT
+  Operand(const Tensor& tensor, SourceLoc loc = SourceLoc::here())
+      : loc(std::move(loc)), tensor_(tensor) {}  // NOLINT
   template <typename T>
-    requires std::is_arithmetic_v<T>
-  Operand(T number, SourceLoc loc = SourceLoc::here())  // NOLINT
+  requires std::is_arithmetic_v<T> Operand(T number, SourceLoc loc = SourceLoc::here())  // NOLINT
       : loc(std::move(loc)), number_(static_cast<double>(number)) {}
 
   SourceLoc loc;
@@ -78,10 +79,10 @@ struct Axes {
     axes.is_all = true;
     return axes;
   }
-  Axes(int64_t axis) : list{axis} {}                                 // NOLINT
-  Axes(int axis) : list{axis} {}                                     // NOLINT
-  Axes(std::initializer_list<int64_t> axes) : list(axes) {}          // NOLINT
-  Axes(ir::Integers axes) : list(std::move(axes)) {}                 // NOLINT
+  Axes(int64_t axis) : list{axis} {}                         // NOLINT
+  Axes(int axis) : list{axis} {}                             // NOLINT
+  Axes(std::initializer_list<int64_t> axes) : list(axes) {}  // NOLINT
+  Axes(ir::Integers axes) : list(std::move(axes)) {}         // NOLINT
   ir::Integers list;
   bool is_all = false;
 };
@@ -150,14 +151,20 @@ struct MatmulOptions {
   bool transpose_a = false, transpose_b = false;
 };
 // a: T[...,M,K], b: T[...,K,N] -> T[...,M,N]; leading axes broadcast; rank 2 is shared by the batch
-Tensor matmul(const Tensor& a, const Tensor& b, MatmulOptions options = {}, SourceLoc loc = SourceLoc::here());
+Tensor matmul(const Tensor& a, const Tensor& b, MatmulOptions options = {},
+              SourceLoc loc = SourceLoc::here());
 
 // --- reductions: x: T[d0,...,dn] -> T without `axes`, or with 1 there if `keep`; without axes: T[]
-Tensor sum(const Tensor& x, const Axes& axes = Axes::all(), bool keep = false, SourceLoc loc = SourceLoc::here());
-Tensor mean(const Tensor& x, const Axes& axes = Axes::all(), bool keep = false, SourceLoc loc = SourceLoc::here());
-Tensor max(const Tensor& x, const Axes& axes = Axes::all(), bool keep = false, SourceLoc loc = SourceLoc::here());
-Tensor min(const Tensor& x, const Axes& axes = Axes::all(), bool keep = false, SourceLoc loc = SourceLoc::here());
-Tensor prod(const Tensor& x, const Axes& axes = Axes::all(), bool keep = false, SourceLoc loc = SourceLoc::here());
+Tensor sum(const Tensor& x, const Axes& axes = Axes::all(), bool keep = false,
+           SourceLoc loc = SourceLoc::here());
+Tensor mean(const Tensor& x, const Axes& axes = Axes::all(), bool keep = false,
+            SourceLoc loc = SourceLoc::here());
+Tensor max(const Tensor& x, const Axes& axes = Axes::all(), bool keep = false,
+           SourceLoc loc = SourceLoc::here());
+Tensor min(const Tensor& x, const Axes& axes = Axes::all(), bool keep = false,
+           SourceLoc loc = SourceLoc::here());
+Tensor prod(const Tensor& x, const Axes& axes = Axes::all(), bool keep = false,
+            SourceLoc loc = SourceLoc::here());
 // x: T[...,N,...] -> s32[...,...]: the first index of the greatest along `axis`
 Tensor arg_max(const Tensor& x, int64_t axis = -1, SourceLoc loc = SourceLoc::here());
 
@@ -165,7 +172,8 @@ struct CumsumOptions {
   bool reverse = false, exclusive = false;
 };
 // x: T[...] -> T[...], summed up along `axis`
-Tensor cumsum(const Tensor& x, int64_t axis = -1, CumsumOptions options = {}, SourceLoc loc = SourceLoc::here());
+Tensor cumsum(const Tensor& x, int64_t axis = -1, CumsumOptions options = {},
+              SourceLoc loc = SourceLoc::here());
 // x: T[...] -> T[...]; a lane that is -infinity throughout gives zeros
 Tensor softmax(const Tensor& x, int64_t axis = -1, SourceLoc loc = SourceLoc::here());
 // x: T[...] -> T[...]
@@ -188,8 +196,9 @@ Tensor swap_axes(const Tensor& x, int64_t a, int64_t b, SourceLoc loc = SourceLo
 Tensor broadcast(const Tensor& x, const Shape& shape, SourceLoc loc = SourceLoc::here());
 // xs: T[...,Ni,...] -> T[...,sum Ni,...]
 Tensor concat(const Tensors& xs, int64_t axis = -1, SourceLoc loc = SourceLoc::here());
-inline Tensor concat(const Tensors& xs, int axis, SourceLoc loc = SourceLoc::here()) {  // an exact match, where
-  return concat(xs, int64_t{axis}, std::move(loc));                                     // ir::concat is one too
+inline Tensor concat(const Tensors& xs, int axis,
+                     SourceLoc loc = SourceLoc::here()) {  // an exact match, where
+  return concat(xs, int64_t{axis}, std::move(loc));        // ir::concat is one too
 }
 // xs: n of T[...] -> T[...,n,...], the new axis being `axis` of the result
 Tensor stack(const Tensors& xs, int64_t axis = 0, SourceLoc loc = SourceLoc::here());
@@ -212,12 +221,13 @@ struct GatherOptions {
   int64_t axis = 0, batch = 0;
 };
 // slices of x at `indices` along an axis; the first `batch` axes go together
-Tensor gather(const Tensor& x, const Tensor& indices, GatherOptions options = {}, SourceLoc loc = SourceLoc::here());
+Tensor gather(const Tensor& x, const Tensor& indices, GatherOptions options = {},
+              SourceLoc loc = SourceLoc::here());
 // table: T[V,M], ids: integer[...] -> T[...,M]
 Tensor embedding(const Tensor& table, const Tensor& ids, SourceLoc loc = SourceLoc::here());
 // x plus updates (of gather's result type) at `indices`
-Tensor scatter_add(const Tensor& x, const Tensor& indices, const Tensor& updates, GatherOptions options = {},
-                   SourceLoc loc = SourceLoc::here());
+Tensor scatter_add(const Tensor& x, const Tensor& indices, const Tensor& updates,
+                   GatherOptions options = {}, SourceLoc loc = SourceLoc::here());
 // `size` elements along `axis` from start: integer[], clamped to fit
 Tensor dynamic_slice(const Tensor& x, const Tensor& start, int64_t axis, const Dim& size,
                      SourceLoc loc = SourceLoc::here());
@@ -225,25 +235,30 @@ Tensor dynamic_slice(const Tensor& x, const Tensor& start, int64_t axis, const D
 Tensor update_slice(const Tensor& x, const Tensor& update, const Tensor& start, int64_t axis,
                     SourceLoc loc = SourceLoc::here());
 // indices: integer[...] -> dtype[...,size]
-Tensor one_hot(const Tensor& indices, const Dim& size, DType dtype = f32, SourceLoc loc = SourceLoc::here());
+Tensor one_hot(const Tensor& indices, const Dim& size, DType dtype = f32,
+               SourceLoc loc = SourceLoc::here());
 
 // --- masks
 // lengths: integer[B...] -> pred[B...,size]: position < length
 Tensor length_mask(const Tensor& lengths, const Dim& size, SourceLoc loc = SourceLoc::here());
 // pred[Tq,Tk]: query i sees keys 0..i. `like` is any tensor of the graph the mask is made in.
-Tensor causal_mask(const Tensor& like, const Dim& queries, const Dim& keys, SourceLoc loc = SourceLoc::here());
+Tensor causal_mask(const Tensor& like, const Dim& queries, const Dim& keys,
+                   SourceLoc loc = SourceLoc::here());
 
 // --- values that are known; `like` is any tensor of the graph they are made in
 // -> dtype[shape], all `value`
-Tensor full(const Tensor& like, double value, const Shape& shape, DType dtype, SourceLoc loc = SourceLoc::here());
+Tensor full(const Tensor& like, double value, const Shape& shape, DType dtype,
+            SourceLoc loc = SourceLoc::here());
 // -> like.dtype[shape]
 Tensor zeros(const Tensor& like, const Shape& shape, SourceLoc loc = SourceLoc::here());
 // x: T[...] -> T[...]
 Tensor zeros_like(const Tensor& x, SourceLoc loc = SourceLoc::here());
 // -> dtype[size]: 0, 1, 2, ...
-Tensor iota(const Tensor& like, const Dim& size, DType dtype = s32, SourceLoc loc = SourceLoc::here());
+Tensor iota(const Tensor& like, const Dim& size, DType dtype = s32,
+            SourceLoc loc = SourceLoc::here());
 // the size of an axis as dtype[]
-Tensor dim_size(const Tensor& x, int64_t axis, DType dtype = s32, SourceLoc loc = SourceLoc::here());
+Tensor dim_size(const Tensor& x, int64_t axis, DType dtype = s32,
+                SourceLoc loc = SourceLoc::here());
 
 // --- loss
 // logits: T[...,V], labels: integer[...] -> T[...]: -log softmax(logits)[label]

@@ -1,17 +1,17 @@
 // frontend/tracer.h -- a graph being written: what tensors, scopes and loops append to.
 //
-// Frame 0 is the graph itself; every loop body being traced is one more frame on top. A node goes to
-// the innermost frame; what it reads from further out becomes an argument of each frame between
+// Frame 0 is the graph itself; every loop body being traced is one more frame on top. A node goes
+// to the innermost frame; what it reads from further out becomes an argument of each frame between
 // (a loop's region is isolated: its captured values are the loop's invariants).
 #pragma once
+#include "ir/builder.h"
+#include "ir/source_loc.h"
+
 #include <map>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "ir/builder.h"
-#include "ir/source_loc.h"
 
 namespace weft {
 
@@ -47,8 +47,9 @@ class Tracer {
   const ir::TensorType& type(Place place) const;
   // The value as the innermost frame sees it; captures it if it was made further out.
   ir::Value import(Place place, const ir::SourceLoc& loc);
-  std::vector<Place> emit(const ir::OpDef& op, const std::vector<std::vector<Place>>& operands, ir::Attrs attrs,
-                          const ir::SourceLoc& loc, std::vector<ir::Graph> regions = {});
+  std::vector<Place> emit(const ir::OpDef& op, const std::vector<std::vector<Place>>& operands,
+                          ir::Attrs attrs, const ir::SourceLoc& loc,
+                          std::vector<ir::Graph> regions = {});
 
   Frame& open_frame();
   Frame close_frame();
@@ -56,8 +57,8 @@ class Tracer {
   void unwind(int depth);
 
   Place input(std::string name, const ir::TensorType& type, const ir::SourceLoc& loc);
-  Place parameter(const std::string& path, const ir::TensorType& type, const std::string& initializer, bool trainable,
-                  const ir::SourceLoc& loc);
+  Place parameter(const std::string& path, const ir::TensorType& type,
+                  const std::string& initializer, bool trainable, const ir::SourceLoc& loc);
   Place state(const std::string& path, const ir::TensorType& type, const ir::SourceLoc& loc);
   void output(std::string name, Place place, const ir::SourceLoc& loc);
 

@@ -7,7 +7,8 @@ namespace {
 // 63 well-mixed bits of (seed, path, use): FNV-1a, then the finaliser of splitmix64.
 int64_t stream_of(uint64_t seed, const std::string& path, int use) {
   uint64_t x = 0xCBF29CE484222325 ^ seed;
-  for (const char c : path + "#" + std::to_string(use)) x = (x ^ static_cast<unsigned char>(c)) * 0x100000001B3;
+  for (const char c : path + "#" + std::to_string(use))
+    x = (x ^ static_cast<unsigned char>(c)) * 0x100000001B3;
   x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9;
   x = (x ^ (x >> 27)) * 0x94D049BB133111EB;
   return static_cast<int64_t>((x ^ (x >> 31)) >> 1);
@@ -15,19 +16,30 @@ int64_t stream_of(uint64_t seed, const std::string& path, int use) {
 
 }  // namespace
 
-Tensor dropout(const Scope& p, const Tensor& x, double rate, const Noise& noise, const Tensor& positions, SourceLoc loc) {
+Tensor dropout(const Scope& p, const Tensor& x, double rate, const Noise& noise,
+               const Tensor& positions, SourceLoc loc) {
   if (rate < 0 || rate >= 1) fail(loc, "'dropout' rate must lie in [0, 1), found ", rate);
   if (rate == 0 || !noise.on()) return x;
   const auto in = p.enter();
   const size_t leading = positions.valid() ? static_cast<size_t>(positions.rank()) : 0;
   const Shape shape = x.shape();
-  if (shape.size() < leading + 1) fail(loc, "'dropout' needs the rows behind ", leading, " axes of positions, found ", x.type());
+  if (shape.size() < leading + 1)
+    fail(loc, "'dropout' needs the rows behind ", leading, " axes of positions, found ", x.type());
   const Shape inner(shape.begin() + static_cast<int64_t>(leading) + 1, shape.end());
   const Tensors position = positions.valid() ? Tensors{positions} : Tensors{};
-  const int64_t stream = stream_of(noise.seed, p.path(), p.tracer()->next_use("dropout:" + p.path()));
-  const Tensor keep = apply(ir::ops::random, {{noise.step}, {noise.rows}, position},
-                            {{"stream", stream}, {"inner", inner}, {"form", std::string("keep")}, {"keep", 1 - rate}}, loc)[0];
+  const int64_t stream =
+      stream_of(noise.seed, p.path(), p.tracer()->next_use("dropout:" + p.path()));
+  const Tensor keep = apply(
+      ir::ops::random, {{noise.step}, {noise.rows}, position},
+      {{"stream", stream}, {"inner", inner}, {"form", std::string("keep")}, {"keep", 1 - rate}},
+      loc)[0];
   return where(Operand(keep, loc), Operand(x, loc) * Operand(1 / (1 - rate), loc), Operand(0, loc));
+}
+
+Tensor sequence_dropout(const Scope& p, const Tensor& x, double rate, const Noise& noise,
+                        SourceLoc loc) {
+  if (rate == 0 || !noise.on()) return x;
+  return dropout(p, x, rate, noise, iota(x, x.dim(0, loc), s32, loc), loc);
 }
 
 }  // namespace weft

@@ -9,16 +9,21 @@ namespace weft {
 
 // What masks are drawn from; the default draws none, so that dropout does nothing (inference).
 struct Noise {
-  Tensor step;        // s64[], the training step
-  Tensor rows;        // s64[B], the examples' own numbers
+  Tensor step;  // s64[], the training step
+  Tensor rows;  // s64[B], the examples' own numbers
   uint64_t seed = 0;
 
   bool on() const { return step.valid(); }
 };
 
 // x / (1 - rate) where a mask keeps it, else 0.
-// x: T[B,...], or T[P,B,...] with positions: s32[P] -> the same. A scalar position goes with T[B,...].
-Tensor dropout(const Scope& p, const Tensor& x, double rate, const Noise& noise, const Tensor& positions = {},
-               SourceLoc loc = SourceLoc::here());
+// x: T[B,...], or T[P,B,...] with positions: s32[P] -> the same. A scalar position goes with
+// T[B,...].
+Tensor dropout(const Scope& p, const Tensor& x, double rate, const Noise& noise,
+               const Tensor& positions = {}, SourceLoc loc = SourceLoc::here());
+
+// The same for a sequence x: T[S,B,...], positions 0.. along its first axis.
+Tensor sequence_dropout(const Scope& p, const Tensor& x, double rate, const Noise& noise,
+                        SourceLoc loc = SourceLoc::here());
 
 }  // namespace weft

@@ -6,6 +6,7 @@ namespace weft {
 
 // The rows of E: T[V,M], the parameter p itself, at `ids`.      ids: integer[...] -> T[...,M]
 Tensor embedding(const Scope& p, const Tensor& ids, const Dim& vocabulary, const Dim& width,
-                 const Initializer& initializer = init::normal(0.01), SourceLoc loc = SourceLoc::here());
+                 const Initializer& initializer = init::normal(0.01),
+                 SourceLoc loc = SourceLoc::here());
 
 }  // namespace weft

@@ -3,7 +3,8 @@
 
 namespace weft {
 
-Tensor linear(const Scope& p, const Tensor& x, const Dim& n, const LinearOptions& options, SourceLoc loc) {
+Tensor linear(const Scope& p, const Tensor& x, const Dim& n, const LinearOptions& options,
+              SourceLoc loc) {
   const auto in = p.enter();
   const Dim k = x.dim(-1, loc);
   if (!options.bias) return matmul(x, p.parameter({k, n}, options.weight, loc), {}, loc);

@@ -6,8 +6,12 @@
 namespace weft {
 namespace {
 
-Tensor add(const Tensor& a, const Tensor& b, const SourceLoc& loc) { return Operand(a, loc) + Operand(b, loc); }
-Tensor mul(const Tensor& a, const Tensor& b, const SourceLoc& loc) { return Operand(a, loc) * Operand(b, loc); }
+Tensor add(const Tensor& a, const Tensor& b, const SourceLoc& loc) {
+  return Operand(a, loc) + Operand(b, loc);
+}
+Tensor mul(const Tensor& a, const Tensor& b, const SourceLoc& loc) {
+  return Operand(a, loc) * Operand(b, loc);
+}
 // (1 - z) * a + z * b
 Tensor mix(const Tensor& z, const Tensor& a, const Tensor& b, const SourceLoc& loc) {
   return add(mul(Operand(1, loc) - Operand(z, loc), a, loc), mul(z, b, loc), loc);
@@ -15,8 +19,8 @@ Tensor mix(const Tensor& z, const Tensor& a, const Tensor& b, const SourceLoc& l
 
 }  // namespace
 
-Tensor gru_cell(const Scope& p, const Tensor& x, const Tensor& s, const Tensor& context, const CellOptions& o,
-                SourceLoc loc) {
+Tensor gru_cell(const Scope& p, const Tensor& x, const Tensor& s, const Tensor& context,
+                const CellOptions& o, SourceLoc loc) {
   const auto in = p.enter();
   const Dim width = s.dim(-1, loc);
   const auto times = [&](const std::string& name, const Tensor& a, const Initializer& initializer) {
@@ -34,7 +38,8 @@ Tensor gru_cell(const Scope& p, const Tensor& x, const Tensor& s, const Tensor& 
   return mix(z, s, n, loc);
 }
 
-Tensor gru_after_cell(const Scope& p, const Tensor& x, const Tensor& s, const CellOptions& o, SourceLoc loc) {
+Tensor gru_after_cell(const Scope& p, const Tensor& x, const Tensor& s, const CellOptions& o,
+                      SourceLoc loc) {
   const auto in = p.enter();
   const Dim width = s.dim(-1, loc);
   Tensor g = matmul(x, p.parameter("W", {x.dim(-1), width * 3}, o.input, loc), {}, loc);
@@ -49,27 +54,30 @@ Tensor gru_after_cell(const Scope& p, const Tensor& x, const Tensor& s, const Ce
   return mix(z, n, s, loc);
 }
 
-CellState lstm_cell(const Scope& p, const Tensor& x, const CellState& state, const CellOptions& o, SourceLoc loc) {
+CellState lstm_cell(const Scope& p, const Tensor& x, const CellState& state, const CellOptions& o,
+                    SourceLoc loc) {
   const auto in = p.enter();
   const Dim width = state.h.dim(-1, loc);
   Tensor g = matmul(x, p.parameter("W", {x.dim(-1), width * 4}, o.input, loc), {}, loc);
   if (o.bias) g = add(g, p.parameter("b", {width * 4}, init::zeros(), loc), loc);
   g = add(g, matmul(state.h, p.parameter("U", {width, width * 4}, o.recurrent, loc), {}, loc), loc);
   const Tensors gates = split(g, 4, -1, loc);
-  const Tensor i = sigmoid(gates[0], loc), f = sigmoid(gates[1], loc), n = tanh(gates[2], loc), out = sigmoid(gates[3], loc);
+  const Tensor i = sigmoid(gates[0], loc), f = sigmoid(gates[1], loc), n = tanh(gates[2], loc),
+               out = sigmoid(gates[3], loc);
   const Tensor c = add(mul(f, state.c, loc), mul(i, n, loc), loc);
   return {mul(out, tanh(c, loc), loc), c};
 }
 
-CellState cell(CellKind kind, const Scope& p, const Tensor& x, const CellState& state, const Tensor& context,
-               const CellOptions& o, SourceLoc loc) {
+CellState cell(CellKind kind, const Scope& p, const Tensor& x, const CellState& state,
+               const Tensor& context, const CellOptions& o, SourceLoc loc) {
   if (kind == CellKind::gru) return {gru_cell(p, x, state.h, context, o, loc), {}};
   const Tensor both = context.valid() ? concat({x, context}, -1, loc) : x;
   if (kind == CellKind::gru_after) return {gru_after_cell(p, both, state.h, o, loc), {}};
   return lstm_cell(p, both, state, o, loc);
 }
 
-CellState zero_state(CellKind kind, const Tensor& like, const Dim& rows, const Dim& width, SourceLoc loc) {
+CellState zero_state(CellKind kind, const Tensor& like, const Dim& rows, const Dim& width,
+                     SourceLoc loc) {
   const Tensor zero = full(like, 0, {rows, width}, f32, loc);
   return {zero, kind == CellKind::lstm ? zero : Tensor()};
 }
@@ -81,37 +89,43 @@ struct Direction {
   CellState final;
 };
 
-Direction run(const Scope& p, const Tensor& x, const Tensor& lengths, const CellState& initial, bool reverse,
-              const RecurrentOptions& o, const SourceLoc& loc) {
+Direction run(const Scope& p, const Tensor& x, const Tensor& lengths, const CellState& initial,
+              bool reverse, const RecurrentOptions& o, const SourceLoc& loc) {
   const auto in = p.enter();
   Tensors carries{initial.h};
   if (o.kind == CellKind::lstm) carries.push_back(initial.c);
   const auto body = [&](const LoopStep& at) -> LoopYield {
     const CellState now{at.carries[0], at.carries.size() > 1 ? at.carries[1] : Tensor()};
     const CellState next = cell(o.kind, p, at.scanned[0], now, {}, o.cell, loc);
-    return {.carries = next.c.valid() ? Tensors{next.h, next.c} : Tensors{next.h}, .outputs = {next.h}};
+    return {.carries = next.c.valid() ? Tensors{next.h, next.c} : Tensors{next.h},
+            .outputs = {next.h}};
   };
-  const LoopResults r = scan({.carries = carries, .scanned = {x}, .lengths = lengths, .reverse = reverse}, body, loc);
+  const LoopResults r =
+      scan({.carries = carries, .scanned = {x}, .lengths = lengths, .reverse = reverse}, body, loc);
   return {r.outputs[0], {r.carries[0], r.carries.size() > 1 ? r.carries[1] : Tensor()}};
 }
 
 }  // namespace
 
-Recurrent recurrent(const Scope& p, const Tensor& x, const Tensor& lengths, const Dim& width, const RecurrentOptions& o,
-                    SourceLoc loc) {
+Recurrent recurrent(const Scope& p, const Tensor& x, const Tensor& lengths, const Dim& width,
+                    const RecurrentOptions& o, SourceLoc loc) {
   if (x.rank() != 3) fail(loc, "'recurrent' needs x of [S,B,M], found ", x.type());
   const int64_t directions = o.bidirectional ? 2 : 1;
   if (!o.initial.empty() && static_cast<int64_t>(o.initial.size()) != o.layers * directions)
-    fail(loc, "'recurrent' needs ", o.layers * directions, " initial states, found ", o.initial.size());
+    fail(loc, "'recurrent' needs ", o.layers * directions, " initial states, found ",
+         o.initial.size());
   Recurrent r{x, {}};
   for (int64_t layer = 0; layer < o.layers; ++layer) {
     const Scope here = p / layer;
-    if (layer > 0) r.outputs = dropout(here / "dropout", r.outputs, o.dropout, o.noise, iota(x, x.dim(0), s32, loc), loc);
+    if (layer > 0)
+      r.outputs = sequence_dropout(here / "dropout", r.outputs, o.dropout, o.noise, loc);
     Tensors outputs;
     for (int64_t d = 0; d < directions; ++d) {
-      const CellState initial = o.initial.empty() ? zero_state(o.kind, x, x.dim(1), width, loc)
-                                                  : o.initial[static_cast<size_t>(layer * directions + d)];
-      const Direction run_d = run(here / (d == 0 ? "forward" : "backward"), r.outputs, lengths, initial, d == 1, o, loc);
+      const CellState initial = o.initial.empty()
+                                    ? zero_state(o.kind, x, x.dim(1), width, loc)
+                                    : o.initial[static_cast<size_t>(layer * directions + d)];
+      const Direction run_d = run(here / (d == 0 ? "forward" : "backward"), r.outputs, lengths,
+                                  initial, d == 1, o, loc);
       outputs.push_back(run_d.outputs);
       r.final.push_back(run_d.final);
     }

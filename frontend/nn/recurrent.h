@@ -10,7 +10,11 @@
 
 namespace weft {
 
-enum class CellKind { gru, gru_after, lstm };  // the GRU's reset gate before (papers) or after (PyTorch) the matmul
+enum class CellKind {
+  gru,
+  gru_after,
+  lstm
+};  // the GRU's reset gate before (papers) or after (PyTorch) the matmul
 
 struct CellState {
   Tensor h;  // T[B,H]
@@ -19,8 +23,8 @@ struct CellState {
 
 struct CellOptions {
   bool bias = true;
-  Initializer input = init::glorot_uniform();    // of W and C
-  Initializer recurrent = init::orthogonal();    // of U
+  Initializer input = init::glorot_uniform();  // of W and C
+  Initializer recurrent = init::orthogonal();  // of U
 };
 
 // Cho et al. 2014; Bahdanau et al. 2015, appendix A.1.1 and A.2.2:
@@ -35,26 +39,28 @@ Tensor gru_cell(const Scope& p, const Tensor& x, const Tensor& s, const Tensor& 
 //   r = sigmoid(W_r x + b_r + U_r s + bu_r),  z = sigmoid(W_z x + b_z + U_z s + bu_z)
 //   n = tanh(W_n x + b_n + r * (U_n s + bu_n)),  s' = (1 - z) * n + z * s
 // x: T[B,M], s: T[B,H] -> T[B,H]; parameters W [M,3H], U [H,3H], b, bu [3H]
-Tensor gru_after_cell(const Scope& p, const Tensor& x, const Tensor& s, const CellOptions& options = {},
-                      SourceLoc loc = SourceLoc::here());
+Tensor gru_after_cell(const Scope& p, const Tensor& x, const Tensor& s,
+                      const CellOptions& options = {}, SourceLoc loc = SourceLoc::here());
 
 // Hochreiter and Schmidhuber 1997 with forget gates; [i f g o] side by side in W, U and b:
-//   [i f g o] = W x + U h + b,  c' = sigmoid(f) * c + sigmoid(i) * tanh(g),  h' = sigmoid(o) * tanh(c')
+//   [i f g o] = W x + U h + b,  c' = sigmoid(f) * c + sigmoid(i) * tanh(g),  h' = sigmoid(o) *
+//   tanh(c')
 // x: T[B,M], state: h, c: T[B,H] -> h', c': T[B,H]; parameters W [M,4H], U [H,4H], b [4H]
-CellState lstm_cell(const Scope& p, const Tensor& x, const CellState& state, const CellOptions& options = {},
-                    SourceLoc loc = SourceLoc::here());
+CellState lstm_cell(const Scope& p, const Tensor& x, const CellState& state,
+                    const CellOptions& options = {}, SourceLoc loc = SourceLoc::here());
 
 // One step of any of them. A context goes into the GRU of the papers through matrices of its own,
 // into the others side by side with x.      x: T[B,M], context: T[B,E] or none
-CellState cell(CellKind kind, const Scope& p, const Tensor& x, const CellState& state, const Tensor& context = {},
-               const CellOptions& options = {}, SourceLoc loc = SourceLoc::here());
+CellState cell(CellKind kind, const Scope& p, const Tensor& x, const CellState& state,
+               const Tensor& context = {}, const CellOptions& options = {},
+               SourceLoc loc = SourceLoc::here());
 
 // -> zeros T[B,H]; `like` is any tensor of the graph
 CellState zero_state(CellKind kind, const Tensor& like, const Dim& rows, const Dim& width,
                      SourceLoc loc = SourceLoc::here());
 
 struct Recurrent {
-  Tensor outputs;                // T[S,B,H], of a bidirectional layer T[S,B,2H]: [forward; backward]
+  Tensor outputs;  // T[S,B,H], of a bidirectional layer T[S,B,2H]: [forward; backward]
   std::vector<CellState> final;  // layer by layer, in each forward, then backward
 };
 

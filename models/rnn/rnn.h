@@ -1,6 +1,7 @@
 // models/rnn/rnn.h -- recurrent encoder-decoders, with and without attention.
 //
-//   additive             RNNsearch, Bahdanau et al. 2015, appendix A: attention looks with the state
+//   additive             RNNsearch, Bahdanau et al. 2015, appendix A: attention looks with the
+//   state
 //                        before the step; its context enters the decoder's cell and the readout
 //   dot, general, concat Luong et al. 2015: attention looks with the state after the step,
 //                        h~ = tanh(Wc [c; h]) is read out, and fed into the next step if asked
@@ -9,11 +10,11 @@
 // All are one Config and one decoder step, which training (in a loop over the target), decoding
 // (one executable for all steps) and heat maps share.
 #pragma once
+#include "frontend/weft.h"
+
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "frontend/weft.h"
 
 namespace weft::rnn {
 
@@ -29,17 +30,18 @@ struct Config {
   CellKind cell = CellKind::gru;
   AttentionKind attention = AttentionKind::additive;
   int64_t embedding = 256;
-  int64_t hidden = 512;            // of each direction, and of the decoder
-  int64_t attention_width = 0;     // of additive and concat; 0: as hidden
-  int64_t readout_width = 0;       // of tanh and maxout (before taking the maximum, twice that); 0: as hidden
+  int64_t hidden = 512;         // of each direction, and of the decoder
+  int64_t attention_width = 0;  // of additive and concat; 0: as hidden
+  int64_t readout_width =
+      0;  // of tanh and maxout (before taking the maximum, twice that); 0: as hidden
   int64_t layers = 1;
   bool bidirectional = true;
   bool input_feeding = false;
   Readout readout = Readout::maxout;
-  bool cell_bias = true;           // in the decoder's cells (appendix A prints none)
-  bool output_bias = true;         // in the bridge, Wc, the readout and the vocabulary's scores
-  double dropout = 0;              // of embeddings, between layers and of the readout
-  uint64_t seed = 1;               // of dropout's masks
+  bool cell_bias = true;    // in the decoder's cells (appendix A prints none)
+  bool output_bias = true;  // in the bridge, Wc, the readout and the vocabulary's scores
+  double dropout = 0;       // of embeddings, between layers and of the readout
+  uint64_t seed = 1;        // of dropout's masks
 
   bool operator==(const Config&) const = default;
 };
@@ -84,27 +86,31 @@ struct Decoded {
 };
 
 // x: T[S,B,M] (embedded), lengths: s32[B] -> annotations and the decoder's first state
-Encoded encode(const Scope& p, const Config& config, const Tensor& x, const Tensor& lengths, const Noise& noise = {},
-               SourceLoc loc = SourceLoc::here());
+Encoded encode(const Scope& p, const Config& config, const Tensor& x, const Tensor& lengths,
+               const Noise& noise = {}, SourceLoc loc = SourceLoc::here());
 // source: s32[B,S], lengths: s32[B]; embeds first
-Encoded encode_tokens(const Scope& p, const Config& config, const Tensor& source, const Tensor& lengths,
-                      const Noise& noise = {}, SourceLoc loc = SourceLoc::here());
+Encoded encode_tokens(const Scope& p, const Config& config, const Tensor& source,
+                      const Tensor& lengths, const Noise& noise = {},
+                      SourceLoc loc = SourceLoc::here());
 // The projection of h that the score needs (none for dot): what a decoder computes once.
-Tensor memory_keys(const Scope& p, const Config& config, const Tensor& h, SourceLoc loc = SourceLoc::here());
+Tensor memory_keys(const Scope& p, const Config& config, const Tensor& h,
+                   SourceLoc loc = SourceLoc::here());
 
 // One step of the decoder. y: T[B,M], the embedded token before; position: s32[], for dropout only
-Step decode_step(const Scope& p, const Config& config, const Memory& memory, const State& state, const Tensor& y,
-                 const Noise& noise = {}, const Tensor& position = {}, SourceLoc loc = SourceLoc::here());
+Step decode_step(const Scope& p, const Config& config, const Memory& memory, const State& state,
+                 const Tensor& y, const Noise& noise = {}, const Tensor& position = {},
+                 SourceLoc loc = SourceLoc::here());
 
 // Teacher forcing. y: T[T,B,M], embedded; lengths: s32[B]
-Decoded decode(const Scope& p, const Config& config, const Encoded& encoded, const Tensor& y, const Tensor& lengths,
-               bool want_weights = false, const Noise& noise = {}, SourceLoc loc = SourceLoc::here());
+Decoded decode(const Scope& p, const Config& config, const Encoded& encoded, const Tensor& y,
+               const Tensor& lengths, bool want_weights = false, const Noise& noise = {},
+               SourceLoc loc = SourceLoc::here());
 
 // --- whole graphs. Inputs are named as the fields of data::Batch.
 
-// inputs source s32[B,S], source_lengths s32[B], target_in, target_out s32[B,T], target_lengths s32[B],
-// and with dropout row_ids s64[B], step s64[] -> loss f32[], the mean over live target tokens, and
-// tokens f32[], their number. `training`: dropout is on.
+// inputs source s32[B,S], source_lengths s32[B], target_in, target_out s32[B,T], target_lengths
+// s32[B], and with dropout row_ids s64[B], step s64[] -> loss f32[], the mean over live target
+// tokens, and tokens f32[], their number. `training`: dropout is on.
 ir::Graph loss_graph(const Config& config, bool training = true);
 // inputs source, source_lengths -> memory h and keys, state.*: what step_graph takes
 ir::Graph encode_graph(const Config& config);

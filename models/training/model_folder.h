@@ -3,18 +3,18 @@
 //   model.toml               configuration
 //   source.vocab target.vocab
 //   best.safetensors         parameters at the best validation
-//   last.safetensors         parameters after the last step saved; its metadata names the state's file
-//   state-N.safetensors      the optimiser's state after step N
+//   last.safetensors         parameters after the last step saved; its metadata names the state's
+//   file state-N.safetensors      the optimiser's state after step N
 //
 // Every file appears whole or not at all, and last.safetensors after the state it names: a run that
 // is killed at any moment leaves a folder from which it goes on.
 #pragma once
-#include <string>
-
 #include "frontend/parameter_store.h"
 #include "models/data/batching.h"
 #include "models/data/vocabulary.h"
 #include "models/rnn/rnn.h"
+
+#include <string>
 
 namespace weft::training {
 

@@ -1,10 +1,10 @@
 // models/training/progress_display.cpp -- a line on stderr.
+#include "models/training/trainer.h"
+
 #include <unistd.h>
 
 #include <cstdio>
 #include <memory>
-
-#include "models/training/trainer.h"
 
 namespace weft::training {
 namespace {
@@ -12,7 +12,8 @@ namespace {
 std::string clock(double seconds) {
   const auto s = static_cast<int64_t>(seconds + 0.5);
   char text[32];
-  std::snprintf(text, sizeof text, s >= 3600 ? "%d:%02d:%02d" : "%d:%02d", static_cast<int>(s >= 3600 ? s / 3600 : s / 60),
+  std::snprintf(text, sizeof text, s >= 3600 ? "%d:%02d:%02d" : "%d:%02d",
+                static_cast<int>(s >= 3600 ? s / 3600 : s / 60),
                 static_cast<int>(s >= 3600 ? s / 60 % 60 : s % 60), static_cast<int>(s % 60));
   return text;
 }
@@ -37,19 +38,24 @@ Trainer::Observer progress_display() {
         if (e.seconds - line->shown < every) return;
         line->shown = e.seconds;
         const std::string left = e.seconds_left > 0 ? ", " + clock(e.seconds_left) + " left" : "";
-        std::fprintf(stderr, "%sstep %lld, epoch %lld: loss %.4f, %.0f examples/s, %s%s%s", line->terminal ? "\r\033[K" : "", static_cast<long long>(e.step),
-                     static_cast<long long>(e.epoch + 1), e.loss, e.examples_per_second, clock(e.seconds).c_str(), left.c_str(), line->terminal ? "" : "\n");
+        std::fprintf(stderr, "%sstep %lld, epoch %lld: loss %.4f, %.0f examples/s, %s%s%s",
+                     line->terminal ? "\r\033[K" : "", static_cast<long long>(e.step),
+                     static_cast<long long>(e.epoch + 1), e.loss, e.examples_per_second,
+                     clock(e.seconds).c_str(), left.c_str(), line->terminal ? "" : "\n");
         line->open = line->terminal;
         break;
       }
       case Event::Kind::validation:
         close();
-        std::fprintf(stderr, "step %lld: validation loss %.4f%s\n", static_cast<long long>(e.step), e.loss, e.best ? " (best)" : "");
+        std::fprintf(stderr, "step %lld: validation loss %.4f%s\n", static_cast<long long>(e.step),
+                     e.loss, e.best ? " (best)" : "");
         break;
-      case Event::Kind::saved: break;
+      case Event::Kind::saved:
+        break;
       case Event::Kind::finished:
         close();
-        std::fprintf(stderr, "step %lld: %s, after %s\n", static_cast<long long>(e.step), e.why.c_str(), clock(e.seconds).c_str());
+        std::fprintf(stderr, "step %lld: %s, after %s\n", static_cast<long long>(e.step),
+                     e.why.c_str(), clock(e.seconds).c_str());
         break;
     }
     std::fflush(stderr);

@@ -1,9 +1,9 @@
 // models/training/recipe.cpp -- reading recipes.
 #include "models/training/recipe.h"
 
-#include <filesystem>
-
 #include "ir/error.h"
+
+#include <filesystem>
 
 namespace weft::training {
 namespace {
@@ -14,7 +14,8 @@ Schedule schedule_named(const std::string& name) {
   if (name == "constant") return Schedule::constant;
   if (name == "linear") return Schedule::linear;
   if (name == "inverse_sqrt") return Schedule::inverse_sqrt;
-  throw ir::GraphError(ir::concat("there is no schedule '", name, "'; there are constant, linear, inverse_sqrt"));
+  throw ir::GraphError(
+      ir::concat("there is no schedule '", name, "'; there are constant, linear, inverse_sqrt"));
 }
 
 void read_data(TomlTable& t, DataFiles& d, const std::filesystem::path& folder) {
@@ -90,12 +91,15 @@ void read_config(TomlTable& t, rnn::Config& c) {
 
 std::string config_toml(const rnn::Config& c) {
   const auto flag = [](bool b) { return b ? "true" : "false"; };
-  return ir::concat("cell = ", toml_string(rnn::name(c.cell)), "\nattention = ", toml_string(rnn::name(c.attention)),
-                    "\nreadout = ", toml_string(rnn::name(c.readout)), "\nembedding = ", c.embedding, "\nhidden = ", c.hidden,
-                    "\nattention_width = ", c.attention_width, "\nreadout_width = ", c.readout_width, "\nlayers = ", c.layers,
-                    "\nbidirectional = ", flag(c.bidirectional), "\ninput_feeding = ", flag(c.input_feeding),
-                    "\ncell_bias = ", flag(c.cell_bias), "\noutput_bias = ", flag(c.output_bias),
-                    "\ndropout = ", ir::str(ir::Attr(c.dropout)), "\n");
+  return ir::concat(
+      "cell = ", toml_string(rnn::name(c.cell)),
+      "\nattention = ", toml_string(rnn::name(c.attention)),
+      "\nreadout = ", toml_string(rnn::name(c.readout)), "\nembedding = ", c.embedding,
+      "\nhidden = ", c.hidden, "\nattention_width = ", c.attention_width,
+      "\nreadout_width = ", c.readout_width, "\nlayers = ", c.layers,
+      "\nbidirectional = ", flag(c.bidirectional), "\ninput_feeding = ", flag(c.input_feeding),
+      "\ncell_bias = ", flag(c.cell_bias), "\noutput_bias = ", flag(c.output_bias),
+      "\ndropout = ", ir::str(ir::Attr(c.dropout)), "\n");
 }
 
 Recipe read_recipe(const std::string& path) {

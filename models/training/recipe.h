@@ -9,13 +9,13 @@
 //
 // Every key has a default but data.train and data.valid; an unknown key is an error at its line.
 #pragma once
-#include <string>
-
 #include "frontend/optimizer.h"
 #include "models/data/batching.h"
 #include "models/data/tsv.h"
 #include "models/rnn/rnn.h"
 #include "models/training/toml_table.h"
+
+#include <string>
 
 namespace weft::training {
 

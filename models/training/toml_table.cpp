@@ -1,12 +1,12 @@
 // models/training/toml_table.cpp -- on toml++.
 #include "models/training/toml_table.h"
 
+#include "frontend/formats/input_file.h"
+#include "ir/error.h"
+
 #include <toml++/toml.h>
 
 #include <cmath>
-
-#include "frontend/formats/input_file.h"
-#include "ir/error.h"
 
 namespace weft::training {
 
@@ -45,8 +45,12 @@ TomlTable TomlTable::parse_file(const std::string& path) {
 
 void TomlTable::fail(std::string_view key, const std::string& message) const {
   const toml::node* n = content_->table == nullptr ? nullptr : content_->table->get(key);
-  const toml::source_region region = n != nullptr ? n->source() : content_->table != nullptr ? content_->table->source() : toml::source_region{};
-  throw GraphError(concat(content_->file, region.begin.line > 0 ? concat(":", region.begin.line) : "", ": error: ", message));
+  const toml::source_region region = n != nullptr                 ? n->source()
+                                     : content_->table != nullptr ? content_->table->source()
+                                                                  : toml::source_region{};
+  throw GraphError(concat(content_->file,
+                          region.begin.line > 0 ? concat(":", region.begin.line) : "",
+                          ": error: ", message));
 }
 
 void TomlTable::take(std::string_view key, int64_t& value, int64_t least, int64_t most) {
@@ -54,7 +58,8 @@ void TomlTable::take(std::string_view key, int64_t& value, int64_t least, int64_
   if (n == nullptr) return;
   const auto found = n->value_exact<int64_t>();
   if (!found || *found < least || *found > most)
-    fail(key, concat("'", content_->name, key, "' must be a whole number from ", least, " to ", most));
+    fail(key,
+         concat("'", content_->name, key, "' must be a whole number from ", least, " to ", most));
   value = *found;
 }
 
@@ -89,7 +94,8 @@ void TomlTable::take(std::string_view key, std::string& value) {
   value = *found;
 }
 
-void TomlTable::take_word(std::string_view key, const std::function<void(const std::string&)>& read) {
+void TomlTable::take_word(std::string_view key,
+                          const std::function<void(const std::string&)>& read) {
   if (!has(key)) return void(content_->node(key));
   std::string word;
   take(key, word);
@@ -102,7 +108,8 @@ void TomlTable::take_word(std::string_view key, const std::function<void(const s
 
 TomlTable TomlTable::table(std::string_view key) {
   const toml::node* n = content_->node(key);
-  if (n != nullptr && !n->is_table()) fail(key, concat("'", content_->name, key, "' must be a table"));
+  if (n != nullptr && !n->is_table())
+    fail(key, concat("'", content_->name, key, "' must be a table"));
   auto inner = std::make_unique<Content>();
   inner->file = content_->file;
   inner->name = concat(content_->name, key, ".");
@@ -111,7 +118,9 @@ TomlTable TomlTable::table(std::string_view key) {
   return TomlTable(std::move(inner));
 }
 
-bool TomlTable::has(std::string_view key) const { return content_->table != nullptr && content_->table->contains(key); }
+bool TomlTable::has(std::string_view key) const {
+  return content_->table != nullptr && content_->table->contains(key);
+}
 
 void TomlTable::finish() const {
   if (content_->table == nullptr) return;

@@ -3,14 +3,14 @@
 // What a run computes is a function of data, configuration, seed and number of steps: stopping and
 // resuming anywhere gives the same bytes as going on. Time only decides when to stop.
 #pragma once
-#include <functional>
-#include <optional>
-#include <string>
-
 #include "frontend/session.h"
 #include "models/data/batching.h"
 #include "models/training/model_folder.h"
 #include "models/training/recipe.h"
+
+#include <functional>
+#include <optional>
+#include <string>
 
 namespace weft::training {
 
@@ -30,11 +30,11 @@ struct TrainerSetup {
 struct Event {
   enum class Kind { step, validation, saved, finished } kind = Kind::step;
   int64_t step = 0, epoch = 0;
-  double loss = 0;                 // of the step (smoothed over the last ones), or of validation
+  double loss = 0;  // of the step (smoothed over the last ones), or of validation
   double gradient_norm = 0, rate = 0;
-  bool best = false;               // of a validation
+  bool best = false;                                              // of a validation
   double examples_per_second = 0, seconds = 0, seconds_left = 0;  // left: 0 where no limit says
-  std::string why;                 // of finished
+  std::string why;                                                // of finished
 };
 
 enum class Ended { epochs, steps, minutes, patience, stopped };

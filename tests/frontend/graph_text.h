@@ -1,12 +1,12 @@
 // tests/frontend/graph_text.h -- comparing what the DSL builds with text.
 #pragma once
-#include <doctest/doctest.h>
-
-#include <string>
-
 #include "frontend/weft.h"
 #include "ir/text/text.h"
 #include "ir/verify.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
 
 namespace weft::tests {
 
@@ -14,7 +14,8 @@ namespace weft::tests {
 inline void check_graph(const Model& model, const char* expected) {
   ir::verify(model.graph());
   const std::string text = ir::print(model.graph());
-  CHECK(ir::print(ir::parse(text), {.scopes = false}) == ir::print(model.graph(), {.scopes = false}));
+  CHECK(ir::print(ir::parse(text), {.scopes = false}) ==
+        ir::print(model.graph(), {.scopes = false}));
   CHECK(ir::canonical_text(model.graph()) == ir::canonical_text(ir::parse(expected)));
 }
 
@@ -28,6 +29,8 @@ std::string error_of(Action action) {
   return {};
 }
 
-inline bool has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+inline bool has(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
 
 }  // namespace weft::tests

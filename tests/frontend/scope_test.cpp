@@ -27,7 +27,8 @@ TEST_CASE("scope: a path asked for with another type names both lines") {
   p.parameter("W", {3, 4});
   const int second = __LINE__ + 1;
   const std::string error = error_of([&] { p.parameter("W", {4, 3}); });
-  CHECK(has(error, "scope_test.cpp:" + std::to_string(second) + ": error: parameter 'encoder/W' (f32[4,3]"));
+  CHECK(has(error, "scope_test.cpp:" + std::to_string(second) +
+                       ": error: parameter 'encoder/W' (f32[4,3]"));
   CHECK(has(error, "f32[3,4], glorot_uniform) at scope_test.cpp:" + std::to_string(first)));
   CHECK(has(error_of([&] { p.parameter("W", {3, 4}, init::zeros()); }), "encoder/W"));
   CHECK(has(error_of([&] { p.frozen("W", {3, 4}, init::glorot_uniform()); }), "not trainable"));

@@ -9,7 +9,8 @@ using weft::tests::has;
 namespace {
 
 // As printed in the design: e_tj = v . tanh(W s_{t-1} + U h_j)
-Attended bahdanau(Scope p, Tensor s /*[B,H]*/, Tensor h /*[B,S,E]*/, Tensor mask /*[B,S]*/, int64_t A) {
+Attended bahdanau(Scope p, Tensor s /*[B,H]*/, Tensor h /*[B,S,E]*/, Tensor mask /*[B,S]*/,
+                  int64_t A) {
   Tensor q = linear(p / "W", s, A, no_bias);                           // [B,A]
   Tensor k = linear(p / "U", h, A, no_bias);                           // [B,S,A]
   Tensor e = sum(p.parameter("v", {A}) * tanh(expand(q, 1) + k), -1);  // [B,S]
@@ -100,12 +101,14 @@ TEST_CASE("tensor: an operator's error names the user's line and operands") {
   CHECK(has(error, "a: f32[2,4]   = %q"));
   CHECK(has(error, "b: f32[2,7]   = %k"));
   const int next = __LINE__ + 1;
-  CHECK(has(error_of([&] { matmul(q, k); }), "tensor_test.cpp:" + std::to_string(next) + ": error: 'matmul' contracts"));
+  const std::string product = error_of([&] { matmul(q, k); });
+  CHECK(has(product, "tensor_test.cpp:" + std::to_string(next) + ": error: 'matmul' contracts"));
 }
 
 TEST_CASE("tensor: an error inside a function of the library names the caller's line") {
   Model m;
-  const Tensor s = m.input("s", f32, {2, 4}), h = m.input("h", f32, {3, 5, 6}), mask = m.input("mask", pred, {3, 5});
+  const Tensor s = m.input("s", f32, {2, 4}), h = m.input("h", f32, {3, 5, 6}),
+               mask = m.input("mask", pred, {3, 5});
   const int line = __LINE__ + 1;
   const std::string error = error_of([&] { additive_attention(m / "attention", s, h, mask, 7); });
   CHECK(has(error, "tensor_test.cpp:" + std::to_string(line) + ": error: 'add'"));
@@ -121,7 +124,8 @@ TEST_CASE("tensor: what was never made and what belongs elsewhere is refused") {
 
 TEST_CASE("tensor: cross entropy and masks") {
   Model m;
-  const Tensor logits = m.input("logits", f32, {dim("T"), dim("B"), 9}), labels = m.input("labels", s32, {dim("T"), dim("B")});
+  const Tensor logits = m.input("logits", f32, {dim("T"), dim("B"), 9}),
+               labels = m.input("labels", s32, {dim("T"), dim("B")});
   m.output("loss", cross_entropy(logits, labels));
   m.output("causal", causal_mask(logits, dim("T"), dim("T")));
   check_graph(m, R"(

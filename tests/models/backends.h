@@ -1,19 +1,22 @@
 // tests/models/backends.h -- what model tests run on.
 #pragma once
-#include <memory>
-
 #include "backends/backend.h"
 #include "frontend/session.h"
+
+#include <memory>
 
 namespace weft::tests {
 
 inline ProgramOptions reference_options(bool optimize = true) {
-  return {.backend = std::shared_ptr<backends::Backend>(backends::make_reference()), .real = ir::DType::f64, .optimize = optimize};
+  return {.backend = std::shared_ptr<backends::Backend>(backends::make_reference()),
+          .real = ir::DType::f64,
+          .optimize = optimize};
 }
 
 #ifdef WEFT_TEST_ONEDNN
 inline ProgramOptions onednn_options(bool optimize = true) {
-  return {.backend = std::shared_ptr<backends::Backend>(backends::make_onednn()), .optimize = optimize};
+  return {.backend = std::shared_ptr<backends::Backend>(backends::make_onednn()),
+          .optimize = optimize};
 }
 #endif
 

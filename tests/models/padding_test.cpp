@@ -1,8 +1,9 @@
-// tests/models/padding_test.cpp -- a padded batch is each sentence alone: losses, gradients, dropout.
-#include <doctest/doctest.h>
-
+// tests/models/padding_test.cpp -- a padded batch is each sentence alone: losses, gradients,
+// dropout.
 #include "autodiff/gradient.h"
 #include "tests/models/small_data.h"
+
+#include <doctest/doctest.h>
 
 using namespace weft;
 using formats::NamedArrays;
@@ -16,7 +17,8 @@ struct Totals {
 };
 
 // Adds loss and gradients, times the number of tokens they are means over.
-void add(Totals& totals, Program& program, size_t parameters, ParameterStore& store, const data::Batch& batch) {
+void add(Totals& totals, Program& program, size_t parameters, ParameterStore& store,
+         const data::Batch& batch) {
   NamedArrays inputs = training::inputs_of(batch);
   inputs.add("step", Array::of(ir::DType::s64, {}, std::vector<int64_t>{4}));
   const NamedArrays results = program.run(store, inputs);
@@ -26,7 +28,8 @@ void add(Totals& totals, Program& program, size_t parameters, ParameterStore& st
   size_t i = 0, first = results.size() - parameters;
   for (const auto& entry : results) {
     if (i++ < first) continue;
-    if (totals.gradients.size() < parameters) totals.gradients.emplace_back(ir::DType::f64, entry.array.dims());
+    if (totals.gradients.size() < parameters)
+      totals.gradients.emplace_back(ir::DType::f64, entry.array.dims());
     Array& sum = totals.gradients[i - 1 - first];
     for (int64_t k = 0; k < sum.size(); ++k) sum.set(k, sum.at(k) + n * entry.array.at(k));
   }
@@ -42,11 +45,14 @@ void check_model(const rnn::Config& config, bool optimize) {
   Program program = Program::inference(graph, tests::reference_options(false));
   ParameterStore store(5, ir::DType::f64);
   const auto examples = tests::reversals(5, 6, 8);
-  const data::BatchOptions padded{.round_source = 8, .round_target = 5}, exact{.round_source = 1, .round_target = 1};
+  const data::BatchOptions padded{.round_source = 8, .round_target = 5},
+      exact{.round_source = 1, .round_target = 1};
   Totals together, alone;
   const std::vector<int64_t> all{0, 1, 2, 3, 4};
   add(together, program, paths.size(), store, data::make_batch(examples, all, padded));
-  for (const int64_t row : all) add(alone, program, paths.size(), store, data::make_batch(examples, std::vector<int64_t>{row}, exact));
+  for (const int64_t row : all)
+    add(alone, program, paths.size(), store,
+        data::make_batch(examples, std::vector<int64_t>{row}, exact));
   CHECK(together.tokens == alone.tokens);
   CHECK(together.loss == doctest::Approx(alone.loss).epsilon(1e-12));
   for (size_t i = 0; i < paths.size(); ++i) {
@@ -72,7 +78,9 @@ TEST_CASE("padding: a batch is each sentence alone, dropout included, for every 
         c.layers = kind == general ? 2 : 1;
         c.bidirectional = kind != dot;
         c.input_feeding = kind == dot || kind == concat;
-        c.readout = kind == general ? rnn::Readout::plain : kind == concat ? rnn::Readout::tanh : rnn::Readout::maxout;
+        c.readout = kind == general  ? rnn::Readout::plain
+                    : kind == concat ? rnn::Readout::tanh
+                                     : rnn::Readout::maxout;
         c.dropout = 0.3;
         CAPTURE(rnn::name(kind));
         CAPTURE(rnn::name(cell));
@@ -94,14 +102,20 @@ TEST_CASE("decoding: the step's executable follows teacher forcing") {
   NamedArrays state = memory;
   for (int64_t t = 0; t < b.target_width(); ++t) {
     Array token(ir::DType::s32, {b.rows()});
-    for (int64_t r = 0; r < b.rows(); ++r) token.set_integer(r, b.target_in.integer_at(r * b.target_width() + t));
-    state = step.run(store, {{"token", token}, {"source_lengths", b.source_lengths}, {"h", memory.at("h")}, {"keys", memory.at("keys")},
+    for (int64_t r = 0; r < b.rows(); ++r)
+      token.set_integer(r, b.target_in.integer_at(r * b.target_width() + t));
+    state = step.run(store, {{"token", token},
+                             {"source_lengths", b.source_lengths},
+                             {"h", memory.at("h")},
+                             {"keys", memory.at("keys")},
                              {"state.0.h", state.at("state.0.h")}});
     const Array& weights = state.at("weights");
     for (int64_t r = 0; r < b.rows(); ++r) {
       if (t >= b.target_lengths.integer_at(r)) continue;
       for (int64_t s = 0; s < b.source_width(); ++s)
-        CHECK(weights.at(r * b.source_width() + s) == doctest::Approx(forced.at((r * b.target_width() + t) * b.source_width() + s)).epsilon(1e-12));
+        CHECK(weights.at(r * b.source_width() + s) ==
+              doctest::Approx(forced.at((r * b.target_width() + t) * b.source_width() + s))
+                  .epsilon(1e-12));
     }
   }
 }

@@ -1,65 +1,24 @@
 // tests/models/rnn_oracle_test.cpp -- the models against PyTorch transcriptions of the papers.
-#include <doctest/doctest.h>
-
-#include <functional>
-
-#include "autodiff/gradient.h"
 #include "models/rnn/rnn.h"
-#include "tests/models/backends.h"
-#include "tests/support/oracle_cases.h"
-#include "tests/support/tolerance.h"
+#include "tests/models/oracle.h"
+
+#include <doctest/doctest.h>
 
 using namespace weft;
 using formats::NamedArrays;
 using ir::Array;
+using tests::as_here;
+using tests::check_near;
+using tests::differentiated;
+using tests::lengths_of;
+using tests::Renamed;
 
 namespace {
 
-// PyTorch's parameter by the path it has here; a matrix there is [out,in], here [in,out].
-struct Renamed {
-  std::string file, path;
-  int64_t from = 0, to = -1;  // columns of the file's matrix
-};
-
-Array transposed(const Array& a, int64_t from, int64_t to) {
-  const int64_t rows = a.dim(0), columns = a.dim(1);
-  if (to < 0) to = columns;
-  Array t(a.dtype(), {to - from, rows});
-  for (int64_t r = 0; r < rows; ++r)
-    for (int64_t c = from; c < to; ++c) t.set((c - from) * rows + r, a.at(r * columns + c));
-  return t;
-}
-
-Array as_here(const Array& a, const Renamed& name) {
-  const bool table = name.path.ends_with("embedding");
-  return a.rank() == 2 && !table ? transposed(a, name.from, name.to) : a;
-}
-
-void check_near(const Array& found, const Array& expected, double tolerance, const std::string& what) {
-  CAPTURE(what);
-  REQUIRE(found.dims() == expected.dims());
-  double greatest = 0, worst = 0;
-  for (int64_t i = 0; i < expected.size(); ++i) {
-    greatest = std::max(greatest, std::fabs(expected.at(i)));
-    const double difference = std::fabs(found.at(i) - expected.at(i));
-    worst = difference > worst || difference != difference ? difference : worst;
-  }
-  CHECK_MESSAGE(worst <= tolerance * greatest + tolerance * 0.01, what, ": off by ", worst, " of ", greatest);
-}
-
-Array lengths_of(const Array& keep) {
-  Array lengths(ir::DType::s32, {keep.dim(0)});
-  for (int64_t b = 0; b < keep.dim(0); ++b) {
-    int64_t n = 0;
-    for (int64_t s = 0; s < keep.dim(1); ++s) n += keep.integer_at(b * keep.dim(1) + s);
-    lengths.set_integer(b, n);
-  }
-  return lengths;
-}
-
 std::vector<Renamed> gru_names(const std::string& file, const std::string& path, bool context) {
   std::vector<Renamed> names;
-  for (const char* n : {"Wz", "Uz", "Wr", "Ur", "W", "U"}) names.push_back({file + "." + n, path + "/" + n});
+  for (const char* n : {"Wz", "Uz", "Wr", "Ur", "W", "U"})
+    names.push_back({file + "." + n, path + "/" + n});
   for (const char* n : {"bz", "br", "b"})
     if (!context) names.push_back({file + "." + n, path + "/" + n});
   for (const char* n : {"Cz", "Cr", "C"})
@@ -68,12 +27,14 @@ std::vector<Renamed> gru_names(const std::string& file, const std::string& path,
 }
 
 std::vector<Renamed> rnnsearch_names() {
-  std::vector<Renamed> names{{"Ex", "source_embedding"}, {"Ey", "target_embedding"}, {"Ws", "bridge/Ws"},
-                             {"Wa", "decoder/attention/W"}, {"Ua", "decoder/attention/U"}, {"va", "decoder/attention/v"},
-                             {"Uo", "decoder/readout/Uo"}, {"Vo", "decoder/readout/Vo"}, {"Co", "decoder/readout/Co"},
-                             {"Wo", "decoder/Wo"}};
-  for (const auto& part : {gru_names("f", "encoder/0/forward", false), gru_names("b", "encoder/0/backward", false),
-                           gru_names("d", "decoder/cell", true)})
+  std::vector<Renamed> names{{"Ex", "source_embedding"},    {"Ey", "target_embedding"},
+                             {"Ws", "bridge/Ws"},           {"Wa", "decoder/attention/W"},
+                             {"Ua", "decoder/attention/U"}, {"va", "decoder/attention/v"},
+                             {"Uo", "decoder/readout/Uo"},  {"Vo", "decoder/readout/Vo"},
+                             {"Co", "decoder/readout/Co"},  {"Wo", "decoder/Wo"}};
+  for (const auto& part :
+       {gru_names("f", "encoder/0/forward", false), gru_names("b", "encoder/0/backward", false),
+        gru_names("d", "decoder/cell", true)})
     names.insert(names.end(), part.begin(), part.end());
   return names;
 }
@@ -86,7 +47,8 @@ ir::Graph oracle_graph(const rnn::Config& c, bool tgt_in, bool by_rows) {
                tgt = m.input("tgt", s32, {b, t}), tgt_lengths = m.input("tgt_lengths", s32, {b});
   const Scope p = m.scope();
   const rnn::Encoded encoded = rnn::encode_tokens(p, c, src, src_lengths);
-  const Tensor table = p.parameter("target_embedding", {c.target_vocabulary, c.embedding}, init::normal(0.1));
+  const Tensor table =
+      p.parameter("target_embedding", {c.target_vocabulary, c.embedding}, init::normal(0.1));
   const Tensor labels = swap_axes(tgt, 0, 1);
   Tensor y = embedding(table, tgt_in ? swap_axes(m.input("tgt_in", s32, {b, t}), 0, 1) : labels);
   if (!tgt_in) y = pad(slice(y, 0, 0, t - 1), 0, 1, 0);  // the embedding of y_0 is zero
@@ -103,16 +65,19 @@ struct Case {
   NamedArrays arrays, inputs;
   std::vector<Renamed> names;
 
-  Case(const std::string& file, std::vector<Renamed> renamed) : arrays(tests::oracle_arrays(file)), names(std::move(renamed)) {
+  Case(const std::string& file, std::vector<Renamed> renamed)
+      : arrays(tests::oracle_arrays(file)), names(std::move(renamed)) {
     inputs.add("src", arrays.at("in/src").cast(ir::DType::s32));
     inputs.add("src_lengths", lengths_of(arrays.at("in/src_keep")));
     inputs.add("tgt", arrays.at("in/tgt").cast(ir::DType::s32));
     inputs.add("tgt_lengths", lengths_of(arrays.at("in/tgt_keep")));
-    if (arrays.contains("in/tgt_in")) inputs.add("tgt_in", arrays.at("in/tgt_in").cast(ir::DType::s32));
+    if (arrays.contains("in/tgt_in"))
+      inputs.add("tgt_in", arrays.at("in/tgt_in").cast(ir::DType::s32));
   }
   ParameterStore store(ir::DType real) const {
     ParameterStore s(1, real);
-    for (const Renamed& n : names) s.set(n.path, ir::ArgumentKind::parameter, as_here(arrays.at("param/" + n.file), n));
+    for (const Renamed& n : names)
+      s.set(n.path, ir::ArgumentKind::parameter, as_here(arrays.at("param/" + n.file), n));
     return s;
   }
   Array live_only(const std::string& name) const {  // out/name where the target lives
@@ -125,56 +90,71 @@ struct Case {
   }
 };
 
-// Through all stages (or none) to values and gradients.
-NamedArrays differentiated(const ir::Graph& built, ParameterStore& store, const NamedArrays& inputs, const ProgramOptions& options) {
-  ir::PassContext context;
-  const ir::Graph fused = options.optimize ? ir::run_passes(built, ir::recognise_passes(), context).graph : built;
-  ir::Graph both = autodiff::gradient(fused, "loss", trainable_parameters(built));
-  if (options.optimize) both = ir::run_passes(both, ir::optimise_passes(), context).graph;
-  ProgramOptions as_is = options;
-  as_is.optimize = false;
-  return Program::inference(both, as_is).run(store, inputs);
-}
-
-void check_case(const Case& c, const ir::Graph& graph, const ProgramOptions& options, double tolerance) {
+void check_case(const Case& c, const ir::Graph& graph, const ProgramOptions& options,
+                double tolerance) {
   ParameterStore store = c.store(options.real);
   const NamedArrays results = differentiated(graph, store, c.inputs, options);
   check_near(results.at("loss"), c.arrays.at("out/loss"), tolerance, "loss");
   check_near(results.at("logits"), c.live_only("logits"), tolerance, "logits");
   check_near(results.at("alpha"), c.live_only("alpha"), tolerance, "alpha");
   for (const Renamed& n : c.names)
-    check_near(results.at(autodiff::gradient_name(graph, n.path)), as_here(c.arrays.at("grad/" + n.file), n), tolerance, "d" + n.path);
+    check_near(results.at(autodiff::gradient_name(graph, n.path)),
+               as_here(c.arrays.at("grad/" + n.file), n), tolerance, "d" + n.path);
 }
 
-void check_everywhere(const std::string& file, const std::vector<Renamed>& names, const ir::Graph& graph) {
+void check_everywhere(const std::string& file, const std::vector<Renamed>& names,
+                      const ir::Graph& graph) {
   CAPTURE(file);
   const Case c(file, names);
   using tests::Compared;
-  check_case(c, graph, tests::reference_options(false), tests::tolerance(ir::DType::f64, Compared::oracle));
-  check_case(c, graph, tests::reference_options(true), tests::tolerance(ir::DType::f64, Compared::oracle));
+  check_case(c, graph, tests::reference_options(false),
+             tests::tolerance(ir::DType::f64, Compared::oracle));
+  check_case(c, graph, tests::reference_options(true),
+             tests::tolerance(ir::DType::f64, Compared::oracle));
 #ifdef WEFT_TEST_ONEDNN
-  check_case(c, graph, tests::onednn_options(false), tests::tolerance(ir::DType::f32, Compared::oracle));
-  check_case(c, graph, tests::onednn_options(true), tests::tolerance(ir::DType::f32, Compared::oracle));
+  check_case(c, graph, tests::onednn_options(false),
+             tests::tolerance(ir::DType::f32, Compared::oracle));
+  check_case(c, graph, tests::onednn_options(true),
+             tests::tolerance(ir::DType::f32, Compared::oracle));
 #endif
 }
 
 rnn::Config rnnsearch_config() {
-  return {.source_vocabulary = 11, .target_vocabulary = 13, .embedding = 5, .hidden = 4, .attention_width = 6,
-          .readout_width = 3, .cell_bias = false, .output_bias = false};
+  return {.source_vocabulary = 11,
+          .target_vocabulary = 13,
+          .embedding = 5,
+          .hidden = 4,
+          .attention_width = 6,
+          .readout_width = 3,
+          .cell_bias = false,
+          .output_bias = false};
 }
 
 rnn::Config luong_config(rnn::AttentionKind kind, bool feed) {
-  return {.source_vocabulary = 11, .target_vocabulary = 12, .cell = CellKind::lstm, .attention = kind, .embedding = 4,
-          .hidden = 5, .layers = 2, .bidirectional = false, .input_feeding = feed, .readout = rnn::Readout::plain,
+  return {.source_vocabulary = 11,
+          .target_vocabulary = 12,
+          .cell = CellKind::lstm,
+          .attention = kind,
+          .embedding = 4,
+          .hidden = 5,
+          .layers = 2,
+          .bidirectional = false,
+          .input_feeding = feed,
+          .readout = rnn::Readout::plain,
           .output_bias = false};
 }
 
 std::vector<Renamed> luong_names(rnn::AttentionKind kind) {
-  std::vector<Renamed> names{{"Ex", "source_embedding"}, {"Ey", "target_embedding"}, {"Wc", "decoder/Wc"}, {"Wout", "decoder/Wo"}};
+  std::vector<Renamed> names{{"Ex", "source_embedding"},
+                             {"Ey", "target_embedding"},
+                             {"Wc", "decoder/Wc"},
+                             {"Wout", "decoder/Wo"}};
   for (const char* layer : {"0", "1"})
     for (const auto& [from, to] : {std::pair{"Wi", "W"}, {"Wh", "U"}, {"b", "b"}}) {
-      names.push_back({ir::concat("enc", layer, ".", from), ir::concat("encoder/", layer, "/forward/", to)});
-      names.push_back({ir::concat("dec", layer, ".", from), ir::concat("decoder/cell/", layer, "/", to)});
+      names.push_back(
+          {ir::concat("enc", layer, ".", from), ir::concat("encoder/", layer, "/forward/", to)});
+      names.push_back(
+          {ir::concat("dec", layer, ".", from), ir::concat("decoder/cell/", layer, "/", to)});
     }
   if (kind == rnn::AttentionKind::general) names.push_back({"Wa", "decoder/attention/W"});
   if (kind == rnn::AttentionKind::concat) {
@@ -189,22 +169,28 @@ std::vector<Renamed> luong_names(rnn::AttentionKind kind) {
 
 TEST_CASE("rnnsearch: values and gradients are those of the paper's equations") {
   if (tests::oracle_folder().empty()) return;
-  check_everywhere("rnnsearch_full", rnnsearch_names(), oracle_graph(rnnsearch_config(), false, false));
+  check_everywhere("rnnsearch_full", rnnsearch_names(),
+                   oracle_graph(rnnsearch_config(), false, false));
 }
 
-TEST_CASE("luong: values and gradients for dot, general and concat, with and without input feeding") {
+TEST_CASE(
+    "luong: values and gradients for dot, general and concat, with and without input feeding") {
   if (tests::oracle_folder().empty()) return;
   using enum rnn::AttentionKind;
-  check_everywhere("luong_global_dot", luong_names(dot), oracle_graph(luong_config(dot, false), true, true));
-  check_everywhere("luong_global_general_feed", luong_names(general), oracle_graph(luong_config(general, true), true, true));
-  check_everywhere("luong_global_concat_feed", luong_names(concat), oracle_graph(luong_config(concat, true), true, true));
+  check_everywhere("luong_global_dot", luong_names(dot),
+                   oracle_graph(luong_config(dot, false), true, true));
+  check_everywhere("luong_global_general_feed", luong_names(general),
+                   oracle_graph(luong_config(general, true), true, true));
+  check_everywhere("luong_global_concat_feed", luong_names(concat),
+                   oracle_graph(luong_config(concat, true), true, true));
 }
 
 TEST_CASE("rnnsearch: twelve steps of Adadelta with clipping follow PyTorch's") {
   if (tests::oracle_folder().empty()) return;
   const Case c("train_rnnsearch_adadelta", rnnsearch_names());
   const ir::Graph graph = oracle_graph(rnnsearch_config(), false, false);
-  Program program = Program::training(graph, {.kind = OptimizerKind::adadelta, .clip_norm = 1}, tests::reference_options());
+  Program program = Program::training(graph, {.kind = OptimizerKind::adadelta, .clip_norm = 1},
+                                      tests::reference_options());
   ParameterStore store = c.store(ir::DType::f64);
   NamedArrays inputs = c.inputs;
   inputs.add("lr", Array::of(ir::DType::f64, {}, std::vector<double>{1}));
@@ -216,5 +202,6 @@ TEST_CASE("rnnsearch: twelve steps of Adadelta with clipping follow PyTorch's") 
   }
   check_near(losses, c.arrays.at("out/losses"), 1e-10, "losses");
   check_near(norms, c.arrays.at("out/grad_norms"), 1e-10, "norms");
-  for (const Renamed& n : c.names) check_near(store.at(n.path), as_here(c.arrays.at("out/final/" + n.file), n), 1e-9, n.path);
+  for (const Renamed& n : c.names)
+    check_near(store.at(n.path), as_here(c.arrays.at("out/final/" + n.file), n), 1e-9, n.path);
 }

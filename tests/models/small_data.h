@@ -1,12 +1,12 @@
 // tests/models/small_data.h -- sequences to copy or reverse, and small models for them.
 #pragma once
-#include <algorithm>
-#include <vector>
-
 #include "models/data/corpus.h"
 #include "models/data/random.h"
 #include "models/training/trainer.h"
 #include "tests/models/backends.h"
+
+#include <algorithm>
+#include <vector>
 
 namespace weft::tests {
 
@@ -21,7 +21,8 @@ inline std::vector<data::EncodedExample> reversals(int64_t count, int64_t longes
     e.id = i + 1;
     const auto length = 1 + random.below(static_cast<uint64_t>(longest));
     for (uint64_t k = 0; k < length; ++k)
-      e.source.push_back(static_cast<int32_t>(data::kSpecialTokens + random.below(kSmallVocabulary - data::kSpecialTokens)));
+      e.source.push_back(static_cast<int32_t>(
+          data::kSpecialTokens + random.below(kSmallVocabulary - data::kSpecialTokens)));
     e.target = e.source;
     std::reverse(e.target.begin(), e.target.end());
     examples.push_back(std::move(e));
@@ -30,7 +31,10 @@ inline std::vector<data::EncodedExample> reversals(int64_t count, int64_t longes
 }
 
 inline rnn::Config small_config(int64_t width) {
-  return {.source_vocabulary = kSmallVocabulary, .target_vocabulary = kSmallVocabulary, .embedding = width, .hidden = width};
+  return {.source_vocabulary = kSmallVocabulary,
+          .target_vocabulary = kSmallVocabulary,
+          .embedding = width,
+          .hidden = width};
 }
 
 // What small trainings run on.

@@ -1,11 +1,11 @@
 // tests/models/training_test.cpp -- learning, stopping, resuming.
-#include <doctest/doctest.h>
-
-#include <filesystem>
-
 #include "models/search/greedy.h"
 #include "tests/formats/temporary_folder.h"
 #include "tests/models/small_data.h"
+
+#include <doctest/doctest.h>
+
+#include <filesystem>
 
 using namespace weft;
 using namespace weft::training;
@@ -15,7 +15,8 @@ namespace {
 
 data::Vocabulary small_vocabulary(const std::string& name) {
   std::vector<std::string> tokens{"<pad>", "<s>", "</s>", "<unk>"};
-  for (char c = 'a'; static_cast<int64_t>(tokens.size()) < tests::kSmallVocabulary; ++c) tokens.emplace_back(1, c);
+  for (char c = 'a'; static_cast<int64_t>(tokens.size()) < tests::kSmallVocabulary; ++c)
+    tokens.emplace_back(1, c);
   return data::Vocabulary::from_tokens(tokens, name);
 }
 
@@ -35,7 +36,8 @@ TrainerSetup small_setup(int64_t steps, const std::string& folder = {}) {
     rnn::Config c = s.config;
     c.seed = s.seed;
     s.config = c;
-    if (!s.folder->has_model()) s.folder->create(c, {small_vocabulary("source"), small_vocabulary("target")});
+    if (!s.folder->has_model())
+      s.folder->create(c, {small_vocabulary("source"), small_vocabulary("target")});
   }
   return s;
 }
@@ -78,7 +80,9 @@ TEST_CASE("training: N + M steps are the same bytes as N, stop, resume, M") {
   CHECK(second.progress().step == 10);
   second.run();
   for (const char* name : {"/last.safetensors", "/state-23.safetensors", "/model.toml"})
-    CHECK_MESSAGE(tests::bytes_of((folder / "whole") + name) == tests::bytes_of((folder / "parts") + name), name);
+    CHECK_MESSAGE(
+        tests::bytes_of((folder / "whole") + name) == tests::bytes_of((folder / "parts") + name),
+        name);
 }
 
 TEST_CASE("training: a stop finishes the step, saves, and can go on") {
@@ -114,37 +118,59 @@ TEST_CASE("model folder: what is missing, foreign or damaged is one clear line")
   Trainer(small_setup(3, path)).run();
   CHECK(ModelFolder(path).load().parameter_count() > 0);
   CHECK(ModelFolder(path).vocabularies().source.size() == tests::kSmallVocabulary);
-  CHECK(message_of<ir::GraphError>([&] { ModelFolder(folder / "none").load(); }).find("is no model folder") != std::string::npos);
-  CHECK(message_of<ir::GraphError>([&] { ModelFolder(path).create({}, {}); }).find("holds a model already") != std::string::npos);
+  CHECK(message_of<ir::GraphError>([&] {
+          ModelFolder(folder / "none").load();
+        }).find("is no model folder") != std::string::npos);
+  CHECK(message_of<ir::GraphError>([&] {
+          ModelFolder(path).create({}, {});
+        }).find("holds a model already") != std::string::npos);
 
   std::string toml = tests::bytes_of(path + "/model.toml");
   toml.replace(toml.find("hidden = 8"), 10, "hidden = 9");
   folder.file("model/model.toml", toml);
-  CHECK(message_of<ir::GraphError>([&] { ModelFolder(path).load(); }).find("best.safetensors: error: '") != std::string::npos);
+  CHECK(message_of<ir::GraphError>([&] {
+          ModelFolder(path).load();
+        }).find("best.safetensors: error: '") != std::string::npos);
   folder.file("model/model.toml", toml + "depth = 3\n");
-  CHECK(message_of<ir::GraphError>([&] { ModelFolder(path).config(); }).find("model.toml:21: error: there is no 'model.depth'") != std::string::npos);
+  CHECK(message_of<ir::GraphError>([&] {
+          ModelFolder(path).config();
+        }).find("model.toml:21: error: there is no 'model.depth'") != std::string::npos);
 }
 
 TEST_CASE("recipe: every key is read, faults name file and line") {
   using tests::message_of;
   const TemporaryFolder folder;
-  const auto read = [&](const std::string& text) { return read_recipe(folder.file("r.toml", text)); };
+  const auto read = [&](const std::string& text) {
+    return read_recipe(folder.file("r.toml", text));
+  };
   const std::string data = "[data]\ntrain = \"a.tsv\"\nvalid = \"b.tsv\"\n";
-  const Recipe r = read(data + "[model]\nattention = \"general\"\ncell = \"lstm\"\nlayers = 2\n[optimizer]\nkind = \"adadelta\"\n[training]\nsteps = 9\nseed = 5\n");
+  const Recipe r = read(data +
+                        "[model]\nattention = \"general\"\ncell = \"lstm\"\nlayers = "
+                        "2\n[optimizer]\nkind = \"adadelta\"\n[training]\nsteps = 9\nseed = 5\n");
   CHECK(r.data.train == folder / "a.tsv");
   CHECK(r.model.attention == rnn::AttentionKind::general);
   CHECK(r.optimizer.kind == OptimizerKind::adadelta);
   CHECK(r.rate.learning_rate == 1);
   CHECK(r.limits.steps == 9);
   CHECK(r.batch.seed == 5);
-  const auto error = [&](const std::string& text) { return message_of<ir::GraphError>([&] { read(text); }); };
-  const auto has = [](const std::string& text, const char* part) { return text.find(part) != std::string::npos; };
+  const auto error = [&](const std::string& text) {
+    return message_of<ir::GraphError>([&] { read(text); });
+  };
+  const auto has = [](const std::string& text, const char* part) {
+    return text.find(part) != std::string::npos;
+  };
   CHECK(has(error(""), "r.toml: error: 'data.train' must name a TSV file"));
-  CHECK(has(error(data + "[model]\nhiden = 3\n"), "r.toml:5: error: there is no 'model.hiden'; known are "));
-  CHECK(has(error(data + "[model]\nhidden = \"x\"\n"), "r.toml:5: error: 'model.hidden' must be a whole number from 1 to 65536"));
-  CHECK(has(error(data + "[model]\nattention = \"dots\"\n"), "r.toml:5: error: 'model.attention': there is no attention 'dots'; there are none, additive"));
-  CHECK(has(error(data + "[model]\nattention = \"dot\"\n"), "r.toml:4: error: attention dot compares"));
-  CHECK(has(error(data + "[optimizer]\nschedule = \"linear\"\n"), "r.toml:5: error: schedule linear needs training.steps"));
+  CHECK(has(error(data + "[model]\nhiden = 3\n"),
+            "r.toml:5: error: there is no 'model.hiden'; known are "));
+  CHECK(has(error(data + "[model]\nhidden = \"x\"\n"),
+            "r.toml:5: error: 'model.hidden' must be a whole number from 1 to 65536"));
+  CHECK(has(error(data + "[model]\nattention = \"dots\"\n"),
+            "r.toml:5: error: 'model.attention': there is no attention 'dots'; there are none, "
+            "additive"));
+  CHECK(has(error(data + "[model]\nattention = \"dot\"\n"),
+            "r.toml:4: error: attention dot compares"));
+  CHECK(has(error(data + "[optimizer]\nschedule = \"linear\"\n"),
+            "r.toml:5: error: schedule linear needs training.steps"));
   CHECK(has(error(data + "[modle]\n"), "r.toml:4: error: there is no 'modle'"));
   CHECK(has(error(data + "[model\n"), "r.toml:4: error: "));
 }
