@@ -33,8 +33,28 @@ bool fits(Simplifier& s, const Node& n, double c) {
          (float_result(s, n) ? c == 0 || std::isnormal(static_cast<float>(c)) : std::abs(c) <= 127);
 }
 
+// What the adjoints of adjacent slices add up to: pieces in their places, side by side.
+//   pad(x, low=a) + pad(y, low=a+size(x))  =>  pad(concat(x, y), low=a)
+Value join_pads(Simplifier& s, const Node& n) {
+  const auto p = s.made_by(n.operands[0], ops::pad), q = s.made_by(n.operands[1], ops::pad);
+  if (!p || !q) return {};
+  const OpView first = s.view(*p), second = s.view(*q);
+  const int64_t axis = first.integer("axis");
+  if (axis != second.integer("axis") || first.real("value") != 0 || second.real("value") != 0) return {};
+  const Value x = p->operands[0], y = q->operands[0];
+  const auto join = [&](Value low, Value high, const OpView& before, const OpView& behind) -> Value {
+    if (behind.dim("low") != before.dim("low") + s.type(low).dim(axis)) return {};
+    return s.emit(ops::pad, {{s.emit(ops::concat, {{low, high}}, {{"axis", axis}})}},
+                  {{"axis", axis}, {"low", before.dim("low")}, {"high", behind.dim("high")}});
+  };
+  if (s.type(n.operands[0]) != s.type(n.operands[1])) return {};
+  if (const Value joined = join(x, y, first, second); joined.valid()) return joined;
+  return join(y, x, second, first);
+}
+
 Value add(Simplifier& s, const Node& n) {
   const Value x = n.operands[0], y = n.operands[1];
+  if (const Value joined = join_pads(s, n); joined.valid()) return joined;
   if (const auto c = s.scalar(y)) {
     if (*c == 0) return as_result(s, n, x);
     if (const auto inner = s.made_by(x, ops::add))

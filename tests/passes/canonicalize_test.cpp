@@ -178,3 +178,29 @@ TEST_CASE("canonicalize: what is merged stands for all it came from") {
   REQUIRE(g.nodes().size() == 1);
   CHECK(g.nodes()[0].from.origins.size() == 2);
 }
+
+TEST_CASE("canonicalize: pieces padded to their places and added up are put side by side") {
+  check_rewrite("canonicalize", R"(
+    graph(%x: f32[B,H], %y: f32[B,3], %z: f32[B,H]) {
+      %a = pad(%y) {axis=-1, low=H, high=H}
+      %b = pad(%x) {axis=-1, high=H+3}
+      %c = pad(%z) {axis=-1, low=H+3}
+      %d = add(%a, %b)
+      %e = add(%d, %c)
+      return %e
+    })", R"(
+    graph(%x: f32[B,H], %y: f32[B,3], %z: f32[B,H]) {
+      %e = concat(%x, %y, %z) {axis=-1}
+      return %e
+    })");
+}
+
+TEST_CASE("canonicalize: pieces that overlap or leave a gap are added up as they are") {
+  check_unchanged("canonicalize", R"(
+    graph(%x: f32[B,4], %y: f32[B,4]) {
+      %a = pad(%x) {axis=-1, high=3}
+      %b = pad(%y) {axis=-1, low=3}
+      %c = add(%a, %b)
+      return %c
+    })");
+}
