@@ -153,7 +153,7 @@ class Writer {
   }
 
   std::string table(const Box& b, const char* fill, const char* line, int width, const char* extra) const {
-    std::string s = "label=<<table border=\"" + std::to_string(width) + "\" cellborder=\"0\" cellspacing=\"0\" cellpadding=\"1\" bgcolor=\"" + fill +
+    std::string s = "label=<<table border=\"" + std::to_string(width) + "\" cellborder=\"0\" cellspacing=\"0\" cellpadding=\"2\" bgcolor=\"" + fill +
                     "\" color=\"" + line + "\"" + extra + "><tr><td>";
     s += "<b>" + xml_escaped(b.title) + "</b>";
     if (!b.name.empty()) s += " " + font(kGrey, 9, xml_escaped(b.name));

@@ -17,6 +17,7 @@ using ir::Node;
 using ir::Value;
 
 constexpr size_t kManyReaders = 5;  // a value read by more boxes is referred to by name
+constexpr size_t kManyOperands = 8;  // of one group
 constexpr size_t kLongText = 44;
 
 std::string shortened(const std::string& text, size_t limit = kLongText) {
@@ -223,8 +224,15 @@ class Drawer {
     for (const auto& [name, value] : node.attrs) box.rows.push_back({Row::Kind::attribute, name, shortened(ir::str(value))});
     box.group = group;
     const int index = add_box(std::move(box));
-    for (size_t i = 0; i < node.operands.size(); ++i)
-      connect(g, node.operands[i], operand_label(node, i), sources, index);
+    size_t at = 0;
+    for (size_t group_index = 0; group_index < node.group_sizes.size(); ++group_index) {
+      const auto n = static_cast<size_t>(node.group_sizes[group_index]);
+      if (n > kManyOperands)
+        connect_many(g, node, group_index, at, sources, index);
+      else
+        for (size_t i = at; i < at + n; ++i) connect(g, node.operands[i], operand_label(node, i), sources, index);
+      at += n;
+    }
     for (const Value v : node.results) sources[static_cast<size_t>(v.id)] = {index, Row::Kind::reference, names[static_cast<size_t>(v.id)], node.from.part};
   }
 
@@ -239,6 +247,20 @@ class Drawer {
       box.rows.push_back({source.kind, label, source.text});
     else
       drawing_.links.push_back({source.box, to, g.type(v).str()});
+  }
+
+  // A long group of operands (all parameters, all gradients) is one row, and one link where they come from boxes.
+  void connect_many(const Graph& g, const Node& node, size_t group_index, size_t at, const Sources& sources, int to) {
+    const auto n = static_cast<size_t>(node.group_sizes[group_index]);
+    const Source& first = sources[static_cast<size_t>(node.operands[at].id)];
+    const std::string what = first.kind == Row::Kind::parameter ? " parameters" : first.kind == Row::Kind::state ? " states" : " values";
+    drawing_.boxes[static_cast<size_t>(to)].rows.push_back({first.kind, std::string(node.op->operands[group_index].name), std::to_string(n) + what});
+    for (size_t i = at; i < at + n; ++i) {
+      const Source& source = sources[static_cast<size_t>(node.operands[i].id)];
+      if (source.box < 0) continue;
+      drawing_.links.push_back({source.box, to, std::to_string(n) + what});
+      return;
+    }
   }
 
   // A node with a region: its body in a group of its own; its results are what the body yields.

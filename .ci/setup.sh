@@ -1,0 +1,56 @@
+# .ci/setup.sh -- what ./demo and ./check share: Debian packages and the release build.
+#
+# To be sourced. WEFT_BUILD_DIR is where the build goes (default: build).
+set -euo pipefail
+
+build=${WEFT_BUILD_DIR:-build}
+packages=(
+  clang cmake ninja-build pkg-config python3
+  libomp-dev libdnnl-dev ocl-icd-opencl-dev opencl-headers
+  libxtensor-dev librandom123-dev
+  libcli11-dev libfmt-dev libtomlplusplus-dev nlohmann-json3-dev libzip-dev zlib1g-dev
+  libgraphviz-dev doctest-dev
+)
+
+say() { printf '\n== %s\n' "$*"; }
+complain() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; exit 1; }
+
+# install_missing PACKAGE... -- through apt, as root or with sudo.
+install_missing() {
+  local missing=() as_root=() p
+  for p in "$@"; do
+    dpkg-query -W -f='${db:Status-Status}' "$p" 2>/dev/null | grep -qx installed || missing+=("$p")
+  done
+  [ ${#missing[@]} -eq 0 ] && return
+  command -v apt-get > /dev/null || complain "these Debian packages are needed: ${missing[*]}"
+  if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo > /dev/null || complain "run this as root once, or install sudo; needed: apt-get install ${missing[*]}"
+    as_root=(sudo)
+  fi
+  say "installing through apt: ${missing[*]}"
+  "${as_root[@]}" apt-get update -q
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}"
+}
+
+# One compiler may take 1.5 GiB.
+jobs() {
+  local by_memory
+  by_memory=$(awk '/MemAvailable/ { print int($2 / 1572864) }' /proc/meminfo)
+  local n
+  n=$(nproc)
+  [ "$by_memory" -lt "$n" ] && n=$by_memory
+  [ "$n" -lt 1 ] && n=1
+  echo "$n"
+}
+
+# configure [CMAKE OPTION...] -- a release build with clang, remembered for the next call.
+configure() {
+  say "configuring in $build/"
+  local cache=()
+  command -v ccache > /dev/null && cache=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+  local compiler=(-DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++)
+  [ -f "$build/CMakeCache.txt" ] && compiler=()
+  cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release "${compiler[@]}" "${cache[@]}" "$@" > "$build.log" 2>&1 ||
+    { cat "$build.log" >&2; rm -f "$build.log"; complain "the configuration failed"; }
+  rm -f "$build.log"
+}

@@ -1,0 +1,36 @@
+# cmake/WeftInstall.cmake -- `cmake --install`: the program, headers, libraries, and a package for
+# find_package(weft), whose target weft::weft is all a program needs.
+include_guard(GLOBAL)
+include(CMakePackageConfigHelpers)
+
+# <weft/weft.h> is the same here and where Weft is installed.
+file(WRITE ${PROJECT_BINARY_DIR}/include/weft/weft.h.new
+  "// weft/weft.h -- what a user includes.\n#pragma once\n#include \"frontend/session.h\"\n#include \"frontend/weft.h\"\n")
+configure_file(${PROJECT_BINARY_DIR}/include/weft/weft.h.new ${PROJECT_BINARY_DIR}/include/weft/weft.h COPYONLY)
+
+set(weft_libraries weft_autodiff weft_backend weft_formats weft_frontend weft_inspect weft_ir weft_kernels weft_onednn
+  weft_reference weft_session)
+add_library(weft_all INTERFACE)
+target_include_directories(weft_all INTERFACE $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include> $<INSTALL_INTERFACE:include>)
+# weft_openmp first: libdnnl must find LLVM's OpenMP runtime before any other.
+target_link_libraries(weft_all INTERFACE weft_openmp ${weft_libraries})
+set_target_properties(weft_all PROPERTIES EXPORT_NAME weft)
+add_library(weft::weft ALIAS weft_all)
+# The source folder must not be part of what is installed.
+set_property(TARGET weft_kernels PROPERTY INTERFACE_INCLUDE_DIRECTORIES
+  $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}> $<INSTALL_INTERFACE:include/weft>)
+
+install(TARGETS weft_all weft_openmp weft_warnings ${weft_libraries} EXPORT weft ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+set(weft_package ${CMAKE_INSTALL_LIBDIR}/cmake/weft)
+install(EXPORT weft FILE weft-targets.cmake NAMESPACE weft:: DESTINATION ${weft_package})
+configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/weft-config.cmake.in ${PROJECT_BINARY_DIR}/weft-config.cmake
+  INSTALL_DESTINATION ${weft_package})
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/weft-config-version.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/weft-config.cmake ${PROJECT_BINARY_DIR}/weft-config-version.cmake DESTINATION ${weft_package})
+
+install(FILES ${PROJECT_BINARY_DIR}/include/weft/weft.h DESTINATION include/weft)
+foreach(folder ir autodiff frontend)
+  install(DIRECTORY ${PROJECT_SOURCE_DIR}/${folder} DESTINATION include/weft FILES_MATCHING PATTERN "*.h")
+endforeach()
+install(FILES ${PROJECT_SOURCE_DIR}/backends/backend.h DESTINATION include/weft/backends)
+install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
