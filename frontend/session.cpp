@@ -37,6 +37,7 @@ void Program::add_stage(std::string name, const ir::Graph& graph,
                         std::span<const ir::Pass* const> passes) {
   if (!options_.optimize) passes = {};
   ir::PassContext context;
+  context.passes_run = static_cast<int>(records_.size());
   context.evaluate = [this](const ir::Graph& g) {
     return evaluate(*options_.backend, options_.real, g);
   };

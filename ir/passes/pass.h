@@ -24,6 +24,7 @@ struct PassContext {
   // Evaluates a node of constants (a backend's job, ir knows none); null: no folding.
   std::function<std::vector<Array>(const Graph&)> evaluate;
   std::vector<Note> notes;
+  int passes_run = 0;  // so far, over all pipelines with this context: numbers the files of a dump
 
   void done(std::string_view pass, std::string text) { notes.push_back({Note::Kind::done, std::string(pass), std::move(text)}); }
   void near_miss(std::string_view pass, std::string text) { notes.push_back({Note::Kind::near_miss, std::string(pass), std::move(text)}); }

@@ -13,9 +13,13 @@
 #include "ir/passes/fuse_optimizer.h"
 #include "ir/passes/merge_matmuls.h"
 #include "ir/passes/split_scan.h"
+#include "ir/text/text.h"
 #include "ir/verify.h"
 
 #include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 
 namespace weft::ir {
 namespace {
@@ -106,6 +110,19 @@ bool same(const Graph& a, const Graph& b) {
                     same_output);
 }
 
+void dump(const char* folder, int number, std::string_view pass, const Graph& before,
+          const Graph& after) {
+  std::error_code ignored;
+  std::filesystem::create_directories(folder, ignored);
+  for (const auto& [graph, when] : {std::pair{&before, "before"}, {&after, "after"}}) {
+    const std::string path =
+        concat(folder, "/", number < 10 ? "0" : "", number, "-", pass, ".", when, ".ir");
+    std::ofstream out(path);
+    out << print(*graph, {.locations = true});
+    if (!out.flush()) throw RuntimeError(path + ": cannot write the dump that WEFT_DUMP asks for");
+  }
+}
+
 }  // namespace
 
 std::string where(const Node& node) {
@@ -132,6 +149,11 @@ PipelineResult run_passes(const Graph& graph, std::span<const Pass* const> passe
         std::chrono::steady_clock::now() - start;
     result.records.push_back({p->name, elapsed.count(), result.graph.node_count(),
                               after.node_count(), !same(result.graph, after)});
+    // Before verifying: a dump shows what went wrong.
+    ++context.passes_run;
+    if (const char* folder = std::getenv("WEFT_DUMP");
+        folder != nullptr && result.records.back().changed)
+      dump(folder, context.passes_run, p->name, result.graph, after);
     if (options.observe)
       options.observe(p->name, result.graph,
                       after);  // before verifying: a dump shows what went wrong

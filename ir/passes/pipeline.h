@@ -33,6 +33,8 @@ struct PipelineResult {
   std::vector<PassRecord> records;
 };
 
+// With WEFT_DUMP=FOLDER in the environment the graph is also written there around every pass that
+// changes it: 03-fuse_attention.before.ir, 03-fuse_attention.after.ir.
 PipelineResult run_passes(const Graph& graph, std::span<const Pass* const> passes,
                           PassContext& context, const PipelineOptions& options = {});
 

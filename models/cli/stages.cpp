@@ -9,8 +9,9 @@
 namespace weft::cli {
 namespace {
 
-Compiled run(const ir::Graph& graph, std::span<const ir::Pass* const> passes, const std::vector<std::string>& disabled) {
+Compiled run(const ir::Graph& graph, std::span<const ir::Pass* const> passes, const std::vector<std::string>& disabled, size_t passes_before = 0) {
   ir::PassContext context = pass_context();
+  context.passes_run = static_cast<int>(passes_before);
   ir::PipelineResult result = ir::run_passes(graph, passes, context, {.disabled = disabled});
   return {std::move(result.graph), std::move(context.notes)};
 }
@@ -31,7 +32,7 @@ Compiled recognised(const ir::Graph& graph, const std::vector<std::string>& disa
   return run(graph, ir::recognise_passes(), disabled);
 }
 Compiled optimised(const ir::Graph& graph, const std::vector<std::string>& disabled) {
-  return run(graph, ir::optimise_passes(), disabled);
+  return run(graph, ir::optimise_passes(), disabled, ir::recognise_passes().size());
 }
 
 void check_pass_names(const std::vector<std::string>& names) {

@@ -3,7 +3,8 @@
 // W1: bidirectional GRU encoder (512 a direction), GRU decoder 512 with additive attention (512), step
 // by step, teacher forcing; W2: 2-layer LSTM encoder and decoder, 512, Luong general; W2b: the same with
 // input feeding. Embeddings 256, vocabularies 8000, batch 64, lengths 10..25 padded to 25, mean
-// cross-entropy of live tokens, Adam, clipping at 1.
+// cross-entropy of live tokens, Adam, clipping at 1. "demo" is the model of ./demo on words of up to 10
+// letters and 8 phones.
 #pragma once
 #include <string>
 #include <string_view>
