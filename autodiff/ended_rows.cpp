@@ -1,10 +1,10 @@
 // autodiff/ended_rows.cpp -- zero, finite or anything: by op.
 #include "autodiff/ended_rows.h"
 
+#include "ir/ops/all.h"
+
 #include <algorithm>
 #include <cmath>
-
-#include "ir/ops/all.h"
 
 namespace weft::autodiff {
 namespace {
@@ -19,15 +19,21 @@ bool one_of(const ir::OpDef* op, const ir::OpDef* const (&list)[N]) {
   return std::find(std::begin(list), std::end(list), op) != std::end(list);
 }
 
-constexpr const ir::OpDef* kBounded[] = {&ops::cos, &ops::erf, &ops::exp, &ops::sigmoid, &ops::sign, &ops::sin, &ops::softmax, &ops::tanh};
-constexpr const ir::OpDef* kWithPoles[] = {&ops::log, &ops::log1p, &ops::pow, &ops::remainder, &ops::rsqrt, &ops::scan, &ops::custom_vjp};
+constexpr const ir::OpDef* kBounded[] = {&ops::cos,  &ops::erf, &ops::exp,     &ops::sigmoid,
+                                         &ops::sign, &ops::sin, &ops::softmax, &ops::tanh};
+constexpr const ir::OpDef* kWithPoles[] = {
+    &ops::log, &ops::log1p, &ops::pow, &ops::remainder, &ops::rsqrt, &ops::scan, &ops::custom_vjp};
 // Adjoints that are linear in their first operands.
-constexpr const ir::OpDef* kAdjoints[] = {&ops::attention_grad, &ops::gru_cell_grad, &ops::lstm_cell_grad, &ops::softmax_cross_entropy_grad};
+constexpr const ir::OpDef* kAdjoints[] = {&ops::attention_grad, &ops::gru_cell_grad,
+                                          &ops::lstm_cell_grad, &ops::softmax_cross_entropy_grad};
 
 EndedRows of_constant(const ir::OpView& op) {
   EndedRows worst = zero;
   for (const double v : op.reals("values"))
-    worst = std::max(worst, std::isnan(v) ? any : std::isinf(v) ? extended : v != 0 ? finite : zero);
+    worst = std::max(worst, std::isnan(v)   ? any
+                            : std::isinf(v) ? extended
+                            : v != 0        ? finite
+                                            : zero);
   return worst;
 }
 
@@ -43,12 +49,14 @@ bool is_nonzero_constant(const ir::Graph& graph, Value v) {
 
 bool is_live(const ir::Graph& graph, Value cond, Value live) {
   const Node* node = graph.producer(cond);
-  return cond == live || (node != nullptr && node->op == &ops::reshape && node->operands[0] == live);
+  return cond == live ||
+         (node != nullptr && node->op == &ops::reshape && node->operands[0] == live);
 }
 
 }  // namespace
 
-EndedRows ended_rows(const ir::Graph& graph, const Node& node, const std::vector<EndedRows>& values, Value live) {
+EndedRows ended_rows(const ir::Graph& graph, const Node& node, const std::vector<EndedRows>& values,
+                     Value live) {
   const ir::OpView view(graph, node);
   const ir::OpDef* op = node.op;
   const auto at = [&](int operand) {
@@ -61,12 +69,14 @@ EndedRows ended_rows(const ir::Graph& graph, const Node& node, const std::vector
     best = std::min(best, at(i));
   }
   if (op == &ops::constant) return of_constant(view);
-  if (op == &ops::select) return is_live(graph, node.operands[0], live) ? at(2) : std::max(at(1), at(2));
+  if (op == &ops::select)
+    return is_live(graph, node.operands[0], live) ? at(2) : std::max(at(1), at(2));
   if (node.operands.empty()) return finite;
   if ((op == &ops::mul || op == &ops::matmul) && best == zero && worst <= finite) return zero;
   if (one_of(op, kAdjoints)) {
     const bool silent = at(0) == zero && (op != &ops::lstm_cell_grad || at(1) == zero) &&
-                        (op != &ops::attention_grad || !view.has("dweights") || at(view.position("dweights")) == zero);
+                        (op != &ops::attention_grad || !view.has("dweights") ||
+                         at(view.position("dweights")) == zero);
     return silent && worst <= extended ? zero : any;
   }
   if (op == &ops::div) return is_nonzero_constant(graph, node.operands[1]) ? at(0) : any;

@@ -1,7 +1,8 @@
 // autodiff/expr.h -- arithmetic on graph values, so that a derivative reads as its formula.
 //
-// An Expr is a value with the builder that appends to its graph: `y * (dy - sum_keep(dy * y, axis))`
-// appends three nodes and a constant where there is one. Numbers take the dtype of the other side.
+// An Expr is a value with the builder that appends to its graph: `y * (dy - sum_keep(dy * y,
+// axis))` appends three nodes and a constant where there is one. Numbers take the dtype of the
+// other side.
 #pragma once
 #include "ir/builder.h"
 
@@ -54,11 +55,17 @@ inline Expr less(const Expr& a, const Expr& b) { return apply(ir::ops::less, a, 
 inline Expr select(const Expr& cond, const Expr& a, const Expr& b) {
   return a.with(a.builder().select(cond, a, b));
 }
-inline Expr select(const Expr& cond, const Expr& a, double b) { return select(cond, a, a.number(b)); }
-inline Expr select(const Expr& cond, double a, const Expr& b) { return select(cond, b.number(a), b); }
+inline Expr select(const Expr& cond, const Expr& a, double b) {
+  return select(cond, a, a.number(b));
+}
+inline Expr select(const Expr& cond, double a, const Expr& b) {
+  return select(cond, b.number(a), b);
+}
 
 inline Expr exp(const Expr& x) { return apply(ir::ops::exp, x); }
-inline Expr sum_keep(const Expr& x, int64_t axis) { return x.with(x.builder().sum(x, {axis}, true)); }
+inline Expr sum_keep(const Expr& x, int64_t axis) {
+  return x.with(x.builder().sum(x, {axis}, true));
+}
 inline Expr sum_to(const Expr& x, const ir::Shape& shape) {
   return x.with(x.builder().sum_to(x, ir::Shape(shape)));
 }
@@ -74,7 +81,8 @@ inline Expr transpose(const Expr& x, const ir::Integers& perm) {
 inline Expr slice(const Expr& x, int64_t axis, const ir::Dim& start, const ir::Dim& stop) {
   return x.with(x.builder().slice(x, axis, start, stop));
 }
-inline Expr matmul(const Expr& a, const Expr& b, bool transpose_a = false, bool transpose_b = false) {
+inline Expr matmul(const Expr& a, const Expr& b, bool transpose_a = false,
+                   bool transpose_b = false) {
   return a.with(a.builder().matmul(a, b, transpose_a, transpose_b));
 }
 // Rows of any number of leading axes as one: [...,K] -> [rows,K].

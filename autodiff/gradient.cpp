@@ -19,13 +19,16 @@ int result_index(const Graph& graph, std::string_view result) {
   if (index < 0) {
     std::string names;
     for (const ir::Output& o : graph.outputs()) names += (names.empty() ? "" : ", ") + o.name;
-    throw GraphError(concat("error: the graph has no output '", result, "' to differentiate, only ", names, " [gradient.1]"));
+    throw GraphError(concat("error: the graph has no output '", result, "' to differentiate, only ",
+                            names, " [gradient.1]"));
   }
   const Value v = graph.outputs()[static_cast<size_t>(index)].value;
   if (!ir::is_float(graph.type(v).dtype)) {
     const ir::Node* node = graph.producer(v);
-    const std::string at = node != nullptr && node->from.loc.known() ? node->from.loc.str() + ": " : "";
-    throw GraphError(concat(at, "error: the gradient of '", result, "' needs it to be a float, found ", graph.type(v), " [gradient.2]"));
+    const std::string at =
+        node != nullptr && node->from.loc.known() ? node->from.loc.str() + ": " : "";
+    throw GraphError(concat(at, "error: the gradient of '", result,
+                            "' needs it to be a float, found ", graph.type(v), " [gradient.2]"));
   }
   return index;
 }
@@ -34,10 +37,13 @@ std::vector<int> argument_indexes(const Graph& graph, const std::vector<std::str
   std::vector<int> indexes;
   for (const std::string& name : names) {
     const int index = graph.find_argument(name);
-    if (index < 0) throw GraphError(concat("error: the graph has no argument '", name, "' to differentiate by [gradient.3]"));
+    if (index < 0)
+      throw GraphError(
+          concat("error: the graph has no argument '", name, "' to differentiate by [gradient.3]"));
     const ir::TensorType& type = graph.type(graph.arguments()[static_cast<size_t>(index)].value);
     if (!ir::is_float(type.dtype))
-      throw GraphError(concat("error: the gradient by '", name, "' needs it to be a float, found ", type, " [gradient.4]"));
+      throw GraphError(concat("error: the gradient by '", name, "' needs it to be a float, found ",
+                              type, " [gradient.4]"));
     indexes.push_back(index);
   }
   return indexes;
@@ -52,21 +58,24 @@ std::string gradient_name(const Graph& graph, std::string_view argument) {
   return name;
 }
 
-Graph gradient(const Graph& graph, std::string_view result, const std::vector<std::string>& with_respect_to,
-               const GradientOptions& options) {
+Graph gradient(const Graph& graph, std::string_view result,
+               const std::vector<std::string>& with_respect_to, const GradientOptions& options) {
   const int seeded = result_index(graph, result);
   const std::vector<int> arguments = argument_indexes(graph, with_respect_to);
-  Question question{std::vector<bool>(graph.arguments().size()), std::vector<bool>(graph.outputs().size()), {}};
+  Question question{
+      std::vector<bool>(graph.arguments().size()), std::vector<bool>(graph.outputs().size()), {}};
   for (const int a : arguments) question.wanted[static_cast<size_t>(a)] = true;
   question.seeded[static_cast<size_t>(seeded)] = true;
   const ir::TensorType type = graph.type(graph.outputs()[static_cast<size_t>(seeded)].value);
   question.seed = [&](ir::Builder& b, int) {
-    return options.cotangent ? b.graph().add_argument(type, concat("d", result)) : b.filled(1, type);
+    return options.cotangent ? b.graph().add_argument(type, concat("d", result))
+                             : b.filled(1, type);
   };
 
   Joint joint = differentiate(graph, question);
   Graph& out = joint.graph;
-  for (size_t i = 0; i < joint.outputs.size(); ++i) out.add_output(graph.outputs()[i].name, joint.outputs[i]);
+  for (size_t i = 0; i < joint.outputs.size(); ++i)
+    out.add_output(graph.outputs()[i].name, joint.outputs[i]);
   for (size_t i = 0; i < arguments.size(); ++i) {
     Value d = joint.adjoints[static_cast<size_t>(arguments[i])];
     if (!d.valid()) {
@@ -82,7 +91,8 @@ Graph gradient(const Graph& graph, std::string_view result, const std::vector<st
 std::vector<std::string> float_arguments(const Graph& graph) {
   std::vector<std::string> names;
   for (const ir::Argument& a : graph.arguments())
-    if (ir::is_float(graph.type(a.value).dtype)) names.push_back(a.path.empty() ? graph.info(a.value).name : a.path);
+    if (ir::is_float(graph.type(a.value).dtype))
+      names.push_back(a.path.empty() ? graph.info(a.value).name : a.path);
   return names;
 }
 

@@ -21,11 +21,14 @@ void find_active(const Query& q, const Graph& body, Loop& loop) {
     changed = false;
     const Activity a = activity(body, loop.wanted, loop.seeded);
     for (size_t i = 0; i < carries; ++i) {
-      if (!loop.wanted[i] && a.varied[static_cast<size_t>(body.outputs()[i].value.id)]) loop.wanted[i] = changed = true;
-      if (!loop.seeded[i] && a.useful[static_cast<size_t>(body.arguments()[i].value.id)]) loop.seeded[i] = changed = true;
+      if (!loop.wanted[i] && a.varied[static_cast<size_t>(body.outputs()[i].value.id)])
+        loop.wanted[i] = changed = true;
+      if (!loop.seeded[i] && a.useful[static_cast<size_t>(body.arguments()[i].value.id)])
+        loop.seeded[i] = changed = true;
     }
   }
-  for (size_t i = 0; i < carries; ++i) loop.wanted[i] = loop.seeded[i] = loop.wanted[i] && loop.seeded[i];
+  for (size_t i = 0; i < carries; ++i)
+    loop.wanted[i] = loop.seeded[i] = loop.wanted[i] && loop.seeded[i];
 }
 
 void differentiate_body(const Graph& body, Loop& loop) {
@@ -33,7 +36,8 @@ void differentiate_body(const Graph& body, Loop& loop) {
     const TensorType type = body.type(body.outputs()[static_cast<size_t>(output)].value);
     const Value d = b.graph().add_argument(type, {});
     loop.cotangents.push_back(d);
-    const bool rows = loop.parts.has_lengths && (output >= loop.parts.carries || loop.parts.row_carry[static_cast<size_t>(output)]);
+    const bool rows = loop.parts.has_lengths && (output >= loop.parts.carries ||
+                                                 loop.parts.row_carry[static_cast<size_t>(output)]);
     if (!rows) return d;
     ir::Shape column(static_cast<size_t>(type.rank()), ir::Dim(1));
     column[0] = loop.batch;
@@ -50,7 +54,8 @@ bool keeps_rows(const Graph& graph, const ir::Node& node, const std::vector<bool
   const int rank = op.result().rank();
   const auto leads = [&](int i) {  // operand i has rows, and its leading axis is the result's
     const Value v = node.operands[static_cast<size_t>(i)];
-    return rows[static_cast<size_t>(v.id)] && (!node.op->elementwise || graph.type(v).rank() == rank);
+    return rows[static_cast<size_t>(v.id)] &&
+           (!node.op->elementwise || graph.type(v).rank() == rank);
   };
   if (node.op == &ops::matmul && rank == 2) return leads(0) && !op.flag("transpose_a");
   if (node.op == &ops::transpose && op.integers("perm")[0] != 0) return false;
@@ -77,18 +82,22 @@ void find_rows(Loop& loop) {
   }
   for (const ir::Node& node : graph.nodes()) {
     const bool keeps = keeps_rows(graph, node, loop.rows);
-    for (const Value v : node.results) loop.rows[static_cast<size_t>(v.id)] = keeps && loop.has_rows(loop.type(v));
+    for (const Value v : node.results)
+      loop.rows[static_cast<size_t>(v.id)] = keeps && loop.has_rows(loop.type(v));
   }
 }
 
 void choose_residuals(Loop& loop) {
   const Joint& joint = loop.joint;
-  LoopBody body{&joint, std::vector<bool>(static_cast<size_t>(joint.graph.value_count())),
-                std::vector<bool>(static_cast<size_t>(joint.graph.value_count())), {}};
+  LoopBody body{&joint,
+                std::vector<bool>(static_cast<size_t>(joint.graph.value_count())),
+                std::vector<bool>(static_cast<size_t>(joint.graph.value_count())),
+                {}};
   for (size_t i = 0; i < joint.graph.arguments().size(); ++i) {
     const auto id = static_cast<size_t>(joint.graph.arguments()[i].value.id);
     body.free[id] = static_cast<int>(i) >= loop.parts.carries;
-    body.invariant[id] = static_cast<int>(i) >= loop.first_invariant() && static_cast<int>(i) < loop.live();
+    body.invariant[id] =
+        static_cast<int>(i) >= loop.first_invariant() && static_cast<int>(i) < loop.live();
   }
   body.stacked.assign(joint.outputs.begin() + loop.parts.carries, joint.outputs.end());
   loop.fate = residuals(body);

@@ -1,10 +1,10 @@
 // autodiff/loop.h -- a scan being differentiated: which of its values are active, its body with the
 // body's adjoint in one graph, and what of that is saved.
 #pragma once
-#include <vector>
-
 #include "autodiff/residuals.h"
 #include "autodiff/rule.h"
+
+#include <vector>
 
 namespace weft::autodiff {
 
@@ -29,11 +29,17 @@ struct Loop {
   std::vector<Saved> saved;
   std::vector<bool> rows;  // by value of the joint graph: is its leading axis the batch?
 
-  bool has_rows(const ir::TensorType& type) const { return parts.has_lengths && ir::ops::is_row_carry(type, batch); }
-  // Does a carry that sums an invariant's adjoint keep ended rows? Not where the batch is a number: then
-  // [4,...] may be a weight's.
-  bool sums_rows(const ir::TensorType& type) const { return has_rows(type) && !batch.is_constant(); }
-  bool needs_buffer(const ir::TensorType& type) const { return parts.has_lengths && !ir::ops::is_row_carry(type, batch); }
+  bool has_rows(const ir::TensorType& type) const {
+    return parts.has_lengths && ir::ops::is_row_carry(type, batch);
+  }
+  // Does a carry that sums an invariant's adjoint keep ended rows? Not where the batch is a number:
+  // then [4,...] may be a weight's.
+  bool sums_rows(const ir::TensorType& type) const {
+    return has_rows(type) && !batch.is_constant();
+  }
+  bool needs_buffer(const ir::TensorType& type) const {
+    return parts.has_lengths && !ir::ops::is_row_carry(type, batch);
+  }
   const ir::TensorType& type(ir::Value v) const { return joint.graph.type(v); }
   ir::Value argument(int i) const { return joint.graph.arguments()[static_cast<size_t>(i)].value; }
   Residual fate_of(ir::Value v) const { return fate[static_cast<size_t>(v.id)]; }

@@ -14,18 +14,24 @@ namespace ops = ir::ops;
 
 // Moves, repeats or makes elements: recomputing it costs no more than reading what is saved.
 bool only_moves(const ir::OpDef& op) {
-  for (const ir::OpDef* moving : {&ops::broadcast, &ops::cast, &ops::concat, &ops::constant, &ops::dim_size, &ops::dynamic_slice,
-                                  &ops::iota, &ops::length_mask, &ops::one_hot, &ops::pad, &ops::reshape, &ops::reverse,
-                                  &ops::same_dim, &ops::slice, &ops::stop_gradient, &ops::transpose})
+  for (const ir::OpDef* moving :
+       {&ops::broadcast, &ops::cast, &ops::concat, &ops::constant, &ops::dim_size,
+        &ops::dynamic_slice, &ops::iota, &ops::length_mask, &ops::one_hot, &ops::pad, &ops::reshape,
+        &ops::reverse, &ops::same_dim, &ops::slice, &ops::stop_gradient, &ops::transpose})
     if (&op == moving) return true;
   return false;
 }
-bool is_cheap(const ir::OpDef& op) { return op.elementwise || &op == &ops::random || &op == &ops::gather || only_moves(op); }
+bool is_cheap(const ir::OpDef& op) {
+  return op.elementwise || &op == &ops::random || &op == &ops::gather || only_moves(op);
+}
 
 class Decision {
  public:
   Decision(const LoopBody& body, const ResidualPolicy& policy)
-      : body_(body), graph_(body.joint->graph), policy_(policy), fate_(static_cast<size_t>(graph_.value_count())),
+      : body_(body),
+        graph_(body.joint->graph),
+        policy_(policy),
+        fate_(static_cast<size_t>(graph_.value_count())),
         invariant_(body.invariant) {
     for (const Value v : body.stacked) stacked_.push_back(v);
     for (const Node& node : graph_.nodes()) {
@@ -54,7 +60,9 @@ class Decision {
  private:
   static size_t index(Value v) { return static_cast<size_t>(v.id); }
   bool is_forward(Value v) const { return graph_.info(v).node < body_.joint->forward_nodes; }
-  bool stacked_anyway(Value v) const { return std::find(stacked_.begin(), stacked_.end(), v) != stacked_.end(); }
+  bool stacked_anyway(Value v) const {
+    return std::find(stacked_.begin(), stacked_.end(), v) != stacked_.end();
+  }
   bool is_decided(Value v) const { return fate_[index(v)] != Residual::unused; }
 
   void decide(Value v) {
@@ -107,12 +115,15 @@ class Decision {
 
 }  // namespace
 
-std::vector<Residual> residuals(const LoopBody& body, const ResidualPolicy& policy) { return Decision(body, policy).run(); }
+std::vector<Residual> residuals(const LoopBody& body, const ResidualPolicy& policy) {
+  return Decision(body, policy).run();
+}
 
 std::vector<bool> needed_for(const Graph& graph, const Values& results) {
   std::vector<bool> needed(graph.nodes().size());
   const auto need = [&](Value v) {
-    if (v.valid() && graph.info(v).node >= 0) needed[static_cast<size_t>(graph.info(v).node)] = true;
+    if (v.valid() && graph.info(v).node >= 0)
+      needed[static_cast<size_t>(graph.info(v).node)] = true;
   };
   for (const Value v : results) need(v);
   for (size_t n = needed.size(); n-- > 0;)

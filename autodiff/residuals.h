@@ -1,19 +1,20 @@
 // autodiff/residuals.h -- what the adjoint of a loop keeps of the loop, and what it computes again.
 //
-// The one place where that is decided. The body and its adjoint are one graph (a Joint) that is cut in
-// two: its forward nodes run in the loop, its backward nodes in the reverse loop, and of the forward
-// values that those read each is
+// The one place where that is decided. The body and its adjoint are one graph (a Joint) that is cut
+// in two: its forward nodes run in the loop, its backward nodes in the reverse loop, and of the
+// forward values that those read each is
 //   free        an argument that the reverse loop is given anyway: scanned input, invariant, %live;
 //   saved       stacked over the steps; always so for a carry that is read;
-//   recomputed  by copies of its node in the reverse loop, from other free, saved or recomputed values.
+//   recomputed  by copies of its node in the reverse loop, from other free, saved or recomputed
+//   values.
 // What depends on invariants alone is recomputed (it leaves both loops later). What is costly to
-// compute is saved: contractions, reductions, cells, attention, loops. What is left (elementwise ops,
-// and ops that only move, repeat or make elements) is recomputed where that needs less memory than
-// saving it: never is a [B,S,A] tanh stacked whose [B,A] and [S,A] operands are there.
+// compute is saved: contractions, reductions, cells, attention, loops. What is left (elementwise
+// ops, and ops that only move, repeat or make elements) is recomputed where that needs less memory
+// than saving it: never is a [B,S,A] tanh stacked whose [B,A] and [S,A] operands are there.
 #pragma once
-#include <vector>
-
 #include "autodiff/sweep.h"
+
+#include <vector>
 
 namespace weft::autodiff {
 

@@ -8,17 +8,17 @@
 //     return {dy * (1 - y * y)};
 //   }};
 //
-// A rule returns one adjoint for each operand; nothing means zero. It need not ask which operands are
-// wanted: what is not is dropped. Of elementwise ops the adjoints are summed to the operands' shapes
-// for it. A rule that needs more than operands and results has an `augment`, which rebuilds the
-// forward node with extra results.
+// A rule returns one adjoint for each operand; nothing means zero. It need not ask which operands
+// are wanted: what is not is dropped. Of elementwise ops the adjoints are summed to the operands'
+// shapes for it. A rule that needs more than operands and results has an `augment`, which rebuilds
+// the forward node with extra results.
 #pragma once
+#include "autodiff/expr.h"
+#include "ir/check.h"
+
 #include <any>
 #include <string_view>
 #include <vector>
-
-#include "autodiff/expr.h"
-#include "ir/check.h"
 
 namespace weft::autodiff {
 
@@ -27,7 +27,8 @@ using Grads = std::vector<ir::Value>;  // by operand; not valid: zero
 // What is asked of a node: which operands' adjoints, given those of which results.
 class Query {
  public:
-  Query(const ir::Graph& graph, const ir::Node& node, std::vector<bool> wanted, std::vector<bool> expected)
+  Query(const ir::Graph& graph, const ir::Node& node, std::vector<bool> wanted,
+        std::vector<bool> expected)
       : op_(graph, node), wanted_(std::move(wanted)), expected_(std::move(expected)) {}
 
   const ir::OpView& op() const { return op_; }  // the node as the user wrote it, before augment
@@ -63,7 +64,9 @@ class Vjp : public Query {
   Expr cotangent_or_zero(int i) const {
     return has_cotangent(i) ? cotangent(i) : Expr(builder, builder.zeros(op().result(i)));
   }
-  Expr zeros(const ir::TensorType& type) const { return {builder, builder.zeros(ir::TensorType(type))}; }
+  Expr zeros(const ir::TensorType& type) const {
+    return {builder, builder.zeros(ir::TensorType(type))};
+  }
   Grads none() const { return Grads(operands_.size()); }
 
   // For the sweep.
@@ -101,8 +104,12 @@ struct VjpRule {
   Derivative kind = Derivative::rule;
 };
 
-constexpr VjpRule zero_gradient(const ir::OpDef& op) { return {&op, nullptr, nullptr, nullptr, Derivative::zero}; }
-constexpr VjpRule not_differentiable(const ir::OpDef& op) { return {&op, nullptr, nullptr, nullptr, Derivative::none}; }
+constexpr VjpRule zero_gradient(const ir::OpDef& op) {
+  return {&op, nullptr, nullptr, nullptr, Derivative::zero};
+}
+constexpr VjpRule not_differentiable(const ir::OpDef& op) {
+  return {&op, nullptr, nullptr, nullptr, Derivative::none};
+}
 constexpr VjpRule through_expansion(const ir::OpDef& op) {
   return {&op, nullptr, nullptr, nullptr, Derivative::through_expansion};
 }

@@ -1,7 +1,7 @@
 // autodiff/sweep.cpp -- the reverse sweep.
 //
-// Forward nodes are copied, or rebuilt by their rule's augment; then they are visited from the last to
-// the first, each handing the adjoints of its results on to its operands. An adjoint that nobody
+// Forward nodes are copied, or rebuilt by their rule's augment; then they are visited from the last
+// to the first, each handing the adjoints of its results on to its operands. An adjoint that nobody
 // contributed to is zero and is not made. Contributions are added in the order in which the sweep
 // meets them, from the last use to the first.
 #include "autodiff/sweep.h"
@@ -65,7 +65,8 @@ class Map {
 void copy_arguments(const Graph& from, Graph& to, Map& map) {
   to.name = from.name;
   for (const ir::Argument& a : from.arguments()) {
-    const Value v = to.add_argument(from.type(a.value), from.info(a.value).name, a.kind, a.path, a.initializer, a.trainable);
+    const Value v = to.add_argument(from.type(a.value), from.info(a.value).name, a.kind, a.path,
+                                    a.initializer, a.trainable);
     to.set_donated(static_cast<int>(to.arguments().size()) - 1, a.donated);
     map.set({a.value}, {v});
   }
@@ -83,7 +84,8 @@ Graph expanded(Graph graph, const Question& question) {
     for (const Node& node : graph.nodes()) {
       if (needs_expansion(graph, node, active)) {
         builder.from = node.from;
-        map.set(node.results, ir::inline_graph(builder, node.op->expand(OpView(graph, node)), map(node.operands)));
+        map.set(node.results, ir::inline_graph(builder, node.op->expand(OpView(graph, node)),
+                                               map(node.operands)));
         changed = true;
       } else {
         map.set(node.results, to.add_copy(graph, node, map(node.operands)));
@@ -98,8 +100,12 @@ Graph expanded(Graph graph, const Question& question) {
 class Sweep {
  public:
   Sweep(const Graph& source, const Question& question)
-      : source_(source), question_(question), active_(activity(source, question.wanted, question.seeded)),
-        map_(source), builder_(joint_.graph), contributions_(static_cast<size_t>(source.value_count())),
+      : source_(source),
+        question_(question),
+        active_(activity(source, question.wanted, question.seeded)),
+        map_(source),
+        builder_(joint_.graph),
+        contributions_(static_cast<size_t>(source.value_count())),
         kept_(source.nodes().size()) {}
 
   Joint run() {
@@ -110,7 +116,8 @@ class Sweep {
     seed();
     for (size_t n = source_.nodes().size(); n-- > 0;) backward(n);
     for (size_t i = 0; i < source_.arguments().size(); ++i)
-      joint_.adjoints.push_back(question_.wanted[i] ? adjoint(source_.arguments()[i].value) : Value());
+      joint_.adjoints.push_back(question_.wanted[i] ? adjoint(source_.arguments()[i].value)
+                                                    : Value());
     return std::move(joint_);
   }
 
@@ -157,7 +164,8 @@ class Sweep {
     const VjpRule& rule = rule_of(*node.op);
     Query asked = query(source_, node, active_);
     if (rule.kind == Derivative::none)
-      asked.op().fail("gradient.5", "has no derivative, but the result depends on a wanted argument through it");
+      asked.op().fail("gradient.5",
+                      "has no derivative, but the result depends on a wanted argument through it");
     Vjp vjp(asked, builder_, map_(node.operands));
     vjp.set_forward(kept_[n].results, kept_[n].kept);
     vjp.set_cotangents(std::move(cotangents));
@@ -166,7 +174,9 @@ class Sweep {
     for (size_t i = 0; i < grads.size(); ++i) {
       const Value operand = node.operands[i];
       if (!grads[i].valid() || !active_(operand)) continue;
-      contribute(operand, node.op->elementwise ? builder_.sum_to(grads[i], source_.type(operand).shape) : grads[i]);
+      contribute(operand, node.op->elementwise
+                              ? builder_.sum_to(grads[i], source_.type(operand).shape)
+                              : grads[i]);
     }
   }
 
@@ -180,7 +190,8 @@ class Sweep {
   }
   Value adjoint(Value v) {
     Value total;
-    for (const Value d : contributions_[static_cast<size_t>(v.id)]) total = total.valid() ? builder_.add(total, d) : d;
+    for (const Value d : contributions_[static_cast<size_t>(v.id)])
+      total = total.valid() ? builder_.add(total, d) : d;
     return total;
   }
 
@@ -196,7 +207,8 @@ class Sweep {
 
 }  // namespace
 
-Activity activity(const Graph& graph, const std::vector<bool>& wanted, const std::vector<bool>& seeded) {
+Activity activity(const Graph& graph, const std::vector<bool>& wanted,
+                  const std::vector<bool>& seeded) {
   Activity a{std::vector<bool>(static_cast<size_t>(graph.value_count())),
              std::vector<bool>(static_cast<size_t>(graph.value_count()))};
   const auto spread = [&](std::vector<bool>& marks, const Values& from, const Values& to) {
@@ -217,7 +229,8 @@ Activity activity(const Graph& graph, const std::vector<bool>& wanted, const std
     if (seeded[i] && is_float(graph, v)) a.useful[static_cast<size_t>(v.id)] = true;
   }
   for (size_t n = graph.nodes().size(); n-- > 0;)
-    if (passes(graph.nodes()[n])) spread(a.useful, graph.nodes()[n].results, graph.nodes()[n].operands);
+    if (passes(graph.nodes()[n]))
+      spread(a.useful, graph.nodes()[n].results, graph.nodes()[n].operands);
   return a;
 }
 

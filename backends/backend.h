@@ -1,20 +1,21 @@
 // backends/backend.h -- the whole interface of a backend: compile a bound graph, run it.
 #pragma once
+#include "ir/array.h"
+#include "ir/graph.h"
+
 #include <functional>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
-#include "ir/array.h"
-#include "ir/graph.h"
-
 namespace weft::backends {
 
 struct CompileOptions {
   bool check_nan = false;  // after each node; names the first that makes one (onednn)
   bool profile = false;    // times each kernel (onednn)
-  bool poison = false;     // NaN-fills freed arena buffers before reuse (onednn; always on in debug builds)
+  bool poison =
+      false;  // NaN-fills freed arena buffers before reuse (onednn; always on in debug builds)
 };
 
 // A graph bound to concrete sizes. Not thread-safe; one run at a time.
@@ -27,8 +28,8 @@ class Executable {
   // (then the argument is overwritten). Throws GraphError for bad data (an index out of range).
   virtual void run(std::span<const ir::Array> arguments, std::span<ir::Array> results) = 0;
 
-  virtual int64_t arena_bytes() const { return 0; }       // planned memory besides arguments and results
-  virtual std::string profile_text() const { return {}; } // per-op table of the runs so far
+  virtual int64_t arena_bytes() const { return 0; }  // planned memory besides arguments and results
+  virtual std::string profile_text() const { return {}; }  // per-op table of the runs so far
 };
 
 class Backend {

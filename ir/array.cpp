@@ -1,12 +1,12 @@
 // ir/array.cpp -- dense host arrays.
 #include "ir/array.h"
 
+#include "ir/check.h"
+#include "ir/error.h"
+
 #include <cmath>
 #include <cstdlib>
 #include <limits>
-
-#include "ir/check.h"
-#include "ir/error.h"
 
 namespace weft::ir {
 namespace {
@@ -46,9 +46,9 @@ uint16_t float_to_half(float f) {  // to nearest, halves to even
   std::memcpy(&bits, &f, 4);
   const uint16_t sign = static_cast<uint16_t>(bits >> 16 & 0x8000u);
   const uint32_t magnitude = bits & 0x7fffffffu;
-  if (magnitude > 0x7f800000u) return sign | 0x7e00u;            // NaN
-  if (magnitude >= 0x477ff000u) return sign | 0x7c00u;           // rounds to infinity
-  if (magnitude < 0x38800000u) {                                 // subnormal: in units of 2^-24
+  if (magnitude > 0x7f800000u) return sign | 0x7e00u;   // NaN
+  if (magnitude >= 0x477ff000u) return sign | 0x7c00u;  // rounds to infinity
+  if (magnitude < 0x38800000u) {                        // subnormal: in units of 2^-24
     float absolute;
     std::memcpy(&absolute, &magnitude, 4);
     return static_cast<uint16_t>(sign | static_cast<uint16_t>(std::nearbyint(absolute * 0x1p24f)));
@@ -99,46 +99,82 @@ Array Array::view(DType dtype, Dims dims, void* data, std::shared_ptr<void> owne
 
 double Array::at(int64_t i) const {
   switch (dtype_) {
-    case DType::f32: return data<float>()[i];
-    case DType::f64: return data<double>()[i];
-    case DType::f16: return half_to_float(data<uint16_t>()[i]);
-    case DType::bf16: return bf16_to_float(data<uint16_t>()[i]);
-    default: return static_cast<double>(integer_at(i));
+    case DType::f32:
+      return data<float>()[i];
+    case DType::f64:
+      return data<double>()[i];
+    case DType::f16:
+      return half_to_float(data<uint16_t>()[i]);
+    case DType::bf16:
+      return bf16_to_float(data<uint16_t>()[i]);
+    default:
+      return static_cast<double>(integer_at(i));
   }
 }
 
 int64_t Array::integer_at(int64_t i) const {
   switch (dtype_) {
-    case DType::s64: return data<int64_t>()[i];
-    case DType::s32: return data<int32_t>()[i];
-    case DType::u32: return data<uint32_t>()[i];
-    case DType::u8: return data<uint8_t>()[i];
-    case DType::s8: return data<int8_t>()[i];
-    case DType::pred: return data<uint8_t>()[i] != 0;
-    default: return static_cast<int64_t>(at(i));
+    case DType::s64:
+      return data<int64_t>()[i];
+    case DType::s32:
+      return data<int32_t>()[i];
+    case DType::u32:
+      return data<uint32_t>()[i];
+    case DType::u8:
+      return data<uint8_t>()[i];
+    case DType::s8:
+      return data<int8_t>()[i];
+    case DType::pred:
+      return data<uint8_t>()[i] != 0;
+    default:
+      return static_cast<int64_t>(at(i));
   }
 }
 
 void Array::set(int64_t i, double value) {
   switch (dtype_) {
-    case DType::f32: data<float>()[i] = static_cast<float>(value); break;
-    case DType::f64: data<double>()[i] = value; break;
-    case DType::f16: data<uint16_t>()[i] = float_to_half(static_cast<float>(value)); break;
-    case DType::bf16: data<uint16_t>()[i] = float_to_bf16(static_cast<float>(value)); break;
-    case DType::pred: data<uint8_t>()[i] = value != 0; break;
-    default: set_integer(i, static_cast<int64_t>(value));
+    case DType::f32:
+      data<float>()[i] = static_cast<float>(value);
+      break;
+    case DType::f64:
+      data<double>()[i] = value;
+      break;
+    case DType::f16:
+      data<uint16_t>()[i] = float_to_half(static_cast<float>(value));
+      break;
+    case DType::bf16:
+      data<uint16_t>()[i] = float_to_bf16(static_cast<float>(value));
+      break;
+    case DType::pred:
+      data<uint8_t>()[i] = value != 0;
+      break;
+    default:
+      set_integer(i, static_cast<int64_t>(value));
   }
 }
 
 void Array::set_integer(int64_t i, int64_t value) {
   switch (dtype_) {
-    case DType::s64: data<int64_t>()[i] = value; break;
-    case DType::s32: data<int32_t>()[i] = static_cast<int32_t>(value); break;
-    case DType::u32: data<uint32_t>()[i] = static_cast<uint32_t>(value); break;
-    case DType::u8: data<uint8_t>()[i] = static_cast<uint8_t>(value); break;
-    case DType::s8: data<int8_t>()[i] = static_cast<int8_t>(value); break;
-    case DType::pred: data<uint8_t>()[i] = value != 0; break;
-    default: set(i, static_cast<double>(value));
+    case DType::s64:
+      data<int64_t>()[i] = value;
+      break;
+    case DType::s32:
+      data<int32_t>()[i] = static_cast<int32_t>(value);
+      break;
+    case DType::u32:
+      data<uint32_t>()[i] = static_cast<uint32_t>(value);
+      break;
+    case DType::u8:
+      data<uint8_t>()[i] = static_cast<uint8_t>(value);
+      break;
+    case DType::s8:
+      data<int8_t>()[i] = static_cast<int8_t>(value);
+      break;
+    case DType::pred:
+      data<uint8_t>()[i] = value != 0;
+      break;
+    default:
+      set(i, static_cast<double>(value));
   }
 }
 

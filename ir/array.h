@@ -3,14 +3,14 @@
 // Row-major, 64-byte aligned. Copies share the buffer (`clone` copies it), so that handing arrays
 // around is free and a donated argument and its result can be one buffer.
 #pragma once
+#include "ir/dtype.h"
+
 #include <cstdint>
 #include <cstring>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
-
-#include "ir/dtype.h"
 
 namespace weft::ir {
 
@@ -42,11 +42,17 @@ class Array {
   void* raw() { return data_.get(); }
   const void* raw() const { return data_.get(); }
   template <typename T>
-  T* data() { return static_cast<T*>(data_.get()); }
+  T* data() {
+    return static_cast<T*>(data_.get());
+  }
   template <typename T>
-  const T* data() const { return static_cast<const T*>(data_.get()); }
+  const T* data() const {
+    return static_cast<const T*>(data_.get());
+  }
   template <typename T>
-  std::span<const T> values() const { return {data<T>(), static_cast<size_t>(size_)}; }
+  std::span<const T> values() const {
+    return {data<T>(), static_cast<size_t>(size_)};
+  }
 
   // One element as a double (integers above 2^53 lose bits) or as an integer.
   double at(int64_t i) const;
@@ -55,8 +61,8 @@ class Array {
   void set_integer(int64_t i, int64_t value);
 
   Array clone() const;
-  Array cast(DType to) const;          // floats round to nearest; float -> integer truncates
-  Array reshaped(Dims dims) const;     // shares the buffer
+  Array cast(DType to) const;       // floats round to nearest; float -> integer truncates
+  Array reshaped(Dims dims) const;  // shares the buffer
   bool same_bytes(const Array& other) const;
 
  private:

@@ -1,5 +1,8 @@
 // ir/attrs.h -- the attributes of a node: a small sorted list of named values.
 #pragma once
+#include "ir/dim.h"
+#include "ir/dtype.h"
+
 #include <algorithm>
 #include <cstdint>
 #include <initializer_list>
@@ -9,9 +12,6 @@
 #include <variant>
 #include <vector>
 
-#include "ir/dim.h"
-#include "ir/dtype.h"
-
 namespace weft::ir {
 
 using Integers = std::vector<int64_t>;
@@ -20,9 +20,23 @@ using Texts = std::vector<std::string>;
 
 // The kind an op's declaration gives an attribute. `axis` and `axes` are integers that are stored
 // counted from the end (relative to the first operand), so that they survive a new leading axis.
-enum class AttrKind { integer, real, boolean, text, dtype, dim, shape, integers, reals, texts, axis, axes };
+enum class AttrKind {
+  integer,
+  real,
+  boolean,
+  text,
+  dtype,
+  dim,
+  shape,
+  integers,
+  reals,
+  texts,
+  axis,
+  axes
+};
 
-using Attr = std::variant<int64_t, double, bool, std::string, DType, Dim, Shape, Integers, Reals, Texts>;
+using Attr =
+    std::variant<int64_t, double, bool, std::string, DType, Dim, Shape, Integers, Reals, Texts>;
 
 std::string str(const Attr& attr);  // as printed in the text form
 

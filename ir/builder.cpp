@@ -5,7 +5,8 @@
 
 namespace weft::ir {
 
-Values Builder::emit_all(const OpDef& op, const OperandGroups& groups, Attrs attrs, std::vector<Graph> regions) {
+Values Builder::emit_all(const OpDef& op, const OperandGroups& groups, Attrs attrs,
+                         std::vector<Graph> regions) {
   return graph_->add(op, groups, std::move(attrs), from, std::move(regions));
 }
 
@@ -16,7 +17,8 @@ Value Builder::emit(const OpDef& op, const OperandGroups& groups, Attrs attrs) {
 Value Builder::scalar(double value, DType dtype) { return filled(value, {dtype, {}}); }
 
 Value Builder::filled(double value, const TensorType& type) {
-  return emit(ops::constant, {}, {{"dtype", type.dtype}, {"shape", type.shape}, {"values", Reals{value}}});
+  return emit(ops::constant, {},
+              {{"dtype", type.dtype}, {"shape", type.shape}, {"values", Reals{value}}});
 }
 
 Value Builder::cast(Value x, DType dtype) {
@@ -30,7 +32,8 @@ Value Builder::activation(std::string_view name, Value x) {
 }
 
 Value Builder::matmul(Value a, Value b, bool transpose_a, bool transpose_b) {
-  return emit(ops::matmul, {{a}, {b}}, {{"transpose_a", transpose_a}, {"transpose_b", transpose_b}});
+  return emit(ops::matmul, {{a}, {b}},
+              {{"transpose_a", transpose_a}, {"transpose_b", transpose_b}});
 }
 
 Value Builder::sum(Value x, Integers axes, bool keep) {
@@ -53,7 +56,8 @@ Value Builder::sum_to(Value x, const Shape& shape) {
   const size_t extra = from_shape.size() - shape.size();
   Integers axes;
   for (size_t d = 0; d < from_shape.size(); ++d)
-    if (d < extra || (shape[d - extra].is(1) && !from_shape[d].is(1))) axes.push_back(static_cast<int64_t>(d));
+    if (d < extra || (shape[d - extra].is(1) && !from_shape[d].is(1)))
+      axes.push_back(static_cast<int64_t>(d));
   return axes.empty() ? x : reshape(sum(x, axes), shape);
 }
 
@@ -105,21 +109,24 @@ Values Expansion::group(std::string_view operand) const {
 }
 
 Graph Expansion::finish(const Values& results) {
-  for (size_t i = 0; i < results.size(); ++i) graph_.add_output("r" + std::to_string(i), results[i]);
+  for (size_t i = 0; i < results.size(); ++i)
+    graph_.add_output("r" + std::to_string(i), results[i]);
   return std::move(graph_);
 }
 
 Values inline_graph(Builder& builder, const Graph& inner, const Values& arguments) {
   WEFT_CHECK(arguments.size() == inner.arguments().size());
   Values map(static_cast<size_t>(inner.value_count()));
-  for (size_t i = 0; i < arguments.size(); ++i) map[static_cast<size_t>(inner.arguments()[i].value.id)] = arguments[i];
+  for (size_t i = 0; i < arguments.size(); ++i)
+    map[static_cast<size_t>(inner.arguments()[i].value.id)] = arguments[i];
   Graph& graph = builder.graph();
   for (const Node& node : inner.nodes()) {
     Values operands;
     for (const Value v : node.operands) operands.push_back(map[static_cast<size_t>(v.id)]);
     const Values results = graph.add_copy(inner, node, operands);
     graph.set_node_provenance(static_cast<int>(graph.nodes().size()) - 1, builder.from);
-    for (size_t i = 0; i < results.size(); ++i) map[static_cast<size_t>(node.results[i].id)] = results[i];
+    for (size_t i = 0; i < results.size(); ++i)
+      map[static_cast<size_t>(node.results[i].id)] = results[i];
   }
   Values outputs;
   for (const Output& o : inner.outputs()) outputs.push_back(map[static_cast<size_t>(o.value.id)]);

@@ -1,9 +1,10 @@
-// ir/builder.h -- appending nodes by name: what passes, derivatives, expansions and the DSL write with.
+// ir/builder.h -- appending nodes by name: what passes, derivatives, expansions and the DSL write
+// with.
 #pragma once
-#include <string_view>
-
 #include "ir/graph.h"
 #include "ir/ops/all.h"
+
+#include <string_view>
 
 namespace weft::ir {
 
@@ -17,7 +18,8 @@ class Builder {
   Graph& graph() const { return *graph_; }
   const TensorType& type(Value v) const { return graph_->type(v); }
 
-  Values emit_all(const OpDef& op, const OperandGroups& groups, Attrs attrs = {}, std::vector<Graph> regions = {});
+  Values emit_all(const OpDef& op, const OperandGroups& groups, Attrs attrs = {},
+                  std::vector<Graph> regions = {});
   Value emit(const OpDef& op, const OperandGroups& groups, Attrs attrs = {});  // its first result
 
   // A rank-0 constant. Elementwise ops broadcast it.
@@ -42,10 +44,13 @@ class Builder {
   Value matmul(Value a, Value b, bool transpose_a = false, bool transpose_b = false);
   Value sum(Value x, Integers axes, bool keep = false);
   Value max(Value x, Integers axes, bool keep = false);
-  Value sum_all(Value x);                    // over every axis -> rank 0
-  Value sum_to(Value x, const Shape& shape); // sums out what broadcasting `shape` to x's shape added
+  Value sum_all(Value x);  // over every axis -> rank 0
+  Value sum_to(Value x,
+               const Shape& shape);  // sums out what broadcasting `shape` to x's shape added
   Value softmax(Value x, int64_t axis = -1) { return emit(ops::softmax, {{x}}, {{"axis", axis}}); }
-  Value log_softmax(Value x, int64_t axis = -1) { return emit(ops::log_softmax, {{x}}, {{"axis", axis}}); }
+  Value log_softmax(Value x, int64_t axis = -1) {
+    return emit(ops::log_softmax, {{x}}, {{"axis", axis}});
+  }
 
   // These return x itself where there is nothing to do.
   Value reshape(Value x, const Shape& shape);

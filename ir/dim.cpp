@@ -1,12 +1,12 @@
 // ir/dim.cpp -- arithmetic, printing and parsing of symbolic sizes.
 #include "ir/dim.h"
 
+#include "ir/error.h"
+
 #include <algorithm>
 #include <cctype>
 #include <charconv>
 #include <set>
-
-#include "ir/error.h"
 
 namespace weft::ir {
 namespace {
@@ -95,8 +95,7 @@ std::string Dim::str() const {
       s += "+";
     const uint64_t magnitude = c < 0 ? 0 - static_cast<uint64_t>(c) : static_cast<uint64_t>(c);
     if (magnitude != 1 || atoms.empty()) s += std::to_string(magnitude);
-    for (size_t i = 0; i < atoms.size(); ++i)
-      s += (i > 0 || magnitude != 1 ? "*" : "") + atoms[i];
+    for (size_t i = 0; i < atoms.size(); ++i) s += (i > 0 || magnitude != 1 ? "*" : "") + atoms[i];
   }
   return s;
 }
@@ -125,7 +124,8 @@ int64_t Dim::value(const Bindings& bindings) const {
         continue;
       }
       const auto it = bindings.find(atom);
-      if (it == bindings.end()) throw GraphError(concat("the size of symbol ", atom, " is not known"));
+      if (it == bindings.end())
+        throw GraphError(concat("the size of symbol ", atom, " is not known"));
       product = checked_mul(product, it->second);
     }
     sum = checked_add(sum, product);
@@ -160,8 +160,8 @@ std::optional<Dim> Dim::divided_by(const Dim& divisor) const {
   Dim rest = *this, quotient;
   for (int guard = 0; !rest.terms_.empty(); ++guard) {
     if (guard > 64) return std::nullopt;
-    const auto top = std::max_element(
-        rest.terms_.begin(), rest.terms_.end(), [](const auto& a, const auto& b) {
+    const auto top =
+        std::max_element(rest.terms_.begin(), rest.terms_.end(), [](const auto& a, const auto& b) {
           return std::pair(a.first.size(), a.first) < std::pair(b.first.size(), b.first);
         });
     if (top->second % lead->second != 0) return std::nullopt;

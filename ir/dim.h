@@ -19,8 +19,8 @@ using Bindings = std::map<std::string, int64_t, std::less<>>;  // symbol -> size
 
 class Dim {
  public:
-  Dim() = default;                          // 0
-  Dim(int64_t constant);                    // NOLINT: a size may be written as a number
+  Dim() = default;                               // 0
+  Dim(int64_t constant);                         // NOLINT: a size may be written as a number
   Dim(int constant) : Dim(int64_t{constant}) {}  // NOLINT
   static Dim symbol(std::string_view name);
   static Dim floordiv(const Dim& dim, int64_t divisor);

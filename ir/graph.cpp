@@ -1,12 +1,12 @@
 // ir/graph.cpp -- appending nodes, with inference; attribute defaults and canonical axes.
 #include "ir/graph.h"
 
+#include "ir/check.h"
+
 #include <algorithm>
 #include <cmath>
 #include <set>
 #include <tuple>
-
-#include "ir/check.h"
 
 namespace weft::ir {
 namespace {
@@ -21,17 +21,27 @@ Overloaded(Ts...) -> Overloaded<Ts...>;
 bool kind_accepts(AttrKind kind, const Attr& value) {
   switch (kind) {
     case AttrKind::integer:
-    case AttrKind::axis: return std::holds_alternative<int64_t>(value);
-    case AttrKind::real: return std::holds_alternative<double>(value);
-    case AttrKind::boolean: return std::holds_alternative<bool>(value);
-    case AttrKind::text: return std::holds_alternative<std::string>(value);
-    case AttrKind::dtype: return std::holds_alternative<DType>(value);
-    case AttrKind::dim: return std::holds_alternative<Dim>(value);
-    case AttrKind::shape: return std::holds_alternative<Shape>(value);
+    case AttrKind::axis:
+      return std::holds_alternative<int64_t>(value);
+    case AttrKind::real:
+      return std::holds_alternative<double>(value);
+    case AttrKind::boolean:
+      return std::holds_alternative<bool>(value);
+    case AttrKind::text:
+      return std::holds_alternative<std::string>(value);
+    case AttrKind::dtype:
+      return std::holds_alternative<DType>(value);
+    case AttrKind::dim:
+      return std::holds_alternative<Dim>(value);
+    case AttrKind::shape:
+      return std::holds_alternative<Shape>(value);
     case AttrKind::integers:
-    case AttrKind::axes: return std::holds_alternative<Integers>(value);
-    case AttrKind::reals: return std::holds_alternative<Reals>(value);
-    case AttrKind::texts: return std::holds_alternative<Texts>(value);
+    case AttrKind::axes:
+      return std::holds_alternative<Integers>(value);
+    case AttrKind::reals:
+      return std::holds_alternative<Reals>(value);
+    case AttrKind::texts:
+      return std::holds_alternative<Texts>(value);
   }
   return false;
 }
@@ -51,10 +61,10 @@ Attr coerced(AttrKind kind, const Attr& value) {
 }
 
 std::string_view kind_name(AttrKind kind) {
-  static constexpr std::string_view names[] = {"an integer", "a number", "true or false", "a string",
-                                               "a dtype", "a size", "a shape", "a list of integers",
-                                               "a list of numbers", "a list of strings", "an axis",
-                                               "a list of axes"};
+  static constexpr std::string_view names[] = {
+      "an integer", "a number",      "true or false",      "a string",          "a dtype",
+      "a size",     "a shape",       "a list of integers", "a list of numbers", "a list of strings",
+      "an axis",    "a list of axes"};
   return names[static_cast<int>(kind)];
 }
 
@@ -130,14 +140,15 @@ std::string str(const Attr& attr) {
     return s + "\"";
   };
   return std::visit(
-      Overloaded{[](int64_t v) { return std::to_string(v); }, [&](double v) { return real(v); },
-                 [](bool v) { return std::string(v ? "true" : "false"); },
-                 [&](const std::string& v) { return quoted(v); },
-                 [](DType v) { return std::string(name(v)); }, [](const Dim& v) { return v.str(); },
-                 [](const Shape& v) { return str(v); },
-                 [&](const Integers& v) { return list(v, [](int64_t i) { return std::to_string(i); }); },
-                 [&](const Reals& v) { return list(v, real); },
-                 [&](const Texts& v) { return list(v, quoted); }},
+      Overloaded{
+          [](int64_t v) { return std::to_string(v); }, [&](double v) { return real(v); },
+          [](bool v) { return std::string(v ? "true" : "false"); },
+          [&](const std::string& v) { return quoted(v); },
+          [](DType v) { return std::string(name(v)); }, [](const Dim& v) { return v.str(); },
+          [](const Shape& v) { return str(v); },
+          [&](const Integers& v) { return list(v, [](int64_t i) { return std::to_string(i); }); },
+          [&](const Reals& v) { return list(v, real); },
+          [&](const Texts& v) { return list(v, quoted); }},
       attr);
 }
 
@@ -145,24 +156,38 @@ Attr AttrDef::value() const {
   if (given == Default::empty) {
     switch (kind) {
       case AttrKind::integer:
-      case AttrKind::axis: return int64_t{0};
-      case AttrKind::real: return 0.0;
-      case AttrKind::boolean: return false;
-      case AttrKind::text: return std::string();
-      case AttrKind::dtype: return DType::f32;
-      case AttrKind::dim: return Dim();
-      case AttrKind::shape: return Shape();
+      case AttrKind::axis:
+        return int64_t{0};
+      case AttrKind::real:
+        return 0.0;
+      case AttrKind::boolean:
+        return false;
+      case AttrKind::text:
+        return std::string();
+      case AttrKind::dtype:
+        return DType::f32;
+      case AttrKind::dim:
+        return Dim();
+      case AttrKind::shape:
+        return Shape();
       case AttrKind::integers:
-      case AttrKind::axes: return Integers();
-      case AttrKind::reals: return Reals();
-      case AttrKind::texts: return Texts();
+      case AttrKind::axes:
+        return Integers();
+      case AttrKind::reals:
+        return Reals();
+      case AttrKind::texts:
+        return Texts();
     }
   }
   switch (given) {
-    case Default::real: return real;
-    case Default::boolean: return integer != 0;
-    case Default::text: return std::string(text);
-    default: return kind == AttrKind::dim ? Attr(Dim(integer)) : Attr(integer);
+    case Default::real:
+      return real;
+    case Default::boolean:
+      return integer != 0;
+    case Default::text:
+      return std::string(text);
+    default:
+      return kind == AttrKind::dim ? Attr(Dim(integer)) : Attr(integer);
   }
 }
 
@@ -205,9 +230,8 @@ Values Graph::add(const OpDef& op, const OperandGroups& groups, Attrs attrs, Pro
   canonicalize(*this, node);
   const Types types = op.infer(OpView(*this, node));
   if (node.from.origins.empty())
-    node.from.origins = {std::make_shared<Origin>(Origin{static_cast<int>(nodes_.size()),
-                                                         std::string(op.name), node.from.scope,
-                                                         node.from.loc})};
+    node.from.origins = {std::make_shared<Origin>(Origin{
+        static_cast<int>(nodes_.size()), std::string(op.name), node.from.scope, node.from.loc})};
   const int index = static_cast<int>(nodes_.size());
   for (size_t i = 0; i < types.size(); ++i) {
     node.results.push_back({static_cast<int>(values_.size())});
@@ -233,7 +257,9 @@ Values Graph::add_copy(const Graph& other, const Node& node, Values operands) {
   return results;
 }
 
-void Graph::add_output(std::string name, Value value) { outputs_.push_back({std::move(name), value}); }
+void Graph::add_output(std::string name, Value value) {
+  outputs_.push_back({std::move(name), value});
+}
 
 void Graph::set_name(Value value, std::string name) {
   values_[static_cast<size_t>(value.id)].name = std::move(name);

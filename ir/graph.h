@@ -4,14 +4,14 @@
 // their types inferred, so that a wrong graph cannot be built and the list is always sorted. Passes
 // never edit a graph: they make a new one (ir/rewrite.h).
 #pragma once
-#include <memory>
-#include <string>
-#include <vector>
-
 #include "ir/attrs.h"
 #include "ir/op_def.h"
 #include "ir/source_loc.h"
 #include "ir/type.h"
+
+#include <memory>
+#include <string>
+#include <vector>
 
 namespace weft::ir {
 
@@ -30,7 +30,8 @@ struct Origin {
   std::string op, scope;
   SourceLoc loc;
 };
-using Origins = std::vector<std::shared_ptr<const Origin>>;  // sorted (number, scope, op), each once
+using Origins =
+    std::vector<std::shared_ptr<const Origin>>;  // sorted (number, scope, op), each once
 Origins united(const Origins& a, const Origins& b);
 
 enum class Part : uint8_t { forward, backward, optimizer };  // of a training graph
@@ -48,7 +49,7 @@ struct Node {
   Values operands;
   std::vector<int> group_sizes;  // one for each of op->operands; they sum to operands.size()
   Values results;
-  Attrs attrs;                   // canonical: sorted, defaults left out
+  Attrs attrs;  // canonical: sorted, defaults left out
   std::vector<Graph> regions;
   Provenance from;
 };
@@ -61,7 +62,7 @@ struct Argument {
   std::string path;         // of a parameter or state: its name in checkpoints
   std::string initializer;  // of a parameter: "glorot_uniform", "zeros", "normal(0.01)", ...
   bool trainable = true;
-  bool donated = false;     // its buffer may be reused for a result
+  bool donated = false;  // its buffer may be reused for a result
 };
 
 struct Output {
@@ -71,8 +72,8 @@ struct Output {
 
 struct ValueInfo {
   TensorType type;
-  int node = -1;  // of the node that makes it; -1: an argument
-  int index = 0;  // which result of that node, or which argument
+  int node = -1;     // of the node that makes it; -1: an argument
+  int index = 0;     // which result of that node, or which argument
   std::string name;  // without '%'; empty: numbered when printed
 };
 
@@ -84,8 +85,9 @@ class Graph {
   std::string name = "main";
 
   // --- building
-  Value add_argument(const TensorType& type, std::string name, ArgumentKind kind = ArgumentKind::input,
-                     std::string path = {}, std::string initializer = {}, bool trainable = true);
+  Value add_argument(const TensorType& type, std::string name,
+                     ArgumentKind kind = ArgumentKind::input, std::string path = {},
+                     std::string initializer = {}, bool trainable = true);
   // Appends a node, its result types inferred and its attributes made canonical.
   // Throws GraphError where the op's rules are broken; the graph is then as it was.
   Values add(const OpDef& op, const OperandGroups& groups, Attrs attrs = {}, Provenance from = {},
@@ -95,9 +97,15 @@ class Graph {
   void add_output(std::string name, Value value);
   void set_name(Value value, std::string name);
   void set_outputs(std::vector<Output> outputs) { outputs_ = std::move(outputs); }
-  void set_donated(int argument, bool donated) { arguments_[static_cast<size_t>(argument)].donated = donated; }
-  void set_trainable(int argument, bool t) { arguments_[static_cast<size_t>(argument)].trainable = t; }
-  void set_node_provenance(int node, Provenance from) { nodes_[static_cast<size_t>(node)].from = std::move(from); }
+  void set_donated(int argument, bool donated) {
+    arguments_[static_cast<size_t>(argument)].donated = donated;
+  }
+  void set_trainable(int argument, bool t) {
+    arguments_[static_cast<size_t>(argument)].trainable = t;
+  }
+  void set_node_provenance(int node, Provenance from) {
+    nodes_[static_cast<size_t>(node)].from = std::move(from);
+  }
 
   // --- reading
   const std::vector<Argument>& arguments() const { return arguments_; }

@@ -3,6 +3,10 @@
 // What other folders do with an op (evaluate, differentiate, lower) is in tables of theirs, keyed
 // by the address of its OpDef; identity is that address, nobody compares names.
 #pragma once
+#include "ir/attrs.h"
+#include "ir/error.h"
+#include "ir/type.h"
+
 #include <array>
 #include <cstdint>
 #include <initializer_list>
@@ -10,10 +14,6 @@
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "ir/attrs.h"
-#include "ir/error.h"
-#include "ir/type.h"
 
 namespace weft::ir {
 
@@ -83,10 +83,10 @@ struct OpDef {
   Types (*infer)(const OpView&) = nullptr;
 
   // Traits.
-  bool elementwise = false;   // result[i] depends on operand[i] only, after broadcasting
-  bool commutative = false;   // of the first two operands
+  bool elementwise = false;      // result[i] depends on operand[i] only, after broadcasting
+  bool commutative = false;      // of the first two operands
   bool zero_preserving = false;  // zeros in all of its float operands give zeros
-  bool idempotent = false;    // f(f(x)) = f(x)
+  bool idempotent = false;       // f(f(x)) = f(x)
   int regions = 0;
   // Types of the region's arguments, from operands and attributes.
   Types (*region_arguments)(const OpView&, int region) = nullptr;
@@ -120,8 +120,8 @@ class OpView {
   const TensorType& operand(int i) const;                  // i-th of all operands
   const TensorType& operand(std::string_view name) const;  // a `one`, or a present `optional`
   bool has(std::string_view name) const;                   // is an optional operand there
-  int position(std::string_view name) const;  // index of its first operand among all
-  int count(std::string_view name) const;     // how many operands the group has
+  int position(std::string_view name) const;               // index of its first operand among all
+  int count(std::string_view name) const;                  // how many operands the group has
   std::vector<TensorType> group(std::string_view name) const;
   const TensorType& result(int i = 0) const;  // not during inference
 

@@ -57,11 +57,15 @@ const Attr& OpView::attr(std::string_view name) const {
 int64_t OpView::integer(std::string_view name) const { return std::get<int64_t>(attr(name)); }
 double OpView::real(std::string_view name) const { return std::get<double>(attr(name)); }
 bool OpView::flag(std::string_view name) const { return std::get<bool>(attr(name)); }
-const std::string& OpView::text(std::string_view name) const { return std::get<std::string>(attr(name)); }
+const std::string& OpView::text(std::string_view name) const {
+  return std::get<std::string>(attr(name));
+}
 DType OpView::dtype(std::string_view name) const { return std::get<DType>(attr(name)); }
 const Dim& OpView::dim(std::string_view name) const { return std::get<Dim>(attr(name)); }
 const Shape& OpView::shape(std::string_view name) const { return std::get<Shape>(attr(name)); }
-const Integers& OpView::integers(std::string_view name) const { return std::get<Integers>(attr(name)); }
+const Integers& OpView::integers(std::string_view name) const {
+  return std::get<Integers>(attr(name));
+}
 const Reals& OpView::reals(std::string_view name) const { return std::get<Reals>(attr(name)); }
 const Texts& OpView::texts(std::string_view name) const { return std::get<Texts>(attr(name)); }
 bool OpView::is_set(std::string_view name) const { return node_->attrs.find(name) != nullptr; }
@@ -73,7 +77,8 @@ int64_t OpView::axis(std::string_view name, int rank_of_operand) const {
 
 std::vector<int64_t> OpView::axes(std::string_view name, int rank_of_operand) const {
   std::vector<int64_t> out;
-  for (const int64_t a : integers(name)) out.push_back(a < 0 ? a + operand(rank_of_operand).rank() : a);
+  for (const int64_t a : integers(name))
+    out.push_back(a < 0 ? a + operand(rank_of_operand).rank() : a);
   return out;
 }
 

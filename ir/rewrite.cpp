@@ -5,11 +5,12 @@
 
 namespace weft::ir {
 
-Rewriter::Rewriter(const Graph& from) : builder(to_), from_(&from), map_(static_cast<size_t>(from.value_count())) {
+Rewriter::Rewriter(const Graph& from)
+    : builder(to_), from_(&from), map_(static_cast<size_t>(from.value_count())) {
   to_.name = from.name;
   for (const Argument& a : from.arguments()) {
-    map_[static_cast<size_t>(a.value.id)] =
-        to_.add_argument(from.type(a.value), from.info(a.value).name, a.kind, a.path, a.initializer, a.trainable);
+    map_[static_cast<size_t>(a.value.id)] = to_.add_argument(
+        from.type(a.value), from.info(a.value).name, a.kind, a.path, a.initializer, a.trainable);
     to_.set_donated(static_cast<int>(to_.arguments().size()) - 1, a.donated);
   }
 }
@@ -28,12 +29,14 @@ Values Rewriter::operator()(const Values& old) const {
 
 void Rewriter::replace(Value old, Value with) {
   map_[static_cast<size_t>(old.id)] = with;
-  if (to_.info(with).name.empty() && !from_->info(old).name.empty()) to_.set_name(with, from_->info(old).name);
+  if (to_.info(with).name.empty() && !from_->info(old).name.empty())
+    to_.set_name(with, from_->info(old).name);
 }
 
 Values Rewriter::copy(const Node& node) {
   const Values results = to_.add_copy(*from_, node, (*this)(node.operands));
-  for (size_t i = 0; i < results.size(); ++i) map_[static_cast<size_t>(node.results[i].id)] = results[i];
+  for (size_t i = 0; i < results.size(); ++i)
+    map_[static_cast<size_t>(node.results[i].id)] = results[i];
   return results;
 }
 
@@ -45,7 +48,8 @@ Values Rewriter::copy(const Node& node, std::vector<Graph> regions) {
     for (int i = 0; i < n; ++i) groups.back().push_back((*this)(node.operands[at++]));
   }
   const Values results = to_.add(*node.op, groups, node.attrs, node.from, std::move(regions));
-  for (size_t i = 0; i < node.results.size() && i < results.size(); ++i) replace(node.results[i], results[i]);
+  for (size_t i = 0; i < node.results.size() && i < results.size(); ++i)
+    replace(node.results[i], results[i]);
   return results;
 }
 
@@ -60,7 +64,8 @@ Graph rewrite_nodes(const Graph& graph, const NodeRule& rule) {
     r.at(node);
     if (const auto replacements = rule(r, node)) {
       WEFT_CHECK(replacements->size() == node.results.size());
-      for (size_t i = 0; i < node.results.size(); ++i) r.replace(node.results[i], (*replacements)[i]);
+      for (size_t i = 0; i < node.results.size(); ++i)
+        r.replace(node.results[i], (*replacements)[i]);
     } else {
       r.copy(node);
     }
@@ -103,8 +108,8 @@ Graph drop_dead(const Graph& graph) {
   to.name = graph.name;
   Values map(static_cast<size_t>(graph.value_count()));
   for (const Argument& a : graph.arguments()) {
-    map[static_cast<size_t>(a.value.id)] =
-        to.add_argument(graph.type(a.value), graph.info(a.value).name, a.kind, a.path, a.initializer, a.trainable);
+    map[static_cast<size_t>(a.value.id)] = to.add_argument(
+        graph.type(a.value), graph.info(a.value).name, a.kind, a.path, a.initializer, a.trainable);
     to.set_donated(static_cast<int>(to.arguments().size()) - 1, a.donated);
   }
   for (size_t n = 0; n < graph.nodes().size(); ++n) {
@@ -113,9 +118,11 @@ Graph drop_dead(const Graph& graph) {
     Values operands;
     for (const Value v : node.operands) operands.push_back(map[static_cast<size_t>(v.id)]);
     const Values results = to.add_copy(graph, node, operands);
-    for (size_t i = 0; i < results.size(); ++i) map[static_cast<size_t>(node.results[i].id)] = results[i];
+    for (size_t i = 0; i < results.size(); ++i)
+      map[static_cast<size_t>(node.results[i].id)] = results[i];
   }
-  for (const Output& o : graph.outputs()) to.add_output(o.name, map[static_cast<size_t>(o.value.id)]);
+  for (const Output& o : graph.outputs())
+    to.add_output(o.name, map[static_cast<size_t>(o.value.id)]);
   return to;
 }
 

@@ -1,9 +1,9 @@
 // ir/rewrite.h -- making a new graph out of an old one, node by node.
 #pragma once
+#include "ir/builder.h"
+
 #include <functional>
 #include <optional>
-
-#include "ir/builder.h"
 
 namespace weft::ir {
 
@@ -13,14 +13,15 @@ class Rewriter {
   explicit Rewriter(const Graph& from);  // copies name and arguments
 
   const Graph& from() const { return *from_; }
-  Builder builder;                       // appends to the new graph
-  Value operator()(Value old) const;     // what stands for it in the new graph
+  Builder builder;                    // appends to the new graph
+  Value operator()(Value old) const;  // what stands for it in the new graph
   Values operator()(const Values& old) const;
-  void replace(Value old, Value with);   // from here on (keeps the old value's name if the new has none)
-  Values copy(const Node& node);         // the node as it is, on mapped operands
+  void replace(Value old,
+               Value with);       // from here on (keeps the old value's name if the new has none)
+  Values copy(const Node& node);  // the node as it is, on mapped operands
   Values copy(const Node& node, std::vector<Graph> regions);  // with other regions; re-inferred
   void at(const Node& node) { builder.from = node.from; }     // provenance of what is emitted next
-  Graph finish();                        // copies the outputs; drops dead nodes
+  Graph finish();  // copies the outputs; drops dead nodes
 
  private:
   const Graph* from_;

@@ -15,7 +15,8 @@ class Specializer {
     Values map(static_cast<size_t>(from.value_count()));
     for (const Argument& a : from.arguments()) {
       map[static_cast<size_t>(a.value.id)] =
-          to.add_argument(type(from.type(a.value)), from.info(a.value).name, a.kind, a.path, a.initializer, a.trainable);
+          to.add_argument(type(from.type(a.value)), from.info(a.value).name, a.kind, a.path,
+                          a.initializer, a.trainable);
       to.set_donated(static_cast<int>(to.arguments().size()) - 1, a.donated);
     }
     for (const Node& node : from.nodes()) {
@@ -23,20 +24,23 @@ class Specializer {
       size_t at = 0;
       for (const int n : node.group_sizes) {
         groups.emplace_back();
-        for (int i = 0; i < n; ++i) groups.back().push_back(map[static_cast<size_t>(node.operands[at++].id)]);
+        for (int i = 0; i < n; ++i)
+          groups.back().push_back(map[static_cast<size_t>(node.operands[at++].id)]);
       }
       std::vector<Graph> regions;
       for (const Graph& r : node.regions) regions.push_back(graph(r));
       Attrs attrs = attributes(node);
       if (node.op == &ops::scan) keep_rows(OpView(from, node), attrs);
-      const Values results = to.add(*node.op, groups, std::move(attrs), node.from, std::move(regions));
+      const Values results =
+          to.add(*node.op, groups, std::move(attrs), node.from, std::move(regions));
       WEFT_CHECK(results.size() == node.results.size());
       for (size_t i = 0; i < results.size(); ++i) {
         map[static_cast<size_t>(node.results[i].id)] = results[i];
         to.set_name(results[i], from.info(node.results[i]).name);
       }
     }
-    for (const Output& o : from.outputs()) to.add_output(o.name, map[static_cast<size_t>(o.value.id)]);
+    for (const Output& o : from.outputs())
+      to.add_output(o.name, map[static_cast<size_t>(o.value.id)]);
     return to;
   }
 
@@ -85,6 +89,8 @@ class Specializer {
 
 }  // namespace
 
-Graph specialize(const Graph& graph, const Bindings& bindings) { return Specializer(bindings).graph(graph); }
+Graph specialize(const Graph& graph, const Bindings& bindings) {
+  return Specializer(bindings).graph(graph);
+}
 
 }  // namespace weft::ir

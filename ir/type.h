@@ -1,10 +1,10 @@
 // ir/type.h -- the type of a value: element type and shape.
 #pragma once
-#include <string>
-#include <vector>
-
 #include "ir/dim.h"
 #include "ir/dtype.h"
+
+#include <string>
+#include <vector>
 
 namespace weft::ir {
 

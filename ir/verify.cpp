@@ -23,7 +23,8 @@ class Verifier {
     std::set<std::string> paths, names;
     for (const Argument& a : graph_.arguments()) {
       made[static_cast<size_t>(a.value.id)] = true;
-      if (!a.path.empty() && !paths.insert(a.path).second) fail(6, concat("two arguments have the path '", a.path, "'"));
+      if (!a.path.empty() && !paths.insert(a.path).second)
+        fail(6, concat("two arguments have the path '", a.path, "'"));
     }
     for (const Node& node : graph_.nodes()) {
       for (const Value v : node.operands)
@@ -33,7 +34,8 @@ class Verifier {
       for (const Value v : node.results) made[static_cast<size_t>(v.id)] = true;
     }
     for (const Output& o : graph_.outputs()) {
-      if (o.value.id < 0 || o.value.id >= graph_.value_count() || !made[static_cast<size_t>(o.value.id)])
+      if (o.value.id < 0 || o.value.id >= graph_.value_count() ||
+          !made[static_cast<size_t>(o.value.id)])
         fail(1, concat("output '", o.name, "' is not made"));
       if (!names.insert(o.name).second) fail(6, concat("two outputs are named '", o.name, "'"));
     }
@@ -41,13 +43,15 @@ class Verifier {
 
  private:
   [[noreturn]] void fail(int number, const std::string& what) const {
-    throw GraphError(concat("error: ", after_.empty() ? "" : "after pass '" + after_ + "': ", what, " [verify.", number, "]"));
+    throw GraphError(concat("error: ", after_.empty() ? "" : "after pass '" + after_ + "': ", what,
+                            " [verify.", number, "]"));
   }
   std::string shown(const Node& node) const {
     std::string s;
     for (const Value v : node.results) s += (s.empty() ? "" : ", ") + graph_.display_name(v);
     s += concat(" = ", node.op->name, "(");
-    for (size_t i = 0; i < node.operands.size(); ++i) s += (i ? ", " : "") + graph_.display_name(node.operands[i]);
+    for (size_t i = 0; i < node.operands.size(); ++i)
+      s += (i ? ", " : "") + graph_.display_name(node.operands[i]);
     return s + ")";
   }
   void check_node(const Node& node) {
@@ -59,21 +63,26 @@ class Verifier {
       if (n < 0 || (arity == Arity::one && n != 1) || (arity == Arity::optional && n > 1))
         fail(2, concat(shown(node), " has ", n, " operands in group ", i));
     }
-    if (node.group_sizes.size() != node.op->operands.size() || total != static_cast<int>(node.operands.size()))
+    if (node.group_sizes.size() != node.op->operands.size() ||
+        total != static_cast<int>(node.operands.size()))
       fail(2, concat(shown(node), " has groups that do not sum to its operands"));
     for (const auto& [name, value] : node.attrs) {
       const AttrDef* def = node.op->attr(name);
       if (def == nullptr) fail(3, concat(shown(node), " has an undeclared attribute '", name, "'"));
-      if (!def->required() && def->value() == value) fail(3, concat(shown(node), " spells out the default of '", name, "'"));
+      if (!def->required() && def->value() == value)
+        fail(3, concat(shown(node), " spells out the default of '", name, "'"));
     }
     if (static_cast<int>(node.regions.size()) != node.op->regions)
       fail(5, concat(shown(node), " has ", node.regions.size(), " regions"));
     for (const Graph& region : node.regions) Verifier(region, after_).run();
     const Types types = node.op->infer(OpView(graph_, node));
-    if (types.size() != node.results.size()) fail(4, concat(shown(node), " has ", node.results.size(), " results but infers ", types.size()));
+    if (types.size() != node.results.size())
+      fail(4,
+           concat(shown(node), " has ", node.results.size(), " results but infers ", types.size()));
     for (size_t i = 0; i < types.size(); ++i)
       if (types[i] != graph_.type(node.results[i]))
-        fail(4, concat(shown(node), " is typed ", graph_.type(node.results[i]), " but infers ", types[i]));
+        fail(4, concat(shown(node), " is typed ", graph_.type(node.results[i]), " but infers ",
+                       types[i]));
     if (node.from.origins.empty()) fail(7, concat(shown(node), " has no origin"));
   }
 

@@ -1,8 +1,8 @@
 // ir/verify.h -- what every graph must satisfy.
 #pragma once
-#include <string>
-
 #include "ir/graph.h"
+
+#include <string>
 
 namespace weft::ir {
 

@@ -11,8 +11,14 @@ Augmented with_lse(Vjp& g) {
   const ir::OpView& op = g.op();
   ir::Attrs attrs = op.node().attrs;
   attrs.set("lse", true);
-  ir::Values results = g.builder.emit_all(
-      ops::attention, {{g.operand("q")}, {g.operand("k")}, {g.operand("v")}, g.optional("v_a"), g.optional("mask"), g.optional("bias")}, attrs);
+  ir::Values results = g.builder.emit_all(ops::attention,
+                                          {{g.operand("q")},
+                                           {g.operand("k")},
+                                           {g.operand("v")},
+                                           g.optional("v_a"),
+                                           g.optional("mask"),
+                                           g.optional("bias")},
+                                          attrs);
   return {std::move(results), {}};
 }
 
@@ -22,14 +28,24 @@ Grads adjoint(Vjp& g) {
   for (const std::string_view name : kDifferentiable)
     if (g.wanted(name)) wanted.emplace_back(name);
   const bool weights = op.flag("weights");
-  const ir::Values dweights = weights && g.has_cotangent(1) ? ir::Values{g.cotangent(1)} : ir::Values{};
+  const ir::Values dweights =
+      weights && g.has_cotangent(1) ? ir::Values{g.cotangent(1)} : ir::Values{};
   const ir::Values d = g.builder.emit_all(
       ops::attention_grad,
-      {{g.cotangent_or_zero(0)}, {g.operand("q")}, {g.operand("k")}, {g.operand("v")}, {g.result(0)},
-       {g.result(weights ? 2 : 1)}, g.optional("v_a"), g.optional("mask"), g.optional("bias"), dweights},
+      {{g.cotangent_or_zero(0)},
+       {g.operand("q")},
+       {g.operand("k")},
+       {g.operand("v")},
+       {g.result(0)},
+       {g.result(weights ? 2 : 1)},
+       g.optional("v_a"),
+       g.optional("mask"),
+       g.optional("bias"),
+       dweights},
       {{"score", op.text("score")}, {"scale", op.real("scale")}, {"wanted", wanted}});
   Grads grads = g.none();
-  for (size_t i = 0; i < wanted.size(); ++i) grads[static_cast<size_t>(op.position(wanted[i]))] = d[i];
+  for (size_t i = 0; i < wanted.size(); ++i)
+    grads[static_cast<size_t>(op.position(wanted[i]))] = d[i];
   return grads;
 }
 

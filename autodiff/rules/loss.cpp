@@ -9,7 +9,11 @@ const VjpRule softmax_cross_entropy{
     [](Vjp& g) -> Grads {
       Grads grads = g.none();
       grads[0] = g.builder.emit(ops::softmax_cross_entropy_grad,
-                                {{g.cotangent(0)}, {g.operand("logits")}, {g.operand("labels")}, {g.result(1)}, g.optional("weights")},
+                                {{g.cotangent(0)},
+                                 {g.operand("logits")},
+                                 {g.operand("labels")},
+                                 {g.result(1)},
+                                 g.optional("weights")},
                                 {{"smoothing", g.op().real("smoothing")}});
       return grads;
     },

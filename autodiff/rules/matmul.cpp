@@ -18,7 +18,8 @@ Expr exchanged(const Expr& x) {
 Expr shared_weight(Expr a, const Expr& dc, bool transpose_a, bool transpose_b) {
   if (transpose_a) a = exchanged(a);
   const Expr rows = flat_rows(a), drows = flat_rows(dc);
-  return transpose_b ? autodiff::matmul(drows, rows, true, false) : autodiff::matmul(rows, drows, true, false);
+  return transpose_b ? autodiff::matmul(drows, rows, true, false)
+                     : autodiff::matmul(rows, drows, true, false);
 }
 
 }  // namespace
@@ -26,51 +27,58 @@ Expr shared_weight(Expr a, const Expr& dc, bool transpose_a, bool transpose_b) {
 // c = a b   =>   da = dc b',  db = a' dc;  of a transposed operand the transpose of that, with the
 // factors exchanged; summed over the leading axes that were broadcast.
 const VjpRule matmul{&ops::matmul, [](Vjp& g) -> Grads {
-  const Expr a = g.operand(0), b = g.operand(1), dc = g.cotangent();
-  const bool ta = g.op().flag("transpose_a"), tb = g.op().flag("transpose_b");
-  Grads grads = g.none();
-  if (g.wanted(0)) {
-    const Expr da = ta ? autodiff::matmul(b, dc, tb, true) : autodiff::matmul(dc, b, false, !tb);
-    grads[0] = sum_to(da, g.op().operand(0).shape);
-  }
-  if (g.wanted(1)) {
-    if (g.op().operand(1).rank() == 2 && g.op().operand(0).rank() > 2) {
-      grads[1] = shared_weight(a, dc, ta, tb);
-    } else {
-      const Expr db = tb ? autodiff::matmul(dc, a, true, ta) : autodiff::matmul(a, dc, !ta, false);
-      grads[1] = sum_to(db, g.op().operand(1).shape);
-    }
-  }
-  return grads;
-}};
+                       const Expr a = g.operand(0), b = g.operand(1), dc = g.cotangent();
+                       const bool ta = g.op().flag("transpose_a"), tb = g.op().flag("transpose_b");
+                       Grads grads = g.none();
+                       if (g.wanted(0)) {
+                         const Expr da = ta ? autodiff::matmul(b, dc, tb, true)
+                                            : autodiff::matmul(dc, b, false, !tb);
+                         grads[0] = sum_to(da, g.op().operand(0).shape);
+                       }
+                       if (g.wanted(1)) {
+                         if (g.op().operand(1).rank() == 2 && g.op().operand(0).rank() > 2) {
+                           grads[1] = shared_weight(a, dc, ta, tb);
+                         } else {
+                           const Expr db = tb ? autodiff::matmul(dc, a, true, ta)
+                                              : autodiff::matmul(a, dc, !ta, false);
+                           grads[1] = sum_to(db, g.op().operand(1).shape);
+                         }
+                       }
+                       return grads;
+                     }};
 
-// y = f(x w + bias), f' known from y   =>   dz = dy f',  dx = dz w',  dw = x' dz,  dbias = sum of dz over rows
-const VjpRule linear{
-    &ops::linear,
-    [](Vjp& g) -> Grads {
-      const Expr x = g.operand("x"), w = g.operand("w"), y = g.result();
-      const bool tb = g.op().flag("transpose_b");
-      const std::string& f = g.op().text("activation");
-      Expr dz = g.cotangent();
-      if (f == "relu") dz = autodiff::select(apply(ops::less_equal, y, y.number(0)), 0, dz);
-      if (f == "tanh") dz = dz * (1 - y * y);
-      if (f == "sigmoid") dz = dz * (y * (1 - y));
-      const Expr rows = flat_rows(x), drows = flat_rows(dz);
-      Grads grads = g.none();
-      // Leading axes stay as they are where there are any: what is batched may be packed later.
-      if (g.wanted("x"))
-        grads[0] = g.op().operand("x").rank() == 1 ? autodiff::reshape(autodiff::matmul(drows, w, false, !tb), g.op().operand("x").shape)
-                                                   : autodiff::matmul(dz, w, false, !tb);
-      if (g.wanted("w"))
-        grads[1] = tb ? autodiff::matmul(drows, rows, true, false) : autodiff::matmul(rows, drows, true, false);
-      if (g.wanted("bias")) grads[2] = sum_to(dz, g.op().operand("bias").shape);
-      return grads;
-    },
-    nullptr,
-    // Others need the argument of f, which is not kept.
-    [](const Query& q) {
-      const std::string& f = q.op().text("activation");
-      return f != "none" && f != "relu" && f != "tanh" && f != "sigmoid";
-    }};
+// y = f(x w + bias), f' known from y   =>   dz = dy f',  dx = dz w',  dw = x' dz,  dbias = sum of
+// dz over rows
+const VjpRule linear{&ops::linear,
+                     [](Vjp& g) -> Grads {
+                       const Expr x = g.operand("x"), w = g.operand("w"), y = g.result();
+                       const bool tb = g.op().flag("transpose_b");
+                       const std::string& f = g.op().text("activation");
+                       Expr dz = g.cotangent();
+                       if (f == "relu")
+                         dz = autodiff::select(apply(ops::less_equal, y, y.number(0)), 0, dz);
+                       if (f == "tanh") dz = dz * (1 - y * y);
+                       if (f == "sigmoid") dz = dz * (y * (1 - y));
+                       const Expr rows = flat_rows(x), drows = flat_rows(dz);
+                       Grads grads = g.none();
+                       // Leading axes stay as they are where there are any: what is batched may be
+                       // packed later.
+                       if (g.wanted("x"))
+                         grads[0] = g.op().operand("x").rank() == 1
+                                        ? autodiff::reshape(autodiff::matmul(drows, w, false, !tb),
+                                                            g.op().operand("x").shape)
+                                        : autodiff::matmul(dz, w, false, !tb);
+                       if (g.wanted("w"))
+                         grads[1] = tb ? autodiff::matmul(drows, rows, true, false)
+                                       : autodiff::matmul(rows, drows, true, false);
+                       if (g.wanted("bias")) grads[2] = sum_to(dz, g.op().operand("bias").shape);
+                       return grads;
+                     },
+                     nullptr,
+                     // Others need the argument of f, which is not kept.
+                     [](const Query& q) {
+                       const std::string& f = q.op().text("activation");
+                       return f != "none" && f != "relu" && f != "tanh" && f != "sigmoid";
+                     }};
 
 }  // namespace weft::autodiff::rules

@@ -6,11 +6,13 @@ namespace ops = ir::ops;
 
 // y = sum of squares   =>   dx = 2 dy x
 const VjpRule squared_norm{&ops::squared_norm, [](Vjp& g) -> Grads {
-  Grads grads;
-  for (int i = 0; i < g.op().operand_count(); ++i) grads.push_back(2 * g.cotangent() * g.operand(i));
-  return grads;
-}};
+                             Grads grads;
+                             for (int i = 0; i < g.op().operand_count(); ++i)
+                               grads.push_back(2 * g.cotangent() * g.operand(i));
+                             return grads;
+                           }};
 
-const VjpRule adadelta_update = not_differentiable(ops::adadelta_update), adam_update = not_differentiable(ops::adam_update);
+const VjpRule adadelta_update = not_differentiable(ops::adadelta_update),
+              adam_update = not_differentiable(ops::adam_update);
 
 }  // namespace weft::autodiff::rules

@@ -12,7 +12,8 @@ Augmented with_gates(Vjp& g) {
   ir::OperandGroups groups;
   size_t at = 0;
   for (const int size : g.op().node().group_sizes) {
-    groups.emplace_back(g.operands().begin() + static_cast<std::ptrdiff_t>(at), g.operands().begin() + static_cast<std::ptrdiff_t>(at) + size);
+    groups.emplace_back(g.operands().begin() + static_cast<std::ptrdiff_t>(at),
+                        g.operands().begin() + static_cast<std::ptrdiff_t>(at) + size);
     at += static_cast<size_t>(size);
   }
   return {g.builder.emit_all(g.op().def(), groups, attrs), {}};
@@ -25,7 +26,8 @@ Grads gru_adjoint(Vjp& g) {
   const ir::Dim h = g.op().operand("s").dim(1);
   const bool before = g.op().text("reset") == "before";
   const ir::Values d = g.builder.emit_all(
-      ops::gru_cell_grad, {{g.cotangent(0)}, {s}, {gates}, {g.operand("U")}, {g.operand("Un")}, g.optional("bias_n")},
+      ops::gru_cell_grad,
+      {{g.cotangent(0)}, {s}, {gates}, {g.operand("U")}, {g.operand("Un")}, g.optional("bias_n")},
       {{"reset", g.op().text("reset")}});
   const Expr dg(g.builder, d[0]);
   Grads grads = g.none();
@@ -33,7 +35,8 @@ Grads gru_adjoint(Vjp& g) {
   grads[1] = d[1];
   if (g.wanted("U")) grads[2] = autodiff::matmul(s, autodiff::slice(dg, -1, 0, h * 2), true);
   if (g.wanted("Un"))
-    grads[3] = before ? autodiff::matmul(autodiff::slice(gates, -1, h, h * 2) * s, autodiff::slice(dg, -1, h * 2, h * 3), true)
+    grads[3] = before ? autodiff::matmul(autodiff::slice(gates, -1, h, h * 2) * s,
+                                         autodiff::slice(dg, -1, h * 2, h * 3), true)
                       : autodiff::matmul(s, Expr(g.builder, d[2]), true);
   if (g.wanted("bias_n")) grads[4] = g.builder.sum(d[2], {0});
   return grads;
@@ -41,9 +44,12 @@ Grads gru_adjoint(Vjp& g) {
 
 // dU = h' dg
 Grads lstm_adjoint(Vjp& g) {
-  const ir::Values d = g.builder.emit_all(
-      ops::lstm_cell_grad,
-      {{g.cotangent_or_zero(0)}, {g.cotangent_or_zero(1)}, {g.operand("c")}, {g.result(1)}, {g.result(2)}, {g.operand("U")}});
+  const ir::Values d = g.builder.emit_all(ops::lstm_cell_grad, {{g.cotangent_or_zero(0)},
+                                                                {g.cotangent_or_zero(1)},
+                                                                {g.operand("c")},
+                                                                {g.result(1)},
+                                                                {g.result(2)},
+                                                                {g.operand("U")}});
   Grads grads{d[0], d[1], d[2], {}};
   if (g.wanted("U")) grads[3] = autodiff::matmul(g.operand("h"), Expr(g.builder, d[0]), true);
   return grads;

@@ -14,7 +14,9 @@ ir::Shape kept_shape(const ir::OpView& op) {
 // A value of the reduced shape, with 1 in place of the reduced axes.
 Expr kept(const Vjp& g, const Expr& y) { return autodiff::reshape(y, kept_shape(g.op())); }
 
-Expr spread(const Vjp& g, const Expr& dy) { return autodiff::broadcast(kept(g, dy), g.op().operand(0).shape); }
+Expr spread(const Vjp& g, const Expr& dy) {
+  return autodiff::broadcast(kept(g, dy), g.op().operand(0).shape);
+}
 
 // The number of elements that were reduced, as a scalar.
 Expr count(const Vjp& g) {
@@ -45,48 +47,58 @@ Grads to_extreme(Vjp& g) {
 }  // namespace
 
 const VjpRule sum{&ops::sum, [](Vjp& g) -> Grads { return {spread(g, g.cotangent())}; }};
-const VjpRule mean{&ops::mean, [](Vjp& g) -> Grads { return {spread(g, g.cotangent() / count(g))}; }};
+const VjpRule mean{&ops::mean,
+                   [](Vjp& g) -> Grads { return {spread(g, g.cotangent() / count(g))}; }};
 const VjpRule max{&ops::max, [](Vjp& g) -> Grads { return to_extreme(g); }};
 const VjpRule min{&ops::min, [](Vjp& g) -> Grads { return to_extreme(g); }};
 
-// dx[i] = dy * prod of x[j], j != i. The products are formed outright, from an [n,n] table with ones
-// on its diagonal, and not as y / x[i]: exact where elements are 0, in derivatives of any order.
-const VjpRule prod{&ops::prod, [](Vjp& g) -> Grads {
-  const ir::Shape shape = g.op().operand(0).shape;
-  const std::vector<int64_t> axes = g.op().axes();
-  ir::Integers perm, back(shape.size());  // the reduced axes last
-  ir::Shape rows, moved;
-  for (int pass = 0; pass < 2; ++pass)
-    for (size_t d = 0; d < shape.size(); ++d) {
-      const bool reduced = std::find(axes.begin(), axes.end(), static_cast<int64_t>(d)) != axes.end();
-      if (reduced != (pass == 1)) continue;
-      back[d] = static_cast<int64_t>(perm.size());
-      perm.push_back(static_cast<int64_t>(d));
-      moved.push_back(shape[d]);
-      if (!reduced) rows.push_back(shape[d]);
-    }
-  ir::Dim n = 1;
-  for (const int64_t a : axes) n = n * shape[static_cast<size_t>(a)];
-  ir::Shape one_row = rows, lanes = rows, dlanes = rows;
-  one_row.emplace_back(1);
-  one_row.push_back(n);  // [...,1,n]
-  lanes.push_back(n);    // [...,n]
-  dlanes.emplace_back(1);
-  const auto index = [&](int64_t axis) {
-    return Expr(g.builder, g.builder.emit(ops::iota, {}, {{"shape", ir::Shape{n, n}}, {"axis", axis}, {"dtype", ir::DType::s32}}));
-  };
-  const Expr x = autodiff::reshape(autodiff::transpose(g.operand(), perm), one_row);
-  const Expr table = autodiff::select(autodiff::equal(index(0), index(1)), 1, x);  // [...,n,n]
-  const Expr others{g.builder, g.builder.emit(ops::prod, {{table}}, {{"axes", ir::Integers{-1}}})};
-  const Expr d = autodiff::reshape(g.cotangent(), dlanes) * others;
-  return {autodiff::transpose(autodiff::reshape(d, moved), back)};
-}};
+// dx[i] = dy * prod of x[j], j != i. The products are formed outright, from an [n,n] table with
+// ones on its diagonal, and not as y / x[i]: exact where elements are 0, in derivatives of any
+// order.
+const VjpRule prod{
+    &ops::prod, [](Vjp& g) -> Grads {
+      const ir::Shape shape = g.op().operand(0).shape;
+      const std::vector<int64_t> axes = g.op().axes();
+      ir::Integers perm, back(shape.size());  // the reduced axes last
+      ir::Shape rows, moved;
+      for (int pass = 0; pass < 2; ++pass)
+        for (size_t d = 0; d < shape.size(); ++d) {
+          const bool reduced =
+              std::find(axes.begin(), axes.end(), static_cast<int64_t>(d)) != axes.end();
+          if (reduced != (pass == 1)) continue;
+          back[d] = static_cast<int64_t>(perm.size());
+          perm.push_back(static_cast<int64_t>(d));
+          moved.push_back(shape[d]);
+          if (!reduced) rows.push_back(shape[d]);
+        }
+      ir::Dim n = 1;
+      for (const int64_t a : axes) n = n * shape[static_cast<size_t>(a)];
+      ir::Shape one_row = rows, lanes = rows, dlanes = rows;
+      one_row.emplace_back(1);
+      one_row.push_back(n);  // [...,1,n]
+      lanes.push_back(n);    // [...,n]
+      dlanes.emplace_back(1);
+      const auto index = [&](int64_t axis) {
+        return Expr(g.builder,
+                    g.builder.emit(
+                        ops::iota, {},
+                        {{"shape", ir::Shape{n, n}}, {"axis", axis}, {"dtype", ir::DType::s32}}));
+      };
+      const Expr x = autodiff::reshape(autodiff::transpose(g.operand(), perm), one_row);
+      const Expr table = autodiff::select(autodiff::equal(index(0), index(1)), 1, x);  // [...,n,n]
+      const Expr others{g.builder,
+                        g.builder.emit(ops::prod, {{table}}, {{"axes", ir::Integers{-1}}})};
+      const Expr d = autodiff::reshape(g.cotangent(), dlanes) * others;
+      return {autodiff::transpose(autodiff::reshape(d, moved), back)};
+    }};
 
 // y[i] = sum of x[0..i]   =>   dx[j] = sum of dy[j..]: the same sum from the other end
 const VjpRule cumsum{&ops::cumsum, [](Vjp& g) -> Grads {
-  return {apply(ops::cumsum, g.cotangent(),
-                {{"axis", g.op().axis()}, {"reverse", !g.op().flag("reverse")}, {"exclusive", g.op().flag("exclusive")}})};
-}};
+                       return {apply(ops::cumsum, g.cotangent(),
+                                     {{"axis", g.op().axis()},
+                                      {"reverse", !g.op().flag("reverse")},
+                                      {"exclusive", g.op().flag("exclusive")}})};
+                     }};
 
 const VjpRule arg_max = zero_gradient(ops::arg_max);
 

@@ -10,19 +10,20 @@
 //   scanned input      a stacked output along the same axis
 //   invariant          a carry from zero, to which each step adds
 //
-// The body and its adjoint are built as one graph and cut in two (autodiff/residuals.h): augment makes
-// the loop that also stacks what is saved, the rule makes the reverse loop.
+// The body and its adjoint are built as one graph and cut in two (autodiff/residuals.h): augment
+// makes the loop that also stacks what is saved, the rule makes the reverse loop.
 //
 // With lengths, every adjoint that enters a step is select(live, d, 0) where it has rows; the rest,
-// select(live, 0, d), passes on to the step before because the reverse loop has the same lengths, under
-// which a row-carry keeps ended rows. What has no rows cannot be stacked by a loop with lengths: it goes
-// through a carry [T+B+1,...] of which each step writes its place (T+B+1 is never B).
-#include <memory>
-
+// select(live, 0, d), passes on to the step before because the reverse loop has the same lengths,
+// under which a row-carry keeps ended rows. What has no rows cannot be stacked by a loop with
+// lengths: it goes through a carry [T+B+1,...] of which each step writes its place (T+B+1 is never
+// B).
 #include "autodiff/ended_rows.h"
 #include "autodiff/loop.h"
 #include "autodiff/rules/table.h"
 #include "ir/rewrite.h"
+
+#include <memory>
 
 namespace weft::autodiff::rules {
 namespace ops = ir::ops;
@@ -43,16 +44,20 @@ TensorType buffer_type(const Loop& loop, const TensorType& type) {
   return with_leading(type, {loop.parts.steps + loop.batch + 1});
 }
 Value write_place(Builder& b, Value buffer, Value x, Value t) {
-  return b.emit(ops::update_slice, {{buffer}, {b.reshape(x, with_leading(b.type(x), {1}).shape)}, {t}}, {{"axis", 0}});
+  return b.emit(ops::update_slice,
+                {{buffer}, {b.reshape(x, with_leading(b.type(x), {1}).shape)}, {t}}, {{"axis", 0}});
 }
 Value read_place(Builder& b, Value buffer, const TensorType& type, Value t) {
-  return b.reshape(b.emit(ops::dynamic_slice, {{buffer}, {t}}, {{"axis", 0}, {"size", ir::Dim(1)}}), type.shape);
+  return b.reshape(b.emit(ops::dynamic_slice, {{buffer}, {t}}, {{"axis", 0}, {"size", ir::Dim(1)}}),
+                   type.shape);
 }
 Value positions(Builder& b, const ir::Dim& steps) {
-  return b.emit(ops::iota, {}, {{"shape", ir::Shape{steps}}, {"axis", 0}, {"dtype", ir::DType::s32}});
+  return b.emit(ops::iota, {},
+                {{"shape", ir::Shape{steps}}, {"axis", 0}, {"dtype", ir::DType::s32}});
 }
 // Says which carries are rows, where their types would say something else.
-void set_rows(const Loop& loop, const Builder& b, const Values& carries, const std::vector<bool>& rows, ir::Attrs& attrs) {
+void set_rows(const Loop& loop, const Builder& b, const Values& carries,
+              const std::vector<bool>& rows, ir::Attrs& attrs) {
   if (!loop.parts.has_lengths) return;
   bool differ = false;
   ir::Integers list;
@@ -67,11 +72,15 @@ Value zero_constant(Builder& b, const TensorType& type) { return b.zeros(TensorT
 // A region under construction: nodes of the joint graph, copied.
 class Region {
  public:
-  explicit Region(const Graph& joint) : joint_(joint), map_(static_cast<size_t>(joint.value_count())), builder(graph) {}
+  explicit Region(const Graph& joint)
+      : joint_(joint), map_(static_cast<size_t>(joint.value_count())), builder(graph) {}
 
-  Value add_argument(const TensorType& type, std::string name = {}) { return graph.add_argument(type, std::move(name)); }
+  Value add_argument(const TensorType& type, std::string name = {}) {
+    return graph.add_argument(type, std::move(name));
+  }
   Value add_argument(Value of) {
-    return map_[static_cast<size_t>(of.id)] = graph.add_argument(joint_.type(of), joint_.info(of).name);
+    return map_[static_cast<size_t>(of.id)] =
+               graph.add_argument(joint_.type(of), joint_.info(of).name);
   }
   Value operator()(Value v) const { return map_[static_cast<size_t>(v.id)]; }
   void set(Value v, Value to) { map_[static_cast<size_t>(v.id)] = to; }
@@ -152,10 +161,12 @@ Augmented emit_forward(Vjp& g, Loop& loop) {
     for (size_t i = 0; i < results.size(); ++i) region.set(node.results[i], results[i]);
   }
   region.builder.from = g.builder.from;
-  for (int i = 0; i < parts.carries; ++i) region.yield(region(loop.joint.outputs[static_cast<size_t>(i)]));
+  for (int i = 0; i < parts.carries; ++i)
+    region.yield(region(loop.joint.outputs[static_cast<size_t>(i)]));
   for (size_t i = 0; i < buffered.size(); ++i)
     region.yield(write_place(region.builder, buffers[i], region(buffered[i]), t));
-  for (int i = 0; i < parts.stacked; ++i) region.yield(region(loop.joint.outputs[static_cast<size_t>(parts.carries + i)]));
+  for (int i = 0; i < parts.stacked; ++i)
+    region.yield(region(loop.joint.outputs[static_cast<size_t>(parts.carries + i)]));
   for (const Value v : stacked) {
     region.yield(region(v));
     out_axes.push_back(0);
@@ -170,7 +181,8 @@ Augmented emit_forward(Vjp& g, Loop& loop) {
   regions.push_back(ir::drop_dead(region.graph));
   const Values made = g.builder.emit_all(ops::scan, groups, attrs, std::move(regions));
   // The op's own results first: the buffers, which are carries, behind them.
-  const auto carries_end = made.begin() + parts.carries, buffers_end = carries_end + static_cast<std::ptrdiff_t>(buffered.size());
+  const auto carries_end = made.begin() + parts.carries,
+             buffers_end = carries_end + static_cast<std::ptrdiff_t>(buffered.size());
   Values results(made.begin(), carries_end);
   results.insert(results.end(), buffers_end, made.end());
   int next = parts.carries + parts.stacked;
@@ -191,7 +203,11 @@ Augmented augment(Vjp& g) {
 class ReverseLoop {
  public:
   ReverseLoop(Vjp& g, const Loop& loop)
-      : g_(g), loop_(loop), joint_(loop.joint.graph), region_(joint_), needed_(needed_for(joint_, loop.joint.adjoints)) {
+      : g_(g),
+        loop_(loop),
+        joint_(loop.joint.graph),
+        region_(joint_),
+        needed_(needed_for(joint_, loop.joint.adjoints)) {
     region_.graph.name = g.op().region().name;
     region_.builder.from = g.builder.from;
   }
@@ -209,7 +225,8 @@ class ReverseLoop {
     regions.push_back(std::move(region_.graph));
     const Values made = g_.builder.emit_all(ops::scan, groups_, attrs, std::move(regions));
     Grads grads = g_.none();
-    for (size_t i = 0; i < sources_.size(); ++i) grads[static_cast<size_t>(sources_[i])] = adjoint_of(sources_[i], made[i]);
+    for (size_t i = 0; i < sources_.size(); ++i)
+      grads[static_cast<size_t>(sources_[i])] = adjoint_of(sources_[i], made[i]);
     return grads;
   }
 
@@ -309,7 +326,8 @@ class ReverseLoop {
     }
     size_t at = 0;
     for (const Saved& s : loop_.saved)
-      if (s.buffered) region_.set(s.value, read_place(region_.builder, buffers[at++], loop_.type(s.value), t_));
+      if (s.buffered)
+        region_.set(s.value, read_place(region_.builder, buffers[at++], loop_.type(s.value), t_));
     for (const Value v : absent_) region_.set(v, zero_constant(region_.builder, loop_.type(v)));
   }
 
@@ -317,7 +335,9 @@ class ReverseLoop {
     for (size_t n = 0; n < joint_.nodes().size(); ++n) {
       const ir::Node& node = joint_.nodes()[n];
       const bool backward = static_cast<int>(n) >= loop_.joint.forward_nodes;
-      const auto taken = [&](Value v) { return backward || loop_.fate_of(v) == Residual::recomputed; };
+      const auto taken = [&](Value v) {
+        return backward || loop_.fate_of(v) == Residual::recomputed;
+      };
       bool any = false;
       for (const Value v : node.results) any = any || (taken(v) && needed_[n]);
       if (!any) continue;
@@ -326,7 +346,8 @@ class ReverseLoop {
       if (!backward) {
         ir::Provenance from = node.from;
         from.part = ir::Part::backward;
-        region_.graph.set_node_provenance(static_cast<int>(region_.graph.nodes().size()) - 1, std::move(from));
+        region_.graph.set_node_provenance(static_cast<int>(region_.graph.nodes().size()) - 1,
+                                          std::move(from));
       }
       for (size_t i = 0; i < results.size(); ++i)
         if (taken(node.results[i])) region_.set(node.results[i], results[i]);
@@ -341,14 +362,16 @@ class ReverseLoop {
     if (!leaves) return;
     follow();
     for (const Value v : node.operands)
-      if (has_rows(v) && ir::is_float(loop_.type(v).dtype) && held(region_(v)) >= EndedRows::extended)
+      if (has_rows(v) && ir::is_float(loop_.type(v).dtype) &&
+          held(region_(v)) >= EndedRows::extended)
         region_.set(v, mask(region_(v)));
   }
   Value mask(Value v) {
     const TensorType type = region_.graph.type(v);
     ir::Shape column(static_cast<size_t>(type.rank()), ir::Dim(1));
     column[0] = loop_.batch;
-    const Value masked = region_.builder.select(region_.builder.reshape(live_, column), v, region_.builder.scalar(0, type.dtype));
+    const Value masked = region_.builder.select(region_.builder.reshape(live_, column), v,
+                                                region_.builder.scalar(0, type.dtype));
     note(masked, EndedRows::zero);
     return masked;
   }
@@ -372,7 +395,8 @@ class ReverseLoop {
       const bool carry = i < parts().carries, scanned = !carry && i < loop_.first_invariant();
       const Value d = adjoint(i);
       if (carry) {
-        if (loop_.seeded[static_cast<size_t>(i)]) region_.yield(d.valid() ? region_(d) : zero_constant(b, type(i)));
+        if (loop_.seeded[static_cast<size_t>(i)])
+          region_.yield(d.valid() ? region_(d) : zero_constant(b, type(i)));
       } else if (d.valid() && scanned && loop_.needs_buffer(type(i))) {
         region_.yield(write_place(b, sums_[sum++], region_(d), t_));
       } else if (d.valid() && scanned) {
@@ -382,7 +406,8 @@ class ReverseLoop {
       } else if (d.valid()) {
         const Value sofar = sums_[sum++];
         follow();
-        const bool rubbish = has_rows(d) && !loop_.sums_rows(type(i)) && held(region_(d)) >= EndedRows::extended;
+        const bool rubbish =
+            has_rows(d) && !loop_.sums_rows(type(i)) && held(region_(d)) >= EndedRows::extended;
         region_.yield(b.add(sofar, rubbish ? mask(region_(d)) : region_(d)));
       }
     }
@@ -418,24 +443,26 @@ class ReverseLoop {
 
 }  // namespace
 
-const VjpRule scan{&ops::scan,
-                   [](Vjp& g) -> Grads {
-                     return ReverseLoop(g, *std::any_cast<const std::shared_ptr<const Loop>&>(g.kept())).emit();
-                   },
-                   augment};
+const VjpRule scan{
+    &ops::scan,
+    [](Vjp& g) -> Grads {
+      return ReverseLoop(g, *std::any_cast<const std::shared_ptr<const Loop>&>(g.kept())).emit();
+    },
+    augment};
 
 // Region 1, in place.
-const VjpRule custom_vjp{&ops::custom_vjp, [](Vjp& g) -> Grads {
-  Values arguments = g.operands();
-  const int results = static_cast<int>(g.op().node().results.size());
-  for (int i = 0; i < results; ++i) arguments.push_back(g.result(i));
-  for (int i = 0; i < results; ++i) arguments.push_back(g.cotangent_or_zero(i));
-  const Values d = ir::inline_graph(g.builder, g.op().region(1), arguments);
-  Grads grads;
-  size_t at = 0;
-  for (int i = 0; i < g.op().operand_count(); ++i)
-    grads.push_back(ir::is_float(g.op().operand(i).dtype) ? d[at++] : Value());
-  return grads;
-}};
+const VjpRule custom_vjp{
+    &ops::custom_vjp, [](Vjp& g) -> Grads {
+      Values arguments = g.operands();
+      const int results = static_cast<int>(g.op().node().results.size());
+      for (int i = 0; i < results; ++i) arguments.push_back(g.result(i));
+      for (int i = 0; i < results; ++i) arguments.push_back(g.cotangent_or_zero(i));
+      const Values d = ir::inline_graph(g.builder, g.op().region(1), arguments);
+      Grads grads;
+      size_t at = 0;
+      for (int i = 0; i < g.op().operand_count(); ++i)
+        grads.push_back(ir::is_float(g.op().operand(i).dtype) ? d[at++] : Value());
+      return grads;
+    }};
 
 }  // namespace weft::autodiff::rules

@@ -1,4 +1,5 @@
-// backends/onednn/arena.h -- offsets in one block of memory, given out and taken back in plan order.
+// backends/onednn/arena.h -- offsets in one block of memory, given out and taken back in plan
+// order.
 //
 // Best fit among the gaps, else at the end; neighbouring gaps join. Nothing is allocated here: the
 // executable allocates `peak` bytes once.
@@ -11,7 +12,9 @@ namespace weft::onednn {
 class Arena {
  public:
   static constexpr int64_t kAlignment = 64;
-  static int64_t rounded(int64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
+  static int64_t rounded(int64_t bytes) {
+    return (bytes + kAlignment - 1) / kAlignment * kAlignment;
+  }
 
   int64_t take(int64_t bytes);
   void give_back(int64_t offset, int64_t bytes);

@@ -1,6 +1,11 @@
 // backends/onednn/doctor.cpp -- looks at the running process and tells.
 #include "backends/onednn/doctor.h"
 
+#include "backends/onednn/compat.h"
+#include "backends/onednn/engine.h"
+#include "backends/onednn/kernels/isa.h"
+#include "ir/error.h"
+
 #include <dlfcn.h>
 #include <omp.h>
 #include <sched.h>
@@ -10,11 +15,6 @@
 #include <filesystem>
 #include <fstream>
 #include <set>
-
-#include "backends/onednn/compat.h"
-#include "backends/onednn/engine.h"
-#include "backends/onednn/kernels/isa.h"
-#include "ir/error.h"
 
 namespace weft::onednn {
 namespace {
@@ -37,14 +37,18 @@ std::vector<std::string> mapped_runtimes() {
 int task_count() {
   int n = 0;
   std::error_code error;
-  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator("/proc/self/task", error)) ++n;
+  for ([[maybe_unused]] const auto& entry :
+       std::filesystem::directory_iterator("/proc/self/task", error))
+    ++n;
   return n;
 }
 
 std::string library_of(const char* symbol) {
   Dl_info info{};
   void* address = dlsym(RTLD_DEFAULT, symbol);
-  return address != nullptr && dladdr(address, &info) != 0 && info.dli_fname != nullptr ? info.dli_fname : "";
+  return address != nullptr && dladdr(address, &info) != 0 && info.dli_fname != nullptr
+             ? info.dli_fname
+             : "";
 }
 
 std::string processor_isa() {
@@ -59,13 +63,20 @@ std::string processor_isa() {
 
 std::string isa_name(dnnl::cpu_isa isa) {
   switch (isa) {
-    case dnnl::cpu_isa::sse41: return "sse41";
-    case dnnl::cpu_isa::avx: return "avx";
-    case dnnl::cpu_isa::avx2: return "avx2";
-    case dnnl::cpu_isa::avx512_core: return "avx512_core";
-    case dnnl::cpu_isa::avx512_core_vnni: return "avx512_core_vnni";
-    case dnnl::cpu_isa::avx512_core_bf16: return "avx512_core_bf16";
-    default: return "isa " + std::to_string(static_cast<int>(isa));
+    case dnnl::cpu_isa::sse41:
+      return "sse41";
+    case dnnl::cpu_isa::avx:
+      return "avx";
+    case dnnl::cpu_isa::avx2:
+      return "avx2";
+    case dnnl::cpu_isa::avx512_core:
+      return "avx512_core";
+    case dnnl::cpu_isa::avx512_core_vnni:
+      return "avx512_core_vnni";
+    case dnnl::cpu_isa::avx512_core_bf16:
+      return "avx512_core_bf16";
+    default:
+      return "isa " + std::to_string(static_cast<int>(isa));
   }
 }
 
@@ -81,25 +92,38 @@ void try_matmuls(const Engine& engine, Diagnosis& d) {
       {"matmul, b transposed", {64, 64}, {64, 1}, {64, 48}, {1, 64}, {64, 48}, {48, 1}, false},
       {"matmul, padded rows", {64, 64}, {80, 1}, {64, 48}, {64, 1}, {64, 48}, {64, 1}, false},
       {"matmul with bias", {64, 64}, {64, 1}, {64, 48}, {48, 1}, {64, 48}, {48, 1}, true},
-      {"matmul, batched", {4, 16, 64}, {1024, 64, 1}, {4, 64, 16}, {1024, 16, 1}, {4, 16, 16}, {256, 16, 1}, false},
+      {"matmul, batched",
+       {4, 16, 64},
+       {1024, 64, 1},
+       {4, 64, 16},
+       {1024, 16, 1},
+       {4, 16, 16},
+       {256, 16, 1},
+       false},
   };
   for (const Case& c : cases) {
-    const auto desc = [](const memory::dims& dims, const memory::dims& strides) { return memory::desc(dims, memory::data_type::f32, strides); };
+    const auto desc = [](const memory::dims& dims, const memory::dims& strides) {
+      return memory::desc(dims, memory::data_type::f32, strides);
+    };
     dnnl::primitive_attr attr;
     attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
     std::optional<memory::desc> bias;
     if (c.bias) bias = desc({1, 48}, {48, 1});
-    const auto pd = compat::matmul_desc(engine.dnnl(), desc(c.a, c.as), desc(c.b, c.bs), bias, desc(c.c, c.cs), attr);
+    const auto pd = compat::matmul_desc(engine.dnnl(), desc(c.a, c.as), desc(c.b, c.bs), bias,
+                                        desc(c.c, c.cs), attr);
     const std::string implementation = pd.impl_info_str();
     d.implementations.emplace_back(c.name, implementation);
     if (implementation.rfind("ref", 0) == 0)
-      d.faults.push_back(std::string(c.name) + " runs oneDNN's reference loops (" + implementation + "): this oneDNN build lacks JIT for the processor; install libdnnl from the distribution, unset ONEDNN_MAX_CPU_ISA");
+      d.faults.push_back(std::string(c.name) + " runs oneDNN's reference loops (" + implementation +
+                         "): this oneDNN build lacks JIT for the processor; install libdnnl from "
+                         "the distribution, unset ONEDNN_MAX_CPU_ISA");
     dnnl::stream stream(engine.dnnl());
-    dnnl::matmul(pd).execute(stream, {{DNNL_ARG_SRC, memory(pd.src_desc(), engine.dnnl())},
-                                      {DNNL_ARG_WEIGHTS, memory(pd.weights_desc(), engine.dnnl())},
-                                      {DNNL_ARG_DST, memory(pd.dst_desc(), engine.dnnl())},
-                                      {DNNL_ARG_BIAS, c.bias ? memory(*bias, engine.dnnl()) : memory()},
-                                      {DNNL_ARG_SCRATCHPAD, memory(pd.scratchpad_desc(), engine.dnnl())}});
+    dnnl::matmul(pd).execute(stream,
+                             {{DNNL_ARG_SRC, memory(pd.src_desc(), engine.dnnl())},
+                              {DNNL_ARG_WEIGHTS, memory(pd.weights_desc(), engine.dnnl())},
+                              {DNNL_ARG_DST, memory(pd.dst_desc(), engine.dnnl())},
+                              {DNNL_ARG_BIAS, c.bias ? memory(*bias, engine.dnnl()) : memory()},
+                              {DNNL_ARG_SCRATCHPAD, memory(pd.scratchpad_desc(), engine.dnnl())}});
     stream.wait();
   }
 }
@@ -115,23 +139,33 @@ int team_size() {
 }
 
 void judge(Diagnosis& d) {
-  const auto holds = [](const std::string& path, const char* name) { return path.find(name) != std::string::npos; };
+  const auto holds = [](const std::string& path, const char* name) {
+    return path.find(name) != std::string::npos;
+  };
   if (!holds(d.gomp_parallel, "libomp") && !holds(d.gomp_parallel, "libiomp"))
-    d.faults.push_back("oneDNN's GOMP_parallel is that of " + (d.gomp_parallel.empty() ? "nothing" : d.gomp_parallel) +
-                       ", so two OpenMP runtimes start threads: link the program with LLVM's libomp (-lomp before -lgomp, no gcc -fopenmp at link), or run it with LD_PRELOAD=libomp.so.5");
+    d.faults.push_back(
+        "oneDNN's GOMP_parallel is that of " +
+        (d.gomp_parallel.empty() ? "nothing" : d.gomp_parallel) +
+        ", so two OpenMP runtimes start threads: link the program with LLVM's libomp (-lomp before "
+        "-lgomp, no gcc -fopenmp at link), or run it with LD_PRELOAD=libomp.so.5");
   if (d.threads_after > d.threads_before)
-    d.faults.push_back("the first primitive started " + std::to_string(d.threads_after - d.threads_before) +
-                       " more threads than Weft's own team: a second OpenMP runtime is at work; link with LLVM's libomp only");
+    d.faults.push_back("the first primitive started " +
+                       std::to_string(d.threads_after - d.threads_before) +
+                       " more threads than Weft's own team: a second OpenMP runtime is at work; "
+                       "link with LLVM's libomp only");
   if (d.team < d.processors && std::getenv("OMP_NUM_THREADS") == nullptr)
-    d.faults.push_back("a parallel region has " + std::to_string(d.team) + " threads on " + std::to_string(d.processors) +
-                       " processors: unset OMP_PROC_BIND and OMP_PLACES (libgomp's start-up pins the first thread), pin with KMP_AFFINITY instead");
+    d.faults.push_back("a parallel region has " + std::to_string(d.team) + " threads on " +
+                       std::to_string(d.processors) +
+                       " processors: unset OMP_PROC_BIND and OMP_PLACES (libgomp's start-up pins "
+                       "the first thread), pin with KMP_AFFINITY instead");
 }
 
 }  // namespace
 
 Diagnosis diagnose() {
   Diagnosis d;
-  if (undo_pinning()) d.affinity_note = "libgomp had pinned the first thread to one processor; undone";
+  if (undo_pinning())
+    d.affinity_note = "libgomp had pinned the first thread to one processor; undone";
   if (const char* why = kernels::kernels_error()) d.faults.emplace_back(why);
   d.processor_isa = processor_isa();
   if (!d.faults.empty()) return d;
@@ -155,7 +189,9 @@ Diagnosis diagnose() {
 
 std::string Diagnosis::text() const {
   std::string s;
-  const auto line = [&s](const std::string& what, const std::string& value) { s += what + std::string(what.size() < 26 ? 26 - what.size() : 1, ' ') + value + "\n"; };
+  const auto line = [&s](const std::string& what, const std::string& value) {
+    s += what + std::string(what.size() < 26 ? 26 - what.size() : 1, ' ') + value + "\n";
+  };
   line("processor", processor_isa);
   line("kernels", kernel_isa);
   line("oneDNN", onednn_version + ", " + onednn_isa);
@@ -163,7 +199,8 @@ std::string Diagnosis::text() const {
   line("oneDNN's threads come from", gomp_parallel);
   line("processors", std::to_string(processors));
   line("team in a region", std::to_string(team));
-  line("threads of the process", std::to_string(threads_before) + " before and " + std::to_string(threads_after) + " after the first primitive");
+  line("threads of the process", std::to_string(threads_before) + " before and " +
+                                     std::to_string(threads_after) + " after the first primitive");
   line("blocktime", std::to_string(blocktime) + " ms");
   if (!affinity_note.empty()) line("affinity", affinity_note);
   for (const auto& [primitive, implementation] : implementations) line(primitive, implementation);

@@ -1,8 +1,8 @@
 // backends/onednn/emit.cpp -- what a lowering sees of the planner.
+#include "backends/onednn/memory_plan.h"
+
 #include <algorithm>
 #include <utility>
-
-#include "backends/onednn/memory_plan.h"
 
 namespace weft::onednn {
 
@@ -32,7 +32,8 @@ Emit::~Emit() {
   for (const auto& [offset, bytes] : taken_) block_.free_buffer(offset, bytes);
 }
 
-void Emit::kernel(std::string name, double flops, std::function<void(const Run&)> run, std::string implementation) {
+void Emit::kernel(std::string name, double flops, std::function<void(const Run&)> run,
+                  std::string implementation) {
   Kernel k;
   k.name = std::move(name);
   k.implementation = std::move(implementation);
@@ -53,12 +54,17 @@ void Emit::divert(Program& to, const std::function<void()>& emit) {
   block_.program_ = from;
 }
 
-void Emit::place_constant(Tensor place) { block_.set_place(op.node().results[0], std::move(place), -1); }
-bool Emit::readers_accept(const Tensor& place) const { return block_.all_readers_accept(op.node().results[0], place); }
+void Emit::place_constant(Tensor place) {
+  block_.set_place(op.node().results[0], std::move(place), -1);
+}
+bool Emit::readers_accept(const Tensor& place) const {
+  return block_.all_readers_accept(op.node().results[0], place);
+}
 
 void Emit::needs_arithmetic(ir::DType dtype) const {
   if (dtype != ir::DType::f32 && ir::is_float(dtype))
-    op.fail("onednn.2", "does not compute with ", ir::name(dtype), " on the onednn backend: cast it to f32 first");
+    op.fail("onednn.2", "does not compute with ", ir::name(dtype),
+            " on the onednn backend: cast it to f32 first");
 }
 
 }  // namespace weft::onednn

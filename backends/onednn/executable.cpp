@@ -1,6 +1,13 @@
 // backends/onednn/executable.cpp -- compiling, running and reading back.
 #include "backends/onednn/executable.h"
 
+#include "backends/onednn/lower/copy.h"
+#include "backends/onednn/lower/scan.h"
+#include "backends/onednn/lower/table.h"
+#include "ir/check.h"
+#include "ir/ops/scan.h"
+#include "ir/rewrite.h"
+
 #include <omp.h>
 
 #include <algorithm>
@@ -8,13 +15,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <new>
-
-#include "backends/onednn/lower/copy.h"
-#include "backends/onednn/lower/scan.h"
-#include "backends/onednn/lower/table.h"
-#include "ir/check.h"
-#include "ir/ops/scan.h"
-#include "ir/rewrite.h"
 
 namespace weft::onednn {
 namespace {
@@ -29,9 +29,11 @@ void refuse_f64(const ir::Graph& graph) {
   const auto refuse = [&](ir::Value v) {
     if (graph.type(v).dtype != ir::DType::f64) return;
     const ir::Node* node = graph.producer(v);
-    throw ir::GraphError(ir::concat(node != nullptr && node->from.loc.known() ? node->from.loc.str() + ": " : "", "error: ",
-                                    graph.display_name(v), ": ", graph.type(v),
-                                    " is of f64, which the onednn backend does not have: use f32, or the reference backend [onednn.1]"));
+    throw ir::GraphError(
+        ir::concat(node != nullptr && node->from.loc.known() ? node->from.loc.str() + ": " : "",
+                   "error: ", graph.display_name(v), ": ", graph.type(v),
+                   " is of f64, which the onednn backend does not have: use f32, or the reference "
+                   "backend [onednn.1]"));
   };
   for (int id = 0; id < graph.value_count(); ++id) refuse({id});
   for (const ir::Node& node : graph.nodes())
@@ -48,7 +50,8 @@ ir::Graph with_marked_rows(const ir::Graph& graph) {
     const ir::OpView op(graph, node);
     if (node.op == &ir::ops::scan && op.has("lengths")) {
       std::vector<bool> rows;
-      for (int i = 0; i < op.count("carries"); ++i) rows.push_back(ir::ops::is_row_carry(op.operand(i), op.operand("lengths").dim(0)));
+      for (int i = 0; i < op.count("carries"); ++i)
+        rows.push_back(ir::ops::is_row_carry(op.operand(i), op.operand("lengths").dim(0)));
       marked.regions[0].name = row_marks(rows);
     }
     r.copy(marked);
@@ -57,13 +60,15 @@ ir::Graph with_marked_rows(const ir::Graph& graph) {
 }
 
 ir::Graph expanded(const ir::Graph& graph) {
-  return ir::rewrite_nodes(graph, [](ir::Rewriter& r, const ir::Node& node) -> std::optional<ir::Values> {
-    const ir::OpView op(r.from(), node);
-    if (is_lowered(op)) return std::nullopt;
-    if (node.op == &ir::ops::custom_vjp) return ir::inline_graph(r.builder, expanded(node.regions[0]), r(node.operands));
-    WEFT_CHECK(node.op->expand != nullptr);
-    return ir::inline_graph(r.builder, expanded(node.op->expand(op)), r(node.operands));
-  });
+  return ir::rewrite_nodes(
+      graph, [](ir::Rewriter& r, const ir::Node& node) -> std::optional<ir::Values> {
+        const ir::OpView op(r.from(), node);
+        if (is_lowered(op)) return std::nullopt;
+        if (node.op == &ir::ops::custom_vjp)
+          return ir::inline_graph(r.builder, expanded(node.regions[0]), r(node.operands));
+        WEFT_CHECK(node.op->expand != nullptr);
+        return ir::inline_graph(r.builder, expanded(node.op->expand(op)), r(node.operands));
+      });
 }
 
 }  // namespace
@@ -79,63 +84,80 @@ void Executable::Free::operator()(char* p) const { std::free(p); }
 Executable::Memory Executable::allocate(int64_t bytes) {
   const size_t size = static_cast<size_t>(Arena::rounded(std::max<int64_t>(bytes, 1)));
   char* p = static_cast<char*>(std::aligned_alloc(Arena::kAlignment, size));
-  if (p == nullptr) throw ir::RuntimeError(ir::concat("error: out of memory: a plan needs ", size, " bytes"));
+  if (p == nullptr)
+    throw ir::RuntimeError(ir::concat("error: out of memory: a plan needs ", size, " bytes"));
   return Memory(p);
 }
 
-Executable::Executable(std::shared_ptr<const Engine> engine, const ir::Graph& graph, const ir::Bindings& bindings,
-                       const ExecutableOptions& options)
+Executable::Executable(std::shared_ptr<const Engine> engine, const ir::Graph& graph,
+                       const ir::Bindings& bindings, const ExecutableOptions& options)
     : engine_(std::move(engine)), options_(options), graph_(prepared(graph, bindings)) {
   plan_.engine = engine_.get();
-  plan_.options = {.poison = options.poison || kDebug, .check_nan = options.check_nan, .keep_all = options.keep_all, .group = options.group_elementwise};
+  plan_.options = {.poison = options.poison || kDebug,
+                   .check_nan = options.check_nan,
+                   .keep_all = options.keep_all,
+                   .group = options.group_elementwise};
   const auto place = [&](ir::Value v) {
     const ir::TensorType& type = graph_.type(v);
     return expected_.emplace_back(dense(type.dtype, dims_of(type), {plan_.new_base(), 0}));
   };
   block_ = std::make_unique<Block>(plan_, graph_, plan_.programs.emplace_back(), kArenaBase, 0);
-  for (size_t i = 0; i < graph_.arguments().size(); ++i) block_->place_argument(static_cast<int>(i), place(graph_.arguments()[i].value));
-  for (size_t j = 0; j < graph_.outputs().size(); ++j) block_->target_output(static_cast<int>(j), place(graph_.outputs()[j].value));
+  for (size_t i = 0; i < graph_.arguments().size(); ++i)
+    block_->place_argument(static_cast<int>(i), place(graph_.arguments()[i].value));
+  for (size_t j = 0; j < graph_.outputs().size(); ++j)
+    block_->target_output(static_cast<int>(j), place(graph_.outputs()[j].value));
   block_->lower();
   plan_.arena_bytes = block_->arena_bytes();
   arena_ = allocate(plan_.arena_bytes);
   constants_ = allocate(static_cast<int64_t>(plan_.constants.size()));
-  if (!plan_.constants.empty()) std::memcpy(constants_.get(), plan_.constants.data(), plan_.constants.size());
+  if (!plan_.constants.empty())
+    std::memcpy(constants_.get(), plan_.constants.data(), plan_.constants.size());
   bases_.resize(static_cast<size_t>(plan_.bases));
   steps_.resize(static_cast<size_t>(plan_.loops) + 1);
   shadows_.resize(graph_.outputs().size());
   for (size_t i = 0; i < graph_.arguments().size(); ++i)
     for (size_t j = 0; j < graph_.outputs().size(); ++j) {
       const int a = static_cast<int>(i), r = static_cast<int>(j);
-      may_share_.push_back(graph_.arguments()[i].donated &&
-                           (block_->last_read(a) < block_->first_write(r) || block_->updates_in_place(a, r)));
+      may_share_.push_back(
+          graph_.arguments()[i].donated &&
+          (block_->last_read(a) < block_->first_write(r) || block_->updates_in_place(a, r)));
     }
 }
 
 void Executable::check(std::span<const ir::Array> arguments, std::span<ir::Array> results) const {
   const size_t count = graph_.arguments().size();
   if (arguments.size() != count)
-    throw ir::GraphError(ir::concat("error: the graph takes ", count, " arguments, found ", arguments.size(), " [run.2]"));
+    throw ir::GraphError(ir::concat("error: the graph takes ", count, " arguments, found ",
+                                    arguments.size(), " [run.2]"));
   if (results.size() != graph_.outputs().size())
-    throw ir::GraphError(ir::concat("error: the graph has ", graph_.outputs().size(), " results, found ", results.size(), " [run.3]"));
+    throw ir::GraphError(ir::concat("error: the graph has ", graph_.outputs().size(),
+                                    " results, found ", results.size(), " [run.3]"));
   for (size_t i = 0; i < expected_.size(); ++i) {
     const ir::Array& a = i < count ? arguments[i] : results[i - count];
     const Tensor& want = expected_[i];
     if (a.dtype() == want.dtype && a.dims() == want.dims) continue;
-    std::string name = i < count ? graph_.info(graph_.arguments()[i].value).name : graph_.outputs()[i - count].name;
+    std::string name = i < count ? graph_.info(graph_.arguments()[i].value).name
+                                 : graph_.outputs()[i - count].name;
     if (name.empty() && i < count) name = graph_.arguments()[i].path;
-    throw ir::GraphError(ir::concat("error: ", i < count ? "argument" : "result", " '", name, "' needs ", str(want), ", found ",
-                                    ir::name(a.dtype()), ir::dims_str(a.dims()), " [run.1]"));
+    throw ir::GraphError(ir::concat("error: ", i < count ? "argument" : "result", " '", name,
+                                    "' needs ", str(want), ", found ", ir::name(a.dtype()),
+                                    ir::dims_str(a.dims()), " [run.1]"));
   }
 }
 
 // A result may lie in a donated argument's buffer if the plan has read the argument by then.
-char* Executable::result_buffer(size_t j, std::span<const ir::Array> arguments, std::span<ir::Array> results) {
+char* Executable::result_buffer(size_t j, std::span<const ir::Array> arguments,
+                                std::span<ir::Array> results) {
   char* buffer = static_cast<char*>(results[j].raw());
   for (size_t i = 0; i < arguments.size(); ++i) {
-    if (arguments[i].raw() != buffer || buffer == nullptr || may_share_[i * results.size() + j] != 0) continue;
+    if (arguments[i].raw() != buffer || buffer == nullptr ||
+        may_share_[i * results.size() + j] != 0)
+      continue;
     if (!shadows_[j]) {
       shadows_[j] = allocate(results[j].bytes());
-      notes_ += ir::concat("copied: ", graph_.outputs()[j].name, " over ", graph_.display_name(graph_.arguments()[i].value), " (argument ", i, ")\n");
+      notes_ +=
+          ir::concat("copied: ", graph_.outputs()[j].name, " over ",
+                     graph_.display_name(graph_.arguments()[i].value), " (argument ", i, ")\n");
     }
     return shadows_[j].get();
   }
@@ -146,13 +168,16 @@ void Executable::run(std::span<const ir::Array> arguments, std::span<ir::Array> 
   check(arguments, results);
   // Workspaces have room for the team that was there when the graph was planned.
   if (omp_get_max_threads() > engine_->threads())
-    throw ir::RuntimeError(ir::concat("error: planned for ", engine_->threads(), " OpenMP threads, run with ", omp_get_max_threads(), ": keep their number constant"));
+    throw ir::RuntimeError(ir::concat("error: planned for ", engine_->threads(),
+                                      " OpenMP threads, run with ", omp_get_max_threads(),
+                                      ": keep their number constant"));
   bases_[kArenaBase] = arena_.get();
   bases_[kConstantsBase] = constants_.get();
   for (size_t i = 0; i < arguments.size(); ++i)
     bases_[kArgumentBase + i] = static_cast<char*>(const_cast<void*>(arguments[i].raw()));
   const size_t first_result = kArgumentBase + arguments.size();
-  for (size_t j = 0; j < results.size(); ++j) bases_[first_result + j] = result_buffer(j, arguments, results);
+  for (size_t j = 0; j < results.size(); ++j)
+    bases_[first_result + j] = result_buffer(j, arguments, results);
   if (plan_.options.poison) std::memset(arena_.get(), 0xFF, static_cast<size_t>(plan_.arena_bytes));
   const auto start = std::chrono::steady_clock::now();
   execute(plan_.programs.front(), {bases_.data(), steps_.data(), options_.profile});
@@ -166,8 +191,10 @@ void Executable::run(std::span<const ir::Array> arguments, std::span<ir::Array> 
 ir::Array Executable::value(ir::Value v) const {
   const Tensor& t = block_->place(v);
   ir::Array out(t.dtype, t.dims);
-  if (t.at.base < 0 || t.size() == 0 || bases_[static_cast<size_t>(t.at.base)] == nullptr) return out;
-  copy_elements(t, bases_[static_cast<size_t>(t.at.base)] + t.at.offset, dense(t.dtype, t.dims, {}), static_cast<char*>(out.raw()));
+  if (t.at.base < 0 || t.size() == 0 || bases_[static_cast<size_t>(t.at.base)] == nullptr)
+    return out;
+  copy_elements(t, bases_[static_cast<size_t>(t.at.base)] + t.at.offset, dense(t.dtype, t.dims, {}),
+                static_cast<char*>(out.raw()));
   return out;
 }
 

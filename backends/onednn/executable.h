@@ -1,26 +1,28 @@
-// backends/onednn/executable.h -- a planned graph: its kernels, its memory, and how it is run and watched.
+// backends/onednn/executable.h -- a planned graph: its kernels, its memory, and how it is run and
+// watched.
 #pragma once
+#include "backends/backend.h"
+#include "backends/onednn/memory_plan.h"
+
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "backends/backend.h"
-#include "backends/onednn/memory_plan.h"
-
 namespace weft::onednn {
 
 struct ExecutableOptions : backends::CompileOptions {
-  bool keep_all = false;         // every top-level value stays readable after a run (`value`)
+  bool keep_all = false;  // every top-level value stays readable after a run (`value`)
   bool group_elementwise = true;
 };
 
-// The graph as it is lowered: specialised, ops without kernels of their own replaced by what they mean.
+// The graph as it is lowered: specialised, ops without kernels of their own replaced by what they
+// mean.
 ir::Graph prepared(const ir::Graph& graph, const ir::Bindings& bindings);
 
 class Executable : public backends::Executable {
  public:
-  Executable(std::shared_ptr<const Engine> engine, const ir::Graph& graph, const ir::Bindings& bindings,
-             const ExecutableOptions& options);
+  Executable(std::shared_ptr<const Engine> engine, const ir::Graph& graph,
+             const ir::Bindings& bindings, const ExecutableOptions& options);
 
   void run(std::span<const ir::Array> arguments, std::span<ir::Array> results) override;
   int64_t arena_bytes() const override { return plan_.arena_bytes; }
@@ -28,8 +30,8 @@ class Executable : public backends::Executable {
 
   // The order of the work with places and sizes (`weft dump --stage planned`).
   std::string plan_text() const;
-  // With keep_all: the graph whose values can be read, and a copy of one after a run. The results of
-  // that run must still exist. Invalid (empty) for values inside loops.
+  // With keep_all: the graph whose values can be read, and a copy of one after a run. The results
+  // of that run must still exist. Invalid (empty) for values inside loops.
   const ir::Graph& graph() const { return graph_; }
   ir::Array value(ir::Value v) const;
   // Results that were given the buffer of a donated argument which is still read when the result is
@@ -53,17 +55,18 @@ class Executable : public backends::Executable {
   ir::Graph graph_;
   Plan plan_;
   std::unique_ptr<Block> block_;
-  std::vector<Tensor> expected_;       // arguments, then results
+  std::vector<Tensor> expected_;  // arguments, then results
   Memory arena_, constants_;
   std::vector<char*> bases_;
   std::vector<int64_t> steps_;
-  std::vector<Memory> shadows_;        // by result: where it is made when it must not be made in place
-  std::vector<char> may_share_;        // [argument * results + result]
+  std::vector<Memory> shadows_;  // by result: where it is made when it must not be made in place
+  std::vector<char> may_share_;  // [argument * results + result]
   int64_t runs_ = 0;
   double seconds_ = 0;
   std::string notes_;
 };
 
-std::unique_ptr<Executable> compile(const ir::Graph& graph, const ir::Bindings& bindings, const ExecutableOptions& options = {});
+std::unique_ptr<Executable> compile(const ir::Graph& graph, const ir::Bindings& bindings,
+                                    const ExecutableOptions& options = {});
 
 }  // namespace weft::onednn

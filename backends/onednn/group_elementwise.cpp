@@ -1,13 +1,14 @@
 // backends/onednn/group_elementwise.cpp -- chains of elementwise nodes that run as one kernel.
 //
-//   %a = mul(%x, %y)      %b = add(%a, %z)      %c = tanh(%b)        one pass over memory, not three
+//   %a = mul(%x, %y)      %b = add(%a, %z)      %c = tanh(%b)        one pass over memory, not
+//   three
 //
 // A node joins the group of its readers when they all are in it and its result has the shape the
 // group iterates over (so nothing is computed twice). The group runs where its last node stands.
-#include <algorithm>
-
 #include "backends/onednn/lower/elementwise.h"
 #include "backends/onednn/memory_plan.h"
+
+#include <algorithm>
 
 namespace weft::onednn {
 namespace {
@@ -19,7 +20,8 @@ bool groups(const ir::Graph& graph, const ir::Node& node) {
 }
 
 // Values a group reads from outside.
-size_t input_count(const ir::Graph& graph, const std::vector<int>& group, const std::vector<int>& group_of, int id) {
+size_t input_count(const ir::Graph& graph, const std::vector<int>& group,
+                   const std::vector<int>& group_of, int id) {
   ir::Values seen;
   for (const int n : group)
     for (const ir::Value v : graph.nodes()[static_cast<size_t>(n)].operands) {

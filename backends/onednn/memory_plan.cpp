@@ -1,20 +1,21 @@
 // backends/onednn/memory_plan.cpp -- a place for every value, and the kernels between them.
 #include "backends/onednn/memory_plan.h"
 
-#include <algorithm>
-#include <cmath>
-#include <cstring>
-
 #include "backends/onednn/lower/copy.h"
 #include "backends/onednn/lower/table.h"
 #include "ir/check.h"
 #include "ir/ops/shape.h"
 
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
 namespace weft::onednn {
 namespace {
 
 bool keeps_elements(const ir::Node& node) {
-  return node.op == &ir::ops::reshape || node.op == &ir::ops::same_dim || node.op == &ir::ops::stop_gradient;
+  return node.op == &ir::ops::reshape || node.op == &ir::ops::same_dim ||
+         node.op == &ir::ops::stop_gradient;
 }
 
 // The same elements at the same addresses; strides of axes of size 1 mean nothing.
@@ -60,7 +61,8 @@ Block::Block(Plan& plan, const ir::Graph& graph, Program& program, int arena_bas
   unit_of_.resize(graph.nodes().size());
   targets_.resize(graph.outputs().size());
   first_write_.resize(graph.outputs().size());
-  const bool group = plan.options.group && !plan.options.check_nan && !(plan.options.keep_all && depth == 0);
+  const bool group =
+      plan.options.group && !plan.options.check_nan && !(plan.options.keep_all && depth == 0);
   for (std::vector<int>& nodes : group_elementwise(graph, group)) {
     Unit u{std::move(nodes), nullptr, {}};
     u.lowering = find_lowering(node_of(u).op);
@@ -79,14 +81,17 @@ Block::Block(Plan& plan, const ir::Graph& graph, Program& program, int arena_bas
         inputs.push_back(v);
         readers_[static_cast<size_t>(v.id)].push_back(static_cast<int>(i));
       }
-  for (const ir::Output& o : graph.outputs()) readers_[static_cast<size_t>(o.value.id)].push_back(-1);
+  for (const ir::Output& o : graph.outputs())
+    readers_[static_cast<size_t>(o.value.id)].push_back(-1);
 }
 
 void Block::place_argument(int argument, Tensor place) {
   set_place(graph_.arguments()[static_cast<size_t>(argument)].value, std::move(place), -1);
 }
 
-void Block::target_output(int output, Tensor place) { targets_[static_cast<size_t>(output)] = std::move(place); }
+void Block::target_output(int output, Tensor place) {
+  targets_[static_cast<size_t>(output)] = std::move(place);
+}
 
 void Block::set_place(ir::Value v, Tensor place, int buffer) {
   places_[static_cast<size_t>(v.id)] = std::move(place);
@@ -99,7 +104,8 @@ Layout Block::layout_of(const Unit& u, ir::Value operand) const {
   const ir::OpView op(graph_, node);
   Layout strictest = Layout::any;
   for (size_t i = 0; i < node.operands.size(); ++i)
-    if (node.operands[i] == operand) strictest = std::max(strictest, operand_layout(*u.lowering, op, static_cast<int>(i)));
+    if (node.operands[i] == operand)
+      strictest = std::max(strictest, operand_layout(*u.lowering, op, static_cast<int>(i)));
   return strictest;
 }
 
@@ -125,7 +131,8 @@ bool Block::wants_padding(ir::Value v) const {
   for (const int r : readers_[static_cast<size_t>(v.id)]) {
     if (r < 0) continue;
     const Unit& u = units_[static_cast<size_t>(r)];
-    if (u.lowering->view != nullptr && !u.lowering->view(ir::OpView(graph_, node_of(u)), padded)) return false;
+    if (u.lowering->view != nullptr && !u.lowering->view(ir::OpView(graph_, node_of(u)), padded))
+      return false;
     matrix |= u.lowering->view == nullptr && layout_of(u, v) == Layout::matrix;
   }
   return matrix && all_readers_accept(v, padded);
@@ -136,7 +143,8 @@ void Block::claim_targets() {
   for (size_t j = 0; j < targets_.size(); ++j) {
     first_write_[j] = static_cast<int>(units_.size() + j);
     ir::Value v = graph_.outputs()[j].value;
-    while (graph_.producer(v) != nullptr && keeps_elements(*graph_.producer(v))) v = graph_.producer(v)->operands[0];
+    while (graph_.producer(v) != nullptr && keeps_elements(*graph_.producer(v)))
+      v = graph_.producer(v)->operands[0];
     const int node = graph_.info(v).node;
     if (node < 0 || claims_[static_cast<size_t>(v.id)] >= 0) continue;
     const Unit& u = units_[static_cast<size_t>(unit_of_[static_cast<size_t>(node)])];
@@ -157,9 +165,11 @@ Tensor Block::take(const ir::TensorType& type, Dims strides) {
 void Block::materialise_arguments() {
   for (const ir::Argument& a : graph_.arguments()) {
     const Tensor from = place(a.value);
-    if (readers_[static_cast<size_t>(a.value.id)].empty() || all_readers_accept(a.value, from)) continue;
+    if (readers_[static_cast<size_t>(a.value.id)].empty() || all_readers_accept(a.value, from))
+      continue;
     const Tensor to = take(graph_.type(a.value), dense_strides(from.dims));
-    buffers_.push_back({to.at.offset, bytes_of(to), static_cast<int>(readers_[static_cast<size_t>(a.value.id)].size())});
+    buffers_.push_back({to.at.offset, bytes_of(to),
+                        static_cast<int>(readers_[static_cast<size_t>(a.value.id)].size())});
     set_place(a.value, to, static_cast<int>(buffers_.size()) - 1);
     Kernel k = copy_kernel(from, to);
     k.op = "argument " + graph_.display_name(a.value);
@@ -182,7 +192,9 @@ bool Block::lower_view(const Unit& u) {
   const int buffer = buffer_[static_cast<size_t>(x.id)];
   set_place(y, *view, buffer);
   alias_of_[static_cast<size_t>(y.id)] = x.id;
-  if (buffer >= 0) buffers_[static_cast<size_t>(buffer)].readers += static_cast<int>(readers_[static_cast<size_t>(y.id)].size());
+  if (buffer >= 0)
+    buffers_[static_cast<size_t>(buffer)].readers +=
+        static_cast<int>(readers_[static_cast<size_t>(y.id)].size());
   return true;
 }
 
@@ -197,12 +209,13 @@ bool Block::place_over_operand(const Unit& u, int result) {
     const int b = buffer_[static_cast<size_t>(x.id)];
     if (b < 0 || buffers_[static_cast<size_t>(b)].readers != 1) continue;
     const Tensor& t = place(x);
-    const bool same = t.dims == dims && ir::bytes(t.dtype) == ir::bytes(graph_.type(y).dtype) && fits(Layout::rows, t) &&
-                      fits(u.lowering->results, t);
+    const bool same = t.dims == dims && ir::bytes(t.dtype) == ir::bytes(graph_.type(y).dtype) &&
+                      fits(Layout::rows, t) && fits(u.lowering->results, t);
     if (!same || !all_readers_accept(y, t)) continue;
     bool may = u.nodes.size() > 1;
     if (!may && u.lowering->in_place != nullptr) {
-      const auto at = std::find(node.operands.begin(), node.operands.end(), x) - node.operands.begin();
+      const auto at =
+          std::find(node.operands.begin(), node.operands.end(), x) - node.operands.begin();
       may = std::count(node.operands.begin(), node.operands.end(), x) == 1 || node.op->elementwise;
       may = may && u.lowering->in_place(op, result, static_cast<int>(at));
     }
@@ -210,7 +223,8 @@ bool Block::place_over_operand(const Unit& u, int result) {
     Tensor over = t;
     over.dtype = graph_.type(y).dtype;
     set_place(y, over, b);
-    buffers_[static_cast<size_t>(b)].readers += static_cast<int>(readers_[static_cast<size_t>(y.id)].size());
+    buffers_[static_cast<size_t>(b)].readers +=
+        static_cast<int>(readers_[static_cast<size_t>(y.id)].size());
     return true;
   }
   return false;
@@ -229,9 +243,11 @@ void Block::place_results(int index) {
     if (place_over_operand(u, static_cast<int>(r))) continue;
     const Dims dims = dims_of(graph_.type(y));
     const bool pad = u.lowering->results != Layout::dense && wants_padding(y);
-    const Tensor t = take(graph_.type(y), pad ? padded_strides(dims, graph_.type(y).dtype) : dense_strides(dims));
+    const Tensor t = take(graph_.type(y),
+                          pad ? padded_strides(dims, graph_.type(y).dtype) : dense_strides(dims));
     const int keep = plan_.options.keep_all && depth_ == 0 ? 1 : 0;
-    buffers_.push_back({t.at.offset, bytes_of(t), keep + static_cast<int>(readers_[static_cast<size_t>(y.id)].size())});
+    buffers_.push_back({t.at.offset, bytes_of(t),
+                        keep + static_cast<int>(readers_[static_cast<size_t>(y.id)].size())});
     set_place(y, t, static_cast<int>(buffers_.size()) - 1);
   }
 }
@@ -250,7 +266,8 @@ void Block::lower_unit(int index) {
   for (const ir::Value v : u.inputs) release(v);
   for (const ir::Value y : node.results) {
     const int b = buffer_[static_cast<size_t>(y.id)];
-    if (b >= 0 && buffers_[static_cast<size_t>(b)].readers == 0 && alias_of_[static_cast<size_t>(y.id)] < 0) {
+    if (b >= 0 && buffers_[static_cast<size_t>(b)].readers == 0 &&
+        alias_of_[static_cast<size_t>(y.id)] < 0) {
       buffers_[static_cast<size_t>(b)].readers = -1;
       free_buffer(buffers_[static_cast<size_t>(b)].offset, buffers_[static_cast<size_t>(b)].bytes);
     }
@@ -285,7 +302,8 @@ void Block::copy_outputs() {
     if (from.size() == 0 || same_elements(from, targets_[j])) continue;
     Kernel k = copy_kernel(from, targets_[j]);
     k.op = "output " + graph_.outputs()[j].name;
-    k.text = graph_.display_name(graph_.outputs()[j].value) + " " + str(from) + " " + place_text(from.at) + " -> " + place_text(targets_[j].at);
+    k.text = graph_.display_name(graph_.outputs()[j].value) + " " + str(from) + " " +
+             place_text(from.at) + " -> " + place_text(targets_[j].at);
     program_->kernels.push_back(std::move(k));
   }
 }
@@ -298,7 +316,8 @@ int Block::last_read(int argument) const {
     for (int id = 0; id < graph_.value_count(); ++id)
       if (alias_of_[static_cast<size_t>(id)] == aliases[k].id) aliases.push_back({id});
     for (size_t j = 0; j < targets_.size(); ++j)
-      if (graph_.outputs()[j].value == aliases[k]) last = std::max(last, static_cast<int>(units_.size() + j));
+      if (graph_.outputs()[j].value == aliases[k])
+        last = std::max(last, static_cast<int>(units_.size() + j));
   }
   return last;
 }
@@ -318,12 +337,17 @@ bool Block::updates_in_place(int argument, int output) const {
     if (claims_[static_cast<size_t>(node.results[r].id)] != output) continue;
     const Tensor &in = place(x), &out = place(node.results[r]);
     if (std::find(u.inputs.begin(), u.inputs.end(), x) == u.inputs.end()) return false;
-    if (in.dims != out.dims || ir::bytes(in.dtype) != ir::bytes(out.dtype) || !is_dense(in) || !is_dense(out)) return false;
+    if (in.dims != out.dims || ir::bytes(in.dtype) != ir::bytes(out.dtype) || !is_dense(in) ||
+        !is_dense(out))
+      return false;
     if (u.nodes.size() > 1) return true;
     if (u.lowering->in_place == nullptr) return false;
-    if (std::count(node.operands.begin(), node.operands.end(), x) != 1 && !node.op->elementwise) return false;
-    const auto at = std::find(node.operands.begin(), node.operands.end(), x) - node.operands.begin();
-    return u.lowering->in_place(ir::OpView(graph_, node), static_cast<int>(r), static_cast<int>(at));
+    if (std::count(node.operands.begin(), node.operands.end(), x) != 1 && !node.op->elementwise)
+      return false;
+    const auto at =
+        std::find(node.operands.begin(), node.operands.end(), x) - node.operands.begin();
+    return u.lowering->in_place(ir::OpView(graph_, node), static_cast<int>(r),
+                                static_cast<int>(at));
   }
   return false;
 }
@@ -336,16 +360,20 @@ void Block::check_for_nan(const Unit& u) {
   for (const ir::Value v : node.results)
     if (graph_.type(v).dtype == ir::DType::f32) outs.push_back(place(v));
   if (outs.empty()) return;
-  std::string message = (node.from.loc.known() ? node.from.loc.str() + ": " : "") + "error: '" + std::string(node.op->name) +
+  std::string message = (node.from.loc.known() ? node.from.loc.str() + ": " : "") + "error: '" +
+                        std::string(node.op->name) +
                         "' makes a NaN where its operands have none [nan.1]";
-  for (const ir::Value v : node.operands) message += "\n    " + graph_.display_name(v) + ": " + graph_.type(v).str();
-  message += "\n    = " + graph_.display_name(node.results[0]) + ": " + graph_.type(node.results[0]).str();
+  for (const ir::Value v : node.operands)
+    message += "\n    " + graph_.display_name(v) + ": " + graph_.type(v).str();
+  message +=
+      "\n    = " + graph_.display_name(node.results[0]) + ": " + graph_.type(node.results[0]).str();
   if (!node.from.scope.empty()) message += "\n    in " + node.from.scope;
   Kernel k;
   k.name = k.op = "check_nan";
   k.run = [ins, outs, message](const Run& run) {
     const auto any = [&](const std::vector<Tensor>& list) {
-      return std::any_of(list.begin(), list.end(), [&](const Tensor& t) { return holds_nan(t, run(t.at)); });
+      return std::any_of(list.begin(), list.end(),
+                         [&](const Tensor& t) { return holds_nan(t, run(t.at)); });
     };
     if (any(outs) && !any(ins)) throw ir::GraphError(message);
   };
@@ -359,15 +387,19 @@ void Block::describe(Kernel& kernel, const Emit& e) const {
   kernel.loc = node.from.loc;
   if (e.nodes.size() > 1) {
     kernel.op.clear();
-    for (const int n : e.nodes) kernel.op += (kernel.op.empty() ? "" : "+") + std::string(graph_.nodes()[static_cast<size_t>(n)].op->name);
+    for (const int n : e.nodes)
+      kernel.op += (kernel.op.empty() ? "" : "+") +
+                   std::string(graph_.nodes()[static_cast<size_t>(n)].op->name);
   }
   for (size_t r = 0; r < node.results.size(); ++r) {
     const Tensor& t = place(node.results[r]);
-    kernel.text += (r > 0 ? ", " : "") + graph_.display_name(node.results[r]) + " " + str(t) + " " + place_text(t.at);
+    kernel.text += (r > 0 ? ", " : "") + graph_.display_name(node.results[r]) + " " + str(t) + " " +
+                   place_text(t.at);
   }
   kernel.text += " <-";
   const Unit& u = units_[static_cast<size_t>(unit_of_[static_cast<size_t>(e.nodes.back())])];
-  for (const ir::Value v : u.inputs) kernel.text += " " + graph_.display_name(v) + " " + place_text(place(v).at);
+  for (const ir::Value v : u.inputs)
+    kernel.text += " " + graph_.display_name(v) + " " + place_text(place(v).at);
 }
 
 }  // namespace weft::onednn

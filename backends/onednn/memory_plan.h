@@ -1,7 +1,9 @@
-// backends/onednn/memory_plan.h -- the order of the work and a place for every value, and the kernels between them.
+// backends/onednn/memory_plan.h -- the order of the work and a place for every value, and the
+// kernels between them.
 //
 // One walk over the units (a node, or a group of elementwise nodes) in graph order:
-//   - a view (reshape, slice, transpose, broadcast ...) becomes an alias of its operand where all of
+//   - a view (reshape, slice, transpose, broadcast ...) becomes an alias of its operand where all
+//   of
 //     its readers can follow the strides, else a copy;
 //   - a value that leaves the graph is written straight where it has to end (a result's buffer, a
 //     carry's next slot, a step of a stacked output), unless another output has claimed it;
@@ -9,24 +11,25 @@
 //   - everything else is taken from the arena (best fit) and given back after its last reader.
 // The same walk plans the body of a loop (lower/scan.cpp) with an arena of its own.
 #pragma once
-#include <deque>
-#include <memory>
-#include <string>
-#include <vector>
-
 #include "backends/backend.h"
 #include "backends/onednn/arena.h"
 #include "backends/onednn/engine.h"
 #include "backends/onednn/lower/lowering.h"
 #include "backends/onednn/program.h"
 
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
 namespace weft::onednn {
 
 struct PlanOptions {
   bool poison = false;     // freed memory is filled with NaN
   bool check_nan = false;  // after every unit; nothing is written in place
-  bool keep_all = false;   // no memory is used twice at top level, nothing is grouped or written in place
-  bool group = true;       // chains of elementwise ops run as one kernel
+  bool keep_all =
+      false;  // no memory is used twice at top level, nothing is grouped or written in place
+  bool group = true;  // chains of elementwise ops run as one kernel
 };
 
 // Bases: the arena, the constants, the arguments, the results, then those that loops move.
@@ -37,11 +40,11 @@ struct Plan {
   const Engine* engine = nullptr;
   PlanOptions options;
   int bases = kArgumentBase;
-  int loops = 0;                      // loop nesting counters
+  int loops = 0;  // loop nesting counters
   std::vector<char> constants;
-  std::deque<Program> programs;       // [0] is the whole; the others are bodies
+  std::deque<Program> programs;  // [0] is the whole; the others are bodies
   int64_t arena_bytes = 0;
-  std::string text;                   // `weft dump --stage planned`
+  std::string text;  // `weft dump --stage planned`
 
   int new_base() { return bases++; }
   int new_loop() { return loops++; }
@@ -87,7 +90,9 @@ class Block {
     int readers;  // units and outputs that have still to read it or a view of it
   };
 
-  const ir::Node& node_of(const Unit& u) const { return graph_.nodes()[static_cast<size_t>(u.nodes.back())]; }
+  const ir::Node& node_of(const Unit& u) const {
+    return graph_.nodes()[static_cast<size_t>(u.nodes.back())];
+  }
   Layout layout_of(const Unit& u, ir::Value operand) const;
   bool all_readers_accept(ir::Value v, const Tensor& place) const;
   void claim_targets();
@@ -115,10 +120,10 @@ class Block {
   std::vector<Tensor> places_;             // by value
   std::vector<int> buffer_;                // by value; -1: not in this block's arena
   std::vector<Buffer> buffers_;
-  std::vector<Tensor> targets_;            // by output
-  std::vector<int> claims_;                // by value: the output whose target it is written to, or -1
-  std::vector<int> first_write_;           // by output
-  std::vector<int> alias_of_;              // by value: the value it is a view of, or -1
+  std::vector<Tensor> targets_;   // by output
+  std::vector<int> claims_;       // by value: the output whose target it is written to, or -1
+  std::vector<int> first_write_;  // by output
+  std::vector<int> alias_of_;     // by value: the value it is a view of, or -1
 };
 
 }  // namespace weft::onednn

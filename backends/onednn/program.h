@@ -1,24 +1,27 @@
-// backends/onednn/program.h -- what runs: a flat list of kernels, and lists inside the loops among them.
+// backends/onednn/program.h -- what runs: a flat list of kernels, and lists inside the loops among
+// them.
 #pragma once
+#include "backends/onednn/tensor.h"
+#include "ir/source_loc.h"
+
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "backends/onednn/tensor.h"
-#include "ir/source_loc.h"
-
 namespace weft::onednn {
 
 // What is resolved when a graph runs.
 struct Run {
-  char** bases;     // by Ref::base
-  int64_t* steps;   // position of each loop that is running
+  char** bases;    // by Ref::base
+  int64_t* steps;  // position of each loop that is running
   bool timed;
 
   char* operator()(Ref ref) const { return bases[ref.base] + ref.offset; }
   template <typename T>
-  T* at(Ref ref) const { return reinterpret_cast<T*>(bases[ref.base] + ref.offset); }
+  T* at(Ref ref) const {
+    return reinterpret_cast<T*>(bases[ref.base] + ref.offset);
+  }
 };
 
 struct Program;

@@ -59,7 +59,8 @@ Dims dense_strides(const Dims& dims) {
 
 Dims padded_strides(const Dims& dims, ir::DType dtype) {
   Dims strides = dense_strides(dims);
-  if (dims.size() < 2 || dtype != ir::DType::f32 || dims.back() == 0 || dims.back() % 512 != 0) return strides;
+  if (dims.size() < 2 || dtype != ir::DType::f32 || dims.back() == 0 || dims.back() % 512 != 0)
+    return strides;
   int64_t n = dims.back() + 16;
   for (size_t i = dims.size() - 1; i-- > 0; n *= dims[i]) strides[i] = n;
   return strides;
@@ -194,7 +195,8 @@ void collapse(std::vector<Tensor*> tensors) {
       continue;
     }
     kept.insert(kept.begin(), dims[axis]);
-    for (size_t k = 0; k < tensors.size(); ++k) strides[k].insert(strides[k].begin(), tensors[k]->strides[axis]);
+    for (size_t k = 0; k < tensors.size(); ++k)
+      strides[k].insert(strides[k].begin(), tensors[k]->strides[axis]);
   }
   for (size_t k = 0; k < tensors.size(); ++k) {
     tensors[k]->dims = kept;
@@ -206,7 +208,8 @@ std::string str(const Tensor& t) {
   std::string s = std::string(ir::name(t.dtype)) + ir::dims_str(t.dims);
   if (!is_dense(t)) {
     s += " (";
-    for (size_t i = 0; i < t.strides.size(); ++i) s += (i ? "," : "") + std::to_string(t.strides[i]);
+    for (size_t i = 0; i < t.strides.size(); ++i)
+      s += (i ? "," : "") + std::to_string(t.strides[i]);
     s += ")";
   }
   return s;

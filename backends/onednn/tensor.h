@@ -4,13 +4,13 @@
 // results, and what loops move) are resolved when a graph runs. Strides count elements and may be 0
 // (broadcast) or negative (reversed).
 #pragma once
+#include "ir/array.h"
+#include "ir/type.h"
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "ir/array.h"
-#include "ir/type.h"
 
 namespace weft::onednn {
 
@@ -29,10 +29,12 @@ struct Tensor {
 
   int rank() const { return static_cast<int>(dims.size()); }
   int64_t dim(int axis) const { return dims[static_cast<size_t>(axis < 0 ? axis + rank() : axis)]; }
-  int64_t stride(int axis) const { return strides[static_cast<size_t>(axis < 0 ? axis + rank() : axis)]; }
-  int64_t size() const;                // elements
+  int64_t stride(int axis) const {
+    return strides[static_cast<size_t>(axis < 0 ? axis + rank() : axis)];
+  }
+  int64_t size() const;  // elements
   int64_t element_bytes() const { return ir::bytes(dtype); }
-  int64_t span_bytes() const;          // from the first element to behind the last; strides >= 0
+  int64_t span_bytes() const;  // from the first element to behind the last; strides >= 0
   bool operator==(const Tensor&) const = default;
 };
 
@@ -61,13 +63,14 @@ int64_t row_count(const Tensor& tensor);
 // The same elements in another shape without moving them, where strides allow it.
 std::optional<Tensor> reshaped(const Tensor& tensor, const Dims& dims);
 Tensor without_axis(const Tensor& tensor, int axis);
-Tensor with_axis(const Tensor& tensor, int axis, int64_t size = 1, int64_t stride = 0);  // a new axis
+Tensor with_axis(const Tensor& tensor, int axis, int64_t size = 1,
+                 int64_t stride = 0);  // a new axis
 Tensor sliced(const Tensor& tensor, int axis, int64_t start, int64_t size, int64_t step = 1);
 Tensor broadcast_to(const Tensor& tensor, const Dims& dims);
-Tensor transposed(const Tensor& tensor);   // the last two axes exchanged
+Tensor transposed(const Tensor& tensor);  // the last two axes exchanged
 // Axes of size 1 dropped and neighbours merged, for several tensors of one shape alike.
 void collapse(std::vector<Tensor*> tensors);
 
-std::string str(const Tensor& tensor);     // "f32[4,512] (528,1) @0+4096"
+std::string str(const Tensor& tensor);  // "f32[4,512] (528,1) @0+4096"
 
 }  // namespace weft::onednn

@@ -10,7 +10,8 @@ namespace {
 
 std::vector<int> depths(const Drawing& d) {
   std::vector<int> depth(d.groups.size());
-  for (size_t g = 1; g < d.groups.size(); ++g) depth[g] = depth[static_cast<size_t>(d.groups[g].parent)] + 1;
+  for (size_t g = 1; g < d.groups.size(); ++g)
+    depth[g] = depth[static_cast<size_t>(d.groups[g].parent)] + 1;
   return depth;
 }
 
@@ -21,7 +22,8 @@ std::string contents(const std::map<std::string, int>& titles) {
   std::sort(order.begin(), order.end());
   std::string s;
   for (size_t i = 0; i < order.size() && i < 6; ++i)
-    s += (i ? ", " : "") + (order[i].first < -1 ? std::to_string(-order[i].first) + " " : "") + order[i].second;
+    s += (i ? ", " : "") + (order[i].first < -1 ? std::to_string(-order[i].first) + " " : "") +
+         order[i].second;
   return order.size() > 6 ? s + ", ..." : s;
 }
 
@@ -34,7 +36,8 @@ class Collapser {
   int visible() const { return static_cast<int>(d_.boxes.size()) - hidden_; }
 
   // One box for `members` (at least two), in `group`.
-  void put_together(const std::vector<int>& members, int group, const std::string& title, const std::string& tooltip) {
+  void put_together(const std::vector<int>& members, int group, const std::string& title,
+                    const std::string& tooltip) {
     Box box;
     box.kind = Box::Kind::collapsed;
     box.title = title, box.tooltip = tooltip, box.group = group;
@@ -54,7 +57,8 @@ class Collapser {
     size_t shown = 0;
     for (const auto& [text, one] : parameters)
       if (++shown <= 4) box.rows.push_back({Row::Kind::parameter, "", text});
-    if (shown > 4) box.rows.push_back({Row::Kind::parameter, "", "and " + std::to_string(shown - 4) + " more"});
+    if (shown > 4)
+      box.rows.push_back({Row::Kind::parameter, "", "and " + std::to_string(shown - 4) + " more"});
     const int index = static_cast<int>(d_.boxes.size());
     d_.boxes.push_back(std::move(box));
     stands_for_.push_back(index);
@@ -70,11 +74,13 @@ class Collapser {
     std::vector<int> number(d_.boxes.size(), -1);
     std::vector<Box> boxes;
     for (size_t b = 0; b < d_.boxes.size(); ++b)
-      if (is_visible(static_cast<int>(b))) number[b] = static_cast<int>(boxes.size()), boxes.push_back(d_.boxes[b]);
+      if (is_visible(static_cast<int>(b)))
+        number[b] = static_cast<int>(boxes.size()), boxes.push_back(d_.boxes[b]);
     std::map<std::tuple<int, int, Link::Kind>, size_t> seen;
     std::vector<Link> links;
     for (Link link : d_.links) {
-      link.from = number[static_cast<size_t>(root(link.from))], link.to = number[static_cast<size_t>(root(link.to))];
+      link.from = number[static_cast<size_t>(root(link.from))],
+      link.to = number[static_cast<size_t>(root(link.to))];
       if (link.from == link.to) continue;
       const auto [it, is_new] = seen.try_emplace({link.from, link.to, link.kind}, links.size());
       if (is_new)
@@ -103,10 +109,12 @@ void collapse(Drawing& d, int max_boxes) {
   if (static_cast<int>(d.boxes.size()) <= max_boxes) return;
   Collapser collapser(d);
   const std::vector<int> depth = depths(d);
-  for (int level = *std::max_element(depth.begin(), depth.end()); level > 0 && collapser.visible() > max_boxes; --level) {
+  for (int level = *std::max_element(depth.begin(), depth.end());
+       level > 0 && collapser.visible() > max_boxes; --level) {
     std::map<int, std::vector<int>> members;  // of the groups of this level
     for (size_t b = 0; b < d.boxes.size(); ++b)
-      if (collapser.is_visible(static_cast<int>(b)) && depth[static_cast<size_t>(d.boxes[b].group)] == level)
+      if (collapser.is_visible(static_cast<int>(b)) &&
+          depth[static_cast<size_t>(d.boxes[b].group)] == level)
         members[d.boxes[b].group].push_back(static_cast<int>(b));
     std::vector<std::pair<int, int>> order;  // the largest first
     for (const auto& [group, list] : members)
@@ -125,11 +133,14 @@ void collapse(Drawing& d, int max_boxes) {
     const auto run = static_cast<size_t>(excess / max_boxes + 1);
     std::map<std::pair<int, ir::Part>, std::vector<int>> loose;
     for (size_t b = 0; b < d.boxes.size(); ++b)
-      if (collapser.is_visible(static_cast<int>(b))) loose[{d.boxes[b].group, d.boxes[b].part}].push_back(static_cast<int>(b));
+      if (collapser.is_visible(static_cast<int>(b)))
+        loose[{d.boxes[b].group, d.boxes[b].part}].push_back(static_cast<int>(b));
     for (const auto& [key, list] : loose)
       for (size_t i = 0; i + 1 < list.size(); i += run)
-        collapser.put_together({list.begin() + static_cast<std::ptrdiff_t>(i), list.begin() + static_cast<std::ptrdiff_t>(std::min(i + run, list.size()))},
-                               key.first, "a run of nodes", "");
+        collapser.put_together(
+            {list.begin() + static_cast<std::ptrdiff_t>(i),
+             list.begin() + static_cast<std::ptrdiff_t>(std::min(i + run, list.size()))},
+            key.first, "a run of nodes", "");
   }
   collapser.finish();
 }

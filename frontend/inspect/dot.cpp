@@ -1,9 +1,9 @@
 // frontend/inspect/dot.cpp -- a drawing written down in Graphviz's language.
 #include "frontend/inspect/dot.h"
 
-#include <sstream>
-
 #include "frontend/inspect/xml.h"
+
+#include <sstream>
 
 namespace weft::inspect {
 namespace {
@@ -25,18 +25,25 @@ constexpr const char* kGrey = "#6B7280";
 // Colours of rows and argument boxes, by what they are.
 const char* row_colour(Row::Kind kind) {
   switch (kind) {
-    case Row::Kind::attribute: return kGrey;
-    case Row::Kind::constant: return "#4B5563";
-    case Row::Kind::parameter: return "#7A3E9D";
-    case Row::Kind::state: return "#0F766E";
-    case Row::Kind::input: return "#8A6D00";
-    case Row::Kind::reference: return "#1D4ED8";
+    case Row::Kind::attribute:
+      return kGrey;
+    case Row::Kind::constant:
+      return "#4B5563";
+    case Row::Kind::parameter:
+      return "#7A3E9D";
+    case Row::Kind::state:
+      return "#0F766E";
+    case Row::Kind::input:
+      return "#8A6D00";
+    case Row::Kind::reference:
+      return "#1D4ED8";
   }
   return kGrey;
 }
 
 std::string font(const char* colour, int size, const std::string& text) {
-  return "<font color=\"" + std::string(colour) + "\" point-size=\"" + std::to_string(size) + "\">" + text + "</font>";
+  return "<font color=\"" + std::string(colour) + "\" point-size=\"" + std::to_string(size) +
+         "\">" + text + "</font>";
 }
 
 std::string quoted(const std::string& text) {
@@ -58,19 +65,25 @@ bool is_op(const Box& b) {
 class Writer {
  public:
   explicit Writer(const Drawing& d) : d_(d), children_(d.groups.size()), members_(d.groups.size()) {
-    for (size_t g = 1; g < d.groups.size(); ++g) children_[static_cast<size_t>(d.groups[g].parent)].push_back(g);
-    for (size_t b = 0; b < d.boxes.size(); ++b) members_[static_cast<size_t>(d.boxes[b].group)].push_back(b);
+    for (size_t g = 1; g < d.groups.size(); ++g)
+      children_[static_cast<size_t>(d.groups[g].parent)].push_back(g);
+    for (size_t b = 0; b < d.boxes.size(); ++b)
+      members_[static_cast<size_t>(d.boxes[b].group)].push_back(b);
     types_on_links_ = d.links.size() <= kLinksWithLabels;
   }
 
   std::string text() {
-    out_ << "digraph weft {\n"
-         << "  graph [fontname=\"Helvetica,Arial,sans-serif\", fontsize=11, rankdir=TB, ranksep=0.32, nodesep=0.18, "
-            "compound=true, newrank=false, nslimit=2, nslimit1=2, mclimit=0.6, remincross=false, splines=true, bgcolor=white, labelloc=t, labeljust=l,\n"
-         << "    label=<" << legend() << ">];\n"
-         << "  node [fontname=\"Helvetica,Arial,sans-serif\", fontsize=10, shape=plain, margin=0];\n"
-         << "  edge [fontname=\"Helvetica,Arial,sans-serif\", fontsize=8, color=\"#6B7280\", fontcolor=\"#6B7280\", "
-            "arrowsize=0.6, penwidth=0.8];\n";
+    out_
+        << "digraph weft {\n"
+        << "  graph [fontname=\"Helvetica,Arial,sans-serif\", fontsize=11, rankdir=TB, "
+           "ranksep=0.32, nodesep=0.18, "
+           "compound=true, newrank=false, nslimit=2, nslimit1=2, mclimit=0.6, remincross=false, "
+           "splines=true, bgcolor=white, labelloc=t, labeljust=l,\n"
+        << "    label=<" << legend() << ">];\n"
+        << "  node [fontname=\"Helvetica,Arial,sans-serif\", fontsize=10, shape=plain, margin=0];\n"
+        << "  edge [fontname=\"Helvetica,Arial,sans-serif\", fontsize=8, color=\"#6B7280\", "
+           "fontcolor=\"#6B7280\", "
+           "arrowsize=0.6, penwidth=0.8];\n";
     group(0, 1);
     const std::vector<int> length = lengths();
     for (size_t i = 0; i < d_.links.size(); ++i) link(d_.links[i], length[i]);
@@ -90,8 +103,10 @@ class Writer {
     }
     static constexpr const char* part_names[] = {"forward", "backward", "optimizer"};
     std::string cells;
-    const auto swatch = [&](const char* fill, const char* line, int width, const std::string& text) {
-      cells += "<td bgcolor=\"" + std::string(fill) + "\" color=\"" + line + "\" border=\"" + std::to_string(width) + "\">" + text + "</td>";
+    const auto swatch = [&](const char* fill, const char* line, int width,
+                            const std::string& text) {
+      cells += "<td bgcolor=\"" + std::string(fill) + "\" color=\"" + line + "\" border=\"" +
+               std::to_string(width) + "\">" + text + "</td>";
     };
     for (int p = 0; p < 3; ++p)
       if (parts[p]) swatch(kParts[p].fill, kParts[p].line, 1, part_names[p]);
@@ -100,23 +115,31 @@ class Writer {
     if (carries) swatch("#EEF2FF", "#4F46E5", 1, "loop: carry");
     if (collapsed) swatch("#F3F4F6", kGrey, 1, "a scope, collapsed");
     static constexpr std::pair<Row::Kind, const char*> kinds[] = {
-        {Row::Kind::parameter, "parameter"}, {Row::Kind::state, "state"}, {Row::Kind::constant, "constant"},
+        {Row::Kind::parameter, "parameter"},
+        {Row::Kind::state, "state"},
+        {Row::Kind::constant, "constant"},
         {Row::Kind::reference, "value made elsewhere"}};
     for (const auto& [kind, text] : kinds)
-      if (rows[static_cast<int>(kind)]) swatch("white", "white", 0, font(row_colour(kind), 10, text));
-    return "<table border=\"0\" cellborder=\"1\" cellspacing=\"6\" cellpadding=\"3\"><tr><td border=\"0\" align=\"left\">" +
-           std::string("<font point-size=\"14\"><b>") + xml_escaped(d_.title) + "</b></font></td>" + cells + "</tr></table>";
+      if (rows[static_cast<int>(kind)])
+        swatch("white", "white", 0, font(row_colour(kind), 10, text));
+    return "<table border=\"0\" cellborder=\"1\" cellspacing=\"6\" cellpadding=\"3\"><tr><td "
+           "border=\"0\" align=\"left\">" +
+           std::string("<font point-size=\"14\"><b>") + xml_escaped(d_.title) + "</b></font></td>" +
+           cells + "</tr></table>";
   }
 
   void group(size_t index, int depth) {
     const std::string indent(static_cast<size_t>(depth) * 2, ' ');
-    for (const size_t b : members_[index]) out_ << indent << "n" << b << " [" << box(d_.boxes[b]) << "];\n";
+    for (const size_t b : members_[index])
+      out_ << indent << "n" << b << " [" << box(d_.boxes[b]) << "];\n";
     for (const size_t c : children_[index]) {
       if (is_empty(c)) continue;
       const Group& g = d_.groups[c];
       const Colours& k = colours(g.part);
       out_ << indent << "subgraph cluster_" << c << " {\n"
-           << indent << "  label=<" << font(g.kind == Group::Kind::loop ? "#4F46E5" : k.line, g.kind == Group::Kind::part ? 14 : 10, "<b>" + xml_escaped(g.title) + "</b>")
+           << indent << "  label=<"
+           << font(g.kind == Group::Kind::loop ? "#4F46E5" : k.line,
+                   g.kind == Group::Kind::part ? 14 : 10, "<b>" + xml_escaped(g.title) + "</b>")
            << ">; labeljust=l; tooltip=" << quoted(xml_escaped(g.tooltip)) << ";\n"
            << indent << "  " << style(g, k) << "\n";
       group(c, depth + 1);
@@ -126,9 +149,15 @@ class Writer {
 
   static std::string style(const Group& g, const Colours& k) {
     switch (g.kind) {
-      case Group::Kind::part: return "style=\"rounded,filled\"; fillcolor=\"" + std::string(k.background) + "\"; color=\"" + k.line + "\"; penwidth=1.2;";
-      case Group::Kind::loop: return "style=\"rounded,dashed,filled\"; fillcolor=\"#F5F6FF\"; color=\"#4F46E5\"; penwidth=1.4;";
-      default: return "style=\"rounded,filled\"; fillcolor=\"#FFFFFF90\"; color=\"#B6BCC6\"; penwidth=0.8;";
+      case Group::Kind::part:
+        return "style=\"rounded,filled\"; fillcolor=\"" + std::string(k.background) +
+               "\"; color=\"" + k.line + "\"; penwidth=1.2;";
+      case Group::Kind::loop:
+        return "style=\"rounded,dashed,filled\"; fillcolor=\"#F5F6FF\"; color=\"#4F46E5\"; "
+               "penwidth=1.4;";
+      default:
+        return "style=\"rounded,filled\"; fillcolor=\"#FFFFFF90\"; color=\"#B6BCC6\"; "
+               "penwidth=0.8;";
     }
   }
 
@@ -142,18 +171,27 @@ class Writer {
   std::string box(const Box& b) const {
     const Colours& k = colours(b.part);
     switch (b.kind) {
-      case Box::Kind::op: return table(b, k.fill, k.line, 1, "");
-      case Box::Kind::fused: return table(b, k.strong, k.line, 2, "");
-      case Box::Kind::collapsed: return table(b, k.background, kGrey, 1, " style=\"rounded\"");
-      case Box::Kind::carry: return table(b, "#EEF2FF", "#4F46E5", 1, " style=\"rounded\"");
-      case Box::Kind::scanned: return table(b, "#FFFFFF", "#4F46E5", 1, " style=\"rounded\"");
-      case Box::Kind::output: return table(b, "#FFFFFF", "#111827", 1, " style=\"rounded\"");
-      default: return table(b, "#FFF7D6", row_colour(Row::Kind::input), 1, " style=\"rounded\"");
+      case Box::Kind::op:
+        return table(b, k.fill, k.line, 1, "");
+      case Box::Kind::fused:
+        return table(b, k.strong, k.line, 2, "");
+      case Box::Kind::collapsed:
+        return table(b, k.background, kGrey, 1, " style=\"rounded\"");
+      case Box::Kind::carry:
+        return table(b, "#EEF2FF", "#4F46E5", 1, " style=\"rounded\"");
+      case Box::Kind::scanned:
+        return table(b, "#FFFFFF", "#4F46E5", 1, " style=\"rounded\"");
+      case Box::Kind::output:
+        return table(b, "#FFFFFF", "#111827", 1, " style=\"rounded\"");
+      default:
+        return table(b, "#FFF7D6", row_colour(Row::Kind::input), 1, " style=\"rounded\"");
     }
   }
 
-  std::string table(const Box& b, const char* fill, const char* line, int width, const char* extra) const {
-    std::string s = "label=<<table border=\"" + std::to_string(width) + "\" cellborder=\"0\" cellspacing=\"0\" cellpadding=\"2\" bgcolor=\"" + fill +
+  std::string table(const Box& b, const char* fill, const char* line, int width,
+                    const char* extra) const {
+    std::string s = "label=<<table border=\"" + std::to_string(width) +
+                    "\" cellborder=\"0\" cellspacing=\"0\" cellpadding=\"2\" bgcolor=\"" + fill +
                     "\" color=\"" + line + "\"" + extra + "><tr><td>";
     s += "<b>" + xml_escaped(b.title) + "</b>";
     if (!b.name.empty()) s += " " + font(kGrey, 9, xml_escaped(b.name));
@@ -161,21 +199,24 @@ class Writer {
     for (const Row& r : b.rows) {
       const std::string label = r.label.empty() ? "" : xml_escaped(r.label) + " ";
       const char* between = r.kind == Row::Kind::attribute && !r.label.empty() ? "= " : "";
-      s += "<tr><td>" + (label.empty() ? "" : font(kGrey, 8, label + between)) + font(row_colour(r.kind), 8, xml_escaped(r.text) + " ") + "</td></tr>";
+      s += "<tr><td>" + (label.empty() ? "" : font(kGrey, 8, label + between)) +
+           font(row_colour(r.kind), 8, xml_escaped(r.text) + " ") + "</td></tr>";
     }
     if (!b.type.empty() && (!types_on_links_ || !is_op(b)))
       s += "<tr><td>" + font("#374151", 8, xml_escaped(b.type)) + "</td></tr>";
     return s + "</table>>, tooltip=" + quoted(xml_escaped(b.tooltip));
   }
 
-  // Many boxes that nothing reads, below one that they all read, would make a picture as wide as they
-  // are many: they hang at different heights.
+  // Many boxes that nothing reads, below one that they all read, would make a picture as wide as
+  // they are many: they hang at different heights.
   std::vector<int> lengths() const {
     constexpr int kFew = 3, kHeights = 6;
     std::vector<int> leaving(d_.boxes.size()), leaves(d_.boxes.size());
     for (const Link& l : d_.links)
       if (l.kind == Link::Kind::data) ++leaving[static_cast<size_t>(l.from)];
-    const auto is_leaf = [&](const Link& l) { return l.kind == Link::Kind::data && leaving[static_cast<size_t>(l.to)] == 0; };
+    const auto is_leaf = [&](const Link& l) {
+      return l.kind == Link::Kind::data && leaving[static_cast<size_t>(l.to)] == 0;
+    };
     for (const Link& l : d_.links) leaves[static_cast<size_t>(l.from)] += is_leaf(l);
     std::vector<int> length(d_.links.size(), 1), next(d_.boxes.size());
     for (size_t i = 0; i < d_.links.size(); ++i) {
@@ -186,9 +227,11 @@ class Writer {
   }
 
   void link(const Link& link, int length) {
-    out_ << "  n" << link.from << " -> n" << link.to << " [tooltip=" << quoted(xml_escaped(link.type));
+    out_ << "  n" << link.from << " -> n" << link.to
+         << " [tooltip=" << quoted(xml_escaped(link.type));
     if (length > 1) out_ << ", minlen=" << length;
-    const bool from_argument = !is_op(d_.boxes[static_cast<size_t>(link.from)]);  // it says its type itself
+    const bool from_argument =
+        !is_op(d_.boxes[static_cast<size_t>(link.from)]);  // it says its type itself
     if (types_on_links_ && link.kind == Link::Kind::data && !from_argument)
       out_ << ", label=" << quoted(" " + xml_escaped(link.type));
     if (link.kind == Link::Kind::recurrence)
@@ -205,6 +248,8 @@ class Writer {
 }  // namespace
 
 std::string dot(const Drawing& drawing) { return Writer(drawing).text(); }
-std::string dot(const ir::Graph& graph, const DrawOptions& options) { return dot(draw(graph, options)); }
+std::string dot(const ir::Graph& graph, const DrawOptions& options) {
+  return dot(draw(graph, options));
+}
 
 }  // namespace weft::inspect

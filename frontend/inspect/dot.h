@@ -3,9 +3,9 @@
 // Blue is forward, orange backward, green the optimiser; a heavy frame is a fused op. Scopes and
 // loops are nested clusters. Hovering over a box shows its attributes and the user's line.
 #pragma once
-#include <string>
-
 #include "frontend/inspect/drawing.h"
+
+#include <string>
 
 namespace weft::inspect {
 

@@ -1,17 +1,18 @@
 // frontend/inspect/drawing.h -- what a picture of a graph shows: boxes, links, nested groups.
 //
 // A box is a node of the graph or an argument. What would only tangle the picture is no link but a
-// row inside the box that reads it: constants, parameters and state, values read in many places, and
-// what the backward pass keeps of the forward pass. The body of a scan is a group of its own: carries and
-// scanned inputs stand in it as small boxes, invariants are drawn as what they are outside.
+// row inside the box that reads it: constants, parameters and state, values read in many places,
+// and what the backward pass keeps of the forward pass. The body of a scan is a group of its own:
+// carries and scanned inputs stand in it as small boxes, invariants are drawn as what they are
+// outside.
 //
 // Groups are, from outside: the part (forward, backward, optimizer), scopes, loops. Where a graph
 // has more boxes than `max_boxes`, the innermost groups with the most boxes become one box each.
 #pragma once
+#include "ir/graph.h"
+
 #include <string>
 #include <vector>
-
-#include "ir/graph.h"
 
 namespace weft::inspect {
 
@@ -21,7 +22,17 @@ struct Row {  // inside a box: an operand that is not drawn as a link, or an att
 };
 
 struct Box {
-  enum class Kind { op, fused, input, parameter, state, carry, scanned, output, collapsed } kind = Kind::op;
+  enum class Kind {
+    op,
+    fused,
+    input,
+    parameter,
+    state,
+    carry,
+    scanned,
+    output,
+    collapsed
+  } kind = Kind::op;
   ir::Part part = ir::Part::forward;
   std::string title, name, type;  // "matmul", "%q", "f32[B,A]"
   std::string tooltip;

@@ -1,9 +1,9 @@
 // frontend/inspect/heatmap.h -- what the decoder looked at: attention weights as an SVG picture.
 #pragma once
+#include "ir/array.h"
+
 #include <string>
 #include <vector>
-
-#include "ir/array.h"
 
 namespace weft::inspect {
 

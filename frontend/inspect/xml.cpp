@@ -12,12 +12,24 @@ std::string xml_escaped(std::string_view text) {
     const size_t good = std::min(formats::find_malformed_utf8(text), text.size());
     for (const char c : text.substr(0, good)) {
       switch (c) {
-        case '&': out += "&amp;"; break;
-        case '<': out += "&lt;"; break;
-        case '>': out += "&gt;"; break;
-        case '"': out += "&quot;"; break;
-        case '\'': out += "&#39;"; break;
-        case '\n': out += "&#10;"; break;
+        case '&':
+          out += "&amp;";
+          break;
+        case '<':
+          out += "&lt;";
+          break;
+        case '>':
+          out += "&gt;";
+          break;
+        case '"':
+          out += "&quot;";
+          break;
+        case '\'':
+          out += "&#39;";
+          break;
+        case '\n':
+          out += "&#10;";
+          break;
         default:
           if (static_cast<unsigned char>(c) < 0x20 && c != '\t')
             out += kReplacement;

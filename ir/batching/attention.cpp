@@ -8,7 +8,9 @@
 namespace weft::ir::batching {
 namespace {
 
-bool single_query(const OpView& op) { return op.operand("q").rank() == 2 && op.operand("k").rank() == 3; }
+bool single_query(const OpView& op) {
+  return op.operand("q").rank() == 2 && op.operand("k").rank() == 3;
+}
 
 bool lifted_group(const OpView& op, const Flags& lifted, std::string_view name) {
   return op.has(name) && lifted[static_cast<size_t>(op.position(name))];
@@ -21,7 +23,8 @@ bool keys_shared(const OpView& op, const Flags& lifted) {
 }
 
 // Keys that differ by step: the steps are one more leading axis of everything.
-bool all_rows_lifted(const OpView& op, const Flags& lifted, std::initializer_list<std::string_view> names) {
+bool all_rows_lifted(const OpView& op, const Flags& lifted,
+                     std::initializer_list<std::string_view> names) {
   for (const std::string_view name : names)
     if (op.has(name) && !lifted_group(op, lifted, name)) return false;
   return !lifted_group(op, lifted, "v_a");
@@ -63,7 +66,8 @@ Values folded_operands(const Lift& lift) {
 
 bool can_attention(const OpView& op, const Flags& lifted, const Wants& wants) {
   if (!only_each(op, lifted, wants)) return false;
-  return (single_query(op) && keys_shared(op, lifted)) || all_rows_lifted(op, lifted, {"q", "k", "v"});
+  return (single_query(op) && keys_shared(op, lifted)) ||
+         all_rows_lifted(op, lifted, {"q", "k", "v"});
 }
 
 Values attention(const Lift& lift, const Wants& wants) {
@@ -100,7 +104,9 @@ Values attention_grad(const Lift& lift, const Wants& wants) {
   size_t at = 0;
   for (size_t i = 0; i < names.size(); ++i) {
     if (wants[i] == Want::nothing) continue;
-    results[i] = names[i] == "q" ? swapped(lift.builder, made[at]) : lift.builder.reshape(made[at], lift.op.result(static_cast<int>(i)).shape);
+    results[i] = names[i] == "q"
+                     ? swapped(lift.builder, made[at])
+                     : lift.builder.reshape(made[at], lift.op.result(static_cast<int>(i)).shape);
     ++at;
   }
   return results;

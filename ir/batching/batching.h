@@ -5,9 +5,9 @@
 // one the op already has (matmul: into the contraction; attention: into the queries), which is why
 // it is told. Ops without a rule stay in the loop.
 #pragma once
-#include <vector>
-
 #include "ir/builder.h"
+
+#include <vector>
 
 namespace weft::ir {
 

@@ -1,7 +1,8 @@
 // ir/batching/gather.cpp -- look-ups for all steps at once.
 //
 // x shared by the steps and indices lifted: with axis 0 the steps come out in front by themselves.
-// x lifted: the steps are one more leading axis of it, and a batch axis if the indices are lifted too.
+// x lifted: the steps are one more leading axis of it, and a batch axis if the indices are lifted
+// too.
 #include "ir/batching/rules.h"
 
 namespace weft::ir::batching {
@@ -17,7 +18,8 @@ Attrs one_more_batch_axis(const Lift& lift) {
 
 bool is_zero(const OpView& op, int operand) {
   const Node* p = op.graph().producer(op.node().operands[static_cast<size_t>(operand)]);
-  return p != nullptr && p->op == &ops::constant && OpView(op.graph(), *p).reals("values") == Reals{0.0};
+  return p != nullptr && p->op == &ops::constant &&
+         OpView(op.graph(), *p).reals("values") == Reals{0.0};
 }
 
 }  // namespace
@@ -35,7 +37,8 @@ Values gather(const Lift& lift, const Wants&) {
 
 // Summed, starting from zeros: the steps are one more axis of indices and updates.
 bool can_scatter_add(const OpView& op, const Flags& lifted, const Wants& wants) {
-  if (wants[0] == Want::sum) return plain(op) && lifted[1] && lifted[2] && !lifted[0] && is_zero(op, 0);
+  if (wants[0] == Want::sum)
+    return plain(op) && lifted[1] && lifted[2] && !lifted[0] && is_zero(op, 0);
   return true;
 }
 

@@ -8,7 +8,8 @@ namespace weft::ir::batching {
 namespace {
 
 bool folds_into_contraction(const OpView& op) {
-  return op.flag("transpose_a") && !op.flag("transpose_b") && op.operand(0).rank() == 2 && op.operand(1).rank() == 2;
+  return op.flag("transpose_a") && !op.flag("transpose_b") && op.operand(0).rank() == 2 &&
+         op.operand(1).rank() == 2;
 }
 
 }  // namespace

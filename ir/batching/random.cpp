@@ -4,7 +4,8 @@
 namespace weft::ir::batching {
 
 bool can_random(const OpView& op, const Flags& lifted, const Wants& wants) {
-  return only_each(op, lifted, wants) && !lifted[0] && !lifted[1] && op.has("position") && lifted[2];
+  return only_each(op, lifted, wants) && !lifted[0] && !lifted[1] && op.has("position") &&
+         lifted[2];
 }
 
 }  // namespace weft::ir::batching

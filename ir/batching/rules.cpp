@@ -7,7 +7,8 @@ Values same_node(const Lift& lift, const Wants&) { return lift.emit(lift.operand
 
 Values same_node_all_lifted(const Lift& lift, const Wants&) {
   Values operands;
-  for (size_t i = 0; i < lift.operands.size(); ++i) operands.push_back(lift.each(static_cast<int>(i)));
+  for (size_t i = 0; i < lift.operands.size(); ++i)
+    operands.push_back(lift.each(static_cast<int>(i)));
   return lift.emit(operands);
 }
 

@@ -1,8 +1,8 @@
 // ir/batching/rules.h -- the rules, by the file of ir/ops their ops are declared in.
 #pragma once
-#include <span>
-
 #include "ir/batching/batching.h"
+
+#include <span>
 
 namespace weft::ir::batching {
 

@@ -1,8 +1,8 @@
 // ir/ops/activation.h -- the activations that fused ops name in text attributes.
 #pragma once
-#include <string_view>
-
 #include "ir/ops/elementwise.h"
+
+#include <string_view>
 
 namespace weft::ir::ops {
 
@@ -12,8 +12,8 @@ struct Activation {
 };
 
 inline constexpr Activation kActivations[] = {
-    {"none", nullptr},  {"relu", &relu},           {"tanh", &tanh}, {"sigmoid", &sigmoid},
-    {"gelu", &gelu},    {"gelu_tanh", &gelu_tanh}, {"silu", &silu},
+    {"none", nullptr}, {"relu", &relu},           {"tanh", &tanh}, {"sigmoid", &sigmoid},
+    {"gelu", &gelu},   {"gelu_tanh", &gelu_tanh}, {"silu", &silu},
 };
 
 constexpr const Activation* activation_named(std::string_view name) {

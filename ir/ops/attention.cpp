@@ -1,9 +1,9 @@
 // ir/ops/attention.cpp -- inference of attention and its adjoint, and what they mean.
 #include "ir/ops/attention.h"
 
-#include <cmath>
-
 #include "ir/builder.h"
+
+#include <cmath>
 
 namespace weft::ir::ops {
 namespace {
@@ -22,25 +22,35 @@ void check_common(const OpView& op, const std::string& label) {
   if (!is_float(q.dtype) || k.dtype != q.dtype || v.dtype != q.dtype)
     op.fail(label + ".1", "needs q, k and v of one float dtype");
   if (k.rank() < 2 || v.rank() != k.rank() || (q.rank() != k.rank() && q.rank() + 1 != k.rank()))
-    op.fail(label + ".2", "needs k and v of one rank and q of that or one less, found ", q.rank(), ", ", k.rank(), " and ", v.rank());
-  if (q.dim(-1) != k.dim(-1)) op.fail(label + ".3", "scores queries of width ", q.dim(-1), " against keys of ", k.dim(-1));
-  if (k.dim(-2) != v.dim(-2)) op.fail(label + ".4", "has ", k.dim(-2), " keys but ", v.dim(-2), " values");
+    op.fail(label + ".2", "needs k and v of one rank and q of that or one less, found ", q.rank(),
+            ", ", k.rank(), " and ", v.rank());
+  if (q.dim(-1) != k.dim(-1))
+    op.fail(label + ".3", "scores queries of width ", q.dim(-1), " against keys of ", k.dim(-1));
+  if (k.dim(-2) != v.dim(-2))
+    op.fail(label + ".4", "has ", k.dim(-2), " keys but ", v.dim(-2), " values");
   for (int d = 0; d < k.rank() - 2; ++d)
     if (q.dim(d) != k.dim(d) || v.dim(d) != k.dim(d))
-      op.fail(label + ".5", "needs equal leading axes, found ", q.dim(d), ", ", k.dim(d), " and ", v.dim(d), " at axis ", d);
+      op.fail(label + ".5", "needs equal leading axes, found ", q.dim(d), ", ", k.dim(d), " and ",
+              v.dim(d), " at axis ", d);
   const std::string& score = op.text("score");
-  if (score != "dot" && score != "additive") op.fail(label + ".6", "score must be dot or additive, found '", score, "'");
-  if (op.has("v_a") != (score == "additive")) op.fail(label + ".7", "needs v_a exactly where the score is additive");
+  if (score != "dot" && score != "additive")
+    op.fail(label + ".6", "score must be dot or additive, found '", score, "'");
+  if (op.has("v_a") != (score == "additive"))
+    op.fail(label + ".7", "needs v_a exactly where the score is additive");
   if (op.has("v_a") && op.operand("v_a") != TensorType{q.dtype, {q.dim(-1)}})
-    op.fail(label + ".8", "needs v_a of ", TensorType{q.dtype, {q.dim(-1)}}, ", found ", op.operand("v_a"));
+    op.fail(label + ".8", "needs v_a of ", TensorType{q.dtype, {q.dim(-1)}}, ", found ",
+            op.operand("v_a"));
   const Shape scores = score_shape(op);
   for (const std::string_view name : {"mask", "bias"}) {
     if (!op.has(name)) continue;
     const TensorType& m = op.operand(name);
-    if (m.dtype != (name == "mask" ? DType::pred : q.dtype)) op.fail(label + ".9", "has a ", name, " of dtype ", ir::name(m.dtype));
+    if (m.dtype != (name == "mask" ? DType::pred : q.dtype))
+      op.fail(label + ".9", "has a ", name, " of dtype ", ir::name(m.dtype));
     bool fits = m.rank() <= static_cast<int>(scores.size());
-    for (int d = 1; fits && d <= m.rank(); ++d) fits = m.dim(-d).is(1) || m.dim(-d) == scores[scores.size() - static_cast<size_t>(d)];
-    if (!fits) op.fail(label + ".10", "cannot broadcast its ", name, " ", m, " to the scores ", str(scores));
+    for (int d = 1; fits && d <= m.rank(); ++d)
+      fits = m.dim(-d).is(1) || m.dim(-d) == scores[scores.size() - static_cast<size_t>(d)];
+    if (!fits)
+      op.fail(label + ".10", "cannot broadcast its ", name, " ", m, " to the scores ", str(scores));
   }
 }
 
@@ -66,10 +76,10 @@ Value with_query_axis(Builder& b, Value x, bool single) {
 }
 
 struct Scores {
-  Value q, k, v;       // q with its query axis
-  Value e;             // masked scores [...,Tq,S]
-  Value tanh;          // additive: tanh(q + k) [...,Tq,S,D]
-  Value mask;          // with its query axis, or none
+  Value q, k, v;  // q with its query axis
+  Value e;        // masked scores [...,Tq,S]
+  Value tanh;     // additive: tanh(q + k) [...,Tq,S,D]
+  Value mask;     // with its query axis, or none
 };
 
 Scores scores(Expansion& e, const OpView& op) {
@@ -81,8 +91,8 @@ Scores scores(Expansion& e, const OpView& op) {
     s.e = b.matmul(s.q, s.k, false, true);
   } else {
     Shape qs = b.type(s.q).shape, ks = b.type(s.k).shape;
-    qs.insert(qs.end() - 1, Dim(1));   // [...,Tq,1,D]
-    ks.insert(ks.end() - 2, Dim(1));   // [...,1,S,D]
+    qs.insert(qs.end() - 1, Dim(1));  // [...,Tq,1,D]
+    ks.insert(ks.end() - 2, Dim(1));  // [...,1,S,D]
     s.tanh = b.tanh(b.add(b.reshape(s.q, qs), b.reshape(s.k, ks)));
     s.e = b.sum(b.mul(s.tanh, e["v_a"]), {-1});
   }
@@ -121,13 +131,18 @@ Types infer_attention(const OpView& op) {
 Types infer_attention_grad(const OpView& op) {
   check_common(op, "attention_grad");
   if (op.operand("do") != output_type(op) || op.operand("o") != output_type(op))
-    op.fail("attention_grad.11", "needs do and o of ", output_type(op), ", found ", op.operand("do"), " and ", op.operand("o"));
-  if (op.operand("lse") != lse_type(op)) op.fail("attention_grad.12", "needs lse of ", lse_type(op), ", found ", op.operand("lse"));
-  if (op.has("dweights") && op.operand("dweights") != TensorType{op.operand("q").dtype, score_shape(op)})
-    op.fail("attention_grad.13", "needs dweights of ", TensorType{op.operand("q").dtype, score_shape(op)}, ", found ", op.operand("dweights"));
+    op.fail("attention_grad.11", "needs do and o of ", output_type(op), ", found ",
+            op.operand("do"), " and ", op.operand("o"));
+  if (op.operand("lse") != lse_type(op))
+    op.fail("attention_grad.12", "needs lse of ", lse_type(op), ", found ", op.operand("lse"));
+  if (op.has("dweights") &&
+      op.operand("dweights") != TensorType{op.operand("q").dtype, score_shape(op)})
+    op.fail("attention_grad.13", "needs dweights of ",
+            TensorType{op.operand("q").dtype, score_shape(op)}, ", found ", op.operand("dweights"));
   Types types;
   for (const std::string& w : op.texts("wanted")) {
-    if (w != "q" && w != "k" && w != "v" && w != "v_a" && w != "bias") op.fail("attention_grad.14", "has no adjoint of '", w, "'");
+    if (w != "q" && w != "k" && w != "v" && w != "v_a" && w != "bias")
+      op.fail("attention_grad.14", "has no adjoint of '", w, "'");
     if (!op.has(w)) op.fail("attention_grad.15", "cannot give the adjoint of an absent ", w);
     types.push_back(op.operand(w));
   }
@@ -147,15 +162,17 @@ Graph expand_attention(const OpView& op) {
     const Value top = b.max(s.e, {-1}, true);
     const Value finite = b.select(b.emit(is_finite, {{top}}), top, b.scalar(0, t));
     const Value sum = b.sum(b.exp(b.sub(s.e, finite)), {-1}, true);
-    results.push_back(b.reshape(b.add(finite, b.log(sum)), op.result(op.flag("weights") ? 2 : 1).shape));
+    results.push_back(
+        b.reshape(b.add(finite, b.log(sum)), op.result(op.flag("weights") ? 2 : 1).shape));
   }
   return e.finish(results);
 }
 
 // With a = exp(e - lse):  da = do v' (+ dweights),  ds = a * (da - sum_j a da),  de = scale * ds,
-// dot: dq = de k, dk = de' q;  additive: du = de * v_a * (1 - tanh^2), dq = sum_j du, dk = sum_t du,
-// dv_a = sum de * tanh;  dv = a' do;  dbias = ds summed to its shape. (o and lse are what a kernel
-// uses to avoid the sums; here they are recomputed, so that o and lse carry no meaning of their own.)
+// dot: dq = de k, dk = de' q;  additive: du = de * v_a * (1 - tanh^2), dq = sum_j du, dk = sum_t
+// du, dv_a = sum de * tanh;  dv = a' do;  dbias = ds summed to its shape. (o and lse are what a
+// kernel uses to avoid the sums; here they are recomputed, so that o and lse carry no meaning of
+// their own.)
 Graph expand_attention_grad(const OpView& op) {
   Expansion e(op);
   Builder& b = e.builder;

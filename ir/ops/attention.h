@@ -1,10 +1,12 @@
 // ir/ops/attention.h -- score, mask, softmax and weighted sum in one op, and its adjoint.
 //
 //   %o[, %weights][, %lse] = attention(q, k, v; v_a?; mask?; bias?) {score, scale, weights, lse}
-//     q: T[...,Tq,D] or T[...,D] (one query), k: T[...,S,D], v: T[...,S,E]  ->  o: T[...,Tq,E] or T[...,E]
-//     v_a: T[D] (additive), mask: pred and bias: T, broadcastable to the scores [...,Tq,S] or [...,S]
+//     q: T[...,Tq,D] or T[...,D] (one query), k: T[...,S,D], v: T[...,S,E]  ->  o: T[...,Tq,E] or
+//     T[...,E] v_a: T[D] (additive), mask: pred and bias: T, broadcastable to the scores [...,Tq,S]
+//     or [...,S]
 //
-//   e[t,j] = scale * q[t] . k[j] + bias                        (dot; Luong et al. 2015, Vaswani et al. 2017)
+//   e[t,j] = scale * q[t] . k[j] + bias                        (dot; Luong et al. 2015, Vaswani et
+//   al. 2017)
 //          = scale * v_a . tanh(q[t] + k[j]) + bias            (additive; Bahdanau et al. 2015)
 //   a = softmax over j of e where mask, o[t] = sum_j a[t,j] v[j], lse[t] = log sum_j exp e[t,j]
 //
@@ -12,7 +14,8 @@
 // are never read into the result, so NaN behind a mask does not leak. Results `weights` [...,Tq,S]
 // and `lse` [...,Tq] exist where their attributes are set.
 //
-//   %dq, %dk, ... = attention_grad(do, q, k, v, o, lse; v_a?; mask?; bias?; dweights?) {score, scale, wanted}
+//   %dq, %dk, ... = attention_grad(do, q, k, v, o, lse; v_a?; mask?; bias?; dweights?) {score,
+//   scale, wanted}
 //
 // gives the adjoints named in `wanted` (of q, k, v, v_a, bias), in that order.
 #pragma once
@@ -27,16 +30,34 @@ Graph expand_attention_grad(const OpView& op);
 
 inline constexpr OpDef attention{
     .name = "attention",
-    .operands = {"q", "k", "v", {"v_a", Arity::optional}, {"mask", Arity::optional}, {"bias", Arity::optional}},
+    .operands = {"q",
+                 "k",
+                 "v",
+                 {"v_a", Arity::optional},
+                 {"mask", Arity::optional},
+                 {"bias", Arity::optional}},
     .attrs = {{"score", "dot"}, {"scale", 1.0}, {"weights", false}, {"lse", false}},
-    .infer = infer_attention, .expand = expand_attention,
+    .infer = infer_attention,
+    .expand = expand_attention,
     .doc = "softmax over keys of masked scores (dot or additive), times values; fused."};
 
 inline constexpr OpDef attention_grad{
     .name = "attention_grad",
-    .operands = {"do", "q", "k", "v", "o", "lse", {"v_a", Arity::optional}, {"mask", Arity::optional}, {"bias", Arity::optional}, {"dweights", Arity::optional}},
+    .operands = {"do",
+                 "q",
+                 "k",
+                 "v",
+                 "o",
+                 "lse",
+                 {"v_a", Arity::optional},
+                 {"mask", Arity::optional},
+                 {"bias", Arity::optional},
+                 {"dweights", Arity::optional}},
     .attrs = {{"score", "dot"}, {"scale", 1.0}, {"wanted", AttrKind::texts}},
-    .infer = infer_attention_grad, .expand = expand_attention_grad,
-    .doc = "Adjoints of attention's operands named in `wanted`; scores and weights are recomputed from lse."};
+    .infer = infer_attention_grad,
+    .expand = expand_attention_grad,
+    .doc =
+        "Adjoints of attention's operands named in `wanted`; scores and weights are recomputed "
+        "from lse."};
 
 }  // namespace weft::ir::ops

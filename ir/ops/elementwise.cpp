@@ -7,7 +7,8 @@ namespace weft::ir::ops {
 namespace {
 
 void need(const OpView& op, bool ok, std::string_view label, std::string_view what) {
-  if (!ok) op.fail(label, "needs ", what, ", found ", name(op.operand(op.operand_count() - 1).dtype));
+  if (!ok)
+    op.fail(label, "needs ", what, ", found ", name(op.operand(op.operand_count() - 1).dtype));
 }
 
 void need_one_dtype(const OpView& op, int a, int b, std::string_view label) {

@@ -18,12 +18,15 @@ TensorType gathered(const OpView& op) {
   const TensorType &x = op.operand(0), &indices = op.operand(1);
   const std::string label(op.def().name);
   const int64_t axis = checked_axis(op), batch = op.integer("batch");
-  if (!is_integer(indices.dtype)) op.fail(label + ".2", "needs integer indices, found ", name(indices.dtype));
+  if (!is_integer(indices.dtype))
+    op.fail(label + ".2", "needs integer indices, found ", name(indices.dtype));
   if (batch < 0 || batch > axis || batch > indices.rank())
-    op.fail(label + ".3", "batch must lie in [0, ", std::min<int64_t>(axis, indices.rank()), "], found ", batch);
+    op.fail(label + ".3", "batch must lie in [0, ", std::min<int64_t>(axis, indices.rank()),
+            "], found ", batch);
   for (int64_t d = 0; d < batch; ++d)
     if (x.dim(d) != indices.dim(d))
-      op.fail(label + ".4", "batch axis ", d, " has ", x.dim(d), " rows of x and ", indices.dim(d), " of indices");
+      op.fail(label + ".4", "batch axis ", d, " has ", x.dim(d), " rows of x and ", indices.dim(d),
+              " of indices");
   Shape shape(x.shape.begin(), x.shape.begin() + axis);
   shape.insert(shape.end(), indices.shape.begin() + batch, indices.shape.end());
   shape.insert(shape.end(), x.shape.begin() + axis + 1, x.shape.end());
@@ -44,7 +47,8 @@ Types infer_scatter_add(const OpView& op) {
   const TensorType want = gathered(op);
   if (!is_float(want.dtype) && want.dtype != DType::s32 && want.dtype != DType::s64)
     op.fail("scatter_add.6", "cannot add up ", name(want.dtype));
-  if (op.operand(2) != want) op.fail("scatter_add.5", "needs updates of ", want, ", found ", op.operand(2));
+  if (op.operand(2) != want)
+    op.fail("scatter_add.5", "needs updates of ", want, ", found ", op.operand(2));
   return {op.operand(0)};
 }
 
@@ -53,7 +57,8 @@ Types infer_dynamic_slice(const OpView& op) {
   const int64_t axis = checked_axis(op);
   check_start(op, 1);
   const auto excess = (op.dim("size") - type.dim(axis)).constant();
-  if (excess && *excess > 0) op.fail("dynamic_slice.3", "takes ", op.dim("size"), " of ", type.dim(axis), " elements");
+  if (excess && *excess > 0)
+    op.fail("dynamic_slice.3", "takes ", op.dim("size"), " of ", type.dim(axis), " elements");
   type.shape[static_cast<size_t>(axis)] = op.dim("size");
   return {type};
 }
@@ -66,9 +71,11 @@ Types infer_update_slice(const OpView& op) {
     op.fail("update_slice.3", "needs an update of x's dtype and rank, found ", update);
   for (int64_t d = 0; d < x.rank(); ++d)
     if (d != axis && update.dim(d) != x.dim(d))
-      op.fail("update_slice.4", "needs equal sizes off its axis, found ", x.dim(d), " and ", update.dim(d));
+      op.fail("update_slice.4", "needs equal sizes off its axis, found ", x.dim(d), " and ",
+              update.dim(d));
   const auto excess = (update.dim(axis) - x.dim(axis)).constant();
-  if (excess && *excess > 0) op.fail("update_slice.5", "writes ", update.dim(axis), " elements over ", x.dim(axis));
+  if (excess && *excess > 0)
+    op.fail("update_slice.5", "writes ", update.dim(axis), " elements over ", x.dim(axis));
   return {x};
 }
 

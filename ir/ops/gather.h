@@ -16,22 +16,34 @@ Types infer_scatter_add(const OpView& op);
 Types infer_dynamic_slice(const OpView& op);
 Types infer_update_slice(const OpView& op);
 
-inline constexpr OpDef gather{.name = "gather", .operands = {"x", "indices"},
-                              .attrs = {{"axis", AttrKind::axis}, {"batch", int64_t{0}}}, .infer = infer_gather,
-                              .doc = "Slices of x at `indices` along `axis`; the first `batch` axes go together."};
+inline constexpr OpDef gather{
+    .name = "gather",
+    .operands = {"x", "indices"},
+    .attrs = {{"axis", AttrKind::axis}, {"batch", int64_t{0}}},
+    .infer = infer_gather,
+    .doc = "Slices of x at `indices` along `axis`; the first `batch` axes go together."};
 
 // The adjoint of gather: x with updates (of gather's result type) added at `indices`.
-inline constexpr OpDef scatter_add{.name = "scatter_add", .operands = {"x", "indices", "updates"},
-                                   .attrs = {{"axis", AttrKind::axis}, {"batch", int64_t{0}}}, .infer = infer_scatter_add,
-                                   .doc = "x plus `updates` at `indices` along `axis`; repeated indices add up."};
+inline constexpr OpDef scatter_add{
+    .name = "scatter_add",
+    .operands = {"x", "indices", "updates"},
+    .attrs = {{"axis", AttrKind::axis}, {"batch", int64_t{0}}},
+    .infer = infer_scatter_add,
+    .doc = "x plus `updates` at `indices` along `axis`; repeated indices add up."};
 
 // start is an integer scalar, clamped to [0, n - size].
-inline constexpr OpDef dynamic_slice{.name = "dynamic_slice", .operands = {"x", "start"},
-                                     .attrs = {{"axis", AttrKind::axis}, {"size", AttrKind::dim}}, .infer = infer_dynamic_slice,
-                                     .doc = "`size` elements along `axis` from a start known at run time, clamped to fit."};
+inline constexpr OpDef dynamic_slice{
+    .name = "dynamic_slice",
+    .operands = {"x", "start"},
+    .attrs = {{"axis", AttrKind::axis}, {"size", AttrKind::dim}},
+    .infer = infer_dynamic_slice,
+    .doc = "`size` elements along `axis` from a start known at run time, clamped to fit."};
 
-inline constexpr OpDef update_slice{.name = "update_slice", .operands = {"x", "update", "start"},
-                                    .attrs = {{"axis", AttrKind::axis}}, .infer = infer_update_slice,
-                                    .doc = "x with `update` written along `axis` from a start known at run time, clamped to fit."};
+inline constexpr OpDef update_slice{
+    .name = "update_slice",
+    .operands = {"x", "update", "start"},
+    .attrs = {{"axis", AttrKind::axis}},
+    .infer = infer_update_slice,
+    .doc = "x with `update` written along `axis` from a start known at run time, clamped to fit."};
 
 }  // namespace weft::ir::ops

@@ -9,7 +9,8 @@ namespace weft::ir::ops {
 Types infer_matmul(const OpView& op) {
   const TensorType &a = op.operand(0), &b = op.operand(1);
   if (a.dtype != b.dtype || a.dtype == DType::pred)
-    op.fail("matmul.1", "needs operands of one dtype, numbers, found ", name(a.dtype), " and ", name(b.dtype));
+    op.fail("matmul.1", "needs operands of one dtype, numbers, found ", name(a.dtype), " and ",
+            name(b.dtype));
   if (a.rank() < 2 || b.rank() < 2)
     op.fail("matmul.2", "needs operands of rank 2 or more, found ", a.rank(), " and ", b.rank());
   const bool ta = op.flag("transpose_a"), tb = op.flag("transpose_b");
@@ -20,7 +21,8 @@ Types infer_matmul(const OpView& op) {
   Shape shape;
   for (int axis = -rank; axis < -2; ++axis) {
     const Dim one = 1;
-    const Dim &x = -axis <= a.rank() ? a.dim(axis) : one, &y = -axis <= b.rank() ? b.dim(axis) : one;
+    const Dim &x = -axis <= a.rank() ? a.dim(axis) : one,
+              &y = -axis <= b.rank() ? b.dim(axis) : one;
     if (x != y && !x.is(1) && !y.is(1))
       op.fail("matmul.4", "cannot broadcast leading axis ", axis, ": ", x, " against ", y);
     shape.push_back(x.is(1) ? y : x);
@@ -33,13 +35,18 @@ Types infer_matmul(const OpView& op) {
 Types infer_linear(const OpView& op) {
   const TensorType &x = op.operand("x"), &w = op.operand("w");
   if (x.rank() < 1 || w.rank() != 2)
-    op.fail("linear.1", "needs x of rank 1 or more and w of rank 2, found ", x.rank(), " and ", w.rank());
-  if (x.dtype != w.dtype || !is_float(x.dtype)) op.fail("linear.2", "needs float operands of one dtype");
+    op.fail("linear.1", "needs x of rank 1 or more and w of rank 2, found ", x.rank(), " and ",
+            w.rank());
+  if (x.dtype != w.dtype || !is_float(x.dtype))
+    op.fail("linear.2", "needs float operands of one dtype");
   const bool t = op.flag("transpose_b");
   const Dim &k = w.dim(t ? 1 : 0), &n = w.dim(t ? 0 : 1);
-  if (x.dim(-1) != k) op.fail("linear.3", "contracts ", x.dim(-1), " columns of x with ", k, " rows of w");
-  if (op.has("bias") && (op.operand("bias").shape != Shape{n} || op.operand("bias").dtype != x.dtype))
-    op.fail("linear.4", "needs a bias of ", TensorType{x.dtype, {n}}, ", found ", op.operand("bias"));
+  if (x.dim(-1) != k)
+    op.fail("linear.3", "contracts ", x.dim(-1), " columns of x with ", k, " rows of w");
+  if (op.has("bias") &&
+      (op.operand("bias").shape != Shape{n} || op.operand("bias").dtype != x.dtype))
+    op.fail("linear.4", "needs a bias of ", TensorType{x.dtype, {n}}, ", found ",
+            op.operand("bias"));
   if (!is_activation(op.text("activation")))
     op.fail("linear.5", "knows no activation '", op.text("activation"), "'");
   Shape shape = x.shape;

@@ -13,16 +13,22 @@ Types infer_matmul(const OpView& op);
 Types infer_linear(const OpView& op);
 Graph expand_linear(const OpView& op);
 
-inline constexpr OpDef matmul{.name = "matmul", .operands = {"a", "b"},
-                              .attrs = {{"transpose_a", false}, {"transpose_b", false}},
-                              .infer = infer_matmul, .zero_preserving = true,
-                              .doc = "Matrix product over the last two axes; leading axes broadcast."};
+inline constexpr OpDef matmul{
+    .name = "matmul",
+    .operands = {"a", "b"},
+    .attrs = {{"transpose_a", false}, {"transpose_b", false}},
+    .infer = infer_matmul,
+    .zero_preserving = true,
+    .doc = "Matrix product over the last two axes; leading axes broadcast."};
 
 // y = activation(x w + bias) ; x: T[...,K], w: T[K,N] (T[N,K] transposed), bias: T[N]. Fused.
 inline constexpr OpDef linear{
-    .name = "linear", .operands = {"x", "w", {"bias", Arity::optional}},
-    .attrs = {{"transpose_b", false}, {"activation", "none"}}, .infer = infer_linear,
+    .name = "linear",
+    .operands = {"x", "w", {"bias", Arity::optional}},
+    .attrs = {{"transpose_b", false}, {"activation", "none"}},
+    .infer = infer_linear,
     .expand = expand_linear,
-    .doc = "matmul, bias and activation (none, relu, tanh, sigmoid, gelu, gelu_tanh, silu) in one."};
+    .doc =
+        "matmul, bias and activation (none, relu, tanh, sigmoid, gelu, gelu_tanh, silu) in one."};
 
 }  // namespace weft::ir::ops

@@ -12,9 +12,12 @@ Types infer_update(const OpView& op, std::string_view state1, std::string_view s
   const Types p = op.group("p");
   for (const std::string_view other : {std::string_view("g"), state1, state2}) {
     const Types x = op.group(other);
-    if (x.size() != p.size()) op.fail(label + ".1", "needs as many ", other, " as parameters, ", p.size(), ", found ", x.size());
+    if (x.size() != p.size())
+      op.fail(label + ".1", "needs as many ", other, " as parameters, ", p.size(), ", found ",
+              x.size());
     for (size_t i = 0; i < p.size(); ++i)
-      if (x[i] != p[i] || !is_float(p[i].dtype)) op.fail(label + ".2", "needs ", other, " ", i, " of ", p[i], ", found ", x[i]);
+      if (x[i] != p[i] || !is_float(p[i].dtype))
+        op.fail(label + ".2", "needs ", other, " ", i, " of ", p[i], ", found ", x[i]);
   }
   for (const std::string_view s : {"lr", "scale"})
     if (op.has(s) && (op.operand(s).rank() != 0 || !is_float(op.operand(s).dtype)))
@@ -29,8 +32,10 @@ Types infer_update(const OpView& op, std::string_view state1, std::string_view s
 Types infer_squared_norm(const OpView& op) {
   DType dtype = DType::f32;
   for (int i = 0; i < op.operand_count(); ++i) {
-    if (!is_float(op.operand(i).dtype)) op.fail("squared_norm.1", "needs float operands, found ", op.operand(i));
-    if (i > 0 && op.operand(i).dtype != dtype) op.fail("squared_norm.2", "needs operands of one dtype");
+    if (!is_float(op.operand(i).dtype))
+      op.fail("squared_norm.1", "needs float operands, found ", op.operand(i));
+    if (i > 0 && op.operand(i).dtype != dtype)
+      op.fail("squared_norm.2", "needs operands of one dtype");
     dtype = op.operand(i).dtype;
   }
   return {{dtype, {}}};
@@ -67,8 +72,10 @@ Graph expand_adam_update(const OpView& op) {
     if (op.has("scale")) g = b.mul(g, e["scale"]);
     if (decay != 0 && !op.flag("decoupled")) g = b.add(g, b.mul(p, real(decay)));
     if (decay != 0 && op.flag("decoupled")) p = b.sub(p, b.mul(p, b.mul(lr, real(decay))));
-    const Value m = b.add(b.mul(e.group("m")[static_cast<size_t>(i)], real(b1)), b.mul(g, real(1 - b1)));
-    const Value v = b.add(b.mul(e.group("v")[static_cast<size_t>(i)], real(b2)), b.mul(b.mul(g, g), real(1 - b2)));
+    const Value m =
+        b.add(b.mul(e.group("m")[static_cast<size_t>(i)], real(b1)), b.mul(g, real(1 - b1)));
+    const Value v = b.add(b.mul(e.group("v")[static_cast<size_t>(i)], real(b2)),
+                          b.mul(b.mul(g, g), real(1 - b2)));
     const Value denominator = b.add(b.sqrt(b.div(v, correction2)), real(op.real("eps")));
     p1.push_back(b.sub(p, b.mul(lr, b.div(b.div(m, correction1), denominator))));
     m1.push_back(m);
@@ -88,10 +95,12 @@ Graph expand_adadelta_update(const OpView& op) {
   const double rho = op.real("rho"), eps = op.real("eps");
   Values p1, a1, d1;
   for (int i = 0; i < op.count("p"); ++i) {
-    const Value p = e.group("p")[static_cast<size_t>(i)], old_d = e.group("d")[static_cast<size_t>(i)];
+    const Value p = e.group("p")[static_cast<size_t>(i)],
+                old_d = e.group("d")[static_cast<size_t>(i)];
     Value g = e.group("g")[static_cast<size_t>(i)];
     if (op.has("scale")) g = b.mul(g, e["scale"]);
-    const Value a = b.add(b.mul(e.group("a")[static_cast<size_t>(i)], real(rho)), b.mul(b.mul(g, g), real(1 - rho)));
+    const Value a = b.add(b.mul(e.group("a")[static_cast<size_t>(i)], real(rho)),
+                          b.mul(b.mul(g, g), real(1 - rho)));
     const Value u = b.mul(b.div(b.sqrt(b.add(old_d, real(eps))), b.sqrt(b.add(a, real(eps)))), g);
     const Value d = b.add(b.mul(old_d, real(rho)), b.mul(b.mul(u, u), real(1 - rho)));
     p1.push_back(b.sub(p, b.mul(e["lr"], u)));

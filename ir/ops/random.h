@@ -1,7 +1,8 @@
 // ir/ops/random.h -- counter-based random numbers (Philox4x32-10, Salmon et al. 2011).
 //
 //   m = random(step, rows; position) {stream, inner, form, keep}
-//     step: s64[] or s32[], rows: s64[B], position: s32[P...] (absent: 0)  ->  m: [P..., B, inner...]
+//     step: s64[] or s32[], rows: s64[B], position: s32[P...] (absent: 0)  ->  m: [P..., B,
+//     inner...]
 //
 // Each element is a function of (stream, step, row id, position, element in `inner`) alone, so that
 // it does not depend on padding, batching, or on loops being taken apart. `stream` is fixed when
@@ -20,8 +21,13 @@ Types infer_random(const OpView& op);
 
 inline constexpr OpDef random{.name = "random",
                               .operands = {"step", "rows", {"position", Arity::optional}},
-                              .attrs = {{"stream", AttrKind::integer}, {"inner", AttrKind::shape, kEmpty}, {"form", "bits"}, {"keep", 1.0}},
+                              .attrs = {{"stream", AttrKind::integer},
+                                        {"inner", AttrKind::shape, kEmpty},
+                                        {"form", "bits"},
+                                        {"keep", 1.0}},
                               .infer = infer_random,
-                              .doc = "Random words, uniforms or keep masks, a function of (stream, step, row id, position, element)."};
+                              .doc =
+                                  "Random words, uniforms or keep masks, a function of (stream, "
+                                  "step, row id, position, element)."};
 
 }  // namespace weft::ir::ops

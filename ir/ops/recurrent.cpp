@@ -15,8 +15,10 @@ void need(const OpView& op, std::string_view operand, const Shape& shape, std::s
 
 bool reset_before(const OpView& op) {
   const std::string& reset = op.text("reset");
-  if (reset != "before" && reset != "after") op.fail(ir::concat(op.def().name, ".1"), "reset must be before or after, found '", reset, "'");
-  if (reset == "before" && op.has("bias_n")) op.fail(ir::concat(op.def().name, ".2"), "takes bias_n only with reset after");
+  if (reset != "before" && reset != "after")
+    op.fail(ir::concat(op.def().name, ".1"), "reset must be before or after, found '", reset, "'");
+  if (reset == "before" && op.has("bias_n"))
+    op.fail(ir::concat(op.def().name, ".2"), "takes bias_n only with reset after");
   return reset == "before";
 }
 
@@ -26,7 +28,8 @@ struct Size {
 
 Size state_size(const OpView& op, std::string_view state) {
   const TensorType& s = op.operand(state);
-  if (s.rank() != 2 || !is_float(s.dtype)) op.fail(ir::concat(op.def().name, ".3"), "needs a float state [B,H], found ", s);
+  if (s.rank() != 2 || !is_float(s.dtype))
+    op.fail(ir::concat(op.def().name, ".3"), "needs a float state [B,H], found ", s);
   return {s.dim(0), s.dim(1)};
 }
 
@@ -69,7 +72,8 @@ Types infer_lstm_cell(const OpView& op) {
 
 Types infer_lstm_cell_grad(const OpView& op) {
   const auto [b, h] = state_size(op, "c");
-  for (const std::string_view name : {"dh1", "dc1", "c1"}) need(op, name, {b, h}, "lstm_cell_grad.4");
+  for (const std::string_view name : {"dh1", "dc1", "c1"})
+    need(op, name, {b, h}, "lstm_cell_grad.4");
   need(op, "gates", {b, h * 4}, "lstm_cell_grad.5");
   need(op, "U", {h, h * 4}, "lstm_cell_grad.6");
   return {op.operand("gates"), op.operand("c"), op.operand("c")};
@@ -103,15 +107,19 @@ Graph expand_gru_cell_grad(const OpView& op) {
   Builder& b = e.builder;
   const Dim h = op.operand("s").dim(1);
   const Value d = e["ds1"], s = e["s"], gates = e["gates"];
-  const Value first = b.slice(gates, -1, 0, h), second = b.slice(gates, -1, h, h * 2), n = b.slice(gates, -1, h * 2, h * 3);
+  const Value first = b.slice(gates, -1, 0, h), second = b.slice(gates, -1, h, h * 2),
+              n = b.slice(gates, -1, h * 2, h * 3);
   const Value one = b.scalar(1, b.type(s).dtype);
-  const auto through_sigmoid = [&](Value dy, Value y) { return b.mul(dy, b.mul(y, b.sub(one, y))); };
+  const auto through_sigmoid = [&](Value dy, Value y) {
+    return b.mul(dy, b.mul(y, b.sub(one, y)));
+  };
   const auto through_tanh = [&](Value dy, Value y) { return b.mul(dy, b.sub(one, b.mul(y, y))); };
   if (op.text("reset") == "before") {
     const Value z = first, r = second;
     const Value dn = through_tanh(b.mul(d, z), n);
     const Value drs = b.matmul(dn, e["Un"], false, true);
-    const Value dz = through_sigmoid(b.mul(d, b.sub(n, s)), z), dr = through_sigmoid(b.mul(drs, s), r);
+    const Value dz = through_sigmoid(b.mul(d, b.sub(n, s)), z),
+                dr = through_sigmoid(b.mul(drs, s), r);
     const Value dzr = b.concat({dz, dr}, -1);
     Value ds = b.add(b.mul(d, b.sub(one, z)), b.mul(drs, r));
     ds = b.add(ds, b.matmul(dzr, e["U"], false, true));
@@ -150,12 +158,16 @@ Graph expand_lstm_cell_grad(const OpView& op) {
   const Value i = b.slice(gates, -1, 0, h), f = b.slice(gates, -1, h, h * 2);
   const Value n = b.slice(gates, -1, h * 2, h * 3), o = b.slice(gates, -1, h * 3, h * 4);
   const Value one = b.scalar(1, b.type(dh1).dtype);
-  const auto through_sigmoid = [&](Value dy, Value y) { return b.mul(dy, b.mul(y, b.sub(one, y))); };
+  const auto through_sigmoid = [&](Value dy, Value y) {
+    return b.mul(dy, b.mul(y, b.sub(one, y)));
+  };
   const auto through_tanh = [&](Value dy, Value y) { return b.mul(dy, b.sub(one, b.mul(y, y))); };
   const Value t = b.tanh(e["c1"]);
   const Value dc1 = b.add(e["dc1"], through_tanh(b.mul(dh1, o), t));
-  const Value dg = b.concat({through_sigmoid(b.mul(dc1, n), i), through_sigmoid(b.mul(dc1, e["c"]), f),
-                             through_tanh(b.mul(dc1, i), n), through_sigmoid(b.mul(dh1, t), o)}, -1);
+  const Value dg =
+      b.concat({through_sigmoid(b.mul(dc1, n), i), through_sigmoid(b.mul(dc1, e["c"]), f),
+                through_tanh(b.mul(dc1, i), n), through_sigmoid(b.mul(dh1, t), o)},
+               -1);
   return e.finish({dg, b.matmul(dg, e["U"], false, true), b.mul(dc1, f)});
 }
 

@@ -1,9 +1,9 @@
 // ir/ops/reduce.cpp -- inference of reductions.
 #include "ir/ops/reduce.h"
 
-#include <algorithm>
-
 #include "ir/graph.h"
+
+#include <algorithm>
 
 namespace weft::ir::ops {
 

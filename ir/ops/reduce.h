@@ -14,8 +14,12 @@ Types infer_along(const OpView& op);
 Types infer_arg_max(const OpView& op);
 
 constexpr OpDef reduction(std::string_view name, std::string_view doc, bool zero_preserving) {
-  return {.name = name, .operands = {"x"}, .attrs = {{"axes", AttrKind::axes}, {"keep", false}},
-          .infer = infer_reduce, .zero_preserving = zero_preserving, .doc = doc};
+  return {.name = name,
+          .operands = {"x"},
+          .attrs = {{"axes", AttrKind::axes}, {"keep", false}},
+          .infer = infer_reduce,
+          .zero_preserving = zero_preserving,
+          .doc = doc};
 }
 
 inline constexpr OpDef max = reduction("max", "Greatest element over `axes`.", true);
@@ -25,14 +29,20 @@ inline constexpr OpDef prod = reduction("prod", "Product over `axes`.", true);
 inline constexpr OpDef sum = reduction("sum", "Sum over `axes`.", true);
 
 // y[i] = sum of x[0..i] along `axis`; `exclusive` leaves out x[i]; `reverse` sums from the end.
-inline constexpr OpDef cumsum{.name = "cumsum", .operands = {"x"},
-                              .attrs = {{"axis", AttrKind::axis, int64_t{-1}}, {"reverse", false}, {"exclusive", false}},
-                              .infer = infer_along, .zero_preserving = true,
-                              .doc = "Cumulative sum along `axis`."};
+inline constexpr OpDef cumsum{
+    .name = "cumsum",
+    .operands = {"x"},
+    .attrs = {{"axis", AttrKind::axis, int64_t{-1}}, {"reverse", false}, {"exclusive", false}},
+    .infer = infer_along,
+    .zero_preserving = true,
+    .doc = "Cumulative sum along `axis`."};
 
 // Index of the greatest element along `axis`, the first of equals; NaN counts as greatest.
-inline constexpr OpDef arg_max{.name = "arg_max", .operands = {"x"},
-                               .attrs = {{"axis", AttrKind::axis, int64_t{-1}}}, .infer = infer_arg_max,
-                               .doc = "s32 index of the greatest element along `axis`, the first of equals."};
+inline constexpr OpDef arg_max{
+    .name = "arg_max",
+    .operands = {"x"},
+    .attrs = {{"axis", AttrKind::axis, int64_t{-1}}},
+    .infer = infer_arg_max,
+    .doc = "s32 index of the greatest element along `axis`, the first of equals."};
 
 }  // namespace weft::ir::ops

@@ -1,10 +1,10 @@
 // ir/ops/shape.cpp -- inference of ops that move, repeat or make elements.
 #include "ir/ops/shape.h"
 
-#include <cmath>
-
 #include "ir/array.h"
 #include "ir/graph.h"
+
+#include <cmath>
 
 namespace weft::ir::ops {
 namespace {
@@ -39,7 +39,8 @@ Types infer_reshape(const OpView& op) {
   const Shape& shape = op.shape("shape");
   check_sizes(op, shape, "reshape.2");
   if (product(x.shape) != product(shape))
-    op.fail("reshape.1", "needs as many elements as x has, ", product(x.shape), ", found ", product(shape));
+    op.fail("reshape.1", "needs as many elements as x has, ", product(x.shape), ", found ",
+            product(shape));
   return {{x.dtype, shape}};
 }
 
@@ -67,8 +68,8 @@ Types infer_broadcast(const OpView& op) {
     op.fail("broadcast.1", "needs a shape of rank ", x.rank(), " or more, found ", shape.size());
   for (int d = 1; d <= x.rank(); ++d)
     if (x.dim(-d) != shape[shape.size() - static_cast<size_t>(d)] && !x.dim(-d).is(1))
-      op.fail("broadcast.2", "cannot broadcast ", x.dim(-d), " to ", shape[shape.size() - static_cast<size_t>(d)],
-              " along axis ", -d);
+      op.fail("broadcast.2", "cannot broadcast ", x.dim(-d), " to ",
+              shape[shape.size() - static_cast<size_t>(d)], " along axis ", -d);
   return {{x.dtype, shape}};
 }
 
@@ -82,7 +83,8 @@ Types infer_concat(const OpView& op) {
       op.fail("concat.3", "needs operands of one dtype and rank, found ", type, " and ", x);
     for (int d = 0; d < type.rank(); ++d)
       if (d != axis && x.dim(d) != type.dim(d))
-        op.fail("concat.4", "needs equal sizes off its axis, found ", type.dim(d), " and ", x.dim(d), " along axis ", d);
+        op.fail("concat.4", "needs equal sizes off its axis, found ", type.dim(d), " and ",
+                x.dim(d), " along axis ", d);
     type.shape[static_cast<size_t>(axis)] = type.dim(axis) + x.dim(axis);
   }
   check_sizes(op, type.shape, "concat.5");
@@ -97,7 +99,8 @@ Types infer_slice(const OpView& op) {
   if (step < 1) op.fail("slice.2", "needs a step of 1 or more, found ", step);
   if (known_above(0, start) || known_above(start, stop) || known_above(stop, size))
     op.fail("slice.3", "needs 0 <= start <= stop <= ", size, ", found ", start, " and ", stop);
-  type.shape[static_cast<size_t>(axis)] = step == 1 ? stop - start : Dim::floordiv(stop - start + (step - 1), step);
+  type.shape[static_cast<size_t>(axis)] =
+      step == 1 ? stop - start : Dim::floordiv(stop - start + (step - 1), step);
   return {type};
 }
 
@@ -105,7 +108,8 @@ Types infer_pad(const OpView& op) {
   const int64_t axis = checked_axis(op, "pad.1");
   TensorType type = op.operand(0);
   if (known_above(0, op.dim("low")) || known_above(0, op.dim("high")))
-    op.fail("pad.2", "needs low and high of 0 or more, found ", op.dim("low"), " and ", op.dim("high"));
+    op.fail("pad.2", "needs low and high of 0 or more, found ", op.dim("low"), " and ",
+            op.dim("high"));
   type.shape[static_cast<size_t>(axis)] = type.dim(axis) + op.dim("low") + op.dim("high");
   check_sizes(op, type.shape, "pad.3");
   return {type};
@@ -156,7 +160,8 @@ Types infer_iota(const OpView& op) {
 
 Types infer_length_mask(const OpView& op) {
   const TensorType& lengths = op.operand(0);
-  if (!is_integer(lengths.dtype)) op.fail("length_mask.1", "needs integer lengths, found ", name(lengths.dtype));
+  if (!is_integer(lengths.dtype))
+    op.fail("length_mask.1", "needs integer lengths, found ", name(lengths.dtype));
   Shape shape = lengths.shape;
   shape.push_back(op.dim("size"));
   check_sizes(op, shape, "length_mask.2");
@@ -171,7 +176,8 @@ Types infer_dim_size(const OpView& op) {
 
 Types infer_one_hot(const OpView& op) {
   const TensorType& indices = op.operand(0);
-  if (!is_integer(indices.dtype)) op.fail("one_hot.1", "needs integer indices, found ", name(indices.dtype));
+  if (!is_integer(indices.dtype))
+    op.fail("one_hot.1", "needs integer indices, found ", name(indices.dtype));
   Shape shape = indices.shape;
   shape.push_back(op.dim("size"));
   check_sizes(op, shape, "one_hot.2");

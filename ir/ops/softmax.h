@@ -3,8 +3,9 @@
 //   y = softmax(x) {axis}      x: T[d0,...,dn]  ->  y: T[d0,...,dn]
 //
 // y[i] = exp(x[i] - max(x)) / sum_j exp(x[j] - max(x)), i and j ranging over `axis`. The maximum is
-// subtracted so that large scores do not overflow. A lane that is -inf throughout (nothing to attend
-// to) gives zeros with zero gradient, and -inf for log_softmax (whose gradient is zero there too).
+// subtracted so that large scores do not overflow. A lane that is -inf throughout (nothing to
+// attend to) gives zeros with zero gradient, and -inf for log_softmax (whose gradient is zero there
+// too).
 #pragma once
 #include "ir/op_def.h"
 
@@ -12,12 +13,17 @@ namespace weft::ir::ops {
 
 Types infer_softmax(const OpView& op);
 
-inline constexpr OpDef softmax{.name = "softmax", .operands = {"x"},
-                               .attrs = {{"axis", AttrKind::axis, int64_t{-1}}}, .infer = infer_softmax,
-                               .doc = "Normalised exponential along `axis`; a lane of -inf gives zeros."};
+inline constexpr OpDef softmax{
+    .name = "softmax",
+    .operands = {"x"},
+    .attrs = {{"axis", AttrKind::axis, int64_t{-1}}},
+    .infer = infer_softmax,
+    .doc = "Normalised exponential along `axis`; a lane of -inf gives zeros."};
 
-inline constexpr OpDef log_softmax{.name = "log_softmax", .operands = {"x"},
-                                   .attrs = {{"axis", AttrKind::axis, int64_t{-1}}}, .infer = infer_softmax,
+inline constexpr OpDef log_softmax{.name = "log_softmax",
+                                   .operands = {"x"},
+                                   .attrs = {{"axis", AttrKind::axis, int64_t{-1}}},
+                                   .infer = infer_softmax,
                                    .doc = "log(softmax(x)); a lane of -inf stays -inf."};
 
 }  // namespace weft::ir::ops

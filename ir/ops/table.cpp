@@ -1,25 +1,101 @@
 // ir/ops/table.cpp -- every op, sorted by name.
 #include "ir/ops/table.h"
 
+#include "ir/ops/all.h"
+
 #include <algorithm>
 #include <vector>
-
-#include "ir/ops/all.h"
 
 namespace weft::ir::ops {
 namespace {
 
 constexpr const OpDef* kTable[] = {
-    &abs, &adadelta_update, &adam_update, &add, &arg_max, &attention, &attention_grad, &broadcast,
-    &cast, &ceil, &concat, &constant, &cos, &cumsum, &custom_vjp, &dim_size, &div, &dynamic_slice,
-    &equal, &erf, &exp, &expm1, &floor, &gather, &gelu, &gelu_tanh, &greater, &greater_equal,
-    &gru_cell, &gru_cell_grad, &iota, &is_finite, &length_mask, &less, &less_equal, &linear, &log,
-    &log1p, &log_softmax, &logical_and, &logical_not, &logical_or, &logical_xor, &lstm_cell,
-    &lstm_cell_grad, &matmul, &max, &maximum, &mean, &min, &minimum, &mul, &neg, &not_equal,
-    &one_hot, &pad, &pow, &prod, &random, &relu, &remainder, &reshape, &reverse, &round, &rsqrt,
-    &same_dim, &scan, &scatter_add, &select, &sigmoid, &sign, &silu, &sin, &slice, &softmax,
-    &softmax_cross_entropy, &softmax_cross_entropy_grad, &softplus, &sqrt, &squared_norm,
-    &stop_gradient, &sub, &sum, &tanh, &transpose, &update_slice,
+    &abs,
+    &adadelta_update,
+    &adam_update,
+    &add,
+    &arg_max,
+    &attention,
+    &attention_grad,
+    &broadcast,
+    &cast,
+    &ceil,
+    &concat,
+    &constant,
+    &cos,
+    &cumsum,
+    &custom_vjp,
+    &dim_size,
+    &div,
+    &dynamic_slice,
+    &equal,
+    &erf,
+    &exp,
+    &expm1,
+    &floor,
+    &gather,
+    &gelu,
+    &gelu_tanh,
+    &greater,
+    &greater_equal,
+    &gru_cell,
+    &gru_cell_grad,
+    &iota,
+    &is_finite,
+    &length_mask,
+    &less,
+    &less_equal,
+    &linear,
+    &log,
+    &log1p,
+    &log_softmax,
+    &logical_and,
+    &logical_not,
+    &logical_or,
+    &logical_xor,
+    &lstm_cell,
+    &lstm_cell_grad,
+    &matmul,
+    &max,
+    &maximum,
+    &mean,
+    &min,
+    &minimum,
+    &mul,
+    &neg,
+    &not_equal,
+    &one_hot,
+    &pad,
+    &pow,
+    &prod,
+    &random,
+    &relu,
+    &remainder,
+    &reshape,
+    &reverse,
+    &round,
+    &rsqrt,
+    &same_dim,
+    &scan,
+    &scatter_add,
+    &select,
+    &sigmoid,
+    &sign,
+    &silu,
+    &sin,
+    &slice,
+    &softmax,
+    &softmax_cross_entropy,
+    &softmax_cross_entropy_grad,
+    &softplus,
+    &sqrt,
+    &squared_norm,
+    &stop_gradient,
+    &sub,
+    &sum,
+    &tanh,
+    &transpose,
+    &update_slice,
 };
 
 size_t edit_distance(std::string_view a, std::string_view b) {
@@ -42,16 +118,18 @@ size_t edit_distance(std::string_view a, std::string_view b) {
 std::span<const OpDef* const> table() { return kTable; }
 
 const OpDef* find(std::string_view name) {
-  const auto it = std::lower_bound(std::begin(kTable), std::end(kTable), name,
-                                   [](const OpDef* op, std::string_view n) { return op->name < n; });
+  const auto it =
+      std::lower_bound(std::begin(kTable), std::end(kTable), name,
+                       [](const OpDef* op, std::string_view n) { return op->name < n; });
   return it != std::end(kTable) && (*it)->name == name ? *it : nullptr;
 }
 
 std::string closest_name(std::string_view name) {
   name = name.substr(0, 64);
-  const OpDef* best = *std::min_element(std::begin(kTable), std::end(kTable), [&](const OpDef* a, const OpDef* b) {
-    return edit_distance(a->name, name) < edit_distance(b->name, name);
-  });
+  const OpDef* best =
+      *std::min_element(std::begin(kTable), std::end(kTable), [&](const OpDef* a, const OpDef* b) {
+        return edit_distance(a->name, name) < edit_distance(b->name, name);
+      });
   return std::string(best->name);
 }
 

@@ -8,7 +8,9 @@ namespace {
 
 constexpr std::string_view kName = "drop_ignored_rows";
 
-bool is_loss(const OpDef* op) { return op == &ops::softmax_cross_entropy || op == &ops::softmax_cross_entropy_grad; }
+bool is_loss(const OpDef* op) {
+  return op == &ops::softmax_cross_entropy || op == &ops::softmax_cross_entropy_grad;
+}
 
 Value through(const Graph& g, Value v, const OpDef& op) {
   const Node* p = g.producer(v);
@@ -18,7 +20,9 @@ Value through(const Graph& g, Value v, const OpDef& op) {
 // The mask of which `weights` is 1 and 0; invalid where they are something else.
 Value mask_of(const Graph& g, Value weights) {
   const Node* p = g.producer(weights);
-  return p != nullptr && p->op == &ops::cast && g.type(p->operands[0]).dtype == DType::pred ? p->operands[0] : Value{};
+  return p != nullptr && p->op == &ops::cast && g.type(p->operands[0]).dtype == DType::pred
+             ? p->operands[0]
+             : Value{};
 }
 
 // Is `node` select(reshape(mask), x, 0), the mask one axis short of x?
@@ -27,8 +31,10 @@ bool zeroes_rows(const Graph& g, const Node& node, Value mask) {
   const Node* zero = g.producer(node.operands[2]);
   Shape column = g.type(mask).shape;
   column.emplace_back(1);
-  return zero != nullptr && zero->op == &ops::constant && OpView(g, *zero).reals("values") == Reals{0.0} &&
-         through(g, node.operands[0], ops::reshape) == mask && g.type(node.operands[0]).shape == column &&
+  return zero != nullptr && zero->op == &ops::constant &&
+         OpView(g, *zero).reals("values") == Reals{0.0} &&
+         through(g, node.operands[0], ops::reshape) == mask &&
+         g.type(node.operands[0]).shape == column &&
          g.type(node.operands[1]) == g.type(node.results[0]);
 }
 
@@ -49,7 +55,8 @@ Graph drop_ignored_rows(const Graph& graph, PassContext& context) {
       const Value weights = weights_of(graph, node);
       const size_t logits = node.op == &ops::softmax_cross_entropy ? 0 : 1;
       const Node* made = graph.producer(node.operands[logits]);
-      if (weights.valid() && made != nullptr && zeroes_rows(graph, *made, mask_of(graph, weights))) {
+      if (weights.valid() && made != nullptr &&
+          zeroes_rows(graph, *made, mask_of(graph, weights))) {
         Node direct = node;
         direct.operands[logits] = made->operands[1];
         r.copy(direct);

@@ -5,9 +5,9 @@
 //   softmax_cross_entropy_grad(%d, %s, ...; %w)     =>  softmax_cross_entropy_grad(%d, %x, ...; %w)
 //   select(reshape(%m), softmax_cross_entropy_grad(...; %w), 0)   =>  the gradient itself
 //
-// The loss does not read rows of weight 0, and its gradient is zero there (ir/ops/loss.h). The selects
-// come from `split_scan`, which takes the vocabulary's scores out of a loop whose rows end; each is a
-// pass over [T,B,V].
+// The loss does not read rows of weight 0, and its gradient is zero there (ir/ops/loss.h). The
+// selects come from `split_scan`, which takes the vocabulary's scores out of a loop whose rows end;
+// each is a pass over [T,B,V].
 #pragma once
 #include "ir/passes/pass.h"
 

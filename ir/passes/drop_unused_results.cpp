@@ -20,7 +20,8 @@ constexpr OptionalResults kOptional[] = {
 };
 
 // The attributes with which the node has only the results that are read; keeps[i]: result i stays.
-std::optional<Attrs> trimmed(const OpView& op, const std::vector<bool>& read, std::vector<bool>& keeps) {
+std::optional<Attrs> trimmed(const OpView& op, const std::vector<bool>& read,
+                             std::vector<bool>& keeps) {
   const Node& node = op.node();
   keeps.assign(node.results.size(), true);
   Attrs attrs = node.attrs;
@@ -55,7 +56,8 @@ std::optional<Attrs> trimmed(const OpView& op, const std::vector<bool>& read, st
 Graph drop_unused_results(const Graph& graph) {
   const auto readers = uses(graph);
   bool any = false;
-  for (const Node& node : graph.nodes()) any = any || node.results.size() > 1 || node.op == &ops::attention_grad;
+  for (const Node& node : graph.nodes())
+    any = any || node.results.size() > 1 || node.op == &ops::attention_grad;
   if (!any) return graph;
   Rewriter r(graph);
   for (const Node& node : graph.nodes()) {

@@ -1,13 +1,13 @@
 // ir/passes/pass.h -- what a pass is: a function from graph to graph, with a name.
 #pragma once
+#include "ir/array.h"
+#include "ir/graph.h"
+
 #include <functional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "ir/array.h"
-#include "ir/graph.h"
 
 namespace weft::ir {
 
@@ -16,7 +16,8 @@ struct Note {
   enum class Kind : uint8_t { done, near_miss };
   Kind kind = Kind::done;
   std::string pass;
-  std::string text;  // "decoder.cpp:30 decoder/attention: softmax and 6 more became attention (additive)"
+  std::string
+      text;  // "decoder.cpp:30 decoder/attention: softmax and 6 more became attention (additive)"
 };
 
 // What passes need besides the graph, and where they report.
@@ -26,8 +27,12 @@ struct PassContext {
   std::vector<Note> notes;
   int passes_run = 0;  // so far, over all pipelines with this context: numbers the files of a dump
 
-  void done(std::string_view pass, std::string text) { notes.push_back({Note::Kind::done, std::string(pass), std::move(text)}); }
-  void near_miss(std::string_view pass, std::string text) { notes.push_back({Note::Kind::near_miss, std::string(pass), std::move(text)}); }
+  void done(std::string_view pass, std::string text) {
+    notes.push_back({Note::Kind::done, std::string(pass), std::move(text)});
+  }
+  void near_miss(std::string_view pass, std::string text) {
+    notes.push_back({Note::Kind::near_miss, std::string(pass), std::move(text)});
+  }
 };
 
 struct Pass {

@@ -40,9 +40,11 @@ Value join_pads(Simplifier& s, const Node& n) {
   if (!p || !q) return {};
   const OpView first = s.view(*p), second = s.view(*q);
   const int64_t axis = first.integer("axis");
-  if (axis != second.integer("axis") || first.real("value") != 0 || second.real("value") != 0) return {};
+  if (axis != second.integer("axis") || first.real("value") != 0 || second.real("value") != 0)
+    return {};
   const Value x = p->operands[0], y = q->operands[0];
-  const auto join = [&](Value low, Value high, const OpView& before, const OpView& behind) -> Value {
+  const auto join = [&](Value low, Value high, const OpView& before,
+                        const OpView& behind) -> Value {
     if (behind.dim("low") != before.dim("low") + s.type(low).dim(axis)) return {};
     return s.emit(ops::pad, {{s.emit(ops::concat, {{low, high}}, {{"axis", axis}})}},
                   {{"axis", axis}, {"low", before.dim("low")}, {"high", behind.dim("high")}});

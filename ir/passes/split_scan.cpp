@@ -1,9 +1,6 @@
 // ir/passes/split_scan.cpp -- what does not recur leaves the loop.
 #include "ir/passes/split_scan.h"
 
-#include <algorithm>
-#include <map>
-
 #include "ir/batching/batching.h"
 #include "ir/check.h"
 #include "ir/ops/scan.h"
@@ -11,6 +8,9 @@
 #include "ir/passes/dead_rows.h"
 #include "ir/passes/drop_unused_results.h"
 #include "ir/rewrite.h"
+
+#include <algorithm>
+#include <map>
 
 namespace weft::ir {
 namespace {
@@ -38,25 +38,27 @@ size_t at(Value v) { return static_cast<size_t>(v.id); }
 struct Analysis {
   const Graph& body;
   ops::ScanParts parts;
-  Dim batch;            // rows, where there are lengths
-  Value live;           // the body's argument, or invalid
+  Dim batch;                             // rows, where there are lengths
+  Value live;                            // the body's argument, or invalid
   std::vector<bool> invariant, forward;  // per value: from invariants only; from no carry
   std::vector<bool> recurs;              // per value: some kept carry needs it
   std::vector<int> accumulator;          // per carry: node that adds, or -1
   std::vector<Place> place;              // per node
   DeadRows dead;
-  Size state;                            // of the largest carry, slice or stacked output
+  Size state;  // of the largest carry, slice or stacked output
 };
 
 bool is_trivial(const Node& node) { return node.operands.empty(); }  // constant, iota
 
 // The carry is read by one add only, whose result is the yielded carry and nothing else.
-int accumulating_node(const Graph& body, const std::vector<std::vector<int>>& readers, size_t carry) {
+int accumulating_node(const Graph& body, const std::vector<std::vector<int>>& readers,
+                      size_t carry) {
   const Value argument = body.arguments()[carry].value, yielded = body.outputs()[carry].value;
   const auto& reads = readers[at(argument)];
   if (reads.size() != 1 || reads[0] < 0 || readers[at(yielded)].size() != 1) return -1;
   const Node& node = body.nodes()[static_cast<size_t>(reads[0])];
-  if (node.op != &ops::add || node.results[0] != yielded || node.operands[0] == node.operands[1]) return -1;
+  if (node.op != &ops::add || node.results[0] != yielded || node.operands[0] == node.operands[1])
+    return -1;
   const Value other = node.operands[0] == argument ? node.operands[1] : node.operands[0];
   return body.type(other) == body.type(argument) ? reads[0] : -1;
 }
@@ -74,7 +76,8 @@ void mark_forward(Analysis& a) {
   for (size_t i = 0; i < arguments.size(); ++i) {
     const int k = static_cast<int>(i) - a.parts.carries;
     a.forward[at(arguments[i].value)] = k >= 0;
-    a.invariant[at(arguments[i].value)] = k >= a.parts.scanned && k < a.parts.scanned + a.parts.invariants;
+    a.invariant[at(arguments[i].value)] =
+        k >= a.parts.scanned && k < a.parts.scanned + a.parts.invariants;
   }
   for (const Node& node : a.body.nodes()) {
     bool invariant = true, forward = true;
@@ -92,7 +95,8 @@ void mark_forward(Analysis& a) {
 void mark_recurring(Analysis& a) {
   a.recurs.assign(static_cast<size_t>(a.body.value_count()), false);
   for (int c = 0; c < a.parts.carries; ++c)
-    if (a.accumulator[static_cast<size_t>(c)] < 0) a.recurs[at(a.body.outputs()[static_cast<size_t>(c)].value)] = true;
+    if (a.accumulator[static_cast<size_t>(c)] < 0)
+      a.recurs[at(a.body.outputs()[static_cast<size_t>(c)].value)] = true;
   for (size_t n = a.body.nodes().size(); n-- > 0;) {
     const Node& node = a.body.nodes()[n];
     bool needed = false;
@@ -122,7 +126,8 @@ bool heavy(const Node& node) {
 bool size_allows(const Analysis& a, const Node& node, const Flags& lifted) {
   Size read;
   for (size_t i = 0; i < lifted.size(); ++i)
-    if (lifted[i]) read.degree = std::max(read.degree, size_of(a.body.type(node.operands[i])).degree);
+    if (lifted[i])
+      read.degree = std::max(read.degree, size_of(a.body.type(node.operands[i])).degree);
   if (heavy(node)) read.degree = std::max(read.degree, a.state.degree);
   for (const Value v : node.results)
     if (size_of(a.body.type(v)).above(read)) return false;
@@ -141,12 +146,13 @@ bool can_batch(const Analysis& a, const Node& node, const Wants& wants) {
 enum class SumStep : uint8_t { none, rule, add, linear, each };
 
 bool is_linear_unary(const Node& node) {
-  return node.op == &ops::neg || node.op == &ops::reshape || node.op == &ops::transpose || node.op == &ops::slice ||
-         node.op == &ops::broadcast || node.op == &ops::stop_gradient || node.op == &ops::same_dim ||
-         (node.op == &ops::pad && node.attrs.find("value") == nullptr);
+  return node.op == &ops::neg || node.op == &ops::reshape || node.op == &ops::transpose ||
+         node.op == &ops::slice || node.op == &ops::broadcast || node.op == &ops::stop_gradient ||
+         node.op == &ops::same_dim || (node.op == &ops::pad && node.attrs.find("value") == nullptr);
 }
 
-SumStep sum_step(const Analysis& a, const Node& node, size_t result, const std::vector<std::vector<int>>& readers) {
+SumStep sum_step(const Analysis& a, const Node& node, size_t result,
+                 const std::vector<std::vector<int>>& readers) {
   const BatchingRule* rule = batching_rule(*node.op);
   if (rule != nullptr) {
     Wants wants(node.results.size(), Want::nothing);
@@ -164,8 +170,12 @@ SumStep sum_step(const Analysis& a, const Node& node, size_t result, const std::
 class Splitter {
  public:
   Splitter(Rewriter& rewriter, const Node& scan, PassContext& context)
-      : outer_(rewriter), scan_(scan), context_(context), view_(rewriter.from(), scan),
-        a_{scan.regions[0], ops::ScanParts(view_), {}, {}, {}, {}, {}, {}, {}, {}, {}}, readers_(uses(a_.body)) {}
+      : outer_(rewriter),
+        scan_(scan),
+        context_(context),
+        view_(rewriter.from(), scan),
+        a_{scan.regions[0], ops::ScanParts(view_), {}, {}, {}, {}, {}, {}, {}, {}, {}},
+        readers_(uses(a_.body)) {}
 
   // The results of the loop taken apart, or nothing where all of it recurs.
   std::optional<Values> run() {
@@ -188,7 +198,8 @@ class Splitter {
     mark_forward(a_);
     if (a_.parts.has_lengths) a_.dead = dead_rows(a_.body, a_.batch, a_.live);
     a_.accumulator.assign(static_cast<size_t>(a_.parts.carries), -1);
-    for (size_t c = 0; c < a_.accumulator.size(); ++c) a_.accumulator[c] = accumulating_node(a_.body, readers_, c);
+    for (size_t c = 0; c < a_.accumulator.size(); ++c)
+      a_.accumulator[c] = accumulating_node(a_.body, readers_, c);
     // A contribution that needs an accumulator's running value, or that cannot be summed outside,
     // keeps its carry in the loop; that may make more recur, so this repeats until it is settled.
     for (bool changed = true; changed;) {
@@ -212,7 +223,8 @@ class Splitter {
         a_.state.degree = std::max(a_.state.degree, size_of(a_.body.type(arg.value)).degree);
   }
 
-  // The live mask in some shape is made anew where it is needed; it never crosses the loop's border.
+  // The live mask in some shape is made anew where it is needed; it never crosses the loop's
+  // border.
   bool is_mask(Value v) const { return a_.live.valid() && is_live_mask(a_.body, v, a_.live); }
 
   bool is_invariant_argument(Value v) const {
@@ -226,7 +238,8 @@ class Splitter {
   }
 
   bool is_accumulating_add(size_t n) const {
-    return std::find(a_.accumulator.begin(), a_.accumulator.end(), static_cast<int>(n)) != a_.accumulator.end();
+    return std::find(a_.accumulator.begin(), a_.accumulator.end(), static_cast<int>(n)) !=
+           a_.accumulator.end();
   }
 
   void place_nodes() {
@@ -241,22 +254,27 @@ class Splitter {
         invariant = invariant && (a_.invariant[at(v)] || trivial);
         forward = forward && (a_.forward[at(v)] || trivial);
         const int made = a_.body.info(v).node;
-        outside = outside && (made < 0 || trivial || is_mask(v) || a_.place[static_cast<size_t>(made)] != Place::loop);
+        outside = outside && (made < 0 || trivial || is_mask(v) ||
+                              a_.place[static_cast<size_t>(made)] != Place::loop);
       }
       if (invariant && outside) {
         a_.place[n] = Place::hoisted;
-      } else if (forward && outside && can_batch(a_, node, Wants(node.results.size(), Want::each))) {
+      } else if (forward && outside &&
+                 can_batch(a_, node, Wants(node.results.size(), Want::each))) {
         a_.place[n] = Place::before;
       }
     }
     // Masking what is scanned by ended rows is for the loop, where it mostly falls away.
     for (size_t n = nodes.size(); n-- > 0;)
-      if (a_.place[n] == Place::before && nodes[n].op == &ops::select && is_mask(nodes[n].operands[0]) && read_in_loop_only(nodes[n]))
+      if (a_.place[n] == Place::before && nodes[n].op == &ops::select &&
+          is_mask(nodes[n].operands[0]) && read_in_loop_only(nodes[n]))
         a_.place[n] = Place::loop;
     // After: from the end, so that a node moves only if all that read it do.
     for (size_t n = nodes.size(); n-- > 0;) {
       const Node& node = nodes[n];
-      if (a_.place[n] != Place::loop || is_trivial(node) || is_accumulating_add(n) || is_mask(node.results[0])) continue;
+      if (a_.place[n] != Place::loop || is_trivial(node) || is_accumulating_add(n) ||
+          is_mask(node.results[0]))
+        continue;
       if (moves_after(node)) a_.place[n] = Place::after;
     }
     // What moved reads values of the loop stacked; those must be no larger than the state.
@@ -283,7 +301,9 @@ class Splitter {
 
   bool read_in_loop_only(const Node& node) const {
     for (const int reader : readers_[at(node.results[0])])
-      if (reader < 0 || a_.place[static_cast<size_t>(reader)] != Place::loop || is_accumulating_add(static_cast<size_t>(reader))) return false;
+      if (reader < 0 || a_.place[static_cast<size_t>(reader)] != Place::loop ||
+          is_accumulating_add(static_cast<size_t>(reader)))
+        return false;
     return true;
   }
 
@@ -291,7 +311,8 @@ class Splitter {
   bool of_loop(Value v) const {
     const Node* p = a_.body.producer(v);
     if (p == nullptr) return a_.body.argument_index(v) < a_.parts.carries;
-    return !is_trivial(*p) && !is_mask(v) && a_.place[static_cast<size_t>(a_.body.info(v).node)] == Place::loop;
+    return !is_trivial(*p) && !is_mask(v) &&
+           a_.place[static_cast<size_t>(a_.body.info(v).node)] == Place::loop;
   }
 
   bool stackable(Value v) const {
@@ -342,7 +363,8 @@ class Splitter {
   // Can the sum over steps of body value v be made outside, for accumulator c?
   bool can_sum(Value v, size_t carry, int depth) const {
     if (depth > 32) return false;
-    if (a_.parts.has_lengths && depth == 0 && !a_.dead.free[at(v)] && !a_.dead.zero[at(v)]) return false;
+    if (a_.parts.has_lengths && depth == 0 && !a_.dead.free[at(v)] && !a_.dead.zero[at(v)])
+      return false;
     const Node* p = a_.body.producer(v);
     if (p == nullptr || a_.invariant[at(v)] || is_trivial(*p)) return false;
     const size_t n = static_cast<size_t>(a_.body.info(v).node);
@@ -356,10 +378,15 @@ class Splitter {
     if (a_.place[n] == Place::before || a_.place[n] == Place::hoisted) return true;
     switch (sum_step(a_, *p, r, readers_)) {
       case SumStep::rule:
-      case SumStep::each: return operands_ok();
-      case SumStep::add: return can_sum(p->operands[0], carry, depth + 1) && can_sum(p->operands[1], carry, depth + 1);
-      case SumStep::linear: return can_sum(p->operands[0], carry, depth + 1);
-      case SumStep::none: return false;
+      case SumStep::each:
+        return operands_ok();
+      case SumStep::add:
+        return can_sum(p->operands[0], carry, depth + 1) &&
+               can_sum(p->operands[1], carry, depth + 1);
+      case SumStep::linear:
+        return can_sum(p->operands[0], carry, depth + 1);
+      case SumStep::none:
+        return false;
     }
     return false;
   }
@@ -375,7 +402,9 @@ class Splitter {
   // ---------------------------------------------------------------- values outside
   Builder& b() { return outer_.builder; }
 
-  Value outer_operand(std::string_view group, int i) const { return outer_(scan_.operands[static_cast<size_t>(view_.position(group) + i)]); }
+  Value outer_operand(std::string_view group, int i) const {
+    return outer_(scan_.operands[static_cast<size_t>(view_.position(group) + i)]);
+  }
 
   // Moves axis `axis` of x to the front.
   Value to_front(Value x, int64_t axis) {
@@ -395,7 +424,8 @@ class Splitter {
 
   Value live_mask() {  // pred[T,B]
     if (!live_.valid()) {
-      const Value m = b().emit(ops::length_mask, {{outer_operand("lengths", 0)}}, {{"size", a_.parts.steps}});
+      const Value m =
+          b().emit(ops::length_mask, {{outer_operand("lengths", 0)}}, {{"size", a_.parts.steps}});
       live_ = b().transpose(m, {1, 0});
     }
     return live_;
@@ -406,7 +436,8 @@ class Splitter {
     Shape shape = b().type(live_mask()).shape;
     while (static_cast<int>(shape.size()) < b().type(x).rank()) shape.emplace_back(1);
     const DType dtype = b().type(x).dtype;
-    if (dtype == DType::pred) return b().emit(ops::logical_and, {{b().reshape(live_mask(), shape)}, {x}});
+    if (dtype == DType::pred)
+      return b().emit(ops::logical_and, {{b().reshape(live_mask(), shape)}, {x}});
     return b().select(b().reshape(live_mask(), shape), x, b().scalar(0, dtype));
   }
 
@@ -426,7 +457,8 @@ class Splitter {
       if (k < 0) {
         o = stacked(v);
       } else if (k < a_.parts.scanned) {
-        o = {to_front(outer_operand("scanned", k), a_.parts.axes[static_cast<size_t>(k)]), true, false};
+        o = {to_front(outer_operand("scanned", k), a_.parts.axes[static_cast<size_t>(k)]), true,
+             false};
       } else if (k < a_.parts.scanned + a_.parts.invariants) {
         o = {outer_operand("invariants", k - a_.parts.scanned), false, false};
       } else {
@@ -445,7 +477,9 @@ class Splitter {
           [[fallthrough]];
         case Place::hoisted:
         case Place::before:
-        case Place::after: emit_batched(*p); return outside_.at(v.id);
+        case Place::after:
+          emit_batched(*p);
+          return outside_.at(v.id);
       }
     }
     outside_[v.id] = o;
@@ -456,7 +490,9 @@ class Splitter {
   Outside stacked(Value v) {
     const auto it = std::find(stacks_.begin(), stacks_.end(), v);
     WEFT_CHECK(it != stacks_.end() && !loop_results_.empty());
-    return {loop_results_[static_cast<size_t>(kept_carries_.size()) + static_cast<size_t>(it - stacks_.begin())], true, a_.parts.has_lengths};
+    return {loop_results_[static_cast<size_t>(kept_carries_.size()) +
+                          static_cast<size_t>(it - stacks_.begin())],
+            true, a_.parts.has_lengths};
   }
 
   void emit_batched(const Node& node) {
@@ -481,18 +517,22 @@ class Splitter {
       made = b().emit_all(*node.op, groups, node.attrs, node.regions);
     } else {
       const Lift lift{OpView(a_.body, node), b(), a_.parts.steps, operands, lifted};
-      const bool all = a_.place[static_cast<size_t>(a_.body.info(node.results[0]).node)] != Place::after;
-      made = batching_rule(*node.op)->emit(lift, all ? Wants(node.results.size(), Want::each) : each_wants(node));
+      const bool all =
+          a_.place[static_cast<size_t>(a_.body.info(node.results[0]).node)] != Place::after;
+      made = batching_rule(*node.op)->emit(
+          lift, all ? Wants(node.results.size(), Want::each) : each_wants(node));
     }
     for (size_t r = 0; r < node.results.size(); ++r)
       if (made[r].valid()) {
         name_like(made[r], node.results[r]);
-        outside_[node.results[r].id] = {made[r], any, any && zero_outside(node, static_cast<int>(r))};
+        outside_[node.results[r].id] = {made[r], any,
+                                        any && zero_outside(node, static_cast<int>(r))};
       }
   }
 
   void name_like(Value outer_value, Value body_value) {
-    if (b().graph().info(outer_value).name.empty()) b().graph().set_name(outer_value, a_.body.info(body_value).name);
+    if (b().graph().info(outer_value).name.empty())
+      b().graph().set_name(outer_value, a_.body.info(body_value).name);
   }
 
   // Are the ended rows of a node done outside zero, given which of its operands are?
@@ -503,7 +543,8 @@ class Splitter {
     for (const Value v : node.operands) {
       const Node* p = a_.body.producer(v);
       if (p != nullptr && is_trivial(*p)) {
-        operands.push_back(one.add_copy(a_.body, *p, {})[static_cast<size_t>(a_.body.info(v).index)]);
+        operands.push_back(
+            one.add_copy(a_.body, *p, {})[static_cast<size_t>(a_.body.info(v).index)]);
         continue;
       }
       operands.push_back(one.add_argument(a_.body.type(v), {}));
@@ -516,27 +557,37 @@ class Splitter {
   // ---------------------------------------------------------------- emission
   void emit_before() {
     for (size_t n = 0; n < a_.body.nodes().size(); ++n)
-      if (a_.place[n] == Place::hoisted || a_.place[n] == Place::before) emit_batched(a_.body.nodes()[n]);
+      if (a_.place[n] == Place::hoisted || a_.place[n] == Place::before)
+        emit_batched(a_.body.nodes()[n]);
   }
 
-  bool stays(const Node& node, size_t n) const { return a_.place[n] == Place::loop && !is_accumulating_add(n) && !is_trivial(node); }
+  bool stays(const Node& node, size_t n) const {
+    return a_.place[n] == Place::loop && !is_accumulating_add(n) && !is_trivial(node);
+  }
 
   // Values the loop must stack: read by what moves after, or by contributions.
   void collect_stacks() {
     const auto want = [&](Value v) {
-      if (of_loop(v) && std::find(stacks_.begin(), stacks_.end(), v) == stacks_.end()) stacks_.push_back(v);
+      if (of_loop(v) && std::find(stacks_.begin(), stacks_.end(), v) == stacks_.end())
+        stacks_.push_back(v);
     };
     const std::function<void(Value)> want_sum = [&](Value v) {
       const int n = a_.body.info(v).node;
-      if (n < 0 || a_.place[static_cast<size_t>(n)] == Place::before || a_.place[static_cast<size_t>(n)] == Place::hoisted) return;
+      if (n < 0 || a_.place[static_cast<size_t>(n)] == Place::before ||
+          a_.place[static_cast<size_t>(n)] == Place::hoisted)
+        return;
       const Node& node = a_.body.nodes()[static_cast<size_t>(n)];
       switch (sum_step(a_, node, static_cast<size_t>(a_.body.info(v).index), readers_)) {
         case SumStep::add:
           want_sum(node.operands[0]);
           want_sum(node.operands[1]);
           break;
-        case SumStep::linear: want_sum(node.operands[0]); break;
-        case SumStep::rule: summed_results_.push_back(v); [[fallthrough]];
+        case SumStep::linear:
+          want_sum(node.operands[0]);
+          break;
+        case SumStep::rule:
+          summed_results_.push_back(v);
+          [[fallthrough]];
         default:
           for (const Value x : node.operands) want(x);
       }
@@ -546,7 +597,8 @@ class Splitter {
     for (size_t n = 0; n < a_.body.nodes().size(); ++n)
       if (a_.place[n] == Place::after)
         for (const Value v : a_.body.nodes()[n].operands) want(v);
-    for (int i = 0; i < a_.parts.stacked; ++i) want(a_.body.outputs()[static_cast<size_t>(a_.parts.carries + i)].value);
+    for (int i = 0; i < a_.parts.stacked; ++i)
+      want(a_.body.outputs()[static_cast<size_t>(a_.parts.carries + i)].value);
   }
 
   void emit_loop() {
@@ -559,9 +611,16 @@ class Splitter {
     std::vector<Value> scanned, invariants;
     const auto reads = [&](Value v) {
       const Node* p = a_.body.producer(v);
-      if (p != nullptr && (is_trivial(*p) || a_.place[static_cast<size_t>(a_.body.info(v).node)] == Place::loop)) return;
+      if (p != nullptr &&
+          (is_trivial(*p) || a_.place[static_cast<size_t>(a_.body.info(v).node)] == Place::loop))
+        return;
       if (p == nullptr && (a_.body.argument_index(v) < a_.parts.carries || v == a_.live)) return;
-      std::vector<Value>& list = a_.invariant[at(v)] || (p != nullptr && a_.place[static_cast<size_t>(a_.body.info(v).node)] == Place::hoisted) ? invariants : scanned;
+      std::vector<Value>& list =
+          a_.invariant[at(v)] ||
+                  (p != nullptr &&
+                   a_.place[static_cast<size_t>(a_.body.info(v).node)] == Place::hoisted)
+              ? invariants
+              : scanned;
       if (std::find(list.begin(), list.end(), v) == list.end()) list.push_back(v);
     };
     for (size_t n = 0; n < a_.body.nodes().size(); ++n)
@@ -572,7 +631,9 @@ class Splitter {
     Graph body;
     body.name = a_.body.name;
     Values map(static_cast<size_t>(a_.body.value_count()));
-    const auto argument = [&](Value v) { map[at(v)] = body.add_argument(a_.body.type(v), a_.body.info(v).name); };
+    const auto argument = [&](Value v) {
+      map[at(v)] = body.add_argument(a_.body.type(v), a_.body.info(v).name);
+    };
     OperandGroups groups(4);
     Integers axes;
     for (const int c : kept_carries_) {
@@ -581,7 +642,8 @@ class Splitter {
     }
     for (const Value v : scanned) {
       argument(v);
-      const int k = a_.body.producer(v) == nullptr ? a_.body.argument_index(v) - a_.parts.carries : -1;
+      const int k =
+          a_.body.producer(v) == nullptr ? a_.body.argument_index(v) - a_.parts.carries : -1;
       groups[1].push_back(k >= 0 ? outer_operand("scanned", k) : outside(v).value);
       axes.push_back(k >= 0 ? a_.parts.axes[static_cast<size_t>(k)] : 0);
     }
@@ -601,25 +663,34 @@ class Splitter {
       const Values made = body.add_copy(a_.body, node, operands);
       for (size_t i = 0; i < made.size(); ++i) map[at(node.results[i])] = made[i];
     }
-    const auto yield = [&](Value v) { body.add_output("r" + std::to_string(body.outputs().size()), map[at(v)]); };
+    const auto yield = [&](Value v) {
+      body.add_output("r" + std::to_string(body.outputs().size()), map[at(v)]);
+    };
     for (const int c : kept_carries_) yield(a_.body.outputs()[static_cast<size_t>(c)].value);
     for (const Value v : stacks_) yield(v);
     body = drop_unused_results(drop_dead(body));
     if (a_.parts.has_lengths)
-      body = drop_live_selects(body, static_cast<int>(kept_carries_.size()), a_.batch, body.arguments().back().value);
+      body = drop_live_selects(body, static_cast<int>(kept_carries_.size()), a_.batch,
+                               body.arguments().back().value);
     b().from = scan_.from;
-    Attrs attrs{{"axes", axes}, {"out_axes", Integers(stacks_.size(), 0)}, {"reverse", a_.parts.reverse}, {"steps", a_.parts.steps}};
+    Attrs attrs{{"axes", axes},
+                {"out_axes", Integers(stacks_.size(), 0)},
+                {"reverse", a_.parts.reverse},
+                {"steps", a_.parts.steps}};
     if (!axes.empty()) attrs.erase("steps");
     loop_results_ = b().emit_all(ops::scan, groups, attrs, {std::move(body)});
-    for (size_t i = 0; i < stacks_.size(); ++i) name_like(loop_results_[kept_carries_.size() + i], stacks_[i]);
+    for (size_t i = 0; i < stacks_.size(); ++i)
+      name_like(loop_results_[kept_carries_.size() + i], stacks_[i]);
   }
 
-  // Its results are read only as contributions (or by nodes of which that holds), so it is done outside.
+  // Its results are read only as contributions (or by nodes of which that holds), so it is done
+  // outside.
   bool only_contributes(size_t n) {
     if (contributes_.empty()) {
       contributes_.assign(a_.body.nodes().size(), 0);
       std::vector<bool> used(static_cast<size_t>(a_.body.value_count()));
-      for (const int c : kept_carries_) used[at(a_.body.outputs()[static_cast<size_t>(c)].value)] = true;
+      for (const int c : kept_carries_)
+        used[at(a_.body.outputs()[static_cast<size_t>(c)].value)] = true;
       for (const Value v : stacks_) used[at(v)] = true;
       for (size_t i = a_.body.nodes().size(); i-- > 0;) {
         const Node& node = a_.body.nodes()[i];
@@ -657,8 +728,10 @@ class Splitter {
         b().from = node.from;
         return b().emit(*node.op, {{x}}, node.attrs);
       }
-      case SumStep::rule: return emit_summed(node, r);
-      default: break;
+      case SumStep::rule:
+        return emit_summed(node, r);
+      default:
+        break;
     }
     if (a_.place[n] == Place::loop) {  // each, but not placed after: do it here
       Values operands;
@@ -681,7 +754,9 @@ class Splitter {
     if (const auto it = sums_.find(key); it != sums_.end()) return it->second;
     Wants wants(node.results.size(), Want::nothing);
     for (size_t r = 0; r < wants.size(); ++r)
-      if (std::find(summed_results_.begin(), summed_results_.end(), node.results[r]) != summed_results_.end()) wants[r] = Want::sum;
+      if (std::find(summed_results_.begin(), summed_results_.end(), node.results[r]) !=
+          summed_results_.end())
+        wants[r] = Want::sum;
     Values operands;
     Flags lifted;
     for (const Value x : node.operands) {
@@ -699,7 +774,8 @@ class Splitter {
 
   void emit_after() {
     results_.assign(scan_.results.size(), {});
-    for (size_t k = 0; k < kept_carries_.size(); ++k) results_[static_cast<size_t>(kept_carries_[k])] = loop_results_[k];
+    for (size_t k = 0; k < kept_carries_.size(); ++k)
+      results_[static_cast<size_t>(kept_carries_[k])] = loop_results_[k];
     for (size_t c = 0; c < a_.accumulator.size(); ++c) {
       if (a_.accumulator[c] < 0) continue;
       const Value total = summed(contribution(a_, c));
@@ -716,7 +792,8 @@ class Splitter {
         o.value = b().broadcast(o.value, shape);
       }
       if (a_.parts.has_lengths && !o.zero) o.value = zero_ended(o.value);
-      results_[static_cast<size_t>(a_.parts.carries + i)] = from_front(o.value, a_.parts.out_axes[static_cast<size_t>(i)]);
+      results_[static_cast<size_t>(a_.parts.carries + i)] =
+          from_front(o.value, a_.parts.out_axes[static_cast<size_t>(i)]);
     }
   }
 
@@ -726,14 +803,20 @@ class Splitter {
       for (size_t n = 0; n < a_.body.nodes().size(); ++n)
         if (a_.place[n] == place) ++count[std::string(a_.body.nodes()[n].op->name)];
       std::string s;
-      for (const auto& [name, c] : count) s += (s.empty() ? "" : ", ") + name + (c > 1 ? " x" + std::to_string(c) : "");
+      for (const auto& [name, c] : count)
+        s += (s.empty() ? "" : ", ") + name + (c > 1 ? " x" + std::to_string(c) : "");
       return s;
     };
     const std::string loop = where(scan_) + ": ";
-    for (const auto& [place, what] : {std::pair{Place::hoisted, "hoisted out of the loop: "}, {Place::before, "done for all steps before the loop: "}, {Place::after, "done for all steps after the loop: "}})
+    for (const auto& [place, what] : {std::pair{Place::hoisted, "hoisted out of the loop: "},
+                                      {Place::before, "done for all steps before the loop: "},
+                                      {Place::after, "done for all steps after the loop: "}})
       if (const std::string s = names(place); !s.empty()) context_.done(kName, loop + what + s);
-    const auto sums = std::count_if(a_.accumulator.begin(), a_.accumulator.end(), [](int n) { return n >= 0; });
-    if (sums > 0) context_.done(kName, loop + std::to_string(sums) + " accumulated carries became contractions over all steps");
+    const auto sums =
+        std::count_if(a_.accumulator.begin(), a_.accumulator.end(), [](int n) { return n >= 0; });
+    if (sums > 0)
+      context_.done(kName, loop + std::to_string(sums) +
+                               " accumulated carries became contractions over all steps");
   }
 
   Rewriter& outer_;
@@ -743,9 +826,9 @@ class Splitter {
   Analysis a_;
   std::vector<std::vector<int>> readers_;
   std::map<int, Outside> outside_;
-  std::vector<Value> stacks_;       // body values the loop stacks, in order
+  std::vector<Value> stacks_;  // body values the loop stacks, in order
   std::vector<int> kept_carries_;
-  Values loop_results_;             // kept carries, then stacks
+  Values loop_results_;  // kept carries, then stacks
   std::vector<char> contributes_;
   std::vector<Value> summed_results_;  // body values whose sum a batching rule makes outside
   std::map<std::pair<int, int>, Value> sums_;
@@ -753,8 +836,8 @@ class Splitter {
   Values results_;
 };
 
-// What moved out of a loop may leave more that can: repeated until no loop changes. Every round takes
-// nodes out of loops and puts none in, so it ends.
+// What moved out of a loop may leave more that can: repeated until no loop changes. Every round
+// takes nodes out of loops and puts none in, so it ends.
 Graph split_level(const Graph& graph, PassContext& context) {
   Graph result = graph;
   for (bool changed = true; changed;) {

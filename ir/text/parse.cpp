@@ -1,13 +1,13 @@
 // ir/text/parse.cpp -- reading graphs from text.
-#include <cctype>
-#include <charconv>
-#include <cmath>
-#include <map>
-
 #include "ir/builder.h"
 #include "ir/check.h"
 #include "ir/ops/table.h"
 #include "ir/text/text.h"
+
+#include <cctype>
+#include <charconv>
+#include <cmath>
+#include <map>
 
 namespace weft::ir {
 namespace {
@@ -15,7 +15,9 @@ namespace {
 constexpr int kMaxDepth = 64;           // of nested regions
 constexpr size_t kMaxText = 256 << 20;  // bytes
 
-bool is_name_char(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '.'; }
+bool is_name_char(char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '.';
+}
 
 class Parser {
  public:
@@ -25,7 +27,8 @@ class Parser {
     if (text_.size() > kMaxText) fail("has more than 256 MiB");
     Graph g = graph();
     skip();
-    if (at_ != text_.size()) fail(concat("expected the end of the file, found '", peek_text(), "'"));
+    if (at_ != text_.size())
+      fail(concat("expected the end of the file, found '", peek_text(), "'"));
     return g;
   }
 
@@ -41,7 +44,8 @@ class Parser {
     ++at_;
   }
   bool at_comment() const { return text_.substr(at_, 2) == "//"; }
-  // Over white space and comments; the one on the line of the last token is kept for the node there.
+  // Over white space and comments; the one on the line of the last token is kept for the node
+  // there.
   void skip() {
     const int line = line_;
     while (at_ < text_.size()) {
@@ -98,7 +102,8 @@ class Parser {
     expect("\"");
     std::string s;
     for (;; ++at_) {
-      if (at_ >= text_.size() || text_[at_] == '\n') fail("a string needs a closing '\"' on its line");
+      if (at_ >= text_.size() || text_[at_] == '\n')
+        fail("a string needs a closing '\"' on its line");
       if (text_[at_] == '"') break;
       if (text_[at_] == '\\' && at_ + 1 < text_.size()) {
         ++at_;
@@ -114,7 +119,8 @@ class Parser {
     const char c = peek();
     if (std::isdigit(static_cast<unsigned char>(c)) || c == '-' || c == '+') return true;
     const std::string_view rest = text_.substr(at_, 3);
-    return (rest == "inf" || rest == "nan") && (at_ + 3 >= text_.size() || !is_name_char(text_[at_ + 3]));
+    return (rest == "inf" || rest == "nan") &&
+           (at_ + 3 >= text_.size() || !is_name_char(text_[at_ + 3]));
   }
   double real() {
     skip();
@@ -172,7 +178,8 @@ class Parser {
     const DType d = dtype();
     const Shape s = shape();
     for (const Dim& size : s)
-      if (const auto c = size.constant(); c && *c < 0) fail(concat("a size must be 0 or more, found ", *c));
+      if (const auto c = size.constant(); c && *c < 0)
+        fail(concat("a size must be 0 or more, found ", *c));
     return {d, s};
   }
 
@@ -190,21 +197,30 @@ class Parser {
   Attr attribute(AttrKind kind) {
     switch (kind) {
       case AttrKind::integer:
-      case AttrKind::axis: return integer();
-      case AttrKind::real: return real();
+      case AttrKind::axis:
+        return integer();
+      case AttrKind::real:
+        return real();
       case AttrKind::boolean: {
         if (take_word("true")) return true;
         if (take_word("false")) return false;
         fail(concat("expected true or false, found '", peek_text(), "'"));
       }
-      case AttrKind::text: return quoted();
-      case AttrKind::dtype: return dtype();
-      case AttrKind::dim: return dim(",}");
-      case AttrKind::shape: return shape();
+      case AttrKind::text:
+        return quoted();
+      case AttrKind::dtype:
+        return dtype();
+      case AttrKind::dim:
+        return dim(",}");
+      case AttrKind::shape:
+        return shape();
       case AttrKind::integers:
-      case AttrKind::axes: return list([this] { return integer(); });
-      case AttrKind::reals: return list([this] { return real(); });
-      case AttrKind::texts: return list([this] { return quoted(); });
+      case AttrKind::axes:
+        return list([this] { return integer(); });
+      case AttrKind::reals:
+        return list([this] { return real(); });
+      case AttrKind::texts:
+        return list([this] { return quoted(); });
     }
     return {};
   }
@@ -230,7 +246,8 @@ class Parser {
     for (size_t i = 0; i < values.size(); ++i) {
       std::string n = results.empty() ? std::string() : results[i].first;
       if (!results.empty() && results[i].second && *results[i].second != g.type(values[i]))
-        fail(concat("result ", i, " is declared ", *results[i].second, " but is ", g.type(values[i])));
+        fail(concat("result ", i, " is declared ", *results[i].second, " but is ",
+                    g.type(values[i])));
       if (n.empty()) n = g.info(values[i]).name;
       if (n.empty()) n = "r" + std::to_string(i);
       if (g.find_output(n) >= 0) {
@@ -337,7 +354,7 @@ class Parser {
   }
 
   struct Operand {
-    Value value;       // invalid: a literal
+    Value value;  // invalid: a literal
     double literal = 0;
   };
 
@@ -381,27 +398,33 @@ class Parser {
     return groups;
   }
 
-  void check_used(const OpDef& op, const std::vector<std::vector<Operand>>& segments, size_t segment, size_t used) const {
+  void check_used(const OpDef& op, const std::vector<std::vector<Operand>>& segments,
+                  size_t segment, size_t used) const {
     if (segment < segments.size() && used < segments[segment].size())
-      fail(concat("'", op.name, "' takes fewer operands than the ", segments[segment].size(), " of group ", segment));
+      fail(concat("'", op.name, "' takes fewer operands than the ", segments[segment].size(),
+                  " of group ", segment));
   }
 
   // Literals take the dtype of the first operand that is none (a select's condition aside).
-  OperandGroups resolve(Builder& b, const OpDef& op, const std::vector<std::vector<Operand>>& groups) {
+  OperandGroups resolve(Builder& b, const OpDef& op,
+                        const std::vector<std::vector<Operand>>& groups) {
     std::optional<DType> dtype;
     bool literals = false;
     for (size_t i = 0; i < groups.size(); ++i)
       for (const Operand& o : groups[i]) {
         literals |= !o.value.valid();
-        if (o.value.valid() && !dtype && !(&op == &ops::select && i == 0)) dtype = b.type(o.value).dtype;
+        if (o.value.valid() && !dtype && !(&op == &ops::select && i == 0))
+          dtype = b.type(o.value).dtype;
       }
     OperandGroups resolved;
     for (const auto& group : groups) {
       resolved.emplace_back();
       for (const Operand& o : group)
-        resolved.back().push_back(o.value.valid() ? o.value : b.scalar(o.literal, dtype.value_or(DType::f32)));
+        resolved.back().push_back(
+            o.value.valid() ? o.value : b.scalar(o.literal, dtype.value_or(DType::f32)));
     }
-    if (literals && !op.elementwise) fail(concat("'", op.name, "' takes no literal operands; use constant()"));
+    if (literals && !op.elementwise)
+      fail(concat("'", op.name, "' takes no literal operands; use constant()"));
     return resolved;
   }
 
@@ -414,7 +437,9 @@ class Parser {
     trailing_ = {};
     const std::string op_name = word("an op's name");
     const OpDef* op = ops::find(op_name);
-    if (op == nullptr) fail(concat("there is no op '", op_name, "'; did you mean '", ops::closest_name(op_name), "'?"));
+    if (op == nullptr)
+      fail(concat("there is no op '", op_name, "'; did you mean '", ops::closest_name(op_name),
+                  "'?"));
     const auto groups = operand_groups(names, *op);
     Attrs attrs;
     if (take("{")) {
@@ -437,15 +462,18 @@ class Parser {
     comment(b.from);
     const OperandGroups resolved = resolve(b, *op, groups);
     std::vector<Graph> regions;
-    for (int r = 0; r < op->regions; ++r) regions.push_back(region(g, b, *op, resolved, attrs, regions, depth));
+    for (int r = 0; r < op->regions; ++r)
+      regions.push_back(region(g, b, *op, resolved, attrs, regions, depth));
     const Values made = b.emit_all(*op, resolved, attrs, std::move(regions));
     if (made.size() != results.size())
       fail(concat("'", op_name, "' has ", made.size(), " results, ", results.size(), " are named"));
     if (!declared.empty() && declared.size() != made.size())
-      fail(concat("'", op_name, "' has ", made.size(), " results, ", declared.size(), " types are given"));
+      fail(concat("'", op_name, "' has ", made.size(), " results, ", declared.size(),
+                  " types are given"));
     for (size_t i = 0; i < made.size(); ++i) {
       if (!declared.empty() && declared[i] != g.type(made[i]))
-        throw GraphError(concat(file_, ":", line, ": error: '", op_name, "' is typed ", declared[i], " but infers ", g.type(made[i]), " [parse.1]"));
+        throw GraphError(concat(file_, ":", line, ": error: '", op_name, "' is typed ", declared[i],
+                                " but infers ", g.type(made[i]), " [parse.1]"));
       if (names.contains(results[i]))
         throw GraphError(concat(file_, ":", line, ": error: %", results[i], " is defined twice"));
       names[results[i]] = made[i];
@@ -459,7 +487,8 @@ class Parser {
     std::string s(trailing_);
     trailing_ = {};
     if (const size_t loc = s.find("@ "); loc != s.npos) s.resize(loc);
-    for (const auto& [mark, part] : {std::pair{"[backward]", Part::backward}, {"[optimizer]", Part::optimizer}})
+    for (const auto& [mark, part] :
+         {std::pair{"[backward]", Part::backward}, {"[optimizer]", Part::optimizer}})
       if (const size_t p = s.find(mark); p != s.npos) {
         from.part = part;
         s.resize(p);
@@ -469,8 +498,8 @@ class Parser {
     from.scope = start == s.npos ? "" : s.substr(start);
   }
 
-  Graph region(const Graph& outer, const Builder& b, const OpDef& op, const OperandGroups& groups, const Attrs& attrs,
-               const std::vector<Graph>& earlier, int depth) {
+  Graph region(const Graph& outer, const Builder& b, const OpDef& op, const OperandGroups& groups,
+               const Attrs& attrs, const std::vector<Graph>& earlier, int depth) {
     // The argument types come from the node, which does not exist yet: a stand-in of it does.
     Node stand_in;
     stand_in.op = &op;
@@ -481,7 +510,8 @@ class Parser {
       stand_in.group_sizes.push_back(static_cast<int>(group.size()));
       stand_in.operands.insert(stand_in.operands.end(), group.begin(), group.end());
     }
-    const Types types = op.region_arguments(OpView(outer, stand_in), static_cast<int>(earlier.size()));
+    const Types types =
+        op.region_arguments(OpView(outer, stand_in), static_cast<int>(earlier.size()));
     Graph inner;
     inner.name = "region";
     Names names;
@@ -490,7 +520,8 @@ class Parser {
     if (!take(")")) {
       do {
         const std::string n = value_name();
-        if (i >= types.size()) fail(concat("the region of '", op.name, "' takes ", types.size(), " arguments"));
+        if (i >= types.size())
+          fail(concat("the region of '", op.name, "' takes ", types.size(), " arguments"));
         if (take(":"))
           if (const TensorType t = type(); t != types[i])
             fail(concat("argument %", n, " of the region is declared ", t, " but is ", types[i]));
@@ -499,7 +530,8 @@ class Parser {
       } while (take(","));
       expect(")");
     }
-    if (i != types.size()) fail(concat("the region of '", op.name, "' takes ", types.size(), " arguments, found ", i));
+    if (i != types.size())
+      fail(concat("the region of '", op.name, "' takes ", types.size(), " arguments, found ", i));
     expect("{");
     const auto [values, split] = body(inner, names, "yield", depth + 1);
     if (&op == &ops::scan && split != groups[0].size())

@@ -1,20 +1,23 @@
 // ir/text/print.cpp -- graphs as text.
-#include <algorithm>
-#include <set>
-#include <sstream>
-
 #include "ir/check.h"
 #include "ir/rewrite.h"
 #include "ir/text/text.h"
+
+#include <algorithm>
+#include <set>
+#include <sstream>
 
 namespace weft::ir {
 namespace {
 
 std::string_view kind_name(ArgumentKind kind) {
   switch (kind) {
-    case ArgumentKind::input: return "input";
-    case ArgumentKind::parameter: return "parameter";
-    case ArgumentKind::state: return "state";
+    case ArgumentKind::input:
+      return "input";
+    case ArgumentKind::parameter:
+      return "parameter";
+    case ArgumentKind::state:
+      return "state";
   }
   return "";
 }
@@ -27,11 +30,13 @@ bool is_scalar_constant(const Graph& g, Value v) {
 // May operand i of an elementwise node stand as a literal? The parser gives a literal the dtype of
 // the node's first operand that is none, the condition of a select left out.
 bool inlinable(const Graph& g, const Node& node, size_t i) {
-  if (!node.op->elementwise || node.operands.size() < 2 || !is_scalar_constant(g, node.operands[i])) return false;
+  if (!node.op->elementwise || node.operands.size() < 2 || !is_scalar_constant(g, node.operands[i]))
+    return false;
   const size_t first = node.op == &ops::select ? 1 : 0;
   if (i < first) return false;
   for (size_t j = first; j < node.operands.size(); ++j)
-    if (!is_scalar_constant(g, node.operands[j])) return g.type(node.operands[j]).dtype == g.type(node.operands[i]).dtype;
+    if (!is_scalar_constant(g, node.operands[j]))
+      return g.type(node.operands[j]).dtype == g.type(node.operands[i]).dtype;
   return false;
 }
 
@@ -63,8 +68,8 @@ class Printer {
     out_ << "graph @" << g.name << "(";
     for (size_t i = 0; i < g.arguments().size(); ++i) {
       const Argument& a = g.arguments()[i];
-      out_ << (i ? ", " : "") << kind_name(a.kind) << " " << names_[static_cast<size_t>(a.value.id)] << ": "
-           << g.type(a.value).str() << argument_attributes(a);
+      out_ << (i ? ", " : "") << kind_name(a.kind) << " " << names_[static_cast<size_t>(a.value.id)]
+           << ": " << g.type(a.value).str() << argument_attributes(a);
     }
     out_ << ") -> (";
     for (size_t i = 0; i < g.outputs().size(); ++i)
@@ -94,7 +99,8 @@ class Printer {
     const auto assign = [&](Value v) {
       const std::string& wanted = g.info(v).name;
       std::string n = wanted;
-      const bool digits = std::all_of(n.begin(), n.end(), [](unsigned char c) { return std::isdigit(c); });
+      const bool digits =
+          std::all_of(n.begin(), n.end(), [](unsigned char c) { return std::isdigit(c); });
       if (digits || taken.contains(n)) n = std::to_string(next++);
       taken.insert(n);
       names_[static_cast<size_t>(v.id)] = "%" + n;
@@ -113,8 +119,11 @@ class Printer {
       if (!hidden[n]) this->node(g, g.nodes()[n], depth);
     out_ << indent << last;
     for (size_t i = 0; i < g.outputs().size(); ++i) {
-      out_ << (i == 0 ? " " : static_cast<int>(i) == carries ? "; " : ", ")
-           << (i == 0 && carries == 0 ? "; " : "") << names_[static_cast<size_t>(g.outputs()[i].value.id)];
+      out_ << (i == 0                           ? " "
+               : static_cast<int>(i) == carries ? "; "
+                                                : ", ")
+           << (i == 0 && carries == 0 ? "; " : "")
+           << names_[static_cast<size_t>(g.outputs()[i].value.id)];
     }
     out_ << "\n";
   }
@@ -126,7 +135,8 @@ class Printer {
     // Trailing empty groups are left out.
     while (groups > 0 && node.group_sizes[groups - 1] == 0) --groups;
     for (size_t i = 0; i < groups; ++i) {
-      const bool own_group = defs[i].arity != Arity::one || (i > 0 && defs[i - 1].arity != Arity::one);
+      const bool own_group =
+          defs[i].arity != Arity::one || (i > 0 && defs[i - 1].arity != Arity::one);
       if (i > 0) out_ << (own_group ? "; " : ", ");
       for (int j = 0; j < node.group_sizes[i]; ++j, ++at) {
         if (j > 0) out_ << ", ";
@@ -154,7 +164,8 @@ class Printer {
     }
     if (!first) out_ << "}";
     if (options_.types) {
-      for (size_t i = 0; i < node.results.size(); ++i) out_ << (i ? ", " : " : ") << g.type(node.results[i]).str();
+      for (size_t i = 0; i < node.results.size(); ++i)
+        out_ << (i ? ", " : " : ") << g.type(node.results[i]).str();
     }
     comment(node);
     out_ << "\n";
@@ -164,8 +175,10 @@ class Printer {
   void comment(const Node& node) {
     std::string s = options_.scopes ? node.from.scope : std::string();
     if (options_.scopes && node.from.part != Part::forward)
-      s += std::string(s.empty() ? "" : " ") + (node.from.part == Part::backward ? "[backward]" : "[optimizer]");
-    if (options_.locations && node.from.loc.known()) s += (s.empty() ? "@ " : " @ ") + node.from.loc.str();
+      s += std::string(s.empty() ? "" : " ") +
+           (node.from.part == Part::backward ? "[backward]" : "[optimizer]");
+    if (options_.locations && node.from.loc.known())
+      s += (s.empty() ? "@ " : " @ ") + node.from.loc.str();
     if (!s.empty()) out_ << "  // " << s;
   }
 
@@ -219,22 +232,27 @@ std::vector<int> structural_order(const Graph& g) {
 }
 
 int uses_of_outputs(const Graph& g, Value v) {
-  return static_cast<int>(std::count_if(g.outputs().begin(), g.outputs().end(), [v](const Output& o) { return o.value == v; }));
+  return static_cast<int>(std::count_if(g.outputs().begin(), g.outputs().end(),
+                                        [v](const Output& o) { return o.value == v; }));
 }
 
 Graph canonical_graph(const Graph& g) {
   Graph to;
   Values map(static_cast<size_t>(g.value_count()));
   for (const Argument& a : g.arguments())
-    map[static_cast<size_t>(a.value.id)] = to.add_argument(g.type(a.value), "a" + std::to_string(to.arguments().size()), a.kind);
+    map[static_cast<size_t>(a.value.id)] =
+        to.add_argument(g.type(a.value), "a" + std::to_string(to.arguments().size()), a.kind);
   for (const int n : structural_order(g)) {
     Node node = g.nodes()[static_cast<size_t>(n)];
-    if (is_scalar_constant(g, node.results[0]) && uses_of_outputs(g, node.results[0]) == 0) continue;
+    if (is_scalar_constant(g, node.results[0]) && uses_of_outputs(g, node.results[0]) == 0)
+      continue;
     for (Graph& region : node.regions) region = canonical_graph(region);
     Values operands;
     for (const Value v : node.operands) {
-      // Whether a scalar is shared is no structure: as a literal it is written at each of its readers.
-      operands.push_back(is_scalar_constant(g, v) ? to.add_copy(g, *g.producer(v), {})[0] : map[static_cast<size_t>(v.id)]);
+      // Whether a scalar is shared is no structure: as a literal it is written at each of its
+      // readers.
+      operands.push_back(is_scalar_constant(g, v) ? to.add_copy(g, *g.producer(v), {})[0]
+                                                  : map[static_cast<size_t>(v.id)]);
       if (is_scalar_constant(g, v)) to.set_name(operands.back(), {});
     }
     const Values results = to.add_copy(g, node, operands);
@@ -250,7 +268,9 @@ Graph canonical_graph(const Graph& g) {
 
 }  // namespace
 
-std::string print(const Graph& graph, const PrintOptions& options) { return Printer(options).graph(graph); }
+std::string print(const Graph& graph, const PrintOptions& options) {
+  return Printer(options).graph(graph);
+}
 
 std::string canonical_text(const Graph& graph) {
   return print(canonical_graph(graph), {.types = true, .scopes = false, .locations = false});

@@ -1,9 +1,9 @@
 // ir/text/text.h -- graphs as text; docs/ir.md has the grammar.
 #pragma once
+#include "ir/graph.h"
+
 #include <string>
 #include <string_view>
-
-#include "ir/graph.h"
 
 namespace weft::ir {
 

@@ -1,16 +1,16 @@
 // models/cli/bind_arguments.cpp -- looking up, converting, checking sizes.
 #include "models/cli/bind_arguments.h"
 
+#include "ir/error.h"
+#include "ir/ops/all.h"
+#include "ir/rewrite.h"
+#include "models/cli/command.h"
+
 #include <unistd.h>
 
 #include <charconv>
 #include <limits>
 #include <set>
-
-#include "ir/error.h"
-#include "ir/ops/all.h"
-#include "ir/rewrite.h"
-#include "models/cli/command.h"
 
 namespace weft::cli {
 namespace {
@@ -24,12 +24,15 @@ std::string described(const ir::Graph& graph, const ir::Argument& a) {
 }
 
 // The array stored for an argument; null when there is none.
-const formats::NamedArray* find(const ir::Graph& graph, const ir::Argument& a, const formats::NamedArrays& arrays, const std::string& file) {
+const formats::NamedArray* find(const ir::Graph& graph, const ir::Argument& a,
+                                const formats::NamedArrays& arrays, const std::string& file) {
   const formats::NamedArray* found = nullptr;
   for (const formats::NamedArray& entry : arrays) {
-    if (entry.name != graph.info(a.value).name && (a.path.empty() || entry.name != a.path)) continue;
+    if (entry.name != graph.info(a.value).name && (a.path.empty() || entry.name != a.path))
+      continue;
     if (found != nullptr)
-      throw GraphError(ir::concat(file, ": both '", found->name, "' and '", entry.name, "' name ", described(graph, a)));
+      throw GraphError(ir::concat(file, ": both '", found->name, "' and '", entry.name, "' name ",
+                                  described(graph, a)));
     found = &entry;
   }
   return found;
@@ -37,7 +40,8 @@ const formats::NamedArray* find(const ir::Graph& graph, const ir::Argument& a, c
 
 std::pair<int64_t, int64_t> range(DType dtype) {
   const ir::DTypeInfo& i = ir::info(dtype);
-  if (dtype == DType::s64) return {std::numeric_limits<int64_t>::min(), std::numeric_limits<int64_t>::max()};
+  if (dtype == DType::s64)
+    return {std::numeric_limits<int64_t>::min(), std::numeric_limits<int64_t>::max()};
   if (dtype == DType::pred) return {0, 1};
   const int64_t top = (int64_t{1} << (i.is_signed ? i.bits - 1 : i.bits)) - 1;
   return {i.is_signed ? -top - 1 : 0, top};
@@ -47,13 +51,15 @@ Array converted(const Array& from, DType to, const std::string& where) {
   if (from.dtype() == to) return from;
   if (ir::is_float(to)) return from.cast(to);
   if (ir::is_float(from.dtype()))
-    throw GraphError(ir::concat(where, " needs ", to == DType::pred ? "true and false" : "integers", ", found ", ir::name(from.dtype())));
+    throw GraphError(ir::concat(where, " needs ", to == DType::pred ? "true and false" : "integers",
+                                ", found ", ir::name(from.dtype())));
   Array result(to, from.dims());
   const auto [low, high] = range(to);
   for (int64_t i = 0; i < from.size(); ++i) {
     const int64_t value = from.integer_at(i);
     if (value < low || value > high)
-      throw GraphError(ir::concat(where, " takes numbers from ", low, " to ", high, ", found ", value, " at element ", i));
+      throw GraphError(ir::concat(where, " takes numbers from ", low, " to ", high, ", found ",
+                                  value, " at element ", i));
     result.set_integer(i, value);
   }
   return result;
@@ -73,11 +79,15 @@ class SizeCheck {
 
   void graph(const ir::Graph& g) const {
     for (const ir::Node& node : g.nodes()) {
-      for (const ir::Value v : node.results) value(g, v, ir::concat("'", node.op->name, "'", node.from.loc.known() ? " made at " : "", node.from.loc));
+      for (const ir::Value v : node.results)
+        value(g, v,
+              ir::concat("'", node.op->name, "'", node.from.loc.known() ? " made at " : "",
+                         node.from.loc));
       if (node.op == &ir::ops::scan) {
         const int64_t steps = ir::ops::ScanParts(ir::OpView(g, node)).steps.value(bindings_);
         if (steps > std::numeric_limits<int32_t>::max())
-          throw GraphError(ir::concat("'scan' at ", node.from.loc, " would have ", steps, " steps; positions are counted up to 2147483647"));
+          throw GraphError(ir::concat("'scan' at ", node.from.loc, " would have ", steps,
+                                      " steps; positions are counted up to 2147483647"));
       }
       for (const ir::Graph& region : node.regions) graph(region);
     }
@@ -88,7 +98,8 @@ class SizeCheck {
     const ir::TensorType& type = g.type(v);
     const int64_t count = ir::element_count(ir::values(type.shape, bindings_));
     if (count > available_ / ir::bytes(type.dtype))
-      throw GraphError(ir::concat("the result ", type, " of ", by, " would have ", count, " elements, more than fit into memory"));
+      throw GraphError(ir::concat("the result ", type, " of ", by, " would have ", count,
+                                  " elements, more than fit into memory"));
   }
 
   const ir::Bindings& bindings_;
@@ -103,7 +114,8 @@ ir::Bindings parse_bindings(const std::vector<std::string>& texts) {
     const size_t equals = text.find('=');
     int64_t size = -1;
     const char* end = text.data() + text.size();
-    if (equals == text.npos || equals == 0 || std::from_chars(text.data() + equals + 1, end, size).ptr != end || size < 0)
+    if (equals == text.npos || equals == 0 ||
+        std::from_chars(text.data() + equals + 1, end, size).ptr != end || size < 0)
       throw UsageError("--bind needs a symbol and its size, as in S=7, found '" + text + "'");
     if (!bindings.emplace(text.substr(0, equals), size).second)
       throw UsageError("--bind gives '" + text.substr(0, equals) + "' twice");
@@ -111,7 +123,8 @@ ir::Bindings parse_bindings(const std::vector<std::string>& texts) {
   return bindings;
 }
 
-std::vector<Array> bind_arguments(const ir::Graph& graph, const formats::NamedArrays& arrays, const std::string& file, bool exact) {
+std::vector<Array> bind_arguments(const ir::Graph& graph, const formats::NamedArrays& arrays,
+                                  const std::string& file, bool exact) {
   std::vector<Array> bound;
   std::vector<std::string> missing, superfluous;
   std::set<std::string> used;
@@ -124,20 +137,26 @@ std::vector<Array> bind_arguments(const ir::Graph& graph, const formats::NamedAr
     used.insert(entry->name);
     const ir::TensorType& type = graph.type(a.value);
     if (entry->array.rank() != type.rank())
-      throw GraphError(ir::concat(file, ": ", described(graph, a), " has rank ", type.rank(), ", found an array of ", ir::dims_str(entry->array.dims())));
+      throw GraphError(ir::concat(file, ": ", described(graph, a), " has rank ", type.rank(),
+                                  ", found an array of ", ir::dims_str(entry->array.dims())));
     const DType to = exact && ir::is_float(type.dtype) ? DType::f64 : type.dtype;
     bound.push_back(converted(entry->array, to, file + ": " + described(graph, a)));
   }
   for (const formats::NamedArray& entry : arrays)
     if (!used.contains(entry.name)) superfluous.push_back(entry.name);
-  const std::string extra = superfluous.empty() ? "" : listed(superfluous) + (superfluous.size() == 1 ? " is" : " are") + " no argument of graph '" + graph.name + "'";
+  const std::string extra = superfluous.empty()
+                                ? ""
+                                : listed(superfluous) + (superfluous.size() == 1 ? " is" : " are") +
+                                      " no argument of graph '" + graph.name + "'";
   if (!missing.empty())
-    throw GraphError(ir::concat(file.empty() ? "" : file + ": ", "graph '", graph.name, "' needs ", listed(missing), ", not found",
-                                extra.empty() ? "" : "; ", extra));
+    throw GraphError(ir::concat(file.empty() ? "" : file + ": ", "graph '", graph.name, "' needs ",
+                                listed(missing), ", not found", extra.empty() ? "" : "; ", extra));
   if (!extra.empty()) throw GraphError(ir::concat(file, ": ", extra));
   return bound;
 }
 
-void check_sizes(const ir::Graph& graph, const ir::Bindings& bindings) { SizeCheck(bindings).graph(graph); }
+void check_sizes(const ir::Graph& graph, const ir::Bindings& bindings) {
+  SizeCheck(bindings).graph(graph);
+}
 
 }  // namespace weft::cli

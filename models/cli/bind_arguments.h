@@ -1,11 +1,11 @@
 // models/cli/bind_arguments.h -- named arrays out of a file become the arguments of a graph.
 #pragma once
-#include <string>
-#include <vector>
-
 #include "frontend/formats/named_arrays.h"
 #include "ir/array.h"
 #include "ir/graph.h"
+
+#include <string>
+#include <vector>
 
 namespace weft::cli {
 
@@ -16,10 +16,11 @@ ir::Bindings parse_bindings(const std::vector<std::string>& texts);
 // path. Integers are range-checked. Floats take the argument's dtype, or f64 where `exact`: the
 // reference computes in double and rounds nothing. Missing and superfluous names, and data of the
 // wrong kind or rank, are GraphErrors beginning with `file`.
-std::vector<ir::Array> bind_arguments(const ir::Graph& graph, const formats::NamedArrays& arrays, const std::string& file, bool exact);
+std::vector<ir::Array> bind_arguments(const ir::Graph& graph, const formats::NamedArrays& arrays,
+                                      const std::string& file, bool exact);
 
-// Throws GraphError when a value of the graph would not fit into the machine's memory, or a loop would have
-// more steps than positions can count, with these sizes.
+// Throws GraphError when a value of the graph would not fit into the machine's memory, or a loop
+// would have more steps than positions can count, with these sizes.
 void check_sizes(const ir::Graph& graph, const ir::Bindings& bindings);
 
 }  // namespace weft::cli

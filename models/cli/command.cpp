@@ -1,17 +1,18 @@
 // models/cli/command.cpp -- declaring subcommands, writing results.
 #include "models/cli/command.h"
 
+#include "frontend/formats/atomic_file.h"
+#include "ir/error.h"
+
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 
-#include "frontend/formats/atomic_file.h"
-#include "ir/error.h"
-
 namespace weft::cli {
 
-CLI::App* add_command(CLI::App& program, const std::string& name, const std::string& what, const std::string& example) {
+CLI::App* add_command(CLI::App& program, const std::string& name, const std::string& what,
+                      const std::string& example) {
   CLI::App* command = program.add_subcommand(name, what);
   command->footer("Example:\n  " + example);
   return command;

@@ -5,10 +5,10 @@
 // work and throws on trouble. Results go to stdout or to files that appear whole or not at all;
 // everything else goes to stderr.
 #pragma once
+#include <CLI/CLI.hpp>
+
 #include <string>
 #include <string_view>
-
-#include <CLI/CLI.hpp>
 
 namespace weft::cli {
 
@@ -24,7 +24,8 @@ void add_train(CLI::App& program);
 void add_translate(CLI::App& program);
 
 // A subcommand with an example at the end of its --help.
-CLI::App* add_command(CLI::App& program, const std::string& name, const std::string& what, const std::string& example);
+CLI::App* add_command(CLI::App& program, const std::string& name, const std::string& what,
+                      const std::string& example);
 
 // The options were understood each by itself but not together: exit code 2.
 struct UsageError : std::runtime_error {

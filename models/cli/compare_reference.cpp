@@ -1,11 +1,11 @@
 // models/cli/compare_reference.cpp -- both backends, every node.
 #include "models/cli/compare_reference.h"
 
-#include <cmath>
-#include <cstdio>
-
 #include "backends/backend.h"
 #include "ir/error.h"
+
+#include <cmath>
+#include <cstdio>
 
 namespace weft::cli {
 namespace {
@@ -26,7 +26,8 @@ ir::Graph all_values(const ir::Graph& graph) {
   return all;
 }
 
-std::vector<Array> run(backends::Backend& backend, const ir::Graph& graph, const ir::Bindings& bindings, const std::vector<Array>& arguments) {
+std::vector<Array> run(backends::Backend& backend, const ir::Graph& graph,
+                       const ir::Bindings& bindings, const std::vector<Array>& arguments) {
   std::vector<Array> results = backends::allocate_results(graph, bindings);
   backend.compile(graph, bindings)->run(arguments, results);
   return results;
@@ -51,7 +52,8 @@ int64_t worst_difference(const Array& found, const Array& wanted) {
 
 }  // namespace
 
-void compare_reference(const ir::Graph& graph, const ir::Bindings& bindings, const std::vector<Array>& arguments) {
+void compare_reference(const ir::Graph& graph, const ir::Bindings& bindings,
+                       const std::vector<Array>& arguments) {
   const ir::Graph all = all_values(graph);
   const std::vector<Array> found = run(*backends::make_onednn(), all, bindings, arguments);
   const std::vector<Array> wanted = run(*backends::make_reference(), all, bindings, arguments);
@@ -63,9 +65,10 @@ void compare_reference(const ir::Graph& graph, const ir::Bindings& bindings, con
     std::string operands;
     for (const ir::Value operand : node.operands)
       operands += ir::concat("\n", all.display_name(operand), ": ", all.type(operand));
-    throw ir::GraphError(ir::concat(node.from.loc.known() ? node.from.loc.str() + ": " : "", "'", node.op->name, "' ", all.display_name(v), ": ",
-                                    all.type(v), " differs from the reference: element ", at, " is ", found[i].at(at), ", needed ",
-                                    wanted[i].at(at), operands));
+    throw ir::GraphError(ir::concat(node.from.loc.known() ? node.from.loc.str() + ": " : "", "'",
+                                    node.op->name, "' ", all.display_name(v), ": ", all.type(v),
+                                    " differs from the reference: element ", at, " is ",
+                                    found[i].at(at), ", needed ", wanted[i].at(at), operands));
   }
   std::fprintf(stderr, "all %zu values agree with the reference\n", found.size());
 }

@@ -1,15 +1,17 @@
-// models/cli/compare_reference.h -- the onednn backend's values against the reference's, node by node.
+// models/cli/compare_reference.h -- the onednn backend's values against the reference's, node by
+// node.
 #pragma once
-#include <vector>
-
 #include "ir/array.h"
 #include "ir/graph.h"
 
+#include <vector>
+
 namespace weft::cli {
 
-// Runs the graph on both with every value of its top level made a result, and throws GraphError for the first
-// node whose values differ by more than float arithmetic explains: names it, the user's line, the
-// worst element and the node's operands. Reports agreement on stderr.
-void compare_reference(const ir::Graph& graph, const ir::Bindings& bindings, const std::vector<ir::Array>& arguments);
+// Runs the graph on both with every value of its top level made a result, and throws GraphError for
+// the first node whose values differ by more than float arithmetic explains: names it, the user's
+// line, the worst element and the node's operands. Reports agreement on stderr.
+void compare_reference(const ir::Graph& graph, const ir::Bindings& bindings,
+                       const std::vector<ir::Array>& arguments);
 
 }  // namespace weft::cli

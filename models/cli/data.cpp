@@ -1,13 +1,13 @@
 // models/cli/data.cpp -- weft data: known data sets as TSV files.
-#include <fmt/format.h>
-
-#include <filesystem>
-#include <memory>
-
 #include "frontend/formats/atomic_file.h"
 #include "ir/error.h"
 #include "models/cli/command.h"
 #include "models/data/cmudict.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <memory>
 
 namespace weft::cli {
 namespace {
@@ -25,11 +25,13 @@ void cmudict(const CmudictOptions& o) {
   if (error) throw ir::RuntimeError(o.folder + ": cannot make the folder: " + error.message());
   const auto write = [&](const std::string& name, const std::vector<data::Word>& words) {
     std::string text;
-    for (const data::Example& e : data::pronunciation_examples(words)) text += data::join_tokens(e.source) + "\t" + data::join_tokens(e.target) + "\n";
+    for (const data::Example& e : data::pronunciation_examples(words))
+      text += data::join_tokens(e.source) + "\t" + data::join_tokens(e.target) + "\n";
     formats::write_file_atomically(o.folder + "/" + name, text);
     put(fmt::format("{}/{}: {} words\n", o.folder, name, words.size()));
   };
-  put(fmt::format("{}: {} entries, {} left out that are not plain words, {} merged\n", o.dictionary, dictionary.entries, dictionary.not_plain, dictionary.merged));
+  put(fmt::format("{}: {} entries, {} left out that are not plain words, {} merged\n", o.dictionary,
+                  dictionary.entries, dictionary.not_plain, dictionary.merged));
   write("train.tsv", split.train);
   write("valid.tsv", split.valid);
   write("test.tsv", split.test);
@@ -38,13 +40,18 @@ void cmudict(const CmudictOptions& o) {
 }  // namespace
 
 void add_data(CLI::App& program) {
-  CLI::App* command = add_command(program, "data", "Prepare known data sets", "weft data cmudict --out data");
+  CLI::App* command =
+      add_command(program, "data", "Prepare known data sets", "weft data cmudict --out data");
   command->require_subcommand(1);
-  CLI::App* dictionary = add_command(*command, "cmudict", "English pronunciations (Debian's festlex-cmu) as train.tsv, valid.tsv, test.tsv, split by word",
+  CLI::App* dictionary = add_command(*command, "cmudict",
+                                     "English pronunciations (Debian's festlex-cmu) as train.tsv, "
+                                     "valid.tsv, test.tsv, split by word",
                                      "weft data cmudict --out data");
   const auto o = std::make_shared<CmudictOptions>();
   dictionary->add_option("--out", o->folder, "Folder for the files")->required()->type_name("DIR");
-  dictionary->add_option("--dictionary", o->dictionary, "The dictionary")->type_name("FILE")->capture_default_str();
+  dictionary->add_option("--dictionary", o->dictionary, "The dictionary")
+      ->type_name("FILE")
+      ->capture_default_str();
   dictionary->add_option("--seed", o->seed, "Of the split")->capture_default_str();
   dictionary->callback([o] { cmudict(*o); });
 }

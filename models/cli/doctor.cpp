@@ -10,13 +10,19 @@ namespace {
 void doctor() {
   const onednn::Diagnosis diagnosis = onednn::diagnose();
   put(diagnosis.text());
-  if (!diagnosis.well()) throw ir::RuntimeError(ir::concat("doctor found ", diagnosis.faults.size(), diagnosis.faults.size() == 1 ? " fault" : " faults", ", listed above"));
+  if (!diagnosis.well())
+    throw ir::RuntimeError(ir::concat("doctor found ", diagnosis.faults.size(),
+                                      diagnosis.faults.size() == 1 ? " fault" : " faults",
+                                      ", listed above"));
 }
 
 }  // namespace
 
 void add_doctor(CLI::App& program) {
-  add_command(program, "doctor", "Check threads, instruction set and oneDNN, and say how to mend what is wrong", "weft doctor")->callback(doctor);
+  add_command(program, "doctor",
+              "Check threads, instruction set and oneDNN, and say how to mend what is wrong",
+              "weft doctor")
+      ->callback(doctor);
 }
 
 }  // namespace weft::cli

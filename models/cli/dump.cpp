@@ -1,11 +1,4 @@
 // models/cli/dump.cpp -- weft dump: a graph at any stage of its life, as text or picture.
-#include <fmt/format.h>
-
-#include <algorithm>
-#include <filesystem>
-#include <memory>
-#include <optional>
-
 #include "backends/backend.h"
 #include "backends/onednn/engine.h"
 #include "backends/onednn/executable.h"
@@ -17,10 +10,18 @@
 #include "models/cli/model.h"
 #include "models/cli/stages.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <optional>
+
 namespace weft::cli {
 namespace {
 
-const std::vector<std::string> kStages = {"built", "fused", "differentiated", "optimised", "planned"};
+const std::vector<std::string> kStages = {"built", "fused", "differentiated", "optimised",
+                                          "planned"};
 
 struct DumpOptions {
   std::string what, stage = "built", format, output, gradient;
@@ -43,12 +44,14 @@ std::string format_of(const DumpOptions& o) {
 std::string differentiable_result(const ir::Graph& graph, const std::string& file) {
   if (graph.find_output("loss") >= 0) return "loss";
   if (graph.outputs().size() == 1) return graph.outputs()[0].name;
-  throw UsageError(file + ": no result is called 'loss'; --gradient RESULT says which one to differentiate");
+  throw UsageError(
+      file + ": no result is called 'loss'; --gradient RESULT says which one to differentiate");
 }
 
 std::string plan_text(const ir::Graph& graph, const ir::Bindings& bindings) {
   for (const std::string& symbol : graph.symbols())
-    if (!bindings.contains(symbol)) throw UsageError("a plan is made for sizes: --bind " + symbol + "=...");
+    if (!bindings.contains(symbol))
+      throw UsageError("a plan is made for sizes: --bind " + symbol + "=...");
   check_sizes(graph, bindings);
   return onednn::Executable(std::make_shared<onednn::Engine>(), graph, bindings, {}).plan_text();
 }
@@ -63,55 +66,83 @@ Compiled graph_at_stage(const DumpOptions& o) {
   };
   if (stage >= 1) advance(recognised(at.graph, o.disabled));
   if (stage >= 2 && (!o.gradient.empty() || stage == 2 || at.graph.find_output("loss") >= 0))
-    at.graph = with_gradients(at.graph, gradients_asked_for(o.gradient.empty() ? differentiable_result(at.graph, o.what) : o.gradient, at.graph));
+    at.graph = with_gradients(
+        at.graph,
+        gradients_asked_for(
+            o.gradient.empty() ? differentiable_result(at.graph, o.what) : o.gradient, at.graph));
   if (stage >= 3) advance(optimised(at.graph, o.disabled));
   return at;
 }
 
 // The training step of a recipe, or of a model with Adam.
 Compiled training_step_at_stage(const DumpOptions& o) {
-  if (!o.gradient.empty()) throw UsageError("--gradient is for graphs (.ir); a model is differentiated by all of its parameters");
+  if (!o.gradient.empty())
+    throw UsageError(
+        "--gradient is for graphs (.ir); a model is differentiated by all of its parameters");
   ProgramOptions options = program_options();
   options.disabled_passes = o.disabled;
   const bool recipe = o.what.ends_with(".toml");
   const auto task = recipe ? std::optional(read_task(o.what)) : std::nullopt;
   const rnn::Config config = recipe ? task->config : training::ModelFolder(o.what).config();
-  const Program program = Program::training(rnn::loss_graph(config), recipe ? task->recipe.optimizer : OptimizerSettings(), options);
+  const Program program = Program::training(
+      rnn::loss_graph(config), recipe ? task->recipe.optimizer : OptimizerSettings(), options);
   return {o.stage == "planned" ? program.graph() : program.stage(o.stage), program.notes()};
 }
 
 void dump(const DumpOptions& o) {
   const std::string format = format_of(o);
   check_pass_names(o.disabled);
-  if (o.stage == "planned" && format != "text") throw UsageError("a plan is text; --stage planned has no --format " + format);
+  if (o.stage == "planned" && format != "text")
+    throw UsageError("a plan is text; --stage planned has no --format " + format);
   const bool model = o.what.ends_with(".toml") || std::filesystem::is_directory(o.what);
   const Compiled at = model ? training_step_at_stage(o) : graph_at_stage(o);
   if (o.explain) fmt::print(stderr, "{}", explained(at.notes));
-  if (o.stage == "planned") return put_result(o.output, plan_text(at.graph, parse_bindings(o.bind)));
+  if (o.stage == "planned")
+    return put_result(o.output, plan_text(at.graph, parse_bindings(o.bind)));
   inspect::DrawOptions drawing{.title = "@" + at.graph.name + ", " + o.stage};
   if (o.whole) drawing.max_boxes = 4000;
   if (format == "text")
-    put_result(o.output, ir::print(at.graph, {.types = true, .scopes = true, .locations = o.locations}));
+    put_result(o.output,
+               ir::print(at.graph, {.types = true, .scopes = true, .locations = o.locations}));
   else
-    put_result(o.output, format == "dot" ? inspect::dot(at.graph, drawing) : inspect::svg(at.graph, drawing));
+    put_result(o.output,
+               format == "dot" ? inspect::dot(at.graph, drawing) : inspect::svg(at.graph, drawing));
 }
 
 }  // namespace
 
 void add_dump(CLI::App& program) {
-  CLI::App* command = add_command(program, "dump", "Print or draw a graph as built, fused, differentiated, optimised or planned",
-                                  "weft dump pronounce.toml --stage fused --format svg -o fused.svg");
+  CLI::App* command =
+      add_command(program, "dump",
+                  "Print or draw a graph as built, fused, differentiated, optimised or planned",
+                  "weft dump pronounce.toml --stage fused --format svg -o fused.svg");
   const auto o = std::make_shared<DumpOptions>();
-  command->add_option("WHAT", o->what, "A recipe (.toml) or a model's folder: its training step; or a graph (.ir)")->required();
-  command->add_option("--stage", o->stage, "built: as written; fused: patterns recognised, loops taken apart; differentiated: with gradients; "
-                                           "optimised: as it is lowered; planned: as it runs, with places in memory")
-      ->check(CLI::IsMember(kStages))->capture_default_str();
-  command->add_option("--format", o->format, "text, dot or svg (default: by the name of the file)")->check(CLI::IsMember({"text", "dot", "svg"}));
-  command->add_option("-o,--output", o->output, "Write here instead of to standard output")->type_name("FILE");
-  command->add_option("--gradient", o->gradient, "What to differentiate (default: 'loss', or the only result)")->type_name("RESULT[:ARGUMENT,...]");
-  command->add_option("--bind", o->bind, "Sizes for --stage planned, as in S=7")->type_name("SYMBOL=SIZE");
-  command->add_option("--disable", o->disabled, "Passes to leave out")->delimiter(',')->type_name("NAME,...");
-  command->add_flag("--explain", o->explain, "Say on stderr what was fused into what, and what was held back");
+  command
+      ->add_option("WHAT", o->what,
+                   "A recipe (.toml) or a model's folder: its training step; or a graph (.ir)")
+      ->required();
+  command
+      ->add_option("--stage", o->stage,
+                   "built: as written; fused: patterns recognised, loops taken apart; "
+                   "differentiated: with gradients; "
+                   "optimised: as it is lowered; planned: as it runs, with places in memory")
+      ->check(CLI::IsMember(kStages))
+      ->capture_default_str();
+  command->add_option("--format", o->format, "text, dot or svg (default: by the name of the file)")
+      ->check(CLI::IsMember({"text", "dot", "svg"}));
+  command->add_option("-o,--output", o->output, "Write here instead of to standard output")
+      ->type_name("FILE");
+  command
+      ->add_option("--gradient", o->gradient,
+                   "What to differentiate (default: 'loss', or the only result)")
+      ->type_name("RESULT[:ARGUMENT,...]");
+  command->add_option("--bind", o->bind, "Sizes for --stage planned, as in S=7")
+      ->type_name("SYMBOL=SIZE");
+  command->add_option("--disable", o->disabled, "Passes to leave out")
+      ->delimiter(',')
+      ->type_name("NAME,...");
+  command->add_flag("--explain", o->explain,
+                    "Say on stderr what was fused into what, and what was held back");
   command->add_flag("--locations", o->locations, "Print the lines nodes come from");
   command->add_flag("--whole", o->whole, "Draw every node, however many there are");
   command->callback([o] { dump(*o); });

@@ -1,13 +1,13 @@
 // models/cli/evaluate.cpp -- weft evaluate: error rates of a model on examples.
-#include <fmt/format.h>
-
-#include <map>
-#include <memory>
-
 #include "models/cli/command.h"
 #include "models/cli/model.h"
 #include "models/data/tsv.h"
 #include "models/metrics/error_rate.h"
+
+#include <fmt/format.h>
+
+#include <map>
+#include <memory>
 
 namespace weft::cli {
 namespace {
@@ -40,12 +40,19 @@ void evaluate(const EvaluateOptions& o) {
 }  // namespace
 
 void add_evaluate(CLI::App& program) {
-  CLI::App* command = add_command(program, "evaluate", "Token (phone) and whole-word error rates, the closest of a source's references counting",
-                                  "weft evaluate pronounce --data test.tsv");
+  CLI::App* command = add_command(
+      program, "evaluate",
+      "Token (phone) and whole-word error rates, the closest of a source's references counting",
+      "weft evaluate pronounce --data test.tsv");
   const auto o = std::make_shared<EvaluateOptions>();
   command->add_option("MODEL", o->model, "The model's folder")->required();
-  command->add_option("--data", o->data, "Examples, source<TAB>target; several lines with one source are its references")->required()->type_name("FILE.tsv");
-  command->add_option("-o,--output", o->output, "Write what the model said here, source<TAB>target")->type_name("FILE.tsv");
+  command
+      ->add_option("--data", o->data,
+                   "Examples, source<TAB>target; several lines with one source are its references")
+      ->required()
+      ->type_name("FILE.tsv");
+  command->add_option("-o,--output", o->output, "Write what the model said here, source<TAB>target")
+      ->type_name("FILE.tsv");
   command->callback([o] { evaluate(*o); });
 }
 

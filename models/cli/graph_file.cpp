@@ -21,19 +21,22 @@ Gradients gradients_asked_for(const std::string& text, const ir::Graph& graph) {
   Gradients gradients{text.substr(0, colon), {}};
   if (colon == text.npos) {
     for (const ir::Argument& a : graph.arguments())
-      if (ir::is_float(graph.type(a.value).dtype)) gradients.arguments.push_back(graph.info(a.value).name);
+      if (ir::is_float(graph.type(a.value).dtype))
+        gradients.arguments.push_back(graph.info(a.value).name);
   }
   for (size_t at = colon; at != text.npos;) {
     const size_t next = text.find(',', at + 1);
     gradients.arguments.push_back(text.substr(at + 1, next == text.npos ? next : next - at - 1));
     at = next;
-    if (gradients.arguments.back().empty()) throw UsageError("--gradient needs RESULT or RESULT:ARGUMENT,..., found '" + text + "'");
+    if (gradients.arguments.back().empty())
+      throw UsageError("--gradient needs RESULT or RESULT:ARGUMENT,..., found '" + text + "'");
   }
   return gradients;
 }
 
 ir::Graph with_gradients(const ir::Graph& graph, const Gradients& gradients, bool with_cotangent) {
-  return autodiff::gradient(graph, gradients.result, gradients.arguments, {.cotangent = with_cotangent});
+  return autodiff::gradient(graph, gradients.result, gradients.arguments,
+                            {.cotangent = with_cotangent});
 }
 
 }  // namespace weft::cli

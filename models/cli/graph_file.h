@@ -1,9 +1,9 @@
 // models/cli/graph_file.h -- a graph out of a .ir file.
 #pragma once
+#include "ir/graph.h"
+
 #include <string>
 #include <vector>
-
-#include "ir/graph.h"
 
 namespace weft::cli {
 
@@ -20,6 +20,7 @@ struct Gradients {
 Gradients gradients_asked_for(const std::string& text, const ir::Graph& graph);
 
 // The graph with those gradients as further results, in that order.
-ir::Graph with_gradients(const ir::Graph& graph, const Gradients& gradients, bool with_cotangent = false);
+ir::Graph with_gradients(const ir::Graph& graph, const Gradients& gradients,
+                         bool with_cotangent = false);
 
 }  // namespace weft::cli

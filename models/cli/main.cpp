@@ -1,6 +1,10 @@
-// models/cli/main.cpp -- the program `weft`: picks the subcommand, says in one line what went wrong.
+// models/cli/main.cpp -- the program `weft`: picks the subcommand, says in one line what went
+// wrong.
 //
 // Exit codes: 0 done, 1 the work could not be done, 2 the command line was not understood.
+#include "ir/error.h"
+#include "models/cli/command.h"
+
 #include <sys/resource.h>
 
 #include <csignal>
@@ -8,9 +12,6 @@
 #include <fstream>
 #include <iostream>
 #include <new>
-
-#include "ir/error.h"
-#include "models/cli/command.h"
 
 namespace {
 
@@ -40,7 +41,8 @@ std::string one_line(const std::string& message) {
 bool begins_with_a_file(const std::string& message, int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     std::string word = argv[i];
-    if (word.starts_with("--") && word.find('=') != word.npos) word = word.substr(word.find('=') + 1);
+    if (word.starts_with("--") && word.find('=') != word.npos)
+      word = word.substr(word.find('=') + 1);
     if (!word.empty() && message.starts_with(word + ":")) return true;
   }
   return false;
@@ -64,10 +66,13 @@ void limit_memory() {
 }
 
 int run(int argc, char** argv) {
-  CLI::App program("weft -- a compiler for attention: trains, translates and looks into models", "weft");
+  CLI::App program("weft -- a compiler for attention: trains, translates and looks into models",
+                   "weft");
   program.require_subcommand(1);
   program.set_version_flag("--version", "weft " WEFT_VERSION);
-  program.footer("Example:\n  weft train pronounce.toml --out pronounce\n\n`weft SUBCOMMAND --help` says more.");
+  program.footer(
+      "Example:\n  weft train pronounce.toml --out pronounce\n\n`weft SUBCOMMAND --help` says "
+      "more.");
   weft::cli::add_train(program);
   weft::cli::add_translate(program);
   weft::cli::add_evaluate(program);
@@ -92,7 +97,9 @@ int run(int argc, char** argv) {
     return 0;
   } catch (const CLI::ParseError& e) {
     const auto chosen = program.get_subcommands();
-    throw UsageError(std::string(e.what()) + " (weft " + (chosen.empty() ? "" : chosen.front()->get_name() + " ") + "--help says more)");
+    throw UsageError(std::string(e.what()) + " (weft " +
+                     (chosen.empty() ? "" : chosen.front()->get_name() + " ") +
+                     "--help says more)");
   }
 }
 
@@ -102,7 +109,8 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   limit_memory();
   const auto complain = [&](const std::string& message, int code) {
-    const std::string line = (begins_with_a_file(message, argc, argv) ? "" : "weft: ") + one_line(message) + "\n";
+    const std::string line =
+        (begins_with_a_file(message, argc, argv) ? "" : "weft: ") + one_line(message) + "\n";
     std::fwrite(line.data(), 1, line.size(), stderr);
     return code;
   };

@@ -16,9 +16,12 @@ Task read_task(const std::string& path, const training::Vocabularies* vocabulari
   task.vocabularies =
       vocabularies != nullptr
           ? *vocabularies
-          : training::Vocabularies{
-                data::Vocabulary::from_counts(data::count_source_tokens(task.train), "source vocabulary", files.source_min_count, files.source_max_size),
-                data::Vocabulary::from_counts(data::count_target_tokens(task.train), "target vocabulary", files.target_min_count, files.target_max_size)};
+          : training::Vocabularies{data::Vocabulary::from_counts(
+                                       data::count_source_tokens(task.train), "source vocabulary",
+                                       files.source_min_count, files.source_max_size),
+                                   data::Vocabulary::from_counts(
+                                       data::count_target_tokens(task.train), "target vocabulary",
+                                       files.target_min_count, files.target_max_size)};
   task.config = task.recipe.model;
   task.config.source_vocabulary = task.vocabularies.source.size();
   task.config.target_vocabulary = task.vocabularies.target.size();
@@ -39,15 +42,19 @@ std::vector<Model::Tokens> Model::translate(std::span<const Tokens> sources) {
   std::vector<size_t> places;
   for (size_t i = 0; i < sources.size(); ++i) {
     if (sources[i].empty()) continue;
-    data::EncodedExample e{.source = vocabularies.source.encode(sources[i]), .target = {}, .id = static_cast<int64_t>(i)};
+    data::EncodedExample e{.source = vocabularies.source.encode(sources[i]),
+                           .target = {},
+                           .id = static_cast<int64_t>(i)};
     unknown_tokens += std::count(e.source.begin(), e.source.end(), data::kUnk);
     examples.push_back(std::move(e));
     places.push_back(i);
   }
   std::vector<Tokens> results(sources.size());
   if (examples.empty()) return results;
-  const auto found = search::greedy(decoder, store, examples, {.max_rows = 128, .max_tokens = 16384});
-  for (size_t i = 0; i < found.size(); ++i) results[places[i]] = vocabularies.target.decode(found[i]);
+  const auto found =
+      search::greedy(decoder, store, examples, {.max_rows = 128, .max_tokens = 16384});
+  for (size_t i = 0; i < found.size(); ++i)
+    results[places[i]] = vocabularies.target.decode(found[i]);
   return results;
 }
 

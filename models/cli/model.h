@@ -1,15 +1,15 @@
 // models/cli/model.h -- a trained model, ready to be asked.
 #pragma once
-#include <memory>
-#include <span>
-#include <string>
-#include <vector>
-
 #include "frontend/session.h"
 #include "models/data/corpus.h"
 #include "models/search/greedy.h"
 #include "models/training/model_folder.h"
 #include "models/training/recipe.h"
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
 
 namespace weft::cli {
 

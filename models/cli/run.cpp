@@ -1,9 +1,4 @@
 // models/cli/run.cpp -- weft run: a graph on arrays out of a file.
-#include <fmt/format.h>
-
-#include <chrono>
-#include <memory>
-
 #include "autodiff/gradient.h"
 #include "backends/backend.h"
 #include "frontend/formats/npz.h"
@@ -12,6 +7,11 @@
 #include "models/cli/compare_reference.h"
 #include "models/cli/graph_file.h"
 #include "models/cli/stages.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <memory>
 
 namespace weft::cli {
 namespace {
@@ -26,22 +26,26 @@ formats::NamedArrays read_inputs(const std::string& path, const ir::Graph& graph
   if (path.empty()) return {};
   if (!path.ends_with(".npy")) return formats::read_npz(path);
   if (graph.arguments().size() != 1)
-    throw ir::GraphError(ir::concat(path, ": a .npy file is one array, graph '", graph.name, "' takes ", graph.arguments().size(), "; give a .npz file"));
+    throw ir::GraphError(ir::concat(path, ": a .npy file is one array, graph '", graph.name,
+                                    "' takes ", graph.arguments().size(), "; give a .npz file"));
   return {{graph.info(graph.arguments()[0].value).name, formats::read_npy(path)}};
 }
 
 // Is there an array for the adjoint of the result, beside those for the arguments?
-bool has_cotangent(const Gradients& gradients, const ir::Graph& graph, const formats::NamedArrays& inputs) {
+bool has_cotangent(const Gradients& gradients, const ir::Graph& graph,
+                   const formats::NamedArrays& inputs) {
   const std::string name = "d" + gradients.result;
   return inputs.contains(name) && graph.find_argument(name) < 0;
 }
 
 // Floats of the reference's results are kept as the doubles they are.
-std::vector<ir::Array> room_for_results(const ir::Graph& graph, const ir::Bindings& bindings, bool exact) {
+std::vector<ir::Array> room_for_results(const ir::Graph& graph, const ir::Bindings& bindings,
+                                        bool exact) {
   std::vector<ir::Array> results;
   for (const ir::Output& output : graph.outputs()) {
     const ir::TensorType& type = graph.type(output.value);
-    results.emplace_back(exact && ir::is_float(type.dtype) ? ir::DType::f64 : type.dtype, ir::values(type.shape, bindings));
+    results.emplace_back(exact && ir::is_float(type.dtype) ? ir::DType::f64 : type.dtype,
+                         ir::values(type.shape, bindings));
   }
   return results;
 }
@@ -54,14 +58,16 @@ void run(const RunOptions& o) {
   const formats::NamedArrays inputs = read_inputs(o.inputs, graph);
   if (o.optimise) graph = recognised(graph).graph;
   const Gradients gradients = gradients_asked_for(o.gradient, graph);
-  if (!o.gradient.empty()) graph = with_gradients(graph, gradients, has_cotangent(gradients, graph, inputs));
+  if (!o.gradient.empty())
+    graph = with_gradients(graph, gradients, has_cotangent(gradients, graph, inputs));
   if (o.optimise) graph = optimised(graph).graph;
 
   const std::vector<ir::Array> arguments = bind_arguments(graph, inputs, o.inputs, reference);
   const ir::Bindings bindings = backends::infer_bindings(graph, arguments, parse_bindings(o.bind));
   check_sizes(graph, bindings);
   const auto backend = reference ? backends::make_reference() : backends::make_onednn();
-  const auto executable = backend->compile(graph, bindings, {.check_nan = o.check_nan, .profile = o.profile});
+  const auto executable =
+      backend->compile(graph, bindings, {.check_nan = o.check_nan, .profile = o.profile});
   std::vector<ir::Array> results = room_for_results(graph, bindings, reference);
   executable->run(arguments, results);
   if (o.compare_reference) compare_reference(graph, bindings, arguments);
@@ -70,12 +76,15 @@ void run(const RunOptions& o) {
   formats::NamedArrays named;
   const size_t first_gradient = results.size() - gradients.arguments.size();
   for (size_t i = 0; i < results.size(); ++i)
-    named.add(i < first_gradient ? graph.outputs()[i].name : "d" + gradients.arguments[i - first_gradient], results[i]);
+    named.add(i < first_gradient ? graph.outputs()[i].name
+                                 : "d" + gradients.arguments[i - first_gradient],
+              results[i]);
   if (!o.outputs.empty()) {
     formats::write_npz(o.outputs, named);
   } else {
     for (const formats::NamedArray& r : named)
-      put(fmt::format("{}: {}{}\n", r.name, ir::name(r.array.dtype()), ir::dims_str(r.array.dims())));
+      put(fmt::format("{}: {}{}\n", r.name, ir::name(r.array.dtype()),
+                      ir::dims_str(r.array.dims())));
   }
   if (o.profile) put(executable->profile_text());
 }
@@ -84,21 +93,35 @@ void run(const RunOptions& o) {
 
 void add_run(CLI::App& program) {
   CLI::App* command = add_command(program, "run", "Run a graph on arrays",
-                                  "weft run attention.ir --inputs in.npz --outputs out.npz --backend onednn --gradient loss:q,k");
+                                  "weft run attention.ir --inputs in.npz --outputs out.npz "
+                                  "--backend onednn --gradient loss:q,k");
   const auto o = std::make_shared<RunOptions>();
   command->add_option("FILE.ir", o->graph, "The graph, as text")->required();
-  command->add_option("--inputs", o->inputs, "Arrays for its arguments (.npz; .npy for a graph of one argument)");
-  command->add_option("--outputs", o->outputs, "Where its results go (.npz); without it their types are printed");
-  command->add_option("--backend", o->backend, "reference (in double, slow, the judge) or onednn (in float, fast)")
-      ->check(CLI::IsMember({"reference", "onednn"}))->capture_default_str();
-  command->add_option("--bind", o->bind, "Sizes of symbols that the arrays do not tell, as in S=7")->type_name("SYMBOL=SIZE");
-  command->add_option("--gradient", o->gradient, "Adds d<argument> for these arguments (default: all float ones) to the results; an array d<RESULT> "
-                                                 "among the inputs is the adjoint to start from (default: ones)")
+  command->add_option("--inputs", o->inputs,
+                      "Arrays for its arguments (.npz; .npy for a graph of one argument)");
+  command->add_option("--outputs", o->outputs,
+                      "Where its results go (.npz); without it their types are printed");
+  command
+      ->add_option("--backend", o->backend,
+                   "reference (in double, slow, the judge) or onednn (in float, fast)")
+      ->check(CLI::IsMember({"reference", "onednn"}))
+      ->capture_default_str();
+  command->add_option("--bind", o->bind, "Sizes of symbols that the arrays do not tell, as in S=7")
+      ->type_name("SYMBOL=SIZE");
+  command
+      ->add_option("--gradient", o->gradient,
+                   "Adds d<argument> for these arguments (default: all float ones) to the results; "
+                   "an array d<RESULT> "
+                   "among the inputs is the adjoint to start from (default: ones)")
       ->type_name("RESULT[:ARGUMENT,...]");
-  command->add_flag("--optimise", o->optimise, "Run the graph as the optimiser leaves it, not as it is written");
-  command->add_flag("--check-nan", o->check_nan, "Stop at the first node that makes a NaN and name it (onednn)");
-  command->add_flag("--compare-reference", o->compare_reference, "Name the first node whose values differ from the reference's (onednn)");
-  command->add_flag("--profile", o->profile, "Print time and implementation of each kernel (onednn)");
+  command->add_flag("--optimise", o->optimise,
+                    "Run the graph as the optimiser leaves it, not as it is written");
+  command->add_flag("--check-nan", o->check_nan,
+                    "Stop at the first node that makes a NaN and name it (onednn)");
+  command->add_flag("--compare-reference", o->compare_reference,
+                    "Name the first node whose values differ from the reference's (onednn)");
+  command->add_flag("--profile", o->profile,
+                    "Print time and implementation of each kernel (onednn)");
   command->callback([o] { run(*o); });
 }
 

@@ -1,15 +1,16 @@
 // models/cli/stages.cpp -- running passes and telling of it.
 #include "models/cli/stages.h"
 
-#include <algorithm>
-
 #include "backends/backend.h"
 #include "models/cli/command.h"
+
+#include <algorithm>
 
 namespace weft::cli {
 namespace {
 
-Compiled run(const ir::Graph& graph, std::span<const ir::Pass* const> passes, const std::vector<std::string>& disabled, size_t passes_before = 0) {
+Compiled run(const ir::Graph& graph, std::span<const ir::Pass* const> passes,
+             const std::vector<std::string>& disabled, size_t passes_before = 0) {
   ir::PassContext context = pass_context();
   context.passes_run = static_cast<int>(passes_before);
   ir::PipelineResult result = ir::run_passes(graph, passes, context, {.disabled = disabled});
@@ -37,10 +38,12 @@ Compiled optimised(const ir::Graph& graph, const std::vector<std::string>& disab
 
 void check_pass_names(const std::vector<std::string>& names) {
   for (const std::string& name : names)
-    if (ir::find_pass(name) == nullptr) throw UsageError("there is no pass '" + name + "'; weft opt --list lists them");
+    if (ir::find_pass(name) == nullptr)
+      throw UsageError("there is no pass '" + name + "'; weft opt --list lists them");
 }
 
-ir::PipelineResult run_named_passes(const ir::Graph& graph, const std::vector<std::string>& names, const std::vector<std::string>& disabled,
+ir::PipelineResult run_named_passes(const ir::Graph& graph, const std::vector<std::string>& names,
+                                    const std::vector<std::string>& disabled,
                                     ir::PassContext& context) {
   check_pass_names(names);
   check_pass_names(disabled);
@@ -52,7 +55,8 @@ ir::PipelineResult run_named_passes(const ir::Graph& graph, const std::vector<st
 std::string explained(const std::vector<ir::Note>& notes) {
   std::string s;
   for (const ir::Note& note : notes)
-    s += note.pass + (note.kind == ir::Note::Kind::done ? ": " : ": held back: ") + note.text + "\n";
+    s +=
+        note.pass + (note.kind == ir::Note::Kind::done ? ": " : ": held back: ") + note.text + "\n";
   return s;
 }
 

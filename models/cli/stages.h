@@ -1,10 +1,10 @@
 // models/cli/stages.h -- a graph on its way through the compiler, stage by stage.
 #pragma once
-#include <string>
-#include <vector>
-
 #include "ir/graph.h"
 #include "ir/passes/pipeline.h"
+
+#include <string>
+#include <vector>
 
 namespace weft::cli {
 
@@ -17,7 +17,8 @@ Compiled recognised(const ir::Graph& graph, const std::vector<std::string>& disa
 Compiled optimised(const ir::Graph& graph, const std::vector<std::string>& disabled = {});
 
 // Passes by name, in that order. Throws UsageError for a name that is none.
-ir::PipelineResult run_named_passes(const ir::Graph& graph, const std::vector<std::string>& names, const std::vector<std::string>& disabled,
+ir::PipelineResult run_named_passes(const ir::Graph& graph, const std::vector<std::string>& names,
+                                    const std::vector<std::string>& disabled,
                                     ir::PassContext& context);
 void check_pass_names(const std::vector<std::string>& names);
 

@@ -1,6 +1,4 @@
 // tests/autodiff/oracle_test.cpp -- gradients against those of PyTorch, in double.
-#include <doctest/doctest.h>
-
 #include "autodiff/gradient.h"
 #include "backends/reference/reference.h"
 #include "ir/builder.h"
@@ -10,19 +8,23 @@
 #include "tests/support/oracle_cases.h"
 #include "tests/support/tolerance.h"
 
+#include <doctest/doctest.h>
+
 using namespace weft;
 
 namespace {
 
 constexpr double kTolerance = tests::tolerance(ir::DType::f64, tests::Compared::oracle);
 
-const ir::Array& result_named(const ir::Graph& graph, const std::vector<ir::Array>& results, const std::string& name) {
+const ir::Array& result_named(const ir::Graph& graph, const std::vector<ir::Array>& results,
+                              const std::string& name) {
   const int i = graph.find_output(name);
   REQUIRE(i >= 0);
   return results[static_cast<size_t>(i)];
 }
 
-std::vector<std::string> with_gradients(const ir::Graph& graph, const formats::NamedArrays& arrays) {
+std::vector<std::string> with_gradients(const ir::Graph& graph,
+                                        const formats::NamedArrays& arrays) {
   std::vector<std::string> names;
   for (const std::string& n : autodiff::float_arguments(graph))
     if (arrays.contains("grad/" + n)) names.push_back(n);
@@ -37,12 +39,15 @@ void check_case(const std::string& file, const ir::Graph& graph, const std::stri
   REQUIRE(!names.empty());
   const ir::Graph with = autodiff::gradient(graph, loss, names);
   ir::verify(with);
-  const std::vector<ir::Array> results = backends::reference::evaluate(with, tests::oracle_arguments(graph, arrays));
+  const std::vector<ir::Array> results =
+      backends::reference::evaluate(with, tests::oracle_arguments(graph, arrays));
   for (const ir::Output& o : graph.outputs())
     if (arrays.contains("out/" + o.name))
-      tests::check_close(result_named(with, results, o.name), arrays.at("out/" + o.name), kTolerance, o.name, 1e-6);
+      tests::check_close(result_named(with, results, o.name), arrays.at("out/" + o.name),
+                         kTolerance, o.name, 1e-6);
   for (size_t i = 0; i < names.size(); ++i)
-    tests::check_close(results[graph.outputs().size() + i], arrays.at("grad/" + names[i]), kTolerance, "d" + names[i], 1e-6);
+    tests::check_close(results[graph.outputs().size() + i], arrays.at("grad/" + names[i]),
+                       kTolerance, "d" + names[i], 1e-6);
 }
 
 constexpr const char* kBahdanau = R"(
@@ -178,13 +183,15 @@ ir::Graph parsed(std::string text, const std::string& hole = {}, const std::stri
 }
 
 // Adds up products of gradients with values (or with themselves) as the output `loss`.
-ir::Graph with_gradient_loss(const ir::Graph& first, const std::vector<std::string>& names, bool squared) {
+ir::Graph with_gradient_loss(const ir::Graph& first, const std::vector<std::string>& names,
+                             bool squared) {
   ir::Graph g = first;
   ir::Builder b(g);
   ir::Value loss;
   for (const std::string& n : names) {
     const ir::Value d = g.outputs()[static_cast<size_t>(g.find_output("d" + n))].value;
-    const ir::Value v = squared ? d : g.arguments()[static_cast<size_t>(g.find_argument("v_" + n))].value;
+    const ir::Value v =
+        squared ? d : g.arguments()[static_cast<size_t>(g.find_argument("v_" + n))].value;
     const ir::Value s = b.sum_all(b.mul(d, v));
     loss = loss.valid() ? b.add(loss, s) : s;
   }
@@ -198,7 +205,8 @@ TEST_CASE("gradients: ops agree with PyTorch in double") {
   if (tests::oracle_folder().empty()) return;
   int checked = 0;
   for (const tests::OracleCase& c : tests::oracle_cases()) {
-    if (c.file == "embedding_padidx_scaled") continue;  // PyTorch keeps the padding row's gradient at 0
+    if (c.file == "embedding_padidx_scaled")
+      continue;  // PyTorch keeps the padding row's gradient at 0
     const formats::NamedArrays arrays = tests::oracle_arrays(c.file);
     const ir::Graph graph = ir::parse(c.graph, c.file);
     const std::vector<std::string> names = with_gradients(graph, arrays);
@@ -210,7 +218,8 @@ TEST_CASE("gradients: ops agree with PyTorch in double") {
     at.push_back(arrays.at("in/w"));
     const std::vector<ir::Array> results = backends::reference::evaluate(with, at);
     for (const std::string& n : names)
-      tests::check_close(result_named(with, results, "d" + n), arrays.at("grad/" + n), kTolerance, "d" + n, 1e-6);
+      tests::check_close(result_named(with, results, "d" + n), arrays.at("grad/" + n), kTolerance,
+                         "d" + n, 1e-6);
     ++checked;
   }
   CHECK(checked >= 50);
@@ -219,8 +228,9 @@ TEST_CASE("gradients: ops agree with PyTorch in double") {
 TEST_CASE("gradients: Bahdanau's attention agrees with PyTorch, as plain ops and fused") {
   if (tests::oracle_folder().empty()) return;
   check_case("bahdanau_attention", parsed(kBahdanau, "ATTEND", kUnfusedAttention));
-  check_case("bahdanau_attention",
-             parsed(kBahdanau, "ATTEND", "%context, %alpha = attention(%q, %k, %h; %va; %keep) {score=\"additive\", weights=true}"));
+  check_case("bahdanau_attention", parsed(kBahdanau, "ATTEND",
+                                          "%context, %alpha = attention(%q, %k, %h; %va; %keep) "
+                                          "{score=\"additive\", weights=true}"));
 }
 
 TEST_CASE("gradients: recurrent layers over padded batches agree with PyTorch") {
@@ -245,13 +255,17 @@ TEST_CASE("gradients: second derivatives agree with PyTorch") {
       return %inner_loss
     })");
   const std::vector<std::string> weights{"W1", "b1", "W2"};
-  check_case("second_order_mlp", with_gradient_loss(autodiff::gradient(mlp, "inner_loss", weights), weights, false));
+  check_case("second_order_mlp",
+             with_gradient_loss(autodiff::gradient(mlp, "inner_loss", weights), weights, false));
 
   for (const char* attend : {"%y = attention(%q, %k, %v) {scale=0.5}",
-                             "%e = matmul(%q, %k) {transpose_b=true} %t = mul(%e, 0.5) %a = softmax(%t) %y = matmul(%a, %v)"}) {
-    const ir::Graph graph = ir::parse(std::string("graph(%q: f32[2,3,4], %k: f32[2,3,4], %v: f32[2,3,4], %w: f32[2,3,4]) { ") +
-                                      attend + " %yw = mul(%y, %w) %inner_loss = sum(%yw) {axes=[0,1,2]} return %inner_loss }");
+                             "%e = matmul(%q, %k) {transpose_b=true} %t = mul(%e, 0.5) %a = "
+                             "softmax(%t) %y = matmul(%a, %v)"}) {
+    const ir::Graph graph = ir::parse(
+        std::string("graph(%q: f32[2,3,4], %k: f32[2,3,4], %v: f32[2,3,4], %w: f32[2,3,4]) { ") +
+        attend + " %yw = mul(%y, %w) %inner_loss = sum(%yw) {axes=[0,1,2]} return %inner_loss }");
     const std::vector<std::string> qkv{"q", "k", "v"};
-    check_case("second_order_attention", with_gradient_loss(autodiff::gradient(graph, "inner_loss", qkv), qkv, true));
+    check_case("second_order_attention",
+               with_gradient_loss(autodiff::gradient(graph, "inner_loss", qkv), qkv, true));
   }
 }

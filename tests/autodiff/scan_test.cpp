@@ -1,10 +1,5 @@
 // tests/autodiff/scan_test.cpp -- the derivative of loops: against loops written out, over padded
 // batches, with rubbish in the padding.
-#include <doctest/doctest.h>
-
-#include <cmath>
-#include <limits>
-
 #include "autodiff/gradient.h"
 #include "backends/reference/reference.h"
 #include "ir/text/text.h"
@@ -14,6 +9,11 @@
 #include "tests/support/op_samples.h"
 #include "tests/support/tolerance.h"
 
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <limits>
+
 using namespace weft;
 using ir::Array;
 using Arrays = std::vector<Array>;
@@ -22,7 +22,8 @@ namespace {
 
 constexpr double kTolerance = tests::tolerance(ir::DType::f64, tests::Compared::gradient);
 
-// Bahdanau's decoder (DESIGN, section 8) with a loss that looks at every step and at the last state.
+// Bahdanau's decoder (DESIGN, section 8) with a loss that looks at every step and at the last
+// state.
 constexpr const char* kDecoder = R"(
 graph @decoder(input %s0: f32[B,4], input %y: f32[T,B,3], input %h: f32[B,S,5], input %sl_upto_4: s32[B], input %tl_upto_4: s32[B],
     parameter %Wa: f32[4,6], parameter %Ua: f32[5,6], parameter %va: f32[6], parameter %Wx: f32[3,12],
@@ -114,7 +115,8 @@ Arrays cotangents(const ir::Graph& graph, const Arrays& values) {
   Arrays all;
   for (size_t o = 0; o < values.size(); ++o) {
     Array w(ir::DType::f64, values[o].dims());
-    for (int64_t i = 0; i < w.size(); ++i) w.set(i, std::sin(1.0 + static_cast<double>(i) + 10.0 * static_cast<double>(o)));
+    for (int64_t i = 0; i < w.size(); ++i)
+      w.set(i, std::sin(1.0 + static_cast<double>(i) + 10.0 * static_cast<double>(o)));
     all.push_back(std::move(w));
   }
   return all;
@@ -126,12 +128,14 @@ Run run(const ir::Graph& graph, const Arrays& at, const Arrays& w = {}) {
   const Arrays cotangent = w.empty() ? cotangents(graph, r.values) : w;
   for (size_t o = 0; o < r.values.size(); ++o) {
     if (!ir::is_float(r.values[o].dtype())) continue;
-    const ir::Graph with = autodiff::gradient(graph, graph.outputs()[o].name, autodiff::float_arguments(graph), {.cotangent = true});
+    const ir::Graph with = autodiff::gradient(
+        graph, graph.outputs()[o].name, autodiff::float_arguments(graph), {.cotangent = true});
     ir::verify(with);
     Arrays in = at;
     in.push_back(cotangent[o]);
     const Arrays out = backends::reference::evaluate(with, in);
-    r.gradients.insert(r.gradients.end(), out.begin() + static_cast<std::ptrdiff_t>(r.values.size()), out.end());
+    r.gradients.insert(r.gradients.end(),
+                       out.begin() + static_cast<std::ptrdiff_t>(r.values.size()), out.end());
   }
   return r;
 }
@@ -139,16 +143,19 @@ Run run(const ir::Graph& graph, const Arrays& at, const Arrays& w = {}) {
 void check_same(const Run& a, const Run& b) {
   REQUIRE(a.values.size() == b.values.size());
   REQUIRE(a.gradients.size() == b.gradients.size());
-  for (size_t i = 0; i < a.values.size(); ++i) tests::check_close(a.values[i], b.values[i], kTolerance, "value " + std::to_string(i), 1e-3);
+  for (size_t i = 0; i < a.values.size(); ++i)
+    tests::check_close(a.values[i], b.values[i], kTolerance, "value " + std::to_string(i), 1e-3);
   for (size_t i = 0; i < a.gradients.size(); ++i)
-    tests::check_close(a.gradients[i], b.gradients[i], kTolerance, "gradient " + std::to_string(i), 1e-3);
+    tests::check_close(a.gradients[i], b.gradients[i], kTolerance, "gradient " + std::to_string(i),
+                       1e-3);
 }
 
 // Against the loop written out, with sizes that are all different.
 void check_unrolled(const std::string& text, int64_t steps) {
   const ir::Graph graph = ir::parse(text);
   ir::Bindings sizes = tests::sample_bindings(graph, 3);
-  for (auto& [symbol, size] : sizes) size = symbol == "T" ? steps : symbol == "B" ? 9 : symbol == "S" ? 8 : size;
+  for (auto& [symbol, size] : sizes)
+    size = symbol == "T" ? steps : symbol == "B" ? 9 : symbol == "S" ? 8 : size;
   const Arrays at = tests::sample_arguments(graph, sizes, 3);
   CAPTURE(text);
   check_same(run(graph, at), run(tests::unrolled(ir::specialize(graph, sizes)), at));
@@ -157,7 +164,8 @@ void check_unrolled(const std::string& text, int64_t steps) {
 Array part(const Array& x, int64_t axis, int64_t start, int64_t count) {
   ir::Dims dims = x.dims();
   int64_t outer = 1, inner = 1;
-  for (int64_t d = 0; d < x.rank(); ++d) (d < axis ? outer : inner) *= d == axis ? 1 : dims[static_cast<size_t>(d)];
+  for (int64_t d = 0; d < x.rank(); ++d)
+    (d < axis ? outer : inner) *= d == axis ? 1 : dims[static_cast<size_t>(d)];
   const int64_t size = dims[static_cast<size_t>(axis)];
   dims[static_cast<size_t>(axis)] = count;
   Array y(x.dtype(), dims);
@@ -187,7 +195,8 @@ TEST_CASE("scan: the gradient is that of the loop written out") {
       %sN, %o = scan(%s; %x; %U) {axes=[1], out_axes=[2], reverse=true}
       (%s, %x, %U) { %m = matmul(%s, %U) %z = add(%m, %x) %n = tanh(%z) %o = mul(%n, %s) yield %n; %o }
       return %sN, %o
-    })", 4);
+    })",
+                 4);
   // A loop in a loop, both with lengths; the outer one stacks what the inner one saves.
   check_unrolled(R"(
     graph(%s: f32[B,3], %x: f32[T,2,B,3], %h: f32[B,3], %U: f32[3,3], %len_upto_4: s32[B], %inner_upto_2: s32[B]) {
@@ -199,7 +208,8 @@ TEST_CASE("scan: the gradient is that of the loop written out") {
         yield %r; %q
       }
       return %sN, %o
-    })", 3);
+    })",
+                 3);
   // Carries and scanned inputs without rows, under lengths.
   check_unrolled(R"(
     graph(%s: f32[B,3], %k: f32[2], %x: f32[B,T,3], %a: f32[2,T], %len_upto_4: s32[B]) {
@@ -220,29 +230,33 @@ TEST_CASE("scan: the gradient is that of the loop written out") {
         yield %t1, %s1, %k1; %q
       }
       return %sN, %kN, %o
-    })", 4);
+    })",
+                 4);
 }
 
 TEST_CASE("scan: sizes that happen to be the batch's change nothing") {
   for (const char* text : {kDecoder, kFusedDecoder, kPoles}) {
     const ir::Graph graph = ir::parse(text);
-    // The state is as wide as the batch is large, and so are time and source: first with symbols, then
-    // with the sizes put in before and after differentiating.
+    // The state is as wide as the batch is large, and so are time and source: first with symbols,
+    // then with the sizes put in before and after differentiating.
     const int64_t size = text == kPoles ? 2 : 4;
     const ir::Bindings sizes{{"B", size}, {"T", size}, {"S", size}};
     const Arrays at = tests::sample_arguments(graph, sizes, 5);
     const Run symbolic = run(graph, at);
     const auto gradient = [&](const ir::Graph& g) {
-      return autodiff::gradient(g, g.outputs()[0].name, autodiff::float_arguments(g), {.cotangent = true});
+      return autodiff::gradient(g, g.outputs()[0].name, autodiff::float_arguments(g),
+                                {.cotangent = true});
     };
     Arrays in = at;
     in.push_back(cotangents(graph, symbolic.values)[0]);
-    for (const ir::Graph& with : {ir::specialize(gradient(graph), sizes), gradient(ir::specialize(graph, sizes))}) {
+    for (const ir::Graph& with :
+         {ir::specialize(gradient(graph), sizes), gradient(ir::specialize(graph, sizes))}) {
       ir::verify(with);
       // Written out by the loop's own list of rows.
       const Arrays bound = backends::reference::evaluate(tests::unrolled(with), in);
       for (size_t i = graph.outputs().size(); i < bound.size(); ++i)
-        tests::check_close(bound[i], symbolic.gradients[i - graph.outputs().size()], kTolerance, "gradient " + std::to_string(i), 1e-3);
+        tests::check_close(bound[i], symbolic.gradients[i - graph.outputs().size()], kTolerance,
+                           "gradient " + std::to_string(i), 1e-3);
     }
   }
 }
@@ -272,9 +286,12 @@ TEST_CASE("scan: a padded batch has the values and gradients of each row alone")
     const Run row = run(graph, alone, {Array::of<double>(ir::DType::f64, {}, {1})});
     loss += row.values[0].at(0);
     // By s0, y, h: the row's own part. By the parameters: summed.
-    tests::check_close(part(batch.gradients[0], 0, b, 1), row.gradients[0], kTolerance, "ds0", 1e-3);
-    tests::check_close(part(part(batch.gradients[1], 1, b, 1), 0, 0, t), row.gradients[1], kTolerance, "dy", 1e-3);
-    tests::check_close(part(part(batch.gradients[2], 0, b, 1), 1, 0, s), row.gradients[2], kTolerance, "dh", 1e-3);
+    tests::check_close(part(batch.gradients[0], 0, b, 1), row.gradients[0], kTolerance, "ds0",
+                       1e-3);
+    tests::check_close(part(part(batch.gradients[1], 1, b, 1), 0, 0, t), row.gradients[1],
+                       kTolerance, "dy", 1e-3);
+    tests::check_close(part(part(batch.gradients[2], 0, b, 1), 1, 0, s), row.gradients[2],
+                       kTolerance, "dh", 1e-3);
     for (size_t i = 3; i < row.gradients.size(); ++i) {
       if (b == 0) sums.push_back(row.gradients[i].clone());
       for (int64_t e = 0; b > 0 && i + 1 < row.gradients.size() && e < sums[i - 3].size(); ++e)
@@ -283,7 +300,8 @@ TEST_CASE("scan: a padded batch has the values and gradients of each row alone")
   }
   CHECK(batch.values[0].at(0) == doctest::Approx(loss).epsilon(kTolerance));
   for (size_t i = 3; i + 1 < batch.gradients.size(); ++i)
-    tests::check_close(batch.gradients[i], sums[i - 3], kTolerance, "parameter " + std::to_string(i), 1e-3);
+    tests::check_close(batch.gradients[i], sums[i - 3], kTolerance,
+                       "parameter " + std::to_string(i), 1e-3);
 }
 
 TEST_CASE("scan: NaN in ended rows reaches neither values nor gradients") {
@@ -300,7 +318,8 @@ TEST_CASE("scan: NaN in ended rows reaches neither values nor gradients") {
     for (int64_t b = 0; b < 3; ++b)
       for (int64_t t = 2 * b; t < 4; ++t)
         for (int64_t i = 0; i < width; ++i)
-          dirty[static_cast<size_t>(x)].set(((text == kPoles ? b * 4 + t : t * 3 + b)) * width + i, std::numeric_limits<double>::quiet_NaN());
+          dirty[static_cast<size_t>(x)].set(((text == kPoles ? b * 4 + t : t * 3 + b)) * width + i,
+                                            std::numeric_limits<double>::quiet_NaN());
     check_same(run(graph, dirty), run(graph, clean));
   }
 }
@@ -309,11 +328,13 @@ TEST_CASE("scan: second derivatives") {
   for (const char* text : {kFusedDecoder, kPoles}) {
     const ir::Graph graph = ir::parse(text);
     const std::string result = graph.outputs()[0].name;
-    tests::check_gradient(autodiff::gradient(graph, result, {"s0", text == kPoles ? "W" : "U"}), {.seed = 2, .directions = 1});
+    tests::check_gradient(autodiff::gradient(graph, result, {"s0", text == kPoles ? "W" : "U"}),
+                          {.seed = 2, .directions = 1});
   }
   for (const ir::Graph& graph : tests::samples(ir::ops::scan, 4))
     for (const ir::Output& o : graph.outputs())
-      tests::check_gradient(autodiff::gradient(graph, o.name, autodiff::float_arguments(graph)), {.seed = 4, .directions = 1});
+      tests::check_gradient(autodiff::gradient(graph, o.name, autodiff::float_arguments(graph)),
+                            {.seed = 4, .directions = 1});
 }
 
 TEST_CASE("scan: what broadcasting made is recomputed, not stacked") {
@@ -326,7 +347,8 @@ TEST_CASE("scan: what broadcasting made is recomputed, not stacked") {
     if (scans > 1) break;
     const ir::ops::ScanParts parts(ir::OpView(with, node));
     CHECK(parts.stacked > 1);
-    for (size_t i = static_cast<size_t>(parts.carries); i < node.results.size(); ++i) CHECK(with.type(node.results[i]).rank() == 3);
+    for (size_t i = static_cast<size_t>(parts.carries); i < node.results.size(); ++i)
+      CHECK(with.type(node.results[i]).rank() == 3);
   }
 }
 

@@ -25,16 +25,20 @@ inline ir::Values unroll_scan(ir::Builder& b, const ir::OpView& op, const ir::Va
   const int64_t steps = *parts.steps.constant();
   const auto carried = static_cast<size_t>(parts.carries);
   ir::Values carries(in.begin(), in.begin() + parts.carries);
-  std::vector<ir::Values> slices(static_cast<size_t>(parts.stacked), ir::Values(static_cast<size_t>(steps)));
+  std::vector<ir::Values> slices(static_cast<size_t>(parts.stacked),
+                                 ir::Values(static_cast<size_t>(steps)));
   for (int64_t i = 0; i < steps; ++i) {
     const int64_t t = parts.reverse ? steps - 1 - i : i;
     ir::Values arguments = carries;
     for (int s = 0; s < parts.scanned; ++s)
-      arguments.push_back(at_step(b, in[carried + static_cast<size_t>(s)], parts.axes[static_cast<size_t>(s)], t));
-    for (int s = 0; s < parts.invariants; ++s) arguments.push_back(in[carried + static_cast<size_t>(parts.scanned + s)]);
+      arguments.push_back(
+          at_step(b, in[carried + static_cast<size_t>(s)], parts.axes[static_cast<size_t>(s)], t));
+    for (int s = 0; s < parts.invariants; ++s)
+      arguments.push_back(in[carried + static_cast<size_t>(parts.scanned + s)]);
     ir::Value live;
     if (parts.has_lengths) {
-      live = b.emit(ir::ops::less, {{b.scalar(static_cast<double>(t), ir::DType::s32)}, {in.back()}});
+      live =
+          b.emit(ir::ops::less, {{b.scalar(static_cast<double>(t), ir::DType::s32)}, {in.back()}});
       arguments.push_back(live);
     }
     const ir::Values made = ir::inline_graph(b, body, arguments);
@@ -49,16 +53,19 @@ inline ir::Values unroll_scan(ir::Builder& b, const ir::OpView& op, const ir::Va
     }
   }
   for (size_t o = 0; o < slices.size(); ++o)
-    carries.push_back(steps == 0 ? b.zeros(ir::TensorType(op.result(parts.carries + static_cast<int>(o)))) : b.concat(slices[o], parts.out_axes[o]));
+    carries.push_back(steps == 0
+                          ? b.zeros(ir::TensorType(op.result(parts.carries + static_cast<int>(o))))
+                          : b.concat(slices[o], parts.out_axes[o]));
   return carries;
 }
 
 // The graph, all of its sizes known, with its loops written out.
 inline ir::Graph unrolled(const ir::Graph& graph) {
-  return ir::rewrite_nodes(graph, [&](ir::Rewriter& r, const ir::Node& node) -> std::optional<ir::Values> {
-    if (node.op != &ir::ops::scan) return std::nullopt;
-    return unroll_scan(r.builder, ir::OpView(graph, node), r(node.operands));
-  });
+  return ir::rewrite_nodes(
+      graph, [&](ir::Rewriter& r, const ir::Node& node) -> std::optional<ir::Values> {
+        if (node.op != &ir::ops::scan) return std::nullopt;
+        return unroll_scan(r.builder, ir::OpView(graph, node), r(node.operands));
+      });
 }
 
 }  // namespace weft::tests

@@ -2,8 +2,13 @@
 //
 //   training_bench [WORKLOAD...] [--full] [--steps N] [--profile]
 //
-// Prints one line of JSON a workload. The peak is measured before and after; a step's operations are
-// those of matrix products, backward counted twice the forward.
+// Prints one line of JSON a workload. The peak is measured before and after; a step's operations
+// are those of matrix products, backward counted twice the forward.
+#include "backends/backend.h"
+#include "backends/onednn/kernels/peak.h"
+#include "frontend/session.h"
+#include "tests/bench/workloads.h"
+
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -12,16 +17,13 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "backends/backend.h"
-#include "backends/onednn/kernels/peak.h"
-#include "frontend/session.h"
-#include "tests/bench/workloads.h"
-
 using namespace weft;
 
 namespace {
 
-double seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+double seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
 
 void measure(const bench::Workload& w, bool full, int steps, bool profile) {
   const double start = seconds();
@@ -49,13 +51,18 @@ void measure(const bench::Workload& w, bool full, int steps, bool profile) {
   const double median = times[times.size() / 2];
   double tokens = 0;
   for (int64_t b = 0; b < w.batch; ++b) tokens += batch.at("target_lengths").at(b);
-  const double padded = 3 * bench::forward_flop(w) / median / 1e6, real = 3 * bench::forward_flop(w, &batch) / median / 1e6;
+  const double padded = 3 * bench::forward_flop(w) / median / 1e6,
+               real = 3 * bench::forward_flop(w, &batch) / median / 1e6;
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
-  std::printf("{\"case\":\"%s-train%s\",\"ms_median\":%.1f,\"ms_min\":%.1f,\"tokens_per_s\":%.0f,\"gflops_padded\":%.1f,\"gflops_real\":%.1f,"
-              "\"peak_gflops\":%.1f,\"share_padded\":%.2f,\"share_real\":%.2f,\"rss_mb\":%ld,\"passes_ms\":%.0f,\"first_step_ms\":%.0f,\"loss\":%.4f}\n",
-              w.name.c_str(), full ? "-full" : "", median, times[0], tokens / median * 1e3, padded, real, peak.gflops, padded / peak.gflops,
-              real / peak.gflops, usage.ru_maxrss / 1024, (compiled - start) * 1e3, (first - compiled) * 1e3, results.at("loss").at(0));
+  std::printf(
+      "{\"case\":\"%s-train%s\",\"ms_median\":%.1f,\"ms_min\":%.1f,\"tokens_per_s\":%.0f,\"gflops_"
+      "padded\":%.1f,\"gflops_real\":%.1f,"
+      "\"peak_gflops\":%.1f,\"share_padded\":%.2f,\"share_real\":%.2f,\"rss_mb\":%ld,\"passes_ms\":"
+      "%.0f,\"first_step_ms\":%.0f,\"loss\":%.4f}\n",
+      w.name.c_str(), full ? "-full" : "", median, times[0], tokens / median * 1e3, padded, real,
+      peak.gflops, padded / peak.gflops, real / peak.gflops, usage.ru_maxrss / 1024,
+      (compiled - start) * 1e3, (first - compiled) * 1e3, results.at("loss").at(0));
   std::fflush(stdout);
   if (profile) std::printf("%s\n", program.executable(store, batch).profile_text().c_str());
 }

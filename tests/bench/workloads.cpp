@@ -38,14 +38,20 @@ rnn::Config demo() {
 }
 
 // lengths s32[B] and tokens s32[B,n], <pad> behind them.
-std::pair<ir::Array, ir::Array> side(data::Random& random, int64_t rows, int64_t width, int64_t vocabulary, bool full) {
+std::pair<ir::Array, ir::Array> side(data::Random& random, int64_t rows, int64_t width,
+                                     int64_t vocabulary, bool full) {
   ir::Array lengths(ir::DType::s32, {rows}), tokens(ir::DType::s32, {rows, width});
   const int64_t low = std::max<int64_t>(1, 10 * width / 25);
   for (int64_t b = 0; b < rows; ++b) {
-    const int64_t n = b == 0 || full ? width : low + static_cast<int64_t>(random.below(static_cast<uint64_t>(width - low + 1)));
+    const int64_t n =
+        b == 0 || full
+            ? width
+            : low + static_cast<int64_t>(random.below(static_cast<uint64_t>(width - low + 1)));
     lengths.set_integer(b, n);
     for (int64_t i = 0; i < n; ++i)
-      tokens.set_integer(b * width + i, data::kUnk + static_cast<int64_t>(random.below(static_cast<uint64_t>(vocabulary - data::kUnk))));
+      tokens.set_integer(b * width + i,
+                         data::kUnk + static_cast<int64_t>(random.below(
+                                          static_cast<uint64_t>(vocabulary - data::kUnk))));
   }
   return {lengths, tokens};
 }
@@ -59,7 +65,8 @@ double sum(const ir::Array& lengths) {
 }  // namespace
 
 const std::vector<Workload>& training_workloads() {
-  static const std::vector<Workload> all{{"W1", additive()}, {"W2", luong(false)}, {"W2b", luong(true)}, {"demo", demo(), 64, 10, 8}};
+  static const std::vector<Workload> all{
+      {"W1", additive()}, {"W2", luong(false)}, {"W2b", luong(true)}, {"demo", demo(), 64, 10, 8}};
   return all;
 }
 
@@ -74,13 +81,16 @@ const Workload& workload(std::string_view name) {
 
 formats::NamedArrays random_batch(const Workload& w, uint64_t seed, bool full) {
   data::Random random(seed);
-  const auto [source_lengths, source] = side(random, w.batch, w.source, w.config.source_vocabulary, full);
-  const auto [target_lengths, target_out] = side(random, w.batch, w.target, w.config.target_vocabulary, full);
+  const auto [source_lengths, source] =
+      side(random, w.batch, w.source, w.config.source_vocabulary, full);
+  const auto [target_lengths, target_out] =
+      side(random, w.batch, w.target, w.config.target_vocabulary, full);
   ir::Array target_in(ir::DType::s32, {w.batch, w.target}), rows(ir::DType::s64, {w.batch});
   for (int64_t b = 0; b < w.batch; ++b) {
     rows.set_integer(b, b);
     for (int64_t t = 0; t < w.target; ++t)
-      target_in.set_integer(b * w.target + t, t == 0 ? data::kBos : target_out.integer_at(b * w.target + t - 1));
+      target_in.set_integer(b * w.target + t,
+                            t == 0 ? data::kBos : target_out.integer_at(b * w.target + t - 1));
   }
   formats::NamedArrays batch;
   batch.add("source", source);
@@ -94,23 +104,30 @@ formats::NamedArrays random_batch(const Workload& w, uint64_t seed, bool full) {
 
 double forward_flop(const Workload& w, const formats::NamedArrays* lengths) {
   const rnn::Config& c = w.config;
-  const auto h = static_cast<double>(c.hidden), m = static_cast<double>(c.embedding), v = static_cast<double>(c.target_vocabulary);
-  const double source = lengths != nullptr ? sum(lengths->at("source_lengths")) : static_cast<double>(w.batch * w.source);
-  const double target = lengths != nullptr ? sum(lengths->at("target_lengths")) : static_cast<double>(w.batch * w.target);
+  const auto h = static_cast<double>(c.hidden), m = static_cast<double>(c.embedding),
+             v = static_cast<double>(c.target_vocabulary);
+  const double source = lengths != nullptr ? sum(lengths->at("source_lengths"))
+                                           : static_cast<double>(w.batch * w.source);
+  const double target = lengths != nullptr ? sum(lengths->at("target_lengths"))
+                                           : static_cast<double>(w.batch * w.target);
   double pairs = static_cast<double>(w.batch * w.source * w.target);  // of queries and keys
   if (lengths != nullptr) {
     pairs = 0;
-    for (int64_t b = 0; b < w.batch; ++b) pairs += lengths->at("source_lengths").at(b) * lengths->at("target_lengths").at(b);
+    for (int64_t b = 0; b < w.batch; ++b)
+      pairs += lengths->at("source_lengths").at(b) * lengths->at("target_lengths").at(b);
   }
   if (c.cell == CellKind::gru) {
-    const double encoder = source * (2 * 2 * 3 * h * (m + h) + 2 * 2 * h * h) + 2 * static_cast<double>(w.batch) * h * h;
-    const double decoder = target * (2 * h * h + 2 * 3 * h * (m + 2 * h + h)) + pairs * (2 * h + 2 * 2 * h);
+    const double encoder = source * (2 * 2 * 3 * h * (m + h) + 2 * 2 * h * h) +
+                           2 * static_cast<double>(w.batch) * h * h;
+    const double decoder =
+        target * (2 * h * h + 2 * 3 * h * (m + 2 * h + h)) + pairs * (2 * h + 2 * 2 * h);
     return encoder + decoder + target * (2 * (3 * h + m) * h + 2 * h * v);
   }
   const double fed = c.input_feeding ? h : 0;
   const double encoder = source * (2 * 4 * h * (m + h) + 2 * 4 * h * 2 * h);
   const double decoder = target * (2 * 4 * h * (m + fed + h) + 2 * 4 * h * 2 * h);
-  return encoder + decoder + target * 2 * h * h + pairs * 4 * h + target * (2 * 2 * h * h + 2 * h * v);
+  return encoder + decoder + target * 2 * h * h + pairs * 4 * h +
+         target * (2 * 2 * h * h + 2 * h * v);
 }
 
 }  // namespace weft::bench

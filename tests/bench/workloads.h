@@ -1,17 +1,17 @@
 // tests/bench/workloads.h -- the fixed workloads on which Weft is compared with its peers.
 //
-// W1: bidirectional GRU encoder (512 a direction), GRU decoder 512 with additive attention (512), step
-// by step, teacher forcing; W2: 2-layer LSTM encoder and decoder, 512, Luong general; W2b: the same with
-// input feeding. Embeddings 256, vocabularies 8000, batch 64, lengths 10..25 padded to 25, mean
-// cross-entropy of live tokens, Adam, clipping at 1. "demo" is the model of ./demo on words of up to 10
-// letters and 8 phones.
+// W1: bidirectional GRU encoder (512 a direction), GRU decoder 512 with additive attention (512),
+// step by step, teacher forcing; W2: 2-layer LSTM encoder and decoder, 512, Luong general; W2b: the
+// same with input feeding. Embeddings 256, vocabularies 8000, batch 64, lengths 10..25 padded to
+// 25, mean cross-entropy of live tokens, Adam, clipping at 1. "demo" is the model of ./demo on
+// words of up to 10 letters and 8 phones.
 #pragma once
+#include "frontend/formats/named_arrays.h"
+#include "models/rnn/rnn.h"
+
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "frontend/formats/named_arrays.h"
-#include "models/rnn/rnn.h"
 
 namespace weft::bench {
 
@@ -27,7 +27,8 @@ const Workload& workload(std::string_view name);  // GraphError listing them
 // Random tokens; lengths uniform in [10*n/25, n], the first row full (or all full).
 formats::NamedArrays random_batch(const Workload& w, uint64_t seed, bool full = false);
 
-// Of matrix products of a forward pass (2mnk each), padding included; with `lengths`, of real tokens only.
+// Of matrix products of a forward pass (2mnk each), padding included; with `lengths`, of real
+// tokens only.
 double forward_flop(const Workload& w, const formats::NamedArrays* lengths = nullptr);
 
 }  // namespace weft::bench

@@ -1,25 +1,27 @@
 // tests/cli/bad_input_test.cpp -- malformed files: one line, no signal, no file, quick and small.
+#include "frontend/formats/npz.h"
+#include "tests/cli/graphs.h"
+#include "tests/cli/program.h"
+
 #include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
 
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <random>
-
-#include "frontend/formats/npz.h"
-#include "tests/cli/graphs.h"
-#include "tests/cli/program.h"
 
 namespace weft::tests {
 namespace {
 
 std::filesystem::path corpus() {
   const char* shared = std::getenv("WEFT_SHARED");
-  return std::filesystem::path(shared ? shared : std::string(WEFT_SOURCE_DIR) + "/../shared") / "oracle" / "bad";
+  return std::filesystem::path(shared ? shared : std::string(WEFT_SOURCE_DIR) + "/../shared") /
+         "oracle" / "bad";
 }
 
-constexpr const char* kIdentity = "graph @g(input %x: f32[A]) -> (y: f32[A]) {\n  %y = exp(%x)\n  return %y\n}\n";
+constexpr const char* kIdentity =
+    "graph @g(input %x: f32[A]) -> (y: f32[A]) {\n  %y = exp(%x)\n  return %y\n}\n";
 
 TEST_CASE("bad input: the corpus of .npy files, as inputs") {
   if (!std::filesystem::exists(corpus() / "expect.json")) {
@@ -63,12 +65,16 @@ TEST_CASE("bad input: everything in the corpus, as a graph and as .npz, is refus
     const Outcome as_graph = weft({"opt", path, "-o", folder / "out.ir"});
     CHECK(not_a_clear_refusal(as_graph) == "");
     CHECK(as_graph.err.starts_with(path));
-    if (!path.ends_with(".npy")) CHECK(not_a_clear_refusal(weft({"run", graph, "--inputs", path, "--outputs", folder / "out.npz"})) == "");
+    if (!path.ends_with(".npy"))
+      CHECK(not_a_clear_refusal(
+                weft({"run", graph, "--inputs", path, "--outputs", folder / "out.npz"})) == "");
     CHECK(folder.names() == std::vector<std::string>{"g.ir"});
   }
 }
 
-TEST_CASE("bad input: a graph cut off after any byte is refused or, where only white space is missing, read") {
+TEST_CASE(
+    "bad input: a graph cut off after any byte is refused or, where only white space is missing, "
+    "read") {
   Folder folder;
   const std::string text = kAttention;
   const size_t complete = text.find_last_of('}');
@@ -86,17 +92,21 @@ TEST_CASE("bad input: flipped bytes of a graph never crash") {
   std::mt19937 random(7);
   for (int i = 0; i < 150; ++i) {
     std::string text = i % 2 ? kAttention : kLoop;
-    for (int flips = 1 + i % 3; flips > 0; --flips) text[random() % text.size()] = static_cast<char>(random());
+    for (int flips = 1 + i % 3; flips > 0; --flips)
+      text[random() % text.size()] = static_cast<char>(random());
     const Outcome o = weft({"opt", folder.write("g.ir", text), "--passes=recognise"});
     INFO(o.err << text);
     if (o.code != 0) CHECK(not_a_clear_refusal(o) == "");
   }
 }
 
-TEST_CASE("bad input: an .npz cut off or with flipped bytes never crashes and never yields results of a wrong size") {
+TEST_CASE(
+    "bad input: an .npz cut off or with flipped bytes never crashes and never yields results of a "
+    "wrong size") {
   Folder folder;
   const std::string graph = folder.write("g.ir", kIdentity);
-  formats::write_npz(folder / "in.npz", {{"x", ir::Array::of<double>(ir::DType::f32, {5}, {1, 2, 3, 4, 5})}});
+  formats::write_npz(folder / "in.npz",
+                     {{"x", ir::Array::of<double>(ir::DType::f32, {5}, {1, 2, 3, 4, 5})}});
   const std::string good = folder.read("in.npz");
   std::mt19937 random(8);
   for (int i = 0; i < 120; ++i) {
@@ -118,7 +128,8 @@ std::string nested(int depth) {
     head += "%s = scan(%x) {steps=2}\n(%x) {\n";
     tail += "yield %s\n}\n";
   }
-  return "graph @g(input %x: f32[4]) -> (y: f32[4]) {\n" + head + "%s = exp(%x)\n" + tail + "return %s\n}\n";
+  return "graph @g(input %x: f32[4]) -> (y: f32[4]) {\n" + head + "%s = exp(%x)\n" + tail +
+         "return %s\n}\n";
 }
 
 TEST_CASE("bad input: nesting is deep enough for use and too deep is refused") {
@@ -126,26 +137,37 @@ TEST_CASE("bad input: nesting is deep enough for use and too deep is refused") {
   CHECK(weft({"opt", folder.write("g.ir", nested(8))}).code == 0);
   CHECK(not_a_clear_refusal(weft({"opt", folder.write("g.ir", nested(5000))})) == "");
   const std::string brackets(100000, '(');
-  for (const std::string& shape : {std::string(100000, '('), std::string("floordiv(") + brackets, std::string(100000, '-')})
-    CHECK(not_a_clear_refusal(weft({"opt", folder.write("g.ir", "graph @g(input %x: f32[" + shape + "]) { return %x }")})) == "");
+  for (const std::string& shape :
+       {std::string(100000, '('), std::string("floordiv(") + brackets, std::string(100000, '-')})
+    CHECK(not_a_clear_refusal(weft({"opt", folder.write("g.ir", "graph @g(input %x: f32[" + shape +
+                                                                    "]) { return %x }")})) == "");
 }
 
 TEST_CASE("bad input: sizes that no machine has are refused before anything is allocated") {
   Folder folder;
   formats::write_npz(folder / "in.npz", {{"x", ir::Array::of<double>(ir::DType::f32, {1}, {1})}});
-  for (const char* shape : {"[1000000,1000000,1000]", "[4611686018427387904,4]", "[9223372036854775807]", "[99999999999999999999]", "[1000000,10000000]"})
+  for (const char* shape :
+       {"[1000000,1000000,1000]", "[4611686018427387904,4]", "[9223372036854775807]",
+        "[99999999999999999999]", "[1000000,10000000]"})
     for (const std::string backend : {"reference", "onednn"}) {
       INFO(shape << " " << backend);
-      const std::string graph = folder.write("g.ir", std::string("graph @g(input %x: f32[1]) {\n  %y = broadcast(%x) {shape=") + shape + "}\n  %z = exp(%y)\n  return %z\n}\n");
-      CHECK(not_a_clear_refusal(weft({"run", graph, "--inputs", folder / "in.npz", "--backend", backend})) == "");
+      const std::string graph = folder.write(
+          "g.ir", std::string("graph @g(input %x: f32[1]) {\n  %y = broadcast(%x) {shape=") +
+                      shape + "}\n  %z = exp(%y)\n  return %z\n}\n");
+      CHECK(not_a_clear_refusal(
+                weft({"run", graph, "--inputs", folder / "in.npz", "--backend", backend})) == "");
     }
-  const std::string endless = folder.write("g.ir", "graph @g(input %x: f32[1]) {\n  %y = scan(%x) {steps=1000000000000000}\n(%c) {\n    %d = exp(%c)\n    yield %d\n  }\n  return %y\n}\n");
+  const std::string endless =
+      folder.write("g.ir",
+                   "graph @g(input %x: f32[1]) {\n  %y = scan(%x) {steps=1000000000000000}\n(%c) "
+                   "{\n    %d = exp(%c)\n    yield %d\n  }\n  return %y\n}\n");
   CHECK(not_a_clear_refusal(weft({"run", endless, "--inputs", folder / "in.npz"})) == "");
 }
 
 TEST_CASE("bad input: a folder, a missing file and a device are no graphs") {
   Folder folder;
-  for (const std::string& path : {folder / "", folder / "missing.ir", std::string("/dev/zero"), std::string("/dev/null"), std::string("")}) {
+  for (const std::string& path : {folder / "", folder / "missing.ir", std::string("/dev/zero"),
+                                  std::string("/dev/null"), std::string("")}) {
     INFO(path);
     CHECK(not_a_clear_refusal(weft({"opt", path}), path.empty() ? 2 : 1) == "");
   }
@@ -153,7 +175,9 @@ TEST_CASE("bad input: a folder, a missing file and a device are no graphs") {
 
 TEST_CASE("bad input: a graph whose types do not go together is refused at its line") {
   Folder folder;
-  const Outcome o = weft({"opt", folder.write("g.ir", "graph @g(input %a: f32[2,8], input %b: f32[7,4]) {\n  %c = matmul(%a, %b)\n  return %c\n}\n")});
+  const Outcome o = weft({"opt", folder.write("g.ir",
+                                              "graph @g(input %a: f32[2,8], input %b: f32[7,4]) "
+                                              "{\n  %c = matmul(%a, %b)\n  return %c\n}\n")});
   CHECK(not_a_clear_refusal(o) == "");
   CHECK(o.err.find("g.ir:2: error: 'matmul'") != o.err.npos);
   CHECK(o.err.find("%a") != o.err.npos);

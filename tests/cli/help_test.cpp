@@ -1,7 +1,7 @@
 // tests/cli/help_test.cpp -- what `weft` says of itself.
-#include <doctest/doctest.h>
-
 #include "tests/cli/program.h"
+
+#include <doctest/doctest.h>
 
 namespace weft::tests {
 namespace {
@@ -38,14 +38,22 @@ TEST_CASE("help: every subcommand has one, with an example that names it") {
 TEST_CASE("help: the version") { CHECK(weft({"--version"}).out.starts_with("weft 0.")); }
 
 TEST_CASE("usage: what is no command line of ours gets one line and exit code 2") {
-  for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
-           {}, {"nonsense"}, {"run"}, {"opt"}, {"run", "a.ir", "--backend", "cuda"}, {"run", "a.ir", "--nonsense"},
-           {"opt", "a.ir", "--passes=nonsense"}, {"dump", "a.ir", "--stage", "x"}, {"run", "a.ir", "--profile"}})
+  for (const std::vector<std::string>& arguments :
+       std::vector<std::vector<std::string>>{{},
+                                             {"nonsense"},
+                                             {"run"},
+                                             {"opt"},
+                                             {"run", "a.ir", "--backend", "cuda"},
+                                             {"run", "a.ir", "--nonsense"},
+                                             {"opt", "a.ir", "--passes=nonsense"},
+                                             {"dump", "a.ir", "--stage", "x"},
+                                             {"run", "a.ir", "--profile"}})
     CHECK(not_a_clear_refusal(weft(arguments), 2) == "");
 }
 
 TEST_CASE("output: a reader that goes away early is no error") {
-  const std::string command = std::string(WEFT_PROGRAM) + " ops | head -c 10 > /dev/null; exit ${PIPESTATUS[0]}";
+  const std::string command =
+      std::string(WEFT_PROGRAM) + " ops | head -c 10 > /dev/null; exit ${PIPESTATUS[0]}";
   CHECK(std::system(("bash -c '" + command + "'").c_str()) == 0);
 }
 

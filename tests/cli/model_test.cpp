@@ -1,13 +1,13 @@
-// tests/cli/model_test.cpp -- weft train, translate, evaluate, attend, dump on a model that is learnt in seconds.
-#include <doctest/doctest.h>
+// tests/cli/model_test.cpp -- weft train, translate, evaluate, attend, dump on a model that is
+// learnt in seconds.
+#include "ir/text/text.h"
+#include "tests/cli/program.h"
 
+#include <doctest/doctest.h>
 #include <signal.h>
 
 #include <algorithm>
 #include <filesystem>
-
-#include "ir/text/text.h"
-#include "tests/cli/program.h"
 
 namespace weft::tests {
 namespace {
@@ -16,7 +16,9 @@ namespace {
 std::string examples(int seed, int lines) {
   std::string text;
   auto state = static_cast<uint32_t>(seed);
-  const auto next = [&state](uint32_t n) { return (state = state * 1664525U + 1013904223U) / 65536U % n; };
+  const auto next = [&state](uint32_t n) {
+    return (state = state * 1664525U + 1013904223U) / 65536U % n;
+  };
   for (int i = 0; i < lines; ++i) {
     std::string source, target;
     for (uint32_t n = 2 + next(4); n > 0; --n) {
@@ -30,8 +32,11 @@ std::string examples(int seed, int lines) {
 }
 
 std::string recipe(int steps, const std::string& more = "") {
-  return "[data]\ntrain = \"train.tsv\"\nvalid = \"valid.tsv\"\n[model]\nembedding = 16\nhidden = 24\n[batch]\nmax_rows = 16\n"
-         "[optimizer]\nlearning_rate = 1e-2\n" + more + "[training]\nsteps = " + std::to_string(steps) + "\nvalidate_every = 100\nseed = 3\n";
+  return "[data]\ntrain = \"train.tsv\"\nvalid = \"valid.tsv\"\n[model]\nembedding = 16\nhidden = "
+         "24\n[batch]\nmax_rows = 16\n"
+         "[optimizer]\nlearning_rate = 1e-2\n" +
+         more + "[training]\nsteps = " + std::to_string(steps) +
+         "\nvalidate_every = 100\nseed = 3\n";
 }
 
 struct Task {
@@ -65,30 +70,36 @@ TEST_CASE("model: trained, it translates, is evaluated, drawn and dumped") {
   }
   SUBCASE("a line's translation does not depend on its neighbours") {
     const std::string alone = weft({"translate", task.model}, "a b c d a\n").out;
-    CHECK(weft({"translate", task.model}, "d\na b c d a\nb b b b b b b\n").out.find("\n" + alone) != std::string::npos);
+    CHECK(weft({"translate", task.model}, "d\na b c d a\nb b b b b b b\n").out.find("\n" + alone) !=
+          std::string::npos);
   }
   SUBCASE("bad lines are refused, and nothing comes out") {
     const std::string long_line(3 << 20, 'a');
     for (const std::string& bad : {std::string("a\n\xFF\xFE\n"), long_line, [] {
-           std::string s;
-           for (int i = 0; i < 5000; ++i) s += "a ";
-           return s;
-         }()})
+                                     std::string s;
+                                     for (int i = 0; i < 5000; ++i) s += "a ";
+                                     return s;
+                                   }()})
       CHECK(not_a_clear_refusal(weft({"translate", task.model}, bad)) == "");
-    CHECK(not_a_clear_refusal(weft({"translate", task.model, "--input", task.folder / "nope", "-o", task.folder / "out"})) == "");
+    CHECK(not_a_clear_refusal(weft({"translate", task.model, "--input", task.folder / "nope", "-o",
+                                    task.folder / "out"})) == "");
     CHECK_FALSE(task.folder.has("out"));
   }
   SUBCASE("error rates, the closest of several references counting") {
     const Outcome o = weft({"evaluate", task.model, "--data", task.folder / "test.tsv"});
     CHECK(o.code == 0);
     CHECK(o.out.starts_with("PER "));
-    CHECK(weft({"evaluate", task.model, "--data", task.folder.write("r.tsv", "a b\tz z\na b\tw x\n")}).out.find("0.00 % (0 of 1 words)") != std::string::npos);
-    CHECK(not_a_clear_refusal(weft({"evaluate", task.model, "--data", task.folder.write("bad.tsv", "a b\n")})) == "");
+    CHECK(
+        weft({"evaluate", task.model, "--data", task.folder.write("r.tsv", "a b\tz z\na b\tw x\n")})
+            .out.find("0.00 % (0 of 1 words)") != std::string::npos);
+    CHECK(not_a_clear_refusal(weft(
+              {"evaluate", task.model, "--data", task.folder.write("bad.tsv", "a b\n")})) == "");
   }
   SUBCASE("attention as a picture") {
     REQUIRE(weft({"attend", task.model, "a b <c", "-o", task.folder / "a.svg"}).code == 0);
     CHECK(task.folder.read("a.svg").find(">&lt;c<") != std::string::npos);
-    CHECK(not_a_clear_refusal(weft({"attend", task.model, "  ", "-o", task.folder / "b.svg"}), 2) == "");
+    CHECK(not_a_clear_refusal(weft({"attend", task.model, "  ", "-o", task.folder / "b.svg"}), 2) ==
+          "");
   }
   SUBCASE("the training step at every stage, of the model and of its recipe") {
     for (const std::string& what : {task.model, task.recipe_file})
@@ -99,11 +110,15 @@ TEST_CASE("model: trained, it translates, is evaluated, drawn and dumped") {
         CHECK_NOTHROW(ir::parse(o.out));
         CHECK(weft({"dump", what, "--stage", stage, "--format", "svg"}).out.ends_with("</svg>\n"));
       }
-    CHECK(weft({"dump", task.model, "--stage", "planned", "--bind", "B=4", "--bind", "S=5", "--bind", "T=5"}).out.find("arena") != std::string::npos);
-    CHECK(weft({"dump", task.model, "--stage", "fused", "--explain"}).err.find("fuse_attention") != std::string::npos);
+    CHECK(weft({"dump", task.model, "--stage", "planned", "--bind", "B=4", "--bind", "S=5",
+                "--bind", "T=5"})
+              .out.find("arena") != std::string::npos);
+    CHECK(weft({"dump", task.model, "--stage", "fused", "--explain"}).err.find("fuse_attention") !=
+          std::string::npos);
   }
   SUBCASE("files of the model that are cut off are refused by name") {
-    for (const std::string name : {"model.toml", "source.vocab", "target.vocab", "best.safetensors"}) {
+    for (const std::string name :
+         {"model.toml", "source.vocab", "target.vocab", "best.safetensors"}) {
       INFO(name);
       const std::string path = task.model + "/" + name;
       const std::string whole = task.folder.read("model/" + name);
@@ -143,7 +158,8 @@ TEST_CASE("train: a model is not overwritten, none is not resumed, another recip
 }
 
 TEST_CASE("train: bad recipes and data are refused at their line and leave no folder") {
-  const auto refused = [](const std::string& recipe_text, const std::string& train, const std::string& names) {
+  const auto refused = [](const std::string& recipe_text, const std::string& train,
+                          const std::string& names) {
     Task task(5);
     task.folder.write("r.toml", recipe_text);
     if (!train.empty()) task.folder.write("train.tsv", train);

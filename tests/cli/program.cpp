@@ -24,7 +24,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
 struct Pipe {
   int ends[2] = {-1, -1};
@@ -38,10 +40,12 @@ struct Pipe {
   }
 };
 
-void feed_and_read(Pipe& in, Pipe& out, Pipe& err, std::string_view input, Outcome& outcome, pid_t child, double time_limit) {
+void feed_and_read(Pipe& in, Pipe& out, Pipe& err, std::string_view input, Outcome& outcome,
+                   pid_t child, double time_limit) {
   const auto start = Clock::now();
   while (out.ends[0] >= 0 || err.ends[0] >= 0) {
-    pollfd waiting[3] = {{out.ends[0], POLLIN, 0}, {err.ends[0], POLLIN, 0}, {in.ends[1], POLLOUT, 0}};
+    pollfd waiting[3] = {
+        {out.ends[0], POLLIN, 0}, {err.ends[0], POLLIN, 0}, {in.ends[1], POLLOUT, 0}};
     poll(waiting, 3, 100);
     if (seconds_since(start) > time_limit) kill(child, SIGKILL);
     char buffer[65536];
@@ -54,7 +58,8 @@ void feed_and_read(Pipe& in, Pipe& out, Pipe& err, std::string_view input, Outco
     read_some(out, waiting[0], outcome.out);
     read_some(err, waiting[1], outcome.err);
     if (in.ends[1] >= 0 && waiting[2].revents != 0) {
-      const ssize_t n = input.empty() ? 0 : write(in.ends[1], input.data(), std::min<size_t>(input.size(), 4096));
+      const ssize_t n =
+          input.empty() ? 0 : write(in.ends[1], input.data(), std::min<size_t>(input.size(), 4096));
       if (n > 0) input.remove_prefix(static_cast<size_t>(n));
       if (n < 0 || input.empty()) in.close_end(1);
     }
@@ -63,7 +68,8 @@ void feed_and_read(Pipe& in, Pipe& out, Pipe& err, std::string_view input, Outco
 
 }  // namespace
 
-Outcome weft(const std::vector<std::string>& arguments, const std::string& input, double time_limit) {
+Outcome weft(const std::vector<std::string>& arguments, const std::string& input,
+             double time_limit) {
   signal(SIGPIPE, SIG_IGN);
   std::vector<char*> argv{const_cast<char*>(WEFT_PROGRAM)};
   for (const std::string& a : arguments) argv.push_back(const_cast<char*>(a.c_str()));
@@ -97,7 +103,8 @@ std::string not_a_clear_refusal(const Outcome& o, int code) {
   std::ostringstream s;
   if (o.signal != 0) s << "ended by signal " << o.signal << "; ";
   if (o.signal == 0 && o.code != code) s << "exit code " << o.code << ", wanted " << code << "; ";
-  if (std::count(o.err.begin(), o.err.end(), '\n') != 1 || !o.err.ends_with("\n")) s << "stderr is not one line; ";
+  if (std::count(o.err.begin(), o.err.end(), '\n') != 1 || !o.err.ends_with("\n"))
+    s << "stderr is not one line; ";
   if (!o.out.empty()) s << "wrote to stdout; ";
   if (o.seconds > 5) s << "took " << o.seconds << " s; ";
 #if !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer)
@@ -126,10 +133,13 @@ std::string Folder::read(const std::string& name) const {
   s << file.rdbuf();
   return s.str();
 }
-bool Folder::has(const std::string& name) const { return std::filesystem::exists(path_ + "/" + name); }
+bool Folder::has(const std::string& name) const {
+  return std::filesystem::exists(path_ + "/" + name);
+}
 std::vector<std::string> Folder::names() const {
   std::vector<std::string> all;
-  for (const auto& entry : std::filesystem::directory_iterator(path_)) all.push_back(entry.path().filename().string());
+  for (const auto& entry : std::filesystem::directory_iterator(path_))
+    all.push_back(entry.path().filename().string());
   std::sort(all.begin(), all.end());
   return all;
 }

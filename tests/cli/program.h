@@ -7,18 +7,19 @@
 namespace weft::tests {
 
 struct Outcome {
-  int code = 0;       // exit code; -1 when a signal ended it
-  int signal = 0;     // that signal; SIGKILL after the time limit
+  int code = 0;    // exit code; -1 when a signal ended it
+  int signal = 0;  // that signal; SIGKILL after the time limit
   double seconds = 0;
   int64_t peak_bytes = 0;  // resident
   std::string out, err;
 };
 
 // Runs `weft` with these arguments; `input` is its standard input.
-Outcome weft(const std::vector<std::string>& arguments, const std::string& input = {}, double time_limit = 60);
+Outcome weft(const std::vector<std::string>& arguments, const std::string& input = {},
+             double time_limit = 60);
 
-// Is this a clear refusal: the exit code wanted, one line on stderr, nothing on stdout, quick, small?
-// Empty when it is, else what is wrong.
+// Is this a clear refusal: the exit code wanted, one line on stderr, nothing on stdout, quick,
+// small? Empty when it is, else what is wrong.
 std::string not_a_clear_refusal(const Outcome& outcome, int code = 1);
 
 // A folder of this test's own, removed when the test ends.

@@ -1,12 +1,12 @@
 // tests/cli/run_test.cpp -- weft run: values and gradients, and data that does not fit.
-#include <doctest/doctest.h>
-
-#include <cmath>
-
 #include "frontend/formats/npz.h"
 #include "ir/array.h"
 #include "tests/cli/graphs.h"
 #include "tests/cli/program.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
 
 namespace weft::tests {
 namespace {
@@ -22,7 +22,10 @@ Array waves(ir::Dims dims, double phase, DType dtype = DType::f64) {
 }
 
 NamedArrays attention_inputs() {
-  return {{"q", waves({3, 4}, 0)}, {"k", waves({3, 5, 4}, 1)}, {"n", Array::of<int64_t>(DType::s64, {3}, {5, 2, 0})}, {"att/W", waves({4, 4}, 2)}};
+  return {{"q", waves({3, 4}, 0)},
+          {"k", waves({3, 5, 4}, 1)},
+          {"n", Array::of<int64_t>(DType::s64, {3}, {5, 2, 0})},
+          {"att/W", waves({4, 4}, 2)}};
 }
 
 struct Fixture {
@@ -48,7 +51,8 @@ struct Fixture {
 
 NamedArrays with(NamedArrays arrays, const std::string& name, const Array& array) {
   NamedArrays changed;
-  for (const auto& entry : arrays) changed.add(entry.name, entry.name == name ? array : entry.array);
+  for (const auto& entry : arrays)
+    changed.add(entry.name, entry.name == name ? array : entry.array);
   if (!changed.contains(name)) changed.add(name, array);
   return changed;
 }
@@ -66,7 +70,8 @@ double difference(const Array& a, const Array& b) {
   return worst;
 }
 
-TEST_CASE_FIXTURE(Fixture, "run: the reference computes in double, results bear the header's names") {
+TEST_CASE_FIXTURE(Fixture,
+                  "run: the reference computes in double, results bear the header's names") {
   CHECK(run().code == 0);
   const NamedArrays results = formats::read_npz(out);
   REQUIRE(results.size() == 2);
@@ -81,15 +86,18 @@ TEST_CASE_FIXTURE(Fixture, "run: the reference computes in double, results bear 
     for (int j = 0; j < 4; ++j) e[s] += p[j] * k.at(20 + 4 * s + j);
   const double a0 = 1 / (1 + std::exp(e[1] - e[0]));
   for (int j = 0; j < 4; ++j)
-    CHECK(results.at("o").at(4 + j) == doctest::Approx(a0 * k.at(20 + j) + (1 - a0) * k.at(24 + j)).epsilon(1e-14));
+    CHECK(results.at("o").at(4 + j) ==
+          doctest::Approx(a0 * k.at(20 + j) + (1 - a0) * k.at(24 + j)).epsilon(1e-14));
   for (int j = 0; j < 4; ++j) CHECK(results.at("o").at(8 + j) == 0);  // nothing to look at
 }
 
-TEST_CASE_FIXTURE(Fixture, "run: onednn agrees with the reference, gradients too, written or optimised") {
+TEST_CASE_FIXTURE(Fixture,
+                  "run: onednn agrees with the reference, gradients too, written or optimised") {
   REQUIRE(run({"--gradient", "loss"}).code == 0);
   const NamedArrays wanted = formats::read_npz(out);
   CHECK(wanted.size() == 5);
-  for (const std::vector<std::string>& more : {std::vector<std::string>{}, {"--optimise"}, {"--check-nan"}, {"--compare-reference"}}) {
+  for (const std::vector<std::string>& more :
+       {std::vector<std::string>{}, {"--optimise"}, {"--check-nan"}, {"--compare-reference"}}) {
     std::vector<std::string> options{"--backend", "onednn", "--gradient", "loss"};
     options.insert(options.end(), more.begin(), more.end());
     const Outcome o = run(options);
@@ -112,9 +120,12 @@ TEST_CASE_FIXTURE(Fixture, "run: gradients are those of central differences") {
     return formats::read_npz(out).at("loss").at(0);
   };
   constexpr double h = 1e-5;
-  for (const auto& [argument, gradient] : {std::pair<std::string, std::string>{"att/W", "dW"}, {"q", "dq"}})
+  for (const auto& [argument, gradient] :
+       {std::pair<std::string, std::string>{"att/W", "dW"}, {"q", "dq"}})
     for (const int64_t i : {0, 3, 6})
-      CHECK(results.at(gradient).at(i) == doctest::Approx((loss_with(argument, i, h) - loss_with(argument, i, -h)) / (2 * h)).epsilon(1e-7));
+      CHECK(results.at(gradient).at(i) ==
+            doctest::Approx((loss_with(argument, i, h) - loss_with(argument, i, -h)) / (2 * h))
+                .epsilon(1e-7));
 }
 
 TEST_CASE_FIXTURE(Fixture, "run: gradients bear the name they were asked for by") {
@@ -133,23 +144,31 @@ TEST_CASE_FIXTURE(Fixture, "run: an array d<result> is the adjoint to start from
 
 TEST_CASE("run: a loop, with lengths, forward and gradients") {
   Folder folder;
-  const std::string graph = folder.write("g.ir", kLoop), in = folder / "in.npz", out = folder / "out.npz";
-  formats::write_npz(in, {{"x", waves({4, 2, 3}, 0)}, {"s0", waves({2, 5}, 1)}, {"n", Array::of<int64_t>(DType::s32, {2}, {4, 1})},
-                          {"W", waves({3, 5}, 2)}, {"U", waves({5, 5}, 3)}});
+  const std::string graph = folder.write("g.ir", kLoop), in = folder / "in.npz",
+                    out = folder / "out.npz";
+  formats::write_npz(in, {{"x", waves({4, 2, 3}, 0)},
+                          {"s0", waves({2, 5}, 1)},
+                          {"n", Array::of<int64_t>(DType::s32, {2}, {4, 1})},
+                          {"W", waves({3, 5}, 2)},
+                          {"U", waves({5, 5}, 3)}});
   REQUIRE(weft({"run", graph, "--inputs", in, "--outputs", out, "--gradient", "y"}).code == 0);
   const NamedArrays wanted = formats::read_npz(out);
   for (int64_t i = 0; i < 5; ++i) {
     CHECK(wanted.at("y").at(10 + 5 + i) == 0);  // row 1 has ended at t = 1
     CHECK(wanted.at("s").at(5 + i) == wanted.at("y").at(5 + i));
   }
-  REQUIRE(weft({"run", graph, "--inputs", in, "--outputs", out, "--gradient", "y", "--backend", "onednn", "--optimise"}).code == 0);
+  REQUIRE(weft({"run", graph, "--inputs", in, "--outputs", out, "--gradient", "y", "--backend",
+                "onednn", "--optimise"})
+              .code == 0);
   const NamedArrays found = formats::read_npz(out);
   for (const auto& [name, array] : wanted) CHECK(difference(found.at(name), array) < 1e-5);
 }
 
 TEST_CASE("run: symbols that no array tells are bound") {
   Folder folder;
-  const std::string graph = folder.write("g.ir", "graph @g() -> (x: s32[S]) {\n  %x = iota() {shape=[S], dtype=s32}\n  return %x\n}\n");
+  const std::string graph = folder.write(
+      "g.ir",
+      "graph @g() -> (x: s32[S]) {\n  %x = iota() {shape=[S], dtype=s32}\n  return %x\n}\n");
   const Outcome without_size = weft({"run", graph});
   CHECK(not_a_clear_refusal(without_size) == "");
   CHECK(without_size.err.find("S") != std::string::npos);
@@ -173,8 +192,10 @@ TEST_CASE_FIXTURE(Fixture, "run: data that does not fit is refused by name") {
   says(refusal(with(good, "extra", waves({1}, 0))), {"in.npz", "'extra'"});
   says(refusal(with(good, "W", waves({4, 4}, 0))), {"in.npz", "'att/W'", "'W'"});
   says(refusal(with(good, "n", waves({3}, 0))), {"in.npz", "%n", "integers", "f64"});
-  says(refusal(with(good, "n", Array::of<int64_t>(DType::s64, {3}, {1, int64_t{1} << 40, 0}))), {"%n", "1099511627776", "element 1"});
-  says(refusal(with(good, "n", Array::of<int64_t>(DType::s64, {3, 1}, {1, 1, 0}))), {"%n", "rank 1"});
+  says(refusal(with(good, "n", Array::of<int64_t>(DType::s64, {3}, {1, int64_t{1} << 40, 0}))),
+       {"%n", "1099511627776", "element 1"});
+  says(refusal(with(good, "n", Array::of<int64_t>(DType::s64, {3, 1}, {1, 1, 0}))),
+       {"%n", "rank 1"});
   says(refusal(with(good, "k", waves({2, 5, 4}, 0))), {"%k", "B", "2", "3"});
   says(refusal(good, {"--bind", "D=9"}), {"D"});
   says(refusal(good, {"--gradient", "nonsense"}), {"nonsense"});
@@ -184,12 +205,18 @@ TEST_CASE_FIXTURE(Fixture, "run: data that does not fit is refused by name") {
 
 TEST_CASE("run: an index out of range is refused by both backends") {
   Folder folder;
-  const std::string graph = folder.write("g.ir", "graph @g(input %t: f32[V,M], input %i: s32[N]) -> (y: f32[N,M]) {\n  %y = gather(%t, %i) {axis=0}\n  return %y\n}\n");
+  const std::string graph =
+      folder.write("g.ir",
+                   "graph @g(input %t: f32[V,M], input %i: s32[N]) -> (y: f32[N,M]) {\n  %y = "
+                   "gather(%t, %i) {axis=0}\n  return %y\n}\n");
   for (const int64_t index : {int64_t{3}, int64_t{-1}, int64_t{1} << 30})
     for (const std::string backend : {"reference", "onednn"}) {
       INFO(backend << " " << index);
-      formats::write_npz(folder / "in.npz", {{"t", waves({3, 2}, 0)}, {"i", Array::of<int64_t>(DType::s32, {2}, {0, index})}});
-      const Outcome o = weft({"run", graph, "--inputs", folder / "in.npz", "--outputs", folder / "out.npz", "--backend", backend});
+      formats::write_npz(
+          folder / "in.npz",
+          {{"t", waves({3, 2}, 0)}, {"i", Array::of<int64_t>(DType::s32, {2}, {0, index})}});
+      const Outcome o = weft({"run", graph, "--inputs", folder / "in.npz", "--outputs",
+                              folder / "out.npz", "--backend", backend});
       CHECK(not_a_clear_refusal(o) == "");
       CHECK_FALSE(folder.has("out.npz"));
     }
@@ -197,9 +224,12 @@ TEST_CASE("run: an index out of range is refused by both backends") {
 
 TEST_CASE("run: --check-nan names the first node that makes one, and its line") {
   Folder folder;
-  const std::string graph = folder.write("g.ir", "graph @g(input %x: f32[4]) -> (y: f32[4]) {\n  %l = log(%x)\n  %y = mul(%l, 2)\n  return %y\n}\n");
+  const std::string graph = folder.write("g.ir",
+                                         "graph @g(input %x: f32[4]) -> (y: f32[4]) {\n  %l = "
+                                         "log(%x)\n  %y = mul(%l, 2)\n  return %y\n}\n");
   formats::write_npz(folder / "in.npz", {{"x", Array::of<double>(DType::f64, {4}, {1, 2, -1, 3})}});
-  const Outcome o = weft({"run", graph, "--inputs", folder / "in.npz", "--backend", "onednn", "--check-nan"});
+  const Outcome o =
+      weft({"run", graph, "--inputs", folder / "in.npz", "--backend", "onednn", "--check-nan"});
   CHECK(not_a_clear_refusal(o) == "");
   CHECK(o.err.find("log") != std::string::npos);
   CHECK(o.err.find("g.ir:2") != std::string::npos);
@@ -207,18 +237,23 @@ TEST_CASE("run: --check-nan names the first node that makes one, and its line") 
 
 TEST_CASE("run: --profile prints a table") {
   Folder folder;
-  const std::string graph = folder.write("g.ir", "graph @g(input %x: f32[4,4]) -> (y: f32[4,4]) {\n  %y = matmul(%x, %x)\n  return %y\n}\n");
+  const std::string graph = folder.write(
+      "g.ir",
+      "graph @g(input %x: f32[4,4]) -> (y: f32[4,4]) {\n  %y = matmul(%x, %x)\n  return %y\n}\n");
   formats::write_npz(folder / "in.npz", {{"x", waves({4, 4}, 0)}});
-  const Outcome o = weft({"run", graph, "--inputs", folder / "in.npz", "--backend", "onednn", "--profile"});
+  const Outcome o =
+      weft({"run", graph, "--inputs", folder / "in.npz", "--backend", "onednn", "--profile"});
   CHECK(o.code == 0);
   CHECK(o.out.find("matmul") != std::string::npos);
 }
 
 TEST_CASE("run: what cannot be written leaves nothing behind") {
   Folder folder;
-  const std::string graph = folder.write("g.ir", "graph @g(input %x: f32[2]) -> (y: f32[2]) {\n  %y = exp(%x)\n  return %y\n}\n");
+  const std::string graph = folder.write(
+      "g.ir", "graph @g(input %x: f32[2]) -> (y: f32[2]) {\n  %y = exp(%x)\n  return %y\n}\n");
   formats::write_npz(folder / "in.npz", {{"x", waves({2}, 0)}});
-  CHECK(not_a_clear_refusal(weft({"run", graph, "--inputs", folder / "in.npz", "--outputs", folder / "no/such/out.npz"})) == "");
+  CHECK(not_a_clear_refusal(weft({"run", graph, "--inputs", folder / "in.npz", "--outputs",
+                                  folder / "no/such/out.npz"})) == "");
   CHECK(folder.names() == std::vector<std::string>{"g.ir", "in.npz"});
 }
 

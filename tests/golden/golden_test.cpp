@@ -1,17 +1,19 @@
-// tests/golden/golden_test.cpp -- the optimised training graph of each model, as text, reviewed like code.
+// tests/golden/golden_test.cpp -- the optimised training graph of each model, as text, reviewed
+// like code.
 //
-// tests/update_golden rewrites the files; the diff is what a change to the passes does to real models.
+// tests/update_golden rewrites the files; the diff is what a change to the passes does to real
+// models.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
-#include <cstdlib>
-#include <fstream>
-#include <sstream>
-
-#include <doctest/doctest.h>
-
 #include "backends/backend.h"
 #include "frontend/session.h"
 #include "ir/text/text.h"
 #include "models/rnn/rnn.h"
+
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
 
 using namespace weft;
 
@@ -56,8 +58,10 @@ void check_golden(const std::string& name, const rnn::Config& config) {
   }
   const std::string golden = read(path);
   REQUIRE_MESSAGE(!golden.empty(), path << " is missing; tests/update_golden makes it");
-  CHECK_MESSAGE(text == golden, name << ": the graph is not the golden one; if that is meant, run tests/update_golden and review its diff");
-  CHECK(ir::canonical_text(ir::parse(golden, path)) == ir::canonical_text(program.stage("optimised")));
+  CHECK_MESSAGE(text == golden, name << ": the graph is not the golden one; if that is meant, run "
+                                        "tests/update_golden and review its diff");
+  CHECK(ir::canonical_text(ir::parse(golden, path)) ==
+        ir::canonical_text(program.stage("optimised")));
 }
 
 }  // namespace
@@ -68,9 +72,13 @@ TEST_CASE("golden: Luong general without input feeding attends once over all ste
   check_golden("luong_general", luong(rnn::AttentionKind::general, false));
 }
 
-TEST_CASE("golden: Luong dot with input feeding") { check_golden("luong_dot_feeding", luong(rnn::AttentionKind::dot, true)); }
+TEST_CASE("golden: Luong dot with input feeding") {
+  check_golden("luong_dot_feeding", luong(rnn::AttentionKind::dot, true));
+}
 
-TEST_CASE("golden: Luong concat") { check_golden("luong_concat", luong(rnn::AttentionKind::concat, false)); }
+TEST_CASE("golden: Luong concat") {
+  check_golden("luong_concat", luong(rnn::AttentionKind::concat, false));
+}
 
 TEST_CASE("golden: the attention-free baseline") {
   rnn::Config c = luong(rnn::AttentionKind::none, false);

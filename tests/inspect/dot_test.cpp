@@ -1,12 +1,12 @@
 // tests/inspect/dot_test.cpp -- what of a graph is in its picture, and how.
 #include "frontend/inspect/dot.h"
 
+#include "ir/builder.h"
+#include "ir/text/text.h"
+
 #include <doctest/doctest.h>
 
 #include <algorithm>
-
-#include "ir/builder.h"
-#include "ir/text/text.h"
 
 namespace weft::inspect {
 namespace {
@@ -25,14 +25,17 @@ constexpr const char* kLoop = R"(
   })";
 
 const Box& box_titled(const Drawing& d, const std::string& title) {
-  const auto it = std::find_if(d.boxes.begin(), d.boxes.end(), [&](const Box& b) { return b.title == title; });
+  const auto it =
+      std::find_if(d.boxes.begin(), d.boxes.end(), [&](const Box& b) { return b.title == title; });
   REQUIRE(it != d.boxes.end());
   return *it;
 }
 int index_of(const Drawing& d, const Box& b) { return static_cast<int>(&b - d.boxes.data()); }
-bool linked(const Drawing& d, const std::string& from, const std::string& to, Link::Kind kind = Link::Kind::data) {
+bool linked(const Drawing& d, const std::string& from, const std::string& to,
+            Link::Kind kind = Link::Kind::data) {
   const int a = index_of(d, box_titled(d, from)), b = index_of(d, box_titled(d, to));
-  return std::any_of(d.links.begin(), d.links.end(), [&](const Link& l) { return l.from == a && l.to == b && l.kind == kind; });
+  return std::any_of(d.links.begin(), d.links.end(),
+                     [&](const Link& l) { return l.from == a && l.to == b && l.kind == kind; });
 }
 
 TEST_CASE("drawing: constants and parameters are rows of the box that reads them") {
@@ -47,7 +50,8 @@ TEST_CASE("drawing: constants and parameters are rows of the box that reads them
 
 TEST_CASE("drawing: a scan's body stands in a group of its own, wired to what is outside") {
   const Drawing d = draw(ir::parse(kLoop));
-  const auto loop = std::find_if(d.groups.begin(), d.groups.end(), [](const Group& g) { return g.kind == Group::Kind::loop; });
+  const auto loop = std::find_if(d.groups.begin(), d.groups.end(),
+                                 [](const Group& g) { return g.kind == Group::Kind::loop; });
   REQUIRE(loop != d.groups.end());
   CHECK(loop->title == "scan, t = 0 ... T-1, rows end at their lengths");
   CHECK(box_titled(d, "tanh").group == static_cast<int>(loop - d.groups.begin()));
@@ -59,8 +63,10 @@ TEST_CASE("drawing: a scan's body stands in a group of its own, wired to what is
   CHECK(linked(d, "tanh", "y"));  // the stacked output is what the body yields
 }
 
-TEST_CASE("drawing: what the backward pass keeps of the forward pass is a reference, its seed a link") {
-  ir::Graph g = ir::parse("graph(input %x: f32[4]) { %y = tanh(%x) %l = sum(%y) {axes=[0]} return %l }");
+TEST_CASE(
+    "drawing: what the backward pass keeps of the forward pass is a reference, its seed a link") {
+  ir::Graph g =
+      ir::parse("graph(input %x: f32[4]) { %y = tanh(%x) %l = sum(%y) {axes=[0]} return %l }");
   ir::Builder b(g, {.scope = {}, .loc = {}, .origins = {}, .part = ir::Part::backward});
   const ir::Value y = g.nodes()[0].results[0], l = g.nodes()[1].results[0];
   g.add_output("dx", b.mul(b.mul(y, y), l));
@@ -93,7 +99,8 @@ TEST_CASE("svg: names with quotes and angle brackets come out as well-formed tex
 }
 
 TEST_CASE("svg: an empty graph and one without scopes or names are drawn") {
-  CHECK(svg(ir::parse("graph(input %x: f32[4]) { return %x }")).find("</svg>") != std::string::npos);
+  CHECK(svg(ir::parse("graph(input %x: f32[4]) { return %x }")).find("</svg>") !=
+        std::string::npos);
   ir::Graph g;
   ir::Value v = g.add_argument({ir::DType::f32, {4}}, "x");
   ir::Builder b(g);

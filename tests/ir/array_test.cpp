@@ -1,16 +1,23 @@
 // tests/ir/array_test.cpp -- dense host arrays.
-#include <cmath>
+#include "ir/array.h"
+
+#include "ir/error.h"
 
 #include <doctest/doctest.h>
 
-#include "ir/array.h"
-#include "ir/error.h"
+#include <cmath>
 
 using namespace weft::ir;
 
 TEST_CASE("array: f16 rounds to nearest even and back") {
-  for (const auto& [in, out] : {std::pair{1.0, 1.0}, {65504.0, 65504.0}, {65520.0, HUGE_VAL}, {0x1p-24, 0x1p-24},
-                                {0x1p-26, 0.0}, {1.0 + 0x1p-11, 1.0}, {1.0 + 3 * 0x1p-11, 1.0 + 0x1p-9}, {-2.5, -2.5}}) {
+  for (const auto& [in, out] : {std::pair{1.0, 1.0},
+                                {65504.0, 65504.0},
+                                {65520.0, HUGE_VAL},
+                                {0x1p-24, 0x1p-24},
+                                {0x1p-26, 0.0},
+                                {1.0 + 0x1p-11, 1.0},
+                                {1.0 + 3 * 0x1p-11, 1.0 + 0x1p-9},
+                                {-2.5, -2.5}}) {
     Array a(DType::f16, {1});
     a.set(0, in);
     CHECK(a.at(0) == out);

@@ -1,8 +1,9 @@
 // tests/ir/dim_test.cpp -- symbolic sizes.
-#include <doctest/doctest.h>
-
 #include "ir/dim.h"
+
 #include "ir/error.h"
+
+#include <doctest/doctest.h>
 
 using namespace weft::ir;
 
@@ -21,7 +22,8 @@ TEST_CASE("dim: printing is canonical") {
 }
 
 TEST_CASE("dim: printed dims parse to themselves") {
-  for (const char* text : {"B", "T+1", "8*B", "B*S*T-4*B+2", "floordiv(S+1,2)", "floordiv(floordiv(S,2)+1,2)*B", "-3", "0"})
+  for (const char* text : {"B", "T+1", "8*B", "B*S*T-4*B+2", "floordiv(S+1,2)",
+                           "floordiv(floordiv(S,2)+1,2)*B", "-3", "0"})
     CHECK(Dim::parse(Dim::parse(text).str()) == Dim::parse(text));
 }
 
@@ -40,7 +42,8 @@ TEST_CASE("dim: division is exact or refused") {
 
 TEST_CASE("dim: values, and the symbol that is missing") {
   CHECK(Dim::parse("B*T+floordiv(S+1,2)").value({{"B", 2}, {"T", 3}, {"S", 4}}) == 8);
-  CHECK_THROWS_WITH_AS(Dim::parse("B*T").value({{"B", 2}}), "the size of symbol T is not known", GraphError);
+  CHECK_THROWS_WITH_AS(Dim::parse("B*T").value({{"B", 2}}), "the size of symbol T is not known",
+                       GraphError);
 }
 
 TEST_CASE("dim: overflow is an error, not a wrong size") {
@@ -49,7 +52,8 @@ TEST_CASE("dim: overflow is an error, not a wrong size") {
 }
 
 TEST_CASE("dim: malformed text is refused with its column") {
-  for (const char* text : {"", "B+", "2B", "B**2", "(B", "floordiv(B,0)", "floordiv(B)", "B]", "99999999999999999999"})
+  for (const char* text :
+       {"", "B+", "2B", "B**2", "(B", "floordiv(B,0)", "floordiv(B)", "B]", "99999999999999999999"})
     CHECK_THROWS_AS(Dim::parse(text), GraphError);
   CHECK_THROWS_AS(Dim::parse(std::string(100000, '(')), GraphError);
   CHECK_THROWS_AS(Dim::parse(std::string(100000, '-')), GraphError);

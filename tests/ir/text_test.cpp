@@ -1,11 +1,12 @@
 // tests/ir/text_test.cpp -- graphs as text: round trips and errors.
-#include <doctest/doctest.h>
+#include "ir/text/text.h"
 
 #include "ir/builder.h"
 #include "ir/ops/table.h"
 #include "ir/rewrite.h"
-#include "ir/text/text.h"
 #include "ir/verify.h"
+
+#include <doctest/doctest.h>
 
 using namespace weft::ir;
 
@@ -81,7 +82,8 @@ TEST_CASE("text: the worked decoder of the manual prints and parses to itself") 
 
 TEST_CASE("text: a graph with sizes bound is checked anew") {
   const Graph g = parse(kDecoder);
-  const Bindings sizes{{"A", 4}, {"B", 2}, {"E", 6}, {"H", 3}, {"M", 5}, {"S", 7}, {"T", 0}, {"V", 9}};
+  const Bindings sizes{{"A", 4}, {"B", 2}, {"E", 6}, {"H", 3},
+                       {"M", 5}, {"S", 7}, {"T", 0}, {"V", 9}};
   const Graph bound = specialize(g, sizes);
   verify(bound);
   CHECK(bound.symbols().empty());
@@ -101,14 +103,16 @@ TEST_CASE("text: short headers, scalar literals and absent optional operands") {
 }
 
 TEST_CASE("text: scopes and parts survive") {
-  const Graph g = parse("graph(%x: f32[2]) {\n %y = tanh(%x) // decoder/attention [backward]\n return %y\n}");
+  const Graph g =
+      parse("graph(%x: f32[2]) {\n %y = tanh(%x) // decoder/attention [backward]\n return %y\n}");
   CHECK(g.nodes()[0].from.scope == "decoder/attention");
   CHECK(g.nodes()[0].from.part == Part::backward);
   CHECK(print(parse(print(g))) == print(g));
 }
 
 TEST_CASE("text: arguments keep kind, path, initialiser and flags") {
-  const char* text = R"ir(graph @g(parameter %W: f32[2,2] {path="a/W", init="normal(0.1)", trainable=false, donated=true}, state %m: f32[2]) -> (W: f32[2,2]) {
+  const char* text =
+      R"ir(graph @g(parameter %W: f32[2,2] {path="a/W", init="normal(0.1)", trainable=false, donated=true}, state %m: f32[2]) -> (W: f32[2,2]) {
   return %W
 }
 )ir";
@@ -116,20 +120,30 @@ TEST_CASE("text: arguments keep kind, path, initialiser and flags") {
 }
 
 TEST_CASE("text: structure alone decides canonical text") {
-  const Graph a = parse("graph(%x: f32[2]) { %u = tanh(%x) %v = exp(%x) %s = add(%u, %v) return %s }");
-  const Graph b = parse("graph(%z: f32[2]) { %q = exp(%z) %p = tanh(%z) %r = add(%p, %q) return %r }");
-  const Graph c = parse("graph(%z: f32[2]) { %q = exp(%z) %p = tanh(%z) %r = add(%q, %p) return %r }");
+  const Graph a =
+      parse("graph(%x: f32[2]) { %u = tanh(%x) %v = exp(%x) %s = add(%u, %v) return %s }");
+  const Graph b =
+      parse("graph(%z: f32[2]) { %q = exp(%z) %p = tanh(%z) %r = add(%p, %q) return %r }");
+  const Graph c =
+      parse("graph(%z: f32[2]) { %q = exp(%z) %p = tanh(%z) %r = add(%q, %p) return %r }");
   CHECK(canonical_text(a) == canonical_text(b));
   CHECK(canonical_text(a) != canonical_text(c));
 }
 
 TEST_CASE("text: errors name file, line and what was needed") {
-  check_error("graph(%x: f32[2]) {\n  %y = tanhh(%x)\n  return %y\n}", "graph.ir:2: error: there is no op 'tanhh'; did you mean 'tanh'?");
-  check_error("graph(%x: f32[2]) {\n\n  %y = tanh(%z)\n  return %y\n}", "graph.ir:3: error: %z is not defined here");
-  check_error("graph(%x: f32[2,3]) { %y = softmax(%x) {axis=5} return %y }", "'softmax' axis must lie in [-2, 2) [softmax.2]\n    x: f32[2,3]   = %x");
-  check_error("graph(%a: f32[2,4,8], %b: f32[2,6,7]) { %c = matmul(%a, %b) {transpose_b=true} return %c }", "contracts 8 columns of a with 7 rows of b [matmul.3]");
-  check_error("graph(%x: f32[2]) { %y = tanh(%x) {axis=1} return %y }", "'tanh' has no attribute 'axis'");
-  check_error("graph(%x: f32[2]) { %y = tanh(%x) : f32[3] return %y }", "is typed f32[3] but infers f32[2]");
+  check_error("graph(%x: f32[2]) {\n  %y = tanhh(%x)\n  return %y\n}",
+              "graph.ir:2: error: there is no op 'tanhh'; did you mean 'tanh'?");
+  check_error("graph(%x: f32[2]) {\n\n  %y = tanh(%z)\n  return %y\n}",
+              "graph.ir:3: error: %z is not defined here");
+  check_error("graph(%x: f32[2,3]) { %y = softmax(%x) {axis=5} return %y }",
+              "'softmax' axis must lie in [-2, 2) [softmax.2]\n    x: f32[2,3]   = %x");
+  check_error(
+      "graph(%a: f32[2,4,8], %b: f32[2,6,7]) { %c = matmul(%a, %b) {transpose_b=true} return %c }",
+      "contracts 8 columns of a with 7 rows of b [matmul.3]");
+  check_error("graph(%x: f32[2]) { %y = tanh(%x) {axis=1} return %y }",
+              "'tanh' has no attribute 'axis'");
+  check_error("graph(%x: f32[2]) { %y = tanh(%x) : f32[3] return %y }",
+              "is typed f32[3] but infers f32[2]");
   check_error("graph(%x: f32[2]) { %y = tanh(%x, %x) return %y }", "takes fewer operands");
   check_error("graph(%x: f32[2]) { %x = tanh(%x) return %x }", "%x is defined twice");
   check_error("graph(%x: f32[2]) { %y = tanh(%x)", "expected 'return' before the end of the file");

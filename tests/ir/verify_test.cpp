@@ -1,9 +1,10 @@
 // tests/ir/verify_test.cpp -- each numbered invariant, broken.
-#include <doctest/doctest.h>
+#include "ir/verify.h"
 
 #include "ir/builder.h"
 #include "ir/text/text.h"
-#include "ir/verify.h"
+
+#include <doctest/doctest.h>
 
 using namespace weft::ir;
 
@@ -28,7 +29,9 @@ std::string broken(F change) {
   return "";
 }
 
-bool has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+bool has(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
 
 }  // namespace
 
@@ -54,7 +57,10 @@ TEST_CASE("verify.4: types are those the op infers, and the pass is named") {
   Graph to;
   const Value x = to.add_argument({DType::f32, {4}}, "x");
   to.add_output("y", to.add_copy(g, g.nodes()[0], {x})[0]);
-  CHECK_THROWS_WITH_AS(verify(to, "a_pass"), "error: after pass 'a_pass': %y = softmax(%x) is typed f32[2,3] but infers f32[4] [verify.4]", GraphError);
+  CHECK_THROWS_WITH_AS(
+      verify(to, "a_pass"),
+      "error: after pass 'a_pass': %y = softmax(%x) is typed f32[2,3] but infers f32[4] [verify.4]",
+      GraphError);
 }
 
 TEST_CASE("verify.5: regions are as many as the op has") {

@@ -1,7 +1,11 @@
 // tests/onednn/allocation_test.cpp -- while a graph runs, Weft allocates nothing.
 //
-// Every `operator new` of this program is counted while `counting` is set. oneDNN's own code lives in
-// its shared library and is told apart by its caller's address.
+// Every `operator new` of this program is counted while `counting` is set. oneDNN's own code lives
+// in its shared library and is told apart by its caller's address.
+#include "ir/text/text.h"
+#include "tests/onednn/compare.h"
+#include "tests/support/op_samples.h"
+
 #include <dlfcn.h>
 #include <doctest/doctest.h>
 
@@ -9,10 +13,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <new>
-
-#include "ir/text/text.h"
-#include "tests/onednn/compare.h"
-#include "tests/support/op_samples.h"
 
 namespace {
 
@@ -23,7 +23,8 @@ void* counted(std::size_t size, void* caller) {
   if (counting) {
     Dl_info info{};
     const bool library = dladdr(caller, &info) != 0 && info.dli_fname != nullptr &&
-                         (std::strstr(info.dli_fname, "libdnnl") != nullptr || std::strstr(info.dli_fname, "libomp") != nullptr);
+                         (std::strstr(info.dli_fname, "libdnnl") != nullptr ||
+                          std::strstr(info.dli_fname, "libomp") != nullptr);
     ++(library ? others : ours);
   }
   if (void* p = std::malloc(size != 0 ? size : 1)) return p;
@@ -41,7 +42,9 @@ void operator delete[](void* p, std::size_t) noexcept { std::free(p); }
 
 using namespace weft;
 
-TEST_CASE("allocation: a run of a loop with attention, cells, a loss and an optimiser allocates nothing") {
+TEST_CASE(
+    "allocation: a run of a loop with attention, cells, a loss and an optimiser allocates "
+    "nothing") {
   const ir::Graph g = ir::parse(R"(
     graph(%s: f32[B,8], %y: f32[T,B,8], %h: f32[B,S,6], %k: f32[B,S,4], %l_upto_5: s32[B], %n_upto_5: s32[B], %Wa: f32[8,4], %va: f32[4],
           %Wg: f32[14,24], %U: f32[8,16], %Un: f32[8,8], %Wo: f32[8,9], %labels_below_9: s32[T,B], %m: f32[8,9], %positive_v: f32[8,9], %step_below_9: s64[], %lr: f32[]) {
@@ -69,7 +72,8 @@ TEST_CASE("allocation: a run of a loop with attention, cells, a loss and an opti
     })");
   const ir::Bindings bindings{{"B", 3}, {"T", 5}, {"S", 5}};
   const auto arguments = tests::sample_arguments(g, bindings, 1, ir::DType::f32);
-  tests::check_same(g, arguments, {.bindings = bindings, .tolerance = 1e-4});  // Adam divides by small numbers
+  tests::check_same(g, arguments,
+                    {.bindings = bindings, .tolerance = 1e-4});  // Adam divides by small numbers
   const auto e = onednn::compile(g, bindings);
   auto results = backends::allocate_results(g, bindings);
   e->run(arguments, results);
@@ -78,5 +82,6 @@ TEST_CASE("allocation: a run of a loop with attention, cells, a loss and an opti
   for (int i = 0; i < 3; ++i) e->run(arguments, results);
   counting = false;
   CHECK(ours.load() == 0);
-  MESSAGE("oneDNN and OpenMP allocated " << others.load() << " times by operator new in three runs");
+  MESSAGE("oneDNN and OpenMP allocated " << others.load()
+                                         << " times by operator new in three runs");
 }

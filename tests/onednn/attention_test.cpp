@@ -1,13 +1,13 @@
 // tests/onednn/attention_test.cpp -- attention over shapes, masks and layouts; NaN behind masks.
+#include "ir/text/text.h"
+#include "tests/onednn/compare.h"
+#include "tests/support/op_samples.h"
+
 #include <doctest/doctest.h>
 
 #include <array>
 #include <cmath>
 #include <limits>
-
-#include "ir/text/text.h"
-#include "tests/onednn/compare.h"
-#include "tests/support/op_samples.h"
 
 using namespace weft;
 using tests::check_same;
@@ -15,19 +15,26 @@ using tests::check_same;
 namespace {
 
 // Leading axes like "B,2,", queries like "T," or "" for one, and a mask's shape or "".
-std::string text(const std::string& lead, const std::string& queries, const std::string& mask, bool additive, bool bias = false) {
+std::string text(const std::string& lead, const std::string& queries, const std::string& mask,
+                 bool additive, bool bias = false) {
   const std::string q = lead + queries, one = queries.empty() ? "" : queries;
-  std::string g = "graph(%q: f32[" + q + "5], %k: f32[" + lead + "S,5], %v: f32[" + lead + "S,3], %d: f32[" + q + "3], %dw: f32[" + one.substr(0, 0) + q + "S]";
+  std::string g = "graph(%q: f32[" + q + "5], %k: f32[" + lead + "S,5], %v: f32[" + lead +
+                  "S,3], %d: f32[" + q + "3], %dw: f32[" + one.substr(0, 0) + q + "S]";
   if (additive) g += ", %va: f32[5]";
   if (!mask.empty()) g += ", %m: pred[" + mask + "]";
   if (bias) g += ", %bias: f32[1,S]";
-  const std::string optional = std::string(additive ? "; %va" : ";") + (mask.empty() ? ";" : "; %m") + (bias ? "; %bias" : ";");
+  const std::string optional = std::string(additive ? "; %va" : ";") +
+                               (mask.empty() ? ";" : "; %m") + (bias ? "; %bias" : ";");
   const std::string score = additive ? "score=\"additive\"" : "score=\"dot\"";
-  g += ") {\n %o, %w, %l = attention(%q, %k, %v" + optional + ") {" + score + ", scale=0.7, weights=true, lse=true}\n";
-  const std::string wanted = std::string("\"q\", \"k\", \"v\"") + (additive ? ", \"v_a\"" : "") + (bias ? ", \"bias\"" : "");
-  g += " %dq, %dk, %dv" + std::string(additive ? ", %dva" : "") + (bias ? ", %db" : "") + " = attention_grad(%d, %q, %k, %v, %o, %l" + optional +
-       "; %dw) {" + score + ", scale=0.7, wanted=[" + wanted + "]}\n";
-  g += " return %o, %w, %l, %dq, %dk, %dv" + std::string(additive ? ", %dva" : "") + (bias ? ", %db" : "") + " }";
+  g += ") {\n %o, %w, %l = attention(%q, %k, %v" + optional + ") {" + score +
+       ", scale=0.7, weights=true, lse=true}\n";
+  const std::string wanted = std::string("\"q\", \"k\", \"v\"") + (additive ? ", \"v_a\"" : "") +
+                             (bias ? ", \"bias\"" : "");
+  g += " %dq, %dk, %dv" + std::string(additive ? ", %dva" : "") + (bias ? ", %db" : "") +
+       " = attention_grad(%d, %q, %k, %v, %o, %l" + optional + "; %dw) {" + score +
+       ", scale=0.7, wanted=[" + wanted + "]}\n";
+  g += " return %o, %w, %l, %dq, %dk, %dv" + std::string(additive ? ", %dva" : "") +
+       (bias ? ", %db" : "") + " }";
   return g;
 }
 
@@ -36,29 +43,44 @@ std::string text(const std::string& lead, const std::string& queries, const std:
 TEST_CASE("attention: leading axes, one query or many, masks that broadcast every way") {
   for (const bool additive : {false, true})
     for (const std::string lead : {"", "B,", "B,2,"}) {
-      for (const std::string mask : {"", "S", "T,S", "1,S", "T,1"}) check_same(text(lead, "T,", mask, additive), {.bindings = {{"B", 3}, {"T", 4}, {"S", 7}}});
-      for (const std::string mask : {"", "S"}) check_same(text(lead, "", mask, additive), {.bindings = {{"B", 3}, {"S", 7}}});
-      if (lead == "B,") check_same(text(lead, "T,", "B,1,S", additive), {.bindings = {{"B", 3}, {"T", 4}, {"S", 7}}});
-      if (lead == "B,") check_same(text(lead, "", "B,S", additive), {.bindings = {{"B", 3}, {"S", 7}}});
-      if (lead == "B,2,") check_same(text(lead, "T,", "B,1,1,S", additive), {.bindings = {{"B", 3}, {"T", 4}, {"S", 7}}});
-      if (lead == "B,2,") check_same(text(lead, "T,", "2,T,S", additive), {.bindings = {{"B", 3}, {"T", 4}, {"S", 7}}});
-      check_same(text(lead, "T,", "S", additive, true), {.bindings = {{"B", 2}, {"T", 3}, {"S", 5}}});
+      for (const std::string mask : {"", "S", "T,S", "1,S", "T,1"})
+        check_same(text(lead, "T,", mask, additive), {.bindings = {{"B", 3}, {"T", 4}, {"S", 7}}});
+      for (const std::string mask : {"", "S"})
+        check_same(text(lead, "", mask, additive), {.bindings = {{"B", 3}, {"S", 7}}});
+      if (lead == "B,")
+        check_same(text(lead, "T,", "B,1,S", additive),
+                   {.bindings = {{"B", 3}, {"T", 4}, {"S", 7}}});
+      if (lead == "B,")
+        check_same(text(lead, "", "B,S", additive), {.bindings = {{"B", 3}, {"S", 7}}});
+      if (lead == "B,2,")
+        check_same(text(lead, "T,", "B,1,1,S", additive),
+                   {.bindings = {{"B", 3}, {"T", 4}, {"S", 7}}});
+      if (lead == "B,2,")
+        check_same(text(lead, "T,", "2,T,S", additive),
+                   {.bindings = {{"B", 3}, {"T", 4}, {"S", 7}}});
+      check_same(text(lead, "T,", "S", additive, true),
+                 {.bindings = {{"B", 2}, {"T", 3}, {"S", 5}}});
     }
 }
 
 TEST_CASE("attention: sizes of 0 and 1") {
   for (const bool additive : {false, true})
-    for (const auto& [b, t, s] : {std::array<int64_t, 3>{0, 3, 4}, {2, 0, 4}, {1, 1, 1}, {2, 1, 5}, {2, 3, 1}})
+    for (const auto& [b, t, s] :
+         {std::array<int64_t, 3>{0, 3, 4}, {2, 0, 4}, {1, 1, 1}, {2, 1, 5}, {2, 3, 1}})
       check_same(text("B,", "T,", "B,1,S", additive), {.bindings = {{"B", b}, {"T", t}, {"S", s}}});
 }
 
 TEST_CASE("attention: NaN in values behind a mask of keys does not leak, NaN in front shows") {
   for (const bool additive : {false, true}) {
-    const ir::Graph g = ir::parse(std::string("graph(%q: f32[2,3,4], %k: f32[2,5,4], %v: f32[2,5,3], %m: pred[2,1,5]") + (additive ? ", %a: f32[4]" : "") +
-                                  ") { %o = attention(%q, %k, %v; " + (additive ? "%a" : "") + "; %m) {score=\"" + (additive ? "additive" : "dot") + "\"} return %o }");
+    const ir::Graph g = ir::parse(
+        std::string("graph(%q: f32[2,3,4], %k: f32[2,5,4], %v: f32[2,5,3], %m: pred[2,1,5]") +
+        (additive ? ", %a: f32[4]" : "") + ") { %o = attention(%q, %k, %v; " +
+        (additive ? "%a" : "") + "; %m) {score=\"" + (additive ? "additive" : "dot") +
+        "\"} return %o }");
     auto arguments = tests::sample_arguments(g, {}, 1, ir::DType::f32);
     for (int64_t i = 0; i < 10; ++i) arguments[3].set_integer(i, i % 5 < 3);
-    for (int64_t c = 0; c < 3; ++c) arguments[2].set(4 * 3 + c, std::numeric_limits<double>::quiet_NaN());
+    for (int64_t c = 0; c < 3; ++c)
+      arguments[2].set(4 * 3 + c, std::numeric_limits<double>::quiet_NaN());
     tests::check_same(g, arguments);
     arguments[2].set(0, std::numeric_limits<double>::quiet_NaN());
     CHECK(std::isnan(tests::run_onednn(g, arguments)[0].at(0)));
@@ -71,7 +93,8 @@ TEST_CASE("attention: operands that are views of a longer row") {
     %k = slice(%x) {axis=-1, start=4, stop=8}
     %v = slice(%x) {axis=-1, start=8, stop=12}
     %o = attention(%q, %k, %v;; %m) {scale=0.5}
-    return %o })", {.bindings = {{"B", 2}, {"T", 5}}});
+    return %o })",
+             {.bindings = {{"B", 2}, {"T", 5}}});
   check_same(R"(graph(%x: f32[B,T,12], %m: pred[B,1,1,T]) {
     %r = reshape(%x) {shape=[B,T,3,2,2]}
     %t = transpose(%r) {perm=[2,0,3,1,4]}
@@ -82,5 +105,6 @@ TEST_CASE("attention: operands that are views of a longer row") {
     %k = reshape(%k0) {shape=[B,2,T,2]}
     %v = reshape(%v0) {shape=[B,2,T,2]}
     %o = attention(%q, %k, %v;; %m)
-    return %o })", {.bindings = {{"B", 2}, {"T", 5}}});
+    return %o })",
+             {.bindings = {{"B", 2}, {"T", 5}}});
 }

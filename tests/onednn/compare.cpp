@@ -1,19 +1,20 @@
 // tests/onednn/compare.cpp -- a graph on the onednn backend against the reference.
 #include "tests/onednn/compare.h"
 
+#include "backends/reference/reference.h"
+#include "ir/text/text.h"
+#include "tests/support/op_samples.h"
+
 #include <doctest/doctest.h>
 
 #include <algorithm>
 #include <cmath>
 
-#include "backends/reference/reference.h"
-#include "ir/text/text.h"
-#include "tests/support/op_samples.h"
-
 namespace weft::tests {
 
 std::string difference(const ir::Array& got, const ir::Array& want, double tolerance) {
-  if (got.dims() != want.dims()) return ir::concat("shape ", ir::dims_str(got.dims()), " against ", ir::dims_str(want.dims()));
+  if (got.dims() != want.dims())
+    return ir::concat("shape ", ir::dims_str(got.dims()), " against ", ir::dims_str(want.dims()));
   double scale = 0, worst = 0;
   int64_t where = -1;
   for (int64_t i = 0; i < want.size(); ++i)
@@ -21,7 +22,8 @@ std::string difference(const ir::Array& got, const ir::Array& want, double toler
   for (int64_t i = 0; i < want.size(); ++i) {
     const double a = got.at(i), b = want.at(i);
     if (!ir::is_float(got.dtype()) && got.integer_at(i) != want.integer_at(i))
-      return ir::concat("element ", i, " of ", want.size(), ": ", got.integer_at(i), " against ", want.integer_at(i));
+      return ir::concat("element ", i, " of ", want.size(), ": ", got.integer_at(i), " against ",
+                        want.integer_at(i));
     if (a == b || (std::isnan(a) && std::isnan(b))) continue;
     const double error = std::isfinite(a) && std::isfinite(b) ? std::abs(a - b) : HUGE_VAL;
     if (error > worst) {
@@ -30,11 +32,13 @@ std::string difference(const ir::Array& got, const ir::Array& want, double toler
     }
   }
   if (worst <= tolerance * std::max(scale, 1e-3)) return {};
-  return ir::concat("element ", where, " of ", want.size(), ": ", got.at(where), " against ", want.at(where), ", scale ", scale);
+  return ir::concat("element ", where, " of ", want.size(), ": ", got.at(where), " against ",
+                    want.at(where), ", scale ", scale);
 }
 
 std::vector<ir::Array> run_onednn(const ir::Graph& graph, const std::vector<ir::Array>& arguments,
-                                  const onednn::ExecutableOptions& options, const ir::Bindings& bindings) {
+                                  const onednn::ExecutableOptions& options,
+                                  const ir::Bindings& bindings) {
   const ir::Bindings bound = backends::infer_bindings(graph, arguments, bindings);
   const auto executable = onednn::compile(graph, bound, options);
   std::vector<ir::Array> results = backends::allocate_results(graph, bound);
@@ -42,7 +46,8 @@ std::vector<ir::Array> run_onednn(const ir::Graph& graph, const std::vector<ir::
   return results;
 }
 
-void check_same(const ir::Graph& graph, const std::vector<ir::Array>& arguments, const Compare& options) {
+void check_same(const ir::Graph& graph, const std::vector<ir::Array>& arguments,
+                const Compare& options) {
   const ir::Bindings bound = backends::infer_bindings(graph, arguments, options.bindings);
   const std::vector<ir::Array> want = backends::reference::evaluate(graph, arguments, bound);
   onednn::ExecutableOptions how;

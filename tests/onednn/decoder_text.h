@@ -1,4 +1,5 @@
-// tests/onednn/decoder_text.h -- Bahdanau's decoder step by step, with the loss over its vocabulary.
+// tests/onednn/decoder_text.h -- Bahdanau's decoder step by step, with the loss over its
+// vocabulary.
 #pragma once
 
 namespace weft::tests {

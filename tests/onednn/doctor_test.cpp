@@ -3,7 +3,8 @@
 
 #include <doctest/doctest.h>
 
-TEST_CASE("doctor: oneDNN's threads are LLVM's, no second team starts, no primitive is reference code") {
+TEST_CASE(
+    "doctor: oneDNN's threads are LLVM's, no second team starts, no primitive is reference code") {
   const weft::onednn::Diagnosis d = weft::onednn::diagnose();
   INFO(d.text());
   CHECK(d.well());

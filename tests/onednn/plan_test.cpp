@@ -1,22 +1,26 @@
 // tests/onednn/plan_test.cpp -- places: views, reuse, donation, what a run may allocate.
-#include <doctest/doctest.h>
-
-#include <cmath>
-
 #include "backends/reference/reference.h"
 #include "ir/text/text.h"
 #include "tests/onednn/compare.h"
 #include "tests/support/op_samples.h"
 
+#include <doctest/doctest.h>
+
+#include <cmath>
+
 using namespace weft;
 using tests::check_same;
 
 TEST_CASE("softmax: along an axis behind which there is one element") {
-  check_same("graph(%x: f32[2,3,1]) { %s = softmax(%x) {axis=1} %l = log_softmax(%x) {axis=1} return %s, %l }");
+  check_same(
+      "graph(%x: f32[2,3,1]) { %s = softmax(%x) {axis=1} %l = log_softmax(%x) {axis=1} return %s, "
+      "%l }");
 }
 
 TEST_CASE("plan: a chain of elementwise ops is one kernel without an arena") {
-  const ir::Graph g = ir::parse("graph(%x: f32[8,100], %y: f32[100]) { %a = mul(%x, %y) %b = add(%a, %x) %c = tanh(%b) %d = mul(%c, 2.0) return %d }");
+  const ir::Graph g = ir::parse(
+      "graph(%x: f32[8,100], %y: f32[100]) { %a = mul(%x, %y) %b = add(%a, %x) %c = tanh(%b) %d = "
+      "mul(%c, 2.0) return %d }");
   const auto e = onednn::compile(g, {});
   CHECK(e->plan_text().find("mul+add+tanh+mul: elementwise") != std::string::npos);
   check_same(ir::print(g));
@@ -24,21 +28,32 @@ TEST_CASE("plan: a chain of elementwise ops is one kernel without an arena") {
 }
 
 TEST_CASE("plan: views cost nothing where readers follow strides, a copy where they cannot") {
-  const ir::Graph free = ir::parse("graph(%x: f32[6,8]) { %s = slice(%x) {axis=1, start=2, stop=6} %t = transpose(%s) {perm=[1,0]} %y = exp(%t) return %y }");
+  const ir::Graph free = ir::parse(
+      "graph(%x: f32[6,8]) { %s = slice(%x) {axis=1, start=2, stop=6} %t = transpose(%s) "
+      "{perm=[1,0]} %y = exp(%t) return %y }");
   CHECK(onednn::compile(free, {})->plan_text().find("copy") == std::string::npos);
   check_same(ir::print(free));
-  check_same("graph(%x: f32[6,8]) { %t = transpose(%x) {perm=[1,0]} %r = reshape(%t) {shape=[48]} %s = cumsum(%r) {axis=0} return %s, %t, %r }");
-  check_same("graph(%x: f32[6,8]) { %r = reverse(%x) {axis=0} %s = softmax(%r) %m = sum(%r) {axes=[0]} %q = reshape(%r) {shape=[3,16]} return %r, %s, %m, %q }");
-  check_same("graph(%x: f32[1,8]) { %b = broadcast(%x) {shape=[5,8]} %m = max(%b) {axes=[1]} %c = concat(%b, %b) {axis=0} return %b, %m, %c }");
+  check_same(
+      "graph(%x: f32[6,8]) { %t = transpose(%x) {perm=[1,0]} %r = reshape(%t) {shape=[48]} %s = "
+      "cumsum(%r) {axis=0} return %s, %t, %r }");
+  check_same(
+      "graph(%x: f32[6,8]) { %r = reverse(%x) {axis=0} %s = softmax(%r) %m = sum(%r) {axes=[0]} %q "
+      "= reshape(%r) {shape=[3,16]} return %r, %s, %m, %q }");
+  check_same(
+      "graph(%x: f32[1,8]) { %b = broadcast(%x) {shape=[5,8]} %m = max(%b) {axes=[1]} %c = "
+      "concat(%b, %b) {axis=0} return %b, %m, %c }");
 }
 
 TEST_CASE("plan: outputs that are arguments, constants, views, or one value twice") {
-  check_same("graph(%x: f32[2,3]) { %c = constant() {shape=[4], values=[0.5]} %r = reshape(%x) {shape=[6]} %y = neg(%x) %z = reshape(%y) {shape=[3,2]} return %x, %c, %r, %y, %y, %z }");
+  check_same(
+      "graph(%x: f32[2,3]) { %c = constant() {shape=[4], values=[0.5]} %r = reshape(%x) "
+      "{shape=[6]} %y = neg(%x) %z = reshape(%y) {shape=[3,2]} return %x, %c, %r, %y, %y, %z }");
 }
 
 TEST_CASE("plan: memory is used again when its last reader is done") {
   std::string body = "graph(%x: f32[64,64]) { %v0 = softmax(%x)";
-  for (int i = 1; i < 20; ++i) body += " %v" + std::to_string(i) + " = matmul(%v" + std::to_string(i - 1) + ", %x)";
+  for (int i = 1; i < 20; ++i)
+    body += " %v" + std::to_string(i) + " = matmul(%v" + std::to_string(i - 1) + ", %x)";
   const ir::Graph g = ir::parse(body + " return %v19 }");
   CHECK(onednn::compile(g, {})->arena_bytes() <= 3 * 64 * 64 * 4);
   onednn::ExecutableOptions keep;
@@ -47,7 +62,9 @@ TEST_CASE("plan: memory is used again when its last reader is done") {
 }
 
 TEST_CASE("plan: with keep_all every value can be read") {
-  const ir::Graph g = ir::parse("graph(%x: f32[4,4]) { %a = exp(%x) %b = matmul(%a, %x) %c = tanh(%b) %d = reshape(%c) {shape=[16]} return %d }");
+  const ir::Graph g = ir::parse(
+      "graph(%x: f32[4,4]) { %a = exp(%x) %b = matmul(%a, %x) %c = tanh(%b) %d = reshape(%c) "
+      "{shape=[16]} return %d }");
   onednn::ExecutableOptions keep;
   keep.keep_all = true;
   const auto e = onednn::compile(g, {}, keep);
@@ -55,38 +72,58 @@ TEST_CASE("plan: with keep_all every value can be read") {
   auto results = backends::allocate_results(g, {});
   e->run(arguments, results);
   const auto want = backends::reference::evaluate_values(e->graph(), arguments);
-  for (int id = 0; id < e->graph().value_count(); ++id) CHECK(tests::difference(e->value({id}), want[static_cast<size_t>(id)], 1e-5) == "");
+  for (int id = 0; id < e->graph().value_count(); ++id)
+    CHECK(tests::difference(e->value({id}), want[static_cast<size_t>(id)], 1e-5) == "");
 }
 
 namespace {
 
 // Runs with the results of `shared` in the donated arguments' buffers.
-void check_donated(const std::string& text, const std::vector<std::pair<int, int>>& shared, bool copies) {
+void check_donated(const std::string& text, const std::vector<std::pair<int, int>>& shared,
+                   bool copies) {
   ir::Graph g = ir::parse(text);
   for (const auto& [argument, result] : shared) g.set_donated(argument, true);
   std::vector<ir::Array> arguments = tests::sample_arguments(g, {}, 1, ir::DType::f32);
   const std::vector<ir::Array> want = backends::reference::evaluate(g, arguments);
   const auto e = onednn::compile(g, {});
   std::vector<ir::Array> results = backends::allocate_results(g, {});
-  for (const auto& [argument, result] : shared) results[static_cast<size_t>(result)] = arguments[static_cast<size_t>(argument)];
+  for (const auto& [argument, result] : shared)
+    results[static_cast<size_t>(result)] = arguments[static_cast<size_t>(argument)];
   e->run(arguments, results);
-  for (size_t j = 0; j < results.size(); ++j) CHECK(tests::difference(results[j], want[j], 1e-5) == "");
+  for (size_t j = 0; j < results.size(); ++j)
+    CHECK(tests::difference(results[j], want[j], 1e-5) == "");
   CHECK(e->notes().empty() == !copies);
 }
 
 }  // namespace
 
 TEST_CASE("donation: a result lies in an argument's buffer where that is safe, else it is copied") {
-  check_donated("graph(%p: f32[4,4], %g: f32[4,4]) { %y = sub(%p, %g) return %y }", {{0, 0}}, false);
-  check_donated("graph(%p: f32[4,4], %g: f32[4,4]) { %y = matmul(%p, %g) return %y }", {{0, 0}}, true);
-  check_donated("graph(%p: f32[4,4], %g: f32[4,4]) { %y = sub(%p, %g) %z = matmul(%p, %y) return %y, %z }", {{0, 0}}, true);
-  check_donated("graph(%p: f32[4,4], %g: f32[4,4]) { %z = matmul(%p, %g) %y = exp(%g) return %y, %z }", {{0, 0}}, false);
+  check_donated("graph(%p: f32[4,4], %g: f32[4,4]) { %y = sub(%p, %g) return %y }", {{0, 0}},
+                false);
+  check_donated("graph(%p: f32[4,4], %g: f32[4,4]) { %y = matmul(%p, %g) return %y }", {{0, 0}},
+                true);
+  check_donated(
+      "graph(%p: f32[4,4], %g: f32[4,4]) { %y = sub(%p, %g) %z = matmul(%p, %y) return %y, %z }",
+      {{0, 0}}, true);
+  check_donated(
+      "graph(%p: f32[4,4], %g: f32[4,4]) { %z = matmul(%p, %g) %y = exp(%g) return %y, %z }",
+      {{0, 0}}, false);
   check_donated("graph(%a: f32[4], %b: f32[4]) { return %b, %a }", {{0, 0}, {1, 1}}, true);
-  check_donated("graph(%a: f32[4], %b: f32[4]) { %t = reshape(%a) {shape=[2,2]} %u = transpose(%t) {perm=[1,0]} %v = reshape(%b) {shape=[2,2]} %y = add(%u, %v) %z = reshape(%y) {shape=[4]} return %z }", {{0, 0}}, true);
-  check_donated("graph(%cache: f32[3,8,2], %x: f32[3,1,2], %at_upto_9: s32[]) { %y = update_slice(%cache, %x, %at_upto_9) {axis=1} return %y }", {{0, 0}}, false);
-  check_donated("graph(%p: f32[5,3], %q: f32[7], %g: f32[5,3], %h: f32[7], %m: f32[5,3], %n: f32[7], %positive_v: f32[5,3], %positive_w: f32[7], %step_below_9: s64[], %lr: f32[]) {"
-                " %p1, %q1, %m1, %n1, %v1, %w1 = adam_update(%p, %q; %g, %h; %m, %n; %positive_v, %positive_w; %step_below_9, %lr) return %p1, %q1, %m1, %n1, %v1, %w1 }",
-                {{0, 0}, {1, 1}, {4, 2}, {5, 3}, {6, 4}, {7, 5}}, false);
+  check_donated(
+      "graph(%a: f32[4], %b: f32[4]) { %t = reshape(%a) {shape=[2,2]} %u = transpose(%t) "
+      "{perm=[1,0]} %v = reshape(%b) {shape=[2,2]} %y = add(%u, %v) %z = reshape(%y) {shape=[4]} "
+      "return %z }",
+      {{0, 0}}, true);
+  check_donated(
+      "graph(%cache: f32[3,8,2], %x: f32[3,1,2], %at_upto_9: s32[]) { %y = update_slice(%cache, "
+      "%x, %at_upto_9) {axis=1} return %y }",
+      {{0, 0}}, false);
+  check_donated(
+      "graph(%p: f32[5,3], %q: f32[7], %g: f32[5,3], %h: f32[7], %m: f32[5,3], %n: f32[7], "
+      "%positive_v: f32[5,3], %positive_w: f32[7], %step_below_9: s64[], %lr: f32[]) {"
+      " %p1, %q1, %m1, %n1, %v1, %w1 = adam_update(%p, %q; %g, %h; %m, %n; %positive_v, "
+      "%positive_w; %step_below_9, %lr) return %p1, %q1, %m1, %n1, %v1, %w1 }",
+      {{0, 0}, {1, 1}, {4, 2}, {5, 3}, {6, 4}, {7, 5}}, false);
 }
 
 TEST_CASE("matmul: sizes of 0 and 1, primes, broadcast batches, transposes") {
@@ -95,22 +132,38 @@ TEST_CASE("matmul: sizes of 0 and 1, primes, broadcast batches, transposes") {
       for (const int64_t n : {0, 1, 5})
         for (const bool ta : {false, true})
           for (const bool tb : {false, true})
-            for (const auto& [la, lb] : {std::pair{"", ""}, {"3,", ""}, {"3,", "3,"}, {"2,1,", "3,"}, {"1,", "3,"}, {"0,", "0,"}, {"2,3,", "1,1,"}, {"", "3,"}}) {
-              const auto matrix = [](int64_t r, int64_t c, bool t) { return std::to_string(t ? c : r) + "," + std::to_string(t ? r : c) + "]"; };
-              const std::string sizes = std::string("graph(%a: f32[") + la + matrix(m, k, ta) + ", %b: f32[" + lb + matrix(k, n, tb);
-              check_same(sizes + ") { %y = matmul(%a, %b) {transpose_a=" + (ta ? "true" : "false") + ", transpose_b=" + (tb ? "true" : "false") + "} return %y }");
+            for (const auto& [la, lb] : {std::pair{"", ""},
+                                         {"3,", ""},
+                                         {"3,", "3,"},
+                                         {"2,1,", "3,"},
+                                         {"1,", "3,"},
+                                         {"0,", "0,"},
+                                         {"2,3,", "1,1,"},
+                                         {"", "3,"}}) {
+              const auto matrix = [](int64_t r, int64_t c, bool t) {
+                return std::to_string(t ? c : r) + "," + std::to_string(t ? r : c) + "]";
+              };
+              const std::string sizes = std::string("graph(%a: f32[") + la + matrix(m, k, ta) +
+                                        ", %b: f32[" + lb + matrix(k, n, tb);
+              check_same(sizes + ") { %y = matmul(%a, %b) {transpose_a=" + (ta ? "true" : "false") +
+                         ", transpose_b=" + (tb ? "true" : "false") + "} return %y }");
             }
 }
 
 TEST_CASE("linear: bias and every activation, sizes of 0 and 1") {
   for (const char* activation : {"none", "relu", "tanh", "sigmoid", "gelu", "gelu_tanh", "silu"})
     for (const char* x : {"[6,4]", "[2,3,4]", "[4]", "[1,4]", "[0,4]"})
-      check_same(std::string("graph(%x: f32") + x + ", %w: f32[4,5], %b: f32[5]) { %y = linear(%x, %w; %b) {activation=\"" + activation + "\"} return %y }");
-  check_same("graph(%x: f32[3,0], %w: f32[0,5], %b: f32[5]) { %y = linear(%x, %w; %b) {activation=\"tanh\"} return %y }");
+      check_same(std::string("graph(%x: f32") + x +
+                 ", %w: f32[4,5], %b: f32[5]) { %y = linear(%x, %w; %b) {activation=\"" +
+                 activation + "\"} return %y }");
+  check_same(
+      "graph(%x: f32[3,0], %w: f32[0,5], %b: f32[5]) { %y = linear(%x, %w; %b) "
+      "{activation=\"tanh\"} return %y }");
 }
 
 TEST_CASE("errors: data that does not fit is refused by name") {
-  const ir::Graph g = ir::parse("graph(%x: f32[2,3], %i: s32[4]) { %y = gather(%x, %i) {axis=0} return %y }", "user.ir");
+  const ir::Graph g = ir::parse(
+      "graph(%x: f32[2,3], %i: s32[4]) { %y = gather(%x, %i) {axis=0} return %y }", "user.ir");
   const auto message = [&](const std::vector<ir::Array>& arguments) -> std::string {
     auto results = backends::allocate_results(g, {});
     try {
@@ -125,20 +178,29 @@ TEST_CASE("errors: data that does not fit is refused by name") {
   CHECK(index.find("user.ir:1") != std::string::npos);
   CHECK(index.find("'gather' reads index 7 at [2] of %i") != std::string::npos);
   CHECK(message({x}).find("takes 2 arguments, found 1") != std::string::npos);
-  CHECK(message({ir::Array(ir::DType::f32, {3, 2}), ir::Array(ir::DType::s32, {4})}).find("argument 'x' needs f32[2,3], found f32[3,2]") != std::string::npos);
-  CHECK(message({ir::Array(ir::DType::s32, {2, 3}), ir::Array(ir::DType::s32, {4})}).find("found s32[2,3]") != std::string::npos);
+  CHECK(message({ir::Array(ir::DType::f32, {3, 2}), ir::Array(ir::DType::s32, {4})})
+            .find("argument 'x' needs f32[2,3], found f32[3,2]") != std::string::npos);
+  CHECK(message({ir::Array(ir::DType::s32, {2, 3}), ir::Array(ir::DType::s32, {4})})
+            .find("found s32[2,3]") != std::string::npos);
 }
 
 TEST_CASE("errors: f64 and arithmetic on f16 are refused by name") {
-  CHECK_THROWS_WITH_AS(onednn::compile(ir::parse("graph(%x: f64[2]) { %y = neg(%x) return %y }"), {}),
-                       doctest::Contains("%x: f64[2] is of f64"), ir::GraphError);
-  CHECK_THROWS_WITH_AS(onednn::compile(ir::parse("graph(%x: f16[2]) { %y = neg(%x) return %y }"), {}),
-                       doctest::Contains("cast it to f32 first"), ir::GraphError);
-  check_same("graph(%x: f32[7]) { %h = cast(%x) {dtype=f16} %b = cast(%x) {dtype=bf16} %y = cast(%h) {dtype=f32} %z = cast(%b) {dtype=f32} %r = reverse(%h) {axis=0} %s = cast(%r) {dtype=f32} return %y, %z, %s }");
+  CHECK_THROWS_WITH_AS(
+      onednn::compile(ir::parse("graph(%x: f64[2]) { %y = neg(%x) return %y }"), {}),
+      doctest::Contains("%x: f64[2] is of f64"), ir::GraphError);
+  CHECK_THROWS_WITH_AS(
+      onednn::compile(ir::parse("graph(%x: f16[2]) { %y = neg(%x) return %y }"), {}),
+      doctest::Contains("cast it to f32 first"), ir::GraphError);
+  check_same(
+      "graph(%x: f32[7]) { %h = cast(%x) {dtype=f16} %b = cast(%x) {dtype=bf16} %y = cast(%h) "
+      "{dtype=f32} %z = cast(%b) {dtype=f32} %r = reverse(%h) {axis=0} %s = cast(%r) {dtype=f32} "
+      "return %y, %z, %s }");
 }
 
 TEST_CASE("check_nan: the first node that makes one is named, with its line") {
-  const ir::Graph g = ir::parse("graph(%x: f32[3]) {\n %a = add(%x, 1.0)\n %l = log(%x)\n %y = mul(%a, %l)\n return %y }", "user.ir");
+  const ir::Graph g = ir::parse(
+      "graph(%x: f32[3]) {\n %a = add(%x, 1.0)\n %l = log(%x)\n %y = mul(%a, %l)\n return %y }",
+      "user.ir");
   onednn::ExecutableOptions options;
   options.check_nan = true;
   const auto e = onednn::compile(g, {}, options);
@@ -149,7 +211,8 @@ TEST_CASE("check_nan: the first node that makes one is named, with its line") {
 }
 
 TEST_CASE("profile: every kernel has a row") {
-  const ir::Graph g = ir::parse("graph(%x: f32[64,64]) { %a = matmul(%x, %x) %s = softmax(%a) return %s }");
+  const ir::Graph g =
+      ir::parse("graph(%x: f32[64,64]) { %a = matmul(%x, %x) %s = softmax(%a) return %s }");
   onednn::ExecutableOptions options;
   options.profile = true;
   const auto e = onednn::compile(g, {}, options);

@@ -1,9 +1,10 @@
-// tests/onednn/scan_test.cpp -- loops: carries, scanned and stacked axes, lengths, reverse, nesting.
-#include <doctest/doctest.h>
-
+// tests/onednn/scan_test.cpp -- loops: carries, scanned and stacked axes, lengths, reverse,
+// nesting.
 #include "ir/text/text.h"
 #include "tests/onednn/compare.h"
 #include "tests/support/op_samples.h"
+
+#include <doctest/doctest.h>
 
 using namespace weft;
 using tests::check_same;
@@ -20,7 +21,8 @@ const std::string kCell = R"({
 
 std::string recurrence(const std::string& attrs) {
   return "graph(%s: f32[B,5], %x: f32[T,B,5], %W: f32[5,5], %length_upto_4: s32[B]) {\n"
-         "  %sN, %o = scan(%s; %x; %W; %length_upto_4) " + attrs + "\n" + kCell.substr(1) + "\n return %sN, %o }";
+         "  %sN, %o = scan(%s; %x; %W; %length_upto_4) " +
+         attrs + "\n" + kCell.substr(1) + "\n return %sN, %o }";
 }
 
 }  // namespace
@@ -28,10 +30,14 @@ std::string recurrence(const std::string& attrs) {
 TEST_CASE("scan: ended rows keep their carry and stack zeros, forward and in reverse") {
   for (int64_t steps : {0, 1, 2, 3, 4})
     for (uint64_t seed : {1, 2, 3}) {
-      check_same(recurrence("{axes=[0], out_axes=[0]}"), {.bindings = {{"T", steps}, {"B", 3}}, .seed = seed});
-      check_same(recurrence("{axes=[0], out_axes=[0], reverse=true}"), {.bindings = {{"T", steps}, {"B", 3}}, .seed = seed});
-      check_same(recurrence("{axes=[0], out_axes=[1]}"), {.bindings = {{"T", steps}, {"B", 2}}, .seed = seed});
-      check_same(recurrence("{axes=[0], out_axes=[2]}"), {.bindings = {{"T", steps}, {"B", 1}}, .seed = seed});
+      check_same(recurrence("{axes=[0], out_axes=[0]}"),
+                 {.bindings = {{"T", steps}, {"B", 3}}, .seed = seed});
+      check_same(recurrence("{axes=[0], out_axes=[0], reverse=true}"),
+                 {.bindings = {{"T", steps}, {"B", 3}}, .seed = seed});
+      check_same(recurrence("{axes=[0], out_axes=[1]}"),
+                 {.bindings = {{"T", steps}, {"B", 2}}, .seed = seed});
+      check_same(recurrence("{axes=[0], out_axes=[2]}"),
+                 {.bindings = {{"T", steps}, {"B", 1}}, .seed = seed});
     }
 }
 
@@ -41,7 +47,9 @@ TEST_CASE("scan: an empty batch") {
 
 TEST_CASE("scan: scanned along any axis, without lengths") {
   for (const auto& [shape, axis] : {std::pair{"[B,T,5]", "1"}, {"[B,5,T]", "2"}, {"[T,B,5]", "0"}})
-    check_same(std::string("graph(%s: f32[B,5], %x: f32") + shape + ", %W: f32[5,5]) { %sN, %o = scan(%s; %x; %W) {axes=[" + axis + R"(], out_axes=[1]}
+    check_same(std::string("graph(%s: f32[B,5], %x: f32") + shape +
+                   ", %W: f32[5,5]) { %sN, %o = scan(%s; %x; %W) {axes=[" + axis +
+                   R"(], out_axes=[1]}
       (%s, %x, %W) {
         %a = matmul(%s, %W)
         %b = matmul(%x, %W)
@@ -50,12 +58,14 @@ TEST_CASE("scan: scanned along any axis, without lengths") {
         %t = tanh(%r)
         %u = reshape(%t) {shape=[B,5]}
         yield %u; %b
-      } return %sN, %o })", {.bindings = {{"T", 4}, {"B", 3}}});
+      } return %sN, %o })",
+               {.bindings = {{"T", 4}, {"B", 3}}});
 }
 
 TEST_CASE("scan: carries that pass through, swap, repeat or come from outside") {
   for (int64_t steps : {1, 2, 3, 4})
-    check_same(R"(graph(%a: f32[B,3], %b: f32[B,3], %c: f32[B,3], %d: f32[B,3], %n: s32[], %W: f32[B,3]) {
+    check_same(
+        R"(graph(%a: f32[B,3], %b: f32[B,3], %c: f32[B,3], %d: f32[B,3], %n: s32[], %W: f32[B,3]) {
       %w, %x, %y, %z, %m, %o, %p = scan(%a, %b, %c, %d, %n; ; %W) {steps=T, out_axes=[0,0]}
       (%a, %b, %c, %d, %n, %W) {
         %one = constant() {dtype=s32, values=[1]}
@@ -63,7 +73,8 @@ TEST_CASE("scan: carries that pass through, swap, repeat or come from outside") 
         %e = add(%a, %c)
         %h = mul(%e, %W)
         yield %b, %a, %h, %W, %m; %h, %one
-      } return %w, %x, %y, %z, %m, %o, %p })", {.bindings = {{"T", steps}, {"B", 2}}});
+      } return %w, %x, %y, %z, %m, %o, %p })",
+        {.bindings = {{"T", steps}, {"B", 2}}});
 }
 
 TEST_CASE("scan: one in another, with lengths in both") {
@@ -82,11 +93,13 @@ TEST_CASE("scan: one in another, with lengths in both") {
         %q = sum(%p) {axes=[1]}
         %r = add(%t, %q)
         yield %r; %p
-      } return %sN, %o })", {.bindings = {{"T", 4}, {"S", 3}, {"B", 3}}});
+      } return %sN, %o })",
+             {.bindings = {{"T", 4}, {"S", 3}, {"B", 3}}});
 }
 
 TEST_CASE("scan: results that feed on, and padded rows of 512") {
-  check_same(R"(graph(%s: f32[B,512], %x: f32[T,B,512], %W: f32[512,512], %V: f32[512,7], %l_upto_6: s32[B]) {
+  check_same(
+      R"(graph(%s: f32[B,512], %x: f32[T,B,512], %W: f32[512,512], %V: f32[512,7], %l_upto_6: s32[B]) {
       %U = mul(%W, 0.05)
       %h = matmul(%x, %U)
       %sN, %o = scan(%s; %h; %U; %l_upto_6) {axes=[0], out_axes=[0]}
@@ -97,7 +110,8 @@ TEST_CASE("scan: results that feed on, and padded rows of 512") {
         yield %n; %n
       }
       %y = matmul(%o, %V)
-      return %y, %sN })", {.bindings = {{"T", 6}, {"B", 4}}});
+      return %y, %sN })",
+      {.bindings = {{"T", 6}, {"B", 4}}});
 }
 
 TEST_CASE("scan: a carry that has B rows only by coincidence is the body's business") {
@@ -107,5 +121,6 @@ TEST_CASE("scan: a carry that has B rows only by coincidence is the body's busin
         %a = add(%s, %x)
         %b = add(%w, 1.0)
         yield %a, %b
-      } return %sN, %wN })", {.bindings = {{"T", 4}, {"B", 3}, {"M", 3}}});
+      } return %sN, %wN })",
+             {.bindings = {{"T", 4}, {"B", 3}, {"M", 3}}});
 }

@@ -1,11 +1,13 @@
-// tests/onednn/table_test.cpp -- the lowering table against the op table, and every op against the reference.
-#include <doctest/doctest.h>
-
+// tests/onednn/table_test.cpp -- the lowering table against the op table, and every op against the
+// reference.
 #include "backends/onednn/lower/table.h"
+
 #include "ir/ops/table.h"
 #include "ir/text/text.h"
 #include "tests/onednn/compare.h"
 #include "tests/support/op_samples.h"
+
+#include <doctest/doctest.h>
 
 using namespace weft;
 
@@ -27,12 +29,14 @@ TEST_CASE("table: every op agrees with the reference on samples") {
       CAPTURE(seed);
       for (const ir::Graph& graph : tests::samples(*op, seed)) {
         if (ir::print(graph).find("f64") != std::string::npos) {
-          CHECK_THROWS_AS(onednn::compile(graph, tests::sample_bindings(graph, seed)), ir::GraphError);
+          CHECK_THROWS_AS(onednn::compile(graph, tests::sample_bindings(graph, seed)),
+                          ir::GraphError);
           continue;
         }
         const ir::Bindings bindings = tests::sample_bindings(graph, seed);
         try {
-          tests::check_same(graph, tests::sample_arguments(graph, bindings, seed, ir::DType::f32), {.bindings = bindings, .seed = seed});
+          tests::check_same(graph, tests::sample_arguments(graph, bindings, seed, ir::DType::f32),
+                            {.bindings = bindings, .seed = seed});
         } catch (const std::exception& e) {
           FAIL_CHECK(std::string(e.what()) << "\n" << ir::print(graph));
         }

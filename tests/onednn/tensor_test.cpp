@@ -1,9 +1,9 @@
 // tests/onednn/tensor_test.cpp -- strides, and the arena.
 #include "backends/onednn/tensor.h"
 
-#include <doctest/doctest.h>
-
 #include "backends/onednn/arena.h"
+
+#include <doctest/doctest.h>
 
 using namespace weft::onednn;
 using weft::ir::DType;
@@ -46,7 +46,8 @@ TEST_CASE("tensor: rows of 512 floats are padded by 16") {
 }
 
 TEST_CASE("tensor: axes that lie evenly in all tensors collapse") {
-  Tensor a = dense(DType::f32, {2, 1, 3, 4}, {}), b = broadcast_to(dense(DType::f32, {1, 4}, {}), {2, 1, 3, 4});
+  Tensor a = dense(DType::f32, {2, 1, 3, 4}, {}),
+         b = broadcast_to(dense(DType::f32, {1, 4}, {}), {2, 1, 3, 4});
   collapse({&a, &b});
   CHECK(a.dims == Dims{6, 4});
   CHECK(b.strides == Dims{0, 1});

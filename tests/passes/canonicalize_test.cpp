@@ -188,7 +188,8 @@ TEST_CASE("canonicalize: pieces padded to their places and added up are put side
       %d = add(%a, %b)
       %e = add(%d, %c)
       return %e
-    })", R"(
+    })",
+                R"(
     graph(%x: f32[B,H], %y: f32[B,3], %z: f32[B,H]) {
       %e = concat(%x, %y, %z) {axis=-1}
       return %e

@@ -1,13 +1,14 @@
 // tests/passes/drop_ignored_rows_test.cpp -- rows that a loss leaves out need not be zeroed.
-#include <doctest/doctest.h>
-
 #include "tests/support/check_rewrite.h"
+
+#include <doctest/doctest.h>
 
 using namespace weft;
 using test::check_rewrite;
 using test::check_unchanged;
 
-TEST_CASE("drop_ignored_rows: neither scores nor their gradients are zeroed where the weight is 0") {
+TEST_CASE(
+    "drop_ignored_rows: neither scores nor their gradients are zeroed where the weight is 0") {
   check_rewrite("drop_ignored_rows", R"(
     graph(%x: f32[T,B,V], %y: s32[T,B], %m: pred[T,B], %d: f32[T,B]) {
       %w = cast(%m) {dtype=f32}
@@ -17,7 +18,8 @@ TEST_CASE("drop_ignored_rows: neither scores nor their gradients are zeroed wher
       %g = softmax_cross_entropy_grad(%d, %z, %y, %e; %w)
       %h = select(%c, %g, 0)
       return %l, %h
-    })", R"(
+    })",
+                R"(
     graph(%x: f32[T,B,V], %y: s32[T,B], %m: pred[T,B], %d: f32[T,B]) {
       %w = cast(%m) {dtype=f32}
       %l, %e = softmax_cross_entropy(%x, %y; %w)

@@ -1,6 +1,7 @@
 // tests/passes/split_scan_test.cpp -- what does not recur leaves the loop, and what must stay does.
-#include <doctest/doctest.h>
 #include "tests/support/check_rewrite.h"
+
+#include <doctest/doctest.h>
 
 using namespace weft;
 using test::check_rewrite;
@@ -17,7 +18,8 @@ TEST_CASE("split_scan: what depends on invariants only is computed once") {
         yield %n
       }
       return %s
-    })", R"(
+    })",
+                R"(
     graph(%s0: f32[B,H], %h: f32[B,E], %U: f32[E,H], %W: f32[H,H]) {
       %k = matmul(%h, %U)
       %s = scan(%s0; ; %W, %k) {steps=T}
@@ -41,7 +43,8 @@ TEST_CASE("split_scan: what depends on scanned inputs only is one large product 
         yield %n
       }
       return %s
-    })", R"(
+    })",
+                R"(
     graph(%s0: f32[B,H], %x: f32[B,T,M], %W: f32[M,H]) {
       %xt = transpose(%x) {perm=[1,0,2]}
       %g = matmul(%xt, %W)
@@ -55,7 +58,8 @@ TEST_CASE("split_scan: what depends on scanned inputs only is one large product 
     })");
 }
 
-TEST_CASE("split_scan: what feeds no carry comes after the loop, and keeps zeros without a select") {
+TEST_CASE(
+    "split_scan: what feeds no carry comes after the loop, and keeps zeros without a select") {
   check_rewrite("split_scan", R"(
     graph(%s0: f32[B,H], %x: f32[T,B,H], %W: f32[H,V], %len: s32[B]) {
       %s, %o = scan(%s0; %x; %W; %len) {axes=[0], out_axes=[0]}
@@ -66,7 +70,8 @@ TEST_CASE("split_scan: what feeds no carry comes after the loop, and keeps zeros
         yield %n; %o
       }
       return %o
-    })", R"(
+    })",
+                R"(
     graph(%s0: f32[B,H], %x: f32[T,B,H], %W: f32[H,V], %len: s32[B]) {
       %s, %ns = scan(%s0; %x; ; %len) {axes=[0], out_axes=[0]}
       (%s, %x, %live) {
@@ -90,7 +95,8 @@ TEST_CASE("split_scan: what does not keep zeros is masked where rows have ended"
         yield %n; %o
       }
       return %o
-    })", R"(
+    })",
+                R"(
     graph(%s0: f32[B,H], %x: f32[T,B,H], %len: s32[B]) {
       %s, %ns = scan(%s0; %x; ; %len) {axes=[0], out_axes=[0]}
       (%s, %x, %live) {
@@ -118,7 +124,8 @@ TEST_CASE("split_scan: a weight's gradient added up by step becomes one contract
         yield %n, %s
       }
       return %d, %dW
-    })", R"(
+    })",
+                R"(
     graph(%d0: f32[B,H], %zero: f32[M,H], %x: f32[T,B,M], %U: f32[H,H]) {
       %d, %ds = scan(%d0; ; %U) {steps=T, out_axes=[0], reverse=true}
       (%d, %U) {
@@ -144,7 +151,8 @@ TEST_CASE("split_scan: attention of single queries becomes attention of all step
         yield %n; %c
       }
       return %c
-    })", R"(
+    })",
+                R"(
     graph(%s0: f32[B,H], %x: f32[T,B,H], %k: f32[B,S,H], %m: pred[B,S]) {
       %s, %ns = scan(%s0; %x) {axes=[0], out_axes=[0]}
       (%s, %x) {

@@ -2,17 +2,17 @@
 //
 // Floats are f32 there and double here. Errors grow with depth: values agree to 2e-4 of the largest
 // value of the output (a few units, some tens of ops deep, sums of up to a few hundred terms).
-#include <cmath>
-#include <cstdlib>
-
-#include <doctest/doctest.h>
-
 #include "autodiff/gradient.h"
 #include "backends/backend.h"
 #include "backends/reference/reference.h"
 #include "ir/passes/pipeline.h"
 #include "ir/text/text.h"
 #include "tests/property/random_graph.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstdlib>
 
 using namespace weft;
 
@@ -25,22 +25,27 @@ uint64_t setting(const char* name, uint64_t usual) {
   return text != nullptr ? std::strtoull(text, nullptr, 10) : usual;
 }
 
-std::string difference(const ir::Graph& graph, const std::vector<ir::Array>& want, const std::vector<ir::Array>& got) {
+std::string difference(const ir::Graph& graph, const std::vector<ir::Array>& want,
+                       const std::vector<ir::Array>& got) {
   for (size_t o = 0; o < want.size(); ++o) {
-    if (want[o].dims() != got[o].dims()) return "output " + graph.outputs()[o].name + " has another shape";
+    if (want[o].dims() != got[o].dims())
+      return "output " + graph.outputs()[o].name + " has another shape";
     double scale = 1;
     for (int64_t i = 0; i < want[o].size(); ++i) scale = std::max(scale, std::fabs(want[o].at(i)));
     for (int64_t i = 0; i < want[o].size(); ++i)
       if (!(std::fabs(want[o].at(i) - got[o].at(i)) <= kTolerance * scale))
-        return ir::concat("output ", graph.outputs()[o].name, "[", i, "] should be ", want[o].at(i), ", is ", got[o].at(i));
+        return ir::concat("output ", graph.outputs()[o].name, "[", i, "] should be ", want[o].at(i),
+                          ", is ", got[o].at(i));
   }
   return "";
 }
 
-void check_backend(backends::Backend& backend, const ir::Graph& graph, const ir::Bindings& bindings, const std::vector<ir::Array>& arguments, uint64_t seed) {
+void check_backend(backends::Backend& backend, const ir::Graph& graph, const ir::Bindings& bindings,
+                   const std::vector<ir::Array>& arguments, uint64_t seed) {
   try {
     std::vector<ir::Array> rounded;
-    for (const ir::Array& a : arguments) rounded.push_back(a.dtype() == ir::DType::f64 ? a.cast(ir::DType::f32) : a);
+    for (const ir::Array& a : arguments)
+      rounded.push_back(a.dtype() == ir::DType::f64 ? a.cast(ir::DType::f32) : a);
     const auto want = backends::reference::evaluate(graph, rounded, bindings);
     const auto executable = backend.compile(graph, bindings, {.poison = true});
     auto results = backends::allocate_results(graph, bindings);
@@ -49,7 +54,8 @@ void check_backend(backends::Backend& backend, const ir::Graph& graph, const ir:
       executable->run(rounded, results);
       const std::string what = difference(graph, want, results);
       if (!what.empty()) {
-        FAIL_CHECK("seed " << seed << ", round " << round << ": " << what << "\n" << ir::print(graph));
+        FAIL_CHECK("seed " << seed << ", round " << round << ": " << what << "\n"
+                           << ir::print(graph));
         return;
       }
     }
@@ -62,21 +68,29 @@ void check_backend(backends::Backend& backend, const ir::Graph& graph, const ir:
 
 TEST_CASE("onednn: random graphs give the reference's values in a poisoned arena") {
   const auto backend = backends::make_onednn();
-  for (uint64_t seed = setting("WEFT_SEED", 1); seed < setting("WEFT_SEED", 1) + setting("WEFT_SEEDS", 60); ++seed) {
+  for (uint64_t seed = setting("WEFT_SEED", 1);
+       seed < setting("WEFT_SEED", 1) + setting("WEFT_SEEDS", 60); ++seed) {
     const ir::Graph graph = tests::random_graph(seed);
     const ir::Bindings bindings = tests::random_bindings(seed);
     check_backend(*backend, graph, bindings, tests::random_arguments(graph, bindings, seed), seed);
   }
 }
 
-TEST_CASE("onednn: random graphs, recognised, differentiated and optimised, give the reference's gradients") {
+TEST_CASE(
+    "onednn: random graphs, recognised, differentiated and optimised, give the reference's "
+    "gradients") {
   const auto backend = backends::make_onednn();
-  for (uint64_t seed = setting("WEFT_SEED", 1); seed < setting("WEFT_SEED", 1) + setting("WEFT_SEEDS", 60); ++seed) {
+  for (uint64_t seed = setting("WEFT_SEED", 1);
+       seed < setting("WEFT_SEED", 1) + setting("WEFT_SEEDS", 60); ++seed) {
     const ir::Graph built = tests::random_graph(seed);
     const ir::Bindings bindings = tests::random_bindings(seed);
     ir::PassContext context;
     const ir::Graph recognised = ir::run_passes(built, ir::recognise_passes(), context).graph;
-    const ir::Graph graph = ir::run_passes(autodiff::gradient(recognised, "loss", autodiff::float_arguments(recognised)), ir::optimise_passes(), context).graph;
+    const ir::Graph graph =
+        ir::run_passes(
+            autodiff::gradient(recognised, "loss", autodiff::float_arguments(recognised)),
+            ir::optimise_passes(), context)
+            .graph;
     check_backend(*backend, graph, bindings, tests::random_arguments(built, bindings, seed), seed);
   }
 }

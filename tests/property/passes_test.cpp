@@ -1,12 +1,8 @@
-// tests/property/passes_test.cpp -- every pass keeps values, verifies, and changes nothing the second time.
+// tests/property/passes_test.cpp -- every pass keeps values, verifies, and changes nothing the
+// second time.
 //
-// Values in double: a pass may reorder sums, so they agree to 1e-10 of the largest value, not to the bit.
-// WEFT_SEEDS sets how many graphs are tried, WEFT_SEED where to begin.
-#include <cmath>
-#include <cstdlib>
-
-#include <doctest/doctest.h>
-
+// Values in double: a pass may reorder sums, so they agree to 1e-10 of the largest value, not to
+// the bit. WEFT_SEEDS sets how many graphs are tried, WEFT_SEED where to begin.
 #include "autodiff/gradient.h"
 #include "backends/reference/reference.h"
 #include "ir/passes/pipeline.h"
@@ -14,14 +10,26 @@
 #include "ir/verify.h"
 #include "tests/property/random_graph.h"
 
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstdlib>
+
 using namespace weft;
 
 namespace {
 
 constexpr double kTolerance = 1e-10;
 
-uint64_t first_seed() { return std::getenv("WEFT_SEED") != nullptr ? std::strtoull(std::getenv("WEFT_SEED"), nullptr, 10) : 1; }
-uint64_t seeds(uint64_t usual) { return std::getenv("WEFT_SEEDS") != nullptr ? std::strtoull(std::getenv("WEFT_SEEDS"), nullptr, 10) : usual; }
+uint64_t first_seed() {
+  return std::getenv("WEFT_SEED") != nullptr ? std::strtoull(std::getenv("WEFT_SEED"), nullptr, 10)
+                                             : 1;
+}
+uint64_t seeds(uint64_t usual) {
+  return std::getenv("WEFT_SEEDS") != nullptr
+             ? std::strtoull(std::getenv("WEFT_SEEDS"), nullptr, 10)
+             : usual;
+}
 
 struct Case {
   ir::Graph graph;
@@ -45,8 +53,10 @@ std::string difference(const ir::Graph& a, const ir::Graph& b, const Case& c) {
     double scale = 1;
     for (int64_t i = 0; i < x[o].size(); ++i) scale = std::max(scale, std::fabs(x[o].at(i)));
     for (int64_t i = 0; i < x[o].size(); ++i)
-      if (!(std::fabs(x[o].at(i) - y[o].at(i)) <= kTolerance * scale) && !(std::isnan(x[o].at(i)) && std::isnan(y[o].at(i))))
-        return ir::concat("output ", a.outputs()[o].name, "[", i, "] was ", x[o].at(i), ", is ", y[o].at(i));
+      if (!(std::fabs(x[o].at(i) - y[o].at(i)) <= kTolerance * scale) &&
+          !(std::isnan(x[o].at(i)) && std::isnan(y[o].at(i))))
+        return ir::concat("output ", a.outputs()[o].name, "[", i, "] was ", x[o].at(i), ", is ",
+                          y[o].at(i));
   }
   return "";
 }
@@ -64,12 +74,18 @@ void check_pass(const ir::Pass& pass, const ir::Graph& graph, const Case& c, uin
     const ir::Graph once = pass.run(graph, pass_context);
     ir::verify(once, std::string(pass.name));
     const std::string what = difference(graph, once, c);
-    if (!what.empty()) FAIL_CHECK("seed " << seed << ", pass " << pass.name << ": " << what << "\n" << ir::print(graph) << "\n--- became\n" << ir::print(once));
+    if (!what.empty())
+      FAIL_CHECK("seed " << seed << ", pass " << pass.name << ": " << what << "\n"
+                         << ir::print(graph) << "\n--- became\n"
+                         << ir::print(once));
     const ir::Graph twice = pass.run(once, pass_context);
-    CHECK_MESSAGE(ir::canonical_text(twice) == ir::canonical_text(once), "seed " << seed << ", pass " << pass.name << " changes its own result\n"
-                  << ir::canonical_text(once) << "\n--- became\n" << ir::canonical_text(twice));
+    CHECK_MESSAGE(ir::canonical_text(twice) == ir::canonical_text(once),
+                  "seed " << seed << ", pass " << pass.name << " changes its own result\n"
+                          << ir::canonical_text(once) << "\n--- became\n"
+                          << ir::canonical_text(twice));
   } catch (const std::exception& e) {
-    FAIL_CHECK("seed " << seed << ", pass " << pass.name << ": " << std::string(e.what()) << "\n" << ir::print(graph));
+    FAIL_CHECK("seed " << seed << ", pass " << pass.name << ": " << std::string(e.what()) << "\n"
+                       << ir::print(graph));
   }
 }
 
@@ -100,16 +116,22 @@ TEST_CASE("passes: every pass keeps the gradients of random graphs and is idempo
   }
 }
 
-TEST_CASE("passes: the whole pipeline, before and after differentiation, keeps values and gradients") {
+TEST_CASE(
+    "passes: the whole pipeline, before and after differentiation, keeps values and gradients") {
   for (uint64_t seed = first_seed(); seed < first_seed() + seeds(100); ++seed) {
     const Case c = random_case(seed);
     INFO("seed " << seed);
     try {
       const ir::Graph plain = autodiff::gradient(c.graph, "loss", differentiable(c.graph));
       const ir::Graph recognised = pipeline(c.graph, ir::recognise_passes());
-      const ir::Graph optimised = pipeline(autodiff::gradient(recognised, "loss", differentiable(recognised)), ir::optimise_passes());
+      const ir::Graph optimised =
+          pipeline(autodiff::gradient(recognised, "loss", differentiable(recognised)),
+                   ir::optimise_passes());
       const std::string what = difference(plain, optimised, c);
-      if (!what.empty()) FAIL_CHECK("seed " << seed << ": " << what << "\n" << ir::print(c.graph) << "\n--- became\n" << ir::print(optimised));
+      if (!what.empty())
+        FAIL_CHECK("seed " << seed << ": " << what << "\n"
+                           << ir::print(c.graph) << "\n--- became\n"
+                           << ir::print(optimised));
     } catch (const std::exception& e) {
       FAIL_CHECK("seed " << seed << ": " << std::string(e.what()) << "\n" << ir::print(c.graph));
     }

@@ -1,12 +1,12 @@
 // tests/property/random_graph.cpp -- well-typed graphs nobody would write.
 #include "tests/property/random_graph.h"
 
-#include <algorithm>
-#include <cmath>
-
 #include "ir/builder.h"
 #include "ir/passes/dead_rows.h"
 #include "models/data/random.h"
+
+#include <algorithm>
+#include <cmath>
 
 namespace weft::tests {
 namespace {
@@ -26,9 +26,15 @@ Dim symbol(const char* name) { return Dim::symbol(name); }
 // One level: the graph itself or the body of a loop.
 class Level {
  public:
-  Level(ir::Graph& graph, data::Random& random, int depth) : b_(graph), random_(random), depth_(depth) {}
+  Level(ir::Graph& graph, data::Random& random, int depth)
+      : b_(graph), random_(random), depth_(depth) {}
 
-  void add(Value v) { (b_.type(v).dtype == DType::f32 ? floats_ : b_.type(v).dtype == DType::pred ? masks_ : integers_).push_back(v); }
+  void add(Value v) {
+    (b_.type(v).dtype == DType::f32    ? floats_
+     : b_.type(v).dtype == DType::pred ? masks_
+                                       : integers_)
+        .push_back(v);
+  }
 
   void grow(int nodes) {
     for (int i = 0; i < nodes; ++i) step();
@@ -51,28 +57,60 @@ class Level {
  private:
   size_t below(size_t n) { return static_cast<size_t>(random_.below(n)); }
   bool chance(int percent) { return below(100) < static_cast<size_t>(percent); }
-  int64_t axis_of(Value v) { return static_cast<int64_t>(below(static_cast<size_t>(b_.type(v).rank()))); }
+  int64_t axis_of(Value v) {
+    return static_cast<int64_t>(below(static_cast<size_t>(b_.type(v).rank())));
+  }
 
   void step() {
     const size_t kind = below(depth_ > 0 ? 17 : 15);
     const Value x = pick();
     switch (kind) {
-      case 0: add(b_.tanh(x)); break;
-      case 1: add(b_.sigmoid(x)); break;
-      case 2: add(b_.neg(x)); break;
-      case 3: add(b_.emit(ops::sin, {{x}})); break;
+      case 0:
+        add(b_.tanh(x));
+        break;
+      case 1:
+        add(b_.sigmoid(x));
+        break;
+      case 2:
+        add(b_.neg(x));
+        break;
+      case 3:
+        add(b_.emit(ops::sin, {{x}}));
+        break;
       case 4:
-      case 5: binary(x); break;
-      case 6: product(x); break;
-      case 7: reduce(x); break;
-      case 8: layout(x); break;
-      case 9: mask(x); break;
-      case 10: softmax(x); break;
-      case 11: cut(x); break;
-      case 12: look_up(); break;
-      case 13: attend(); break;
-      case 14: add(b_.mul(x, b_.scalar(0.5, DType::f32))); break;
-      default: loop(); break;
+      case 5:
+        binary(x);
+        break;
+      case 6:
+        product(x);
+        break;
+      case 7:
+        reduce(x);
+        break;
+      case 8:
+        layout(x);
+        break;
+      case 9:
+        mask(x);
+        break;
+      case 10:
+        softmax(x);
+        break;
+      case 11:
+        cut(x);
+        break;
+      case 12:
+        look_up();
+        break;
+      case 13:
+        attend();
+        break;
+      case 14:
+        add(b_.mul(x, b_.scalar(0.5, DType::f32)));
+        break;
+      default:
+        loop();
+        break;
     }
   }
 
@@ -90,10 +128,18 @@ class Level {
       if (!broadcasts(b_.type(x).shape, b_.type(y).shape)) continue;
       if (std::max(b_.type(x).rank(), b_.type(y).rank()) > 4) continue;
       switch (below(4)) {
-        case 0: add(b_.add(x, y)); break;
-        case 1: add(b_.sub(x, y)); break;
-        case 2: add(b_.mul(x, y)); break;
-        default: add(b_.emit(ops::maximum, {{x}, {y}})); break;
+        case 0:
+          add(b_.add(x, y));
+          break;
+        case 1:
+          add(b_.sub(x, y));
+          break;
+        case 2:
+          add(b_.mul(x, y));
+          break;
+        default:
+          add(b_.emit(ops::maximum, {{x}, {y}}));
+          break;
       }
       return;
     }
@@ -107,8 +153,11 @@ class Level {
       if (s.rank() < 2 || t.rank() < 2) return;
       for (const bool ta : {false, true})
         for (const bool tb : {false, true}) {
-          const Shape lead_s(s.shape.begin(), s.shape.end() - 2), lead_t(t.shape.begin(), t.shape.end() - 2);
-          if (s.dim(ta ? -2 : -1) != t.dim(tb ? -1 : -2) || !broadcasts(lead_s, lead_t) || chance(30)) continue;
+          const Shape lead_s(s.shape.begin(), s.shape.end() - 2),
+              lead_t(t.shape.begin(), t.shape.end() - 2);
+          if (s.dim(ta ? -2 : -1) != t.dim(tb ? -1 : -2) || !broadcasts(lead_s, lead_t) ||
+              chance(30))
+            continue;
           add(b_.tanh(b_.matmul(x, y, ta, tb)));
           return;
         }
@@ -119,9 +168,15 @@ class Level {
     if (b_.type(x).rank() == 0) return;
     const int64_t axis = axis_of(x);
     switch (below(3)) {
-      case 0: add(b_.tanh(b_.sum(x, {axis}, chance(40)))); break;
-      case 1: add(b_.emit(ops::cumsum, {{x}}, {{"axis", axis}, {"reverse", chance(50)}})); break;
-      default: add(b_.emit(ops::mean, {{x}}, {{"axes", ir::Integers{axis}}, {"keep", chance(40)}})); break;
+      case 0:
+        add(b_.tanh(b_.sum(x, {axis}, chance(40))));
+        break;
+      case 1:
+        add(b_.emit(ops::cumsum, {{x}}, {{"axis", axis}, {"reverse", chance(50)}}));
+        break;
+      default:
+        add(b_.emit(ops::mean, {{x}}, {{"axes", ir::Integers{axis}}, {"keep", chance(40)}}));
+        break;
     }
   }
 
@@ -155,7 +210,8 @@ class Level {
     Value scores = x;
     if (!masks_.empty()) {
       const Value m = masks_[below(masks_.size())];
-      if (broadcasts(b_.type(m).shape, b_.type(x).shape)) scores = b_.select(m, x, b_.scalar(-HUGE_VAL, DType::f32));
+      if (broadcasts(b_.type(m).shape, b_.type(x).shape))
+        scores = b_.select(m, x, b_.scalar(-HUGE_VAL, DType::f32));
     }
     add(b_.softmax(scores, axis_of(scores)));
   }
@@ -176,7 +232,8 @@ class Level {
     if (integers_.empty()) return;
     const Value ids = integers_[below(integers_.size())];
     for (const Value table : floats_)
-      if (b_.type(table).rank() == 2 && b_.type(table).dim(0).is(kRows) && b_.type(ids).rank() <= 2) {
+      if (b_.type(table).rank() == 2 && b_.type(table).dim(0).is(kRows) &&
+          b_.type(ids).rank() <= 2) {
         add(b_.emit(ops::gather, {{table}, {ids}}, {{"axis", 0}}));
         return;
       }
@@ -187,10 +244,13 @@ class Level {
     for (const Value q : floats_)
       for (const Value k : floats_) {
         const TensorType s = b_.type(q), t = b_.type(k);
-        if (s.rank() != 2 || t.rank() != 3 || s.dim(0) != t.dim(0) || s.dim(1) != t.dim(2) || s.dim(0).is_constant()) continue;
+        if (s.rank() != 2 || t.rank() != 3 || s.dim(0) != t.dim(0) || s.dim(1) != t.dim(2) ||
+            s.dim(0).is_constant())
+          continue;
         const Shape one{s.dim(0), 1, s.dim(1)}, row{s.dim(0), t.dim(1)};
         const Value q1 = b_.reshape(q, one);
-        Value e = chance(50) ? b_.sum(b_.tanh(b_.add(q1, k)), {-1}) : b_.reshape(b_.matmul(q1, k, false, true), row);
+        Value e = chance(50) ? b_.sum(b_.tanh(b_.add(q1, k)), {-1})
+                             : b_.reshape(b_.matmul(q1, k, false, true), row);
         for (const Value m : masks_)
           if (b_.type(m).shape == row) e = b_.select(m, e, b_.scalar(-HUGE_VAL, DType::f32));
         const Value a = b_.softmax(e);
@@ -268,19 +328,27 @@ void Level::loop() {
   for (size_t i = 0; i < carries.size(); ++i) {
     const Value next = inner.of_type(b_.type(carries[i]));
     ir::Builder& ib = inner.builder();
-    body.add_output("r" + std::to_string(i), chance(40) ? ib.add(carry_arguments[i], ib.tanh(next)) : ib.tanh(ib.add(next, carry_arguments[i])));
+    body.add_output("r" + std::to_string(i), chance(40)
+                                                 ? ib.add(carry_arguments[i], ib.tanh(next))
+                                                 : ib.tanh(ib.add(next, carry_arguments[i])));
   }
   ir::Integers out_axes;
   for (const Value v : inner.floats()) {
     const TensorType& t = body.type(v);
-    if (t.rank() > 3 || (lengths.valid() && !(t.rank() > 0 && t.dim(0) == symbol("B"))) || !chance(25)) continue;
+    if (t.rank() > 3 || (lengths.valid() && !(t.rank() > 0 && t.dim(0) == symbol("B"))) ||
+        !chance(25))
+      continue;
     body.add_output("s" + std::to_string(out_axes.size()), v);
     out_axes.push_back(static_cast<int64_t>(below(static_cast<size_t>(t.rank()) + 1)));
   }
   // Rows are examples: loops with lengths in which they mix have no derivative.
-  if (lengths.valid() && ir::mixes_ended_rows(body, symbol("B"), body.arguments().back().value) != nullptr) return;
+  if (lengths.valid() &&
+      ir::mixes_ended_rows(body, symbol("B"), body.arguments().back().value) != nullptr)
+    return;
   ir::Attrs attrs{{"axes", axes}, {"out_axes", out_axes}, {"reverse", chance(50)}};
-  const Values results = b_.emit_all(ops::scan, {carries, scanned, invariants, lengths.valid() ? Values{lengths} : Values{}}, attrs, {std::move(body)});
+  const Values results = b_.emit_all(
+      ops::scan, {carries, scanned, invariants, lengths.valid() ? Values{lengths} : Values{}},
+      attrs, {std::move(body)});
   for (const Value v : results)
     if (b_.type(v).rank() <= 4) add(v);
 }
@@ -293,7 +361,9 @@ ir::Graph random_graph(uint64_t seed, const RandomGraphOptions& options) {
   graph.name = "random" + std::to_string(seed);
   Level level(graph, random, options.loops ? options.depth : 0);
   const Dim b = symbol("B"), t = symbol("T"), s = symbol("S");
-  const auto argument = [&](const char* name, DType dtype, Shape shape) { level.add(graph.add_argument({dtype, std::move(shape)}, name)); };
+  const auto argument = [&](const char* name, DType dtype, Shape shape) {
+    level.add(graph.add_argument({dtype, std::move(shape)}, name));
+  };
   argument("x", DType::f32, {t, b, 3});
   argument("y", DType::f32, {b, t, 3});
   argument("h", DType::f32, {b, s, 3});
@@ -321,10 +391,13 @@ ir::Graph random_graph(uint64_t seed, const RandomGraphOptions& options) {
 
 ir::Bindings random_bindings(uint64_t seed) {
   data::Random random(seed, 2);
-  return {{"B", 1 + static_cast<int64_t>(random.below(4))}, {"T", 1 + static_cast<int64_t>(random.below(5))}, {"S", 1 + static_cast<int64_t>(random.below(4))}};
+  return {{"B", 1 + static_cast<int64_t>(random.below(4))},
+          {"T", 1 + static_cast<int64_t>(random.below(5))},
+          {"S", 1 + static_cast<int64_t>(random.below(4))}};
 }
 
-std::vector<ir::Array> random_arguments(const ir::Graph& graph, const ir::Bindings& bindings, uint64_t seed) {
+std::vector<ir::Array> random_arguments(const ir::Graph& graph, const ir::Bindings& bindings,
+                                        uint64_t seed) {
   data::Random random(seed, 3);
   std::vector<ir::Array> arrays;
   for (const ir::Argument& a : graph.arguments()) {

@@ -1,16 +1,16 @@
 // tests/property/random_graph.h -- well-typed graphs nobody would write, for testing passes.
 #pragma once
-#include <cstdint>
-#include <vector>
-
 #include "ir/array.h"
 #include "ir/graph.h"
+
+#include <cstdint>
+#include <vector>
 
 namespace weft::tests {
 
 struct RandomGraphOptions {
-  int nodes = 14;       // to aim at, at the top level
-  int depth = 2;        // of nested loops
+  int nodes = 14;  // to aim at, at the top level
+  int depth = 2;   // of nested loops
   bool loops = true;
 };
 
@@ -22,6 +22,7 @@ ir::Graph random_graph(uint64_t seed, const RandomGraphOptions& options = {});
 // Small sizes for the symbols, and arguments: floats in [-1, 1] (f64), lengths in [0, T] or [0, S]
 // with empty rows among them, indices within the tables.
 ir::Bindings random_bindings(uint64_t seed);
-std::vector<ir::Array> random_arguments(const ir::Graph& graph, const ir::Bindings& bindings, uint64_t seed);
+std::vector<ir::Array> random_arguments(const ir::Graph& graph, const ir::Bindings& bindings,
+                                        uint64_t seed);
 
 }  // namespace weft::tests

@@ -1,18 +1,18 @@
 // tests/support/check_gradient.cpp -- central differences along random directions.
 #include "tests/support/check_gradient.h"
 
-#include <doctest/doctest.h>
-
-#include <cmath>
-#include <limits>
-#include <random>
-
 #include "autodiff/gradient.h"
 #include "backends/reference/reference.h"
 #include "ir/text/text.h"
 #include "ir/verify.h"
 #include "tests/support/op_samples.h"
 #include "tests/support/tolerance.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <limits>
+#include <random>
 
 namespace weft::tests {
 namespace {
@@ -75,7 +75,8 @@ void check_output(const Checked& c, size_t output, std::mt19937_64& random) {
   const Array below = backends::reference::evaluate(c.graph, back, c.bindings)[output];
   const double found = (dot(w, above) - dot(w, below)) / (2 * kFiniteStep);
   size += std::sqrt(dot(w, w) * dot(value, value)) + 1e-3;
-  INFO("output " << name << ": along a random direction the gradient gives " << predicted << ", differences " << found);
+  INFO("output " << name << ": along a random direction the gradient gives " << predicted
+                 << ", differences " << found);
   INFO(ir::print(with));
   CHECK(std::abs(found - predicted) <= tolerance(DType::f64, Compared::finite_difference) * size);
 }
@@ -97,7 +98,9 @@ void check_gradient(const ir::Graph& graph, const GradientCheck& check) {
       for (int k = 0; k < check.directions; ++k) check_output(c, i, random);
 }
 
-void check_gradient(std::string_view text, const GradientCheck& check) { check_gradient(ir::parse(text), check); }
+void check_gradient(std::string_view text, const GradientCheck& check) {
+  check_gradient(ir::parse(text), check);
+}
 
 double relative_difference(const Array& a, const Array& b, double floor) {
   if (a.dims() != b.dims()) return std::numeric_limits<double>::infinity();
@@ -115,8 +118,10 @@ double relative_difference(const Array& a, const Array& b, double floor) {
   return worst / greatest;
 }
 
-void check_close(const Array& a, const Array& b, double tolerance, std::string_view what, double floor) {
-  INFO(std::string(what) << ": " << ir::dims_str(a.dims()) << " against " << ir::dims_str(b.dims()));
+void check_close(const Array& a, const Array& b, double tolerance, std::string_view what,
+                 double floor) {
+  INFO(std::string(what) << ": " << ir::dims_str(a.dims()) << " against "
+                         << ir::dims_str(b.dims()));
   CHECK(relative_difference(a, b, floor) <= tolerance);
 }
 

@@ -4,11 +4,11 @@
 // for random cotangents w of each float output: <w, J t> by differences against <J' w, t>. One
 // direction tests every element and costs two evaluations. Fails the running test case.
 #pragma once
-#include <string_view>
-#include <vector>
-
 #include "ir/array.h"
 #include "ir/graph.h"
+
+#include <string_view>
+#include <vector>
 
 namespace weft::tests {
 
@@ -21,10 +21,13 @@ struct GradientCheck {
 void check_gradient(const ir::Graph& graph, const GradientCheck& check = {});
 void check_gradient(std::string_view text, const GradientCheck& check = {});
 
-// max |a - b| / max(|b|, floor); infinite where one is NaN and the other is not, or the shapes differ.
+// max |a - b| / max(|b|, floor); infinite where one is NaN and the other is not, or the shapes
+// differ.
 double relative_difference(const ir::Array& a, const ir::Array& b, double floor = 1e-300);
 
-// Differs by no more than `tolerance`, relative to the greatest element of b (and at least `floor`).
-void check_close(const ir::Array& a, const ir::Array& b, double tolerance, std::string_view what, double floor = 1e-9);
+// Differs by no more than `tolerance`, relative to the greatest element of b (and at least
+// `floor`).
+void check_close(const ir::Array& a, const ir::Array& b, double tolerance, std::string_view what,
+                 double floor = 1e-9);
 
 }  // namespace weft::tests

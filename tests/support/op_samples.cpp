@@ -1,14 +1,14 @@
 // tests/support/op_samples.cpp -- a few graphs for every op, as text with sizes to be drawn.
 #include "tests/support/op_samples.h"
 
+#include "ir/builder.h"
+#include "ir/check.h"
+#include "ir/text/text.h"
+
 #include <algorithm>
 #include <array>
 #include <random>
 #include <string_view>
-
-#include "ir/builder.h"
-#include "ir/check.h"
-#include "ir/text/text.h"
 
 namespace weft::tests {
 namespace {
@@ -22,30 +22,38 @@ struct Samples {
 };
 
 // The op's name is put in place of OP.
-constexpr const char* kUnary[] = {"graph(%x: f32[$M,$N]) { %y = OP(%x) return %y }", "graph(%x: f32[]) { %y = OP(%x) return %y }"};
-constexpr const char* kUnaryPositive[] = {"graph(%positive_x: f32[$M,$N]) { %y = OP(%positive_x) return %y }",
-                                          "graph(%positive_x: f32[B,3]) { %y = OP(%positive_x) return %y }"};
+constexpr const char* kUnary[] = {"graph(%x: f32[$M,$N]) { %y = OP(%x) return %y }",
+                                  "graph(%x: f32[]) { %y = OP(%x) return %y }"};
+constexpr const char* kUnaryPositive[] = {
+    "graph(%positive_x: f32[$M,$N]) { %y = OP(%positive_x) return %y }",
+    "graph(%positive_x: f32[B,3]) { %y = OP(%positive_x) return %y }"};
 constexpr const char* kUnaryPred[] = {"graph(%x: pred[$M,$N]) { %y = OP(%x) return %y }"};
-constexpr const char* kBinary[] = {"graph(%a: f32[$M,$N], %b: f32[$M,$N]) { %y = OP(%a, %b) return %y }",
-                                   "graph(%a: f32[$M,1], %b: f32[$N]) { %y = OP(%a, %b) return %y }",
-                                   "graph(%a: f32[], %b: f32[$M,B]) { %y = OP(%a, %b) return %y }",
-                                   "graph(%a: f32[T,1,$N], %b: f32[1,$M,1]) { %y = OP(%a, %b) return %y }"};
+constexpr const char* kBinary[] = {
+    "graph(%a: f32[$M,$N], %b: f32[$M,$N]) { %y = OP(%a, %b) return %y }",
+    "graph(%a: f32[$M,1], %b: f32[$N]) { %y = OP(%a, %b) return %y }",
+    "graph(%a: f32[], %b: f32[$M,B]) { %y = OP(%a, %b) return %y }",
+    "graph(%a: f32[T,1,$N], %b: f32[1,$M,1]) { %y = OP(%a, %b) return %y }"};
 constexpr const char* kBinaryPositive[] = {
     "graph(%a: f32[$M,$N], %positive_b: f32[$M,$N]) { %y = OP(%a, %positive_b) return %y }",
-    "graph(%positive_a: f32[$M,1], %positive_b: f32[$N]) { %y = OP(%positive_a, %positive_b) return %y }"};
-constexpr const char* kCompare[] = {"graph(%a: f32[$M,$N], %b: f32[$N]) { %y = OP(%a, %b) return %y }",
-                                    "graph(%a: s32[$M,$N], %b: s32[$M,1]) { %y = OP(%a, %b) return %y }"};
-constexpr const char* kBinaryPred[] = {"graph(%a: pred[$M,$N], %b: pred[$N]) { %y = OP(%a, %b) return %y }"};
-constexpr const char* kReduce[] = {"graph(%x: f32[$M,$N,$K]) { %y = OP(%x) {axes=[1]} return %y }",
-                                   "graph(%x: f32[$M,$N,$K]) { %y = OP(%x) {axes=[0,2], keep=true} return %y }",
-                                   "graph(%x: f32[B,$N]) { %y = OP(%x) {axes=[0]} return %y }",
-                                   "graph(%x: f32[$M,T]) { %y = OP(%x) {axes=[0,1]} return %y }"};
+    "graph(%positive_a: f32[$M,1], %positive_b: f32[$N]) { %y = OP(%positive_a, %positive_b) "
+    "return %y }"};
+constexpr const char* kCompare[] = {
+    "graph(%a: f32[$M,$N], %b: f32[$N]) { %y = OP(%a, %b) return %y }",
+    "graph(%a: s32[$M,$N], %b: s32[$M,1]) { %y = OP(%a, %b) return %y }"};
+constexpr const char* kBinaryPred[] = {
+    "graph(%a: pred[$M,$N], %b: pred[$N]) { %y = OP(%a, %b) return %y }"};
+constexpr const char* kReduce[] = {
+    "graph(%x: f32[$M,$N,$K]) { %y = OP(%x) {axes=[1]} return %y }",
+    "graph(%x: f32[$M,$N,$K]) { %y = OP(%x) {axes=[0,2], keep=true} return %y }",
+    "graph(%x: f32[B,$N]) { %y = OP(%x) {axes=[0]} return %y }",
+    "graph(%x: f32[$M,T]) { %y = OP(%x) {axes=[0,1]} return %y }"};
 constexpr const char* kAlong[] = {"graph(%x: f32[$M,$N]) { %y = OP(%x) return %y }",
                                   "graph(%x: f32[$M,$N,$K]) { %y = OP(%x) {axis=1} return %y }",
                                   "graph(%x: f32[B,$N]) { %y = OP(%x) {axis=0} return %y }"};
 
 template <size_t N>
-std::vector<const char*> all(const char* const (&list)[N], std::initializer_list<const char*> more = {}) {
+std::vector<const char*> all(const char* const (&list)[N],
+                             std::initializer_list<const char*> more = {}) {
   std::vector<const char*> graphs(std::begin(list), std::end(list));
   graphs.insert(graphs.end(), more);
   return graphs;
@@ -55,103 +63,143 @@ std::vector<Samples> make_table() {
   return {
       {&ops::abs, all(kUnary)},
       {&ops::adadelta_update,
-       {"graph(%p: f32[$M,$N], %g: f32[$M,$N], %positive_a: f32[$M,$N], %positive_d: f32[$M,$N], %lr: f32[]) {"
-        " %p1, %a1, %d1 = OP(%p; %g; %positive_a; %positive_d; %lr) {rho=0.8, eps=1e-4} return %p1, %a1, %d1 }",
-        "graph(%p: f32[$M], %q: f32[$N], %g: f32[$M], %h: f32[$N], %positive_a: f32[$M], %positive_b: f32[$N], %positive_d: f32[$M],"
+       {"graph(%p: f32[$M,$N], %g: f32[$M,$N], %positive_a: f32[$M,$N], %positive_d: f32[$M,$N], "
+        "%lr: f32[]) {"
+        " %p1, %a1, %d1 = OP(%p; %g; %positive_a; %positive_d; %lr) {rho=0.8, eps=1e-4} return "
+        "%p1, %a1, %d1 }",
+        "graph(%p: f32[$M], %q: f32[$N], %g: f32[$M], %h: f32[$N], %positive_a: f32[$M], "
+        "%positive_b: f32[$N], %positive_d: f32[$M],"
         " %positive_e: f32[$N], %lr: f32[], %scale: f32[]) { %y0, %y1, %y2, %y3, %y4, %y5 ="
-        " OP(%p, %q; %g, %h; %positive_a, %positive_b; %positive_d, %positive_e; %lr; %scale) return %y0, %y1, %y2, %y3, %y4, %y5 }"}},
+        " OP(%p, %q; %g, %h; %positive_a, %positive_b; %positive_d, %positive_e; %lr; %scale) "
+        "return %y0, %y1, %y2, %y3, %y4, %y5 }"}},
       {&ops::adam_update,
-       {"graph(%p: f32[$M,$N], %g: f32[$M,$N], %m: f32[$M,$N], %positive_v: f32[$M,$N], %step_below_5: s64[], %lr: f32[]) {"
+       {"graph(%p: f32[$M,$N], %g: f32[$M,$N], %m: f32[$M,$N], %positive_v: f32[$M,$N], "
+        "%step_below_5: s64[], %lr: f32[]) {"
         " %one = constant() {dtype=s64, shape=[], values=[1]} %step = add(%step_below_5, %one)"
-        " %y0, %y1, %y2 = OP(%p; %g; %m; %positive_v; %step, %lr) {beta1=0.8, beta2=0.9, eps=1e-4} return %y0, %y1, %y2 }",
-        "graph(%p: f32[$M], %g: f32[$M], %m: f32[$M], %positive_v: f32[$M], %step_below_5: s64[], %lr: f32[], %scale: f32[]) {"
+        " %y0, %y1, %y2 = OP(%p; %g; %m; %positive_v; %step, %lr) {beta1=0.8, beta2=0.9, eps=1e-4} "
+        "return %y0, %y1, %y2 }",
+        "graph(%p: f32[$M], %g: f32[$M], %m: f32[$M], %positive_v: f32[$M], %step_below_5: s64[], "
+        "%lr: f32[], %scale: f32[]) {"
         " %one = constant() {dtype=s64, shape=[], values=[1]} %step = add(%step_below_5, %one)"
-        " %y0, %y1, %y2 = OP(%p; %g; %m; %positive_v; %step, %lr; %scale) {decay=0.1, decoupled=true} return %y0, %y1, %y2 }"}},
+        " %y0, %y1, %y2 = OP(%p; %g; %m; %positive_v; %step, %lr; %scale) {decay=0.1, "
+        "decoupled=true} return %y0, %y1, %y2 }"}},
       {&ops::add, all(kBinary)},
       {&ops::arg_max, all(kAlong)},
       {&ops::attention,
-       {"graph(%q: f32[$M,$N,$K], %k: f32[$M,$L,$K], %v: f32[$M,$L,2]) { %y = OP(%q, %k, %v) {scale=0.7} return %y }",
+       {"graph(%q: f32[$M,$N,$K], %k: f32[$M,$L,$K], %v: f32[$M,$L,2]) { %y = OP(%q, %k, %v) "
+        "{scale=0.7} return %y }",
         "graph(%q: f32[B,3,$N,$K], %k: f32[B,3,S,$K], %v: f32[B,3,S,$K], %mask: pred[B,1,1,S]) {"
         " %y = OP(%q, %k, %v; ; %mask) return %y }",
         "graph(%q: f32[B,$K], %k: f32[B,S,$K], %v: f32[B,S,3], %v_a: f32[$K], %mask: pred[B,S]) {"
-        " %y0, %y1 = OP(%q, %k, %v; %v_a; %mask) {score=\"additive\", weights=true} return %y0, %y1 }",
-        "graph(%q: f32[$M,$N,$K], %k: f32[$M,$L,$K], %v: f32[$M,$L,2], %v_a: f32[$K], %bias: f32[$N,$L]) {"
-        " %y0, %y1 = OP(%q, %k, %v; %v_a; ; %bias) {score=\"additive\", scale=0.5, lse=true} return %y0, %y1 }",
+        " %y0, %y1 = OP(%q, %k, %v; %v_a; %mask) {score=\"additive\", weights=true} return %y0, "
+        "%y1 }",
+        "graph(%q: f32[$M,$N,$K], %k: f32[$M,$L,$K], %v: f32[$M,$L,2], %v_a: f32[$K], %bias: "
+        "f32[$N,$L]) {"
+        " %y0, %y1 = OP(%q, %k, %v; %v_a; ; %bias) {score=\"additive\", scale=0.5, lse=true} "
+        "return %y0, %y1 }",
         "graph(%q: f32[$M,$K], %k: f32[$M,$L,$K], %v: f32[$M,$L,2], %bias: f32[$M,1]) {"
-        " %y0, %y1, %y2 = OP(%q, %k, %v; ; ; %bias) {weights=true, lse=true} return %y0, %y1, %y2 }"}},
+        " %y0, %y1, %y2 = OP(%q, %k, %v; ; ; %bias) {weights=true, lse=true} return %y0, %y1, %y2 "
+        "}"}},
       {&ops::attention_grad,
        {"graph(%do: f32[$M,$N,2], %q: f32[$M,$N,$K], %k: f32[$M,$L,$K], %v: f32[$M,$L,2]) {"
         " %o, %l = attention(%q, %k, %v) {scale=0.7, lse=true}"
-        " %y0, %y1, %y2 = OP(%do, %q, %k, %v, %o, %l) {scale=0.7, wanted=[\"q\", \"k\", \"v\"]} return %y0, %y1, %y2 }",
-        "graph(%do: f32[B,3], %q: f32[B,$K], %k: f32[B,S,$K], %v: f32[B,S,3], %v_a: f32[$K], %mask: pred[B,S], %dw: f32[B,S], %bias: f32[S]) {"
+        " %y0, %y1, %y2 = OP(%do, %q, %k, %v, %o, %l) {scale=0.7, wanted=[\"q\", \"k\", \"v\"]} "
+        "return %y0, %y1, %y2 }",
+        "graph(%do: f32[B,3], %q: f32[B,$K], %k: f32[B,S,$K], %v: f32[B,S,3], %v_a: f32[$K], "
+        "%mask: pred[B,S], %dw: f32[B,S], %bias: f32[S]) {"
         " %o, %l = attention(%q, %k, %v; %v_a; %mask; %bias) {score=\"additive\", lse=true}"
-        " %y0, %y1, %y2 = OP(%do, %q, %k, %v, %o, %l; %v_a; %mask; %bias; %dw) {score=\"additive\", wanted=[\"k\", \"v_a\", \"bias\"]}"
+        " %y0, %y1, %y2 = OP(%do, %q, %k, %v, %o, %l; %v_a; %mask; %bias; %dw) "
+        "{score=\"additive\", wanted=[\"k\", \"v_a\", \"bias\"]}"
         " return %y0, %y1, %y2 }"}},
       {&ops::broadcast,
-       {"graph(%x: f32[$M,1]) { %y = OP(%x) {shape=[$K,$M,$N]} return %y }", "graph(%x: f32[], %z: f32[B]) { %y = OP(%x) {shape=[B,$N]} return %y }",
+       {"graph(%x: f32[$M,1]) { %y = OP(%x) {shape=[$K,$M,$N]} return %y }",
+        "graph(%x: f32[], %z: f32[B]) { %y = OP(%x) {shape=[B,$N]} return %y }",
         "graph(%x: s32[1,$N], %z: s32[T]) { %y = OP(%x) {shape=[T,$N]} return %y }"}},
       {&ops::cast,
-       {"graph(%x: f32[$M,$N]) { %y = OP(%x) {dtype=f64} return %y }", "graph(%x: f32[$M,$N]) { %y = OP(%x) {dtype=s32} return %y }",
-        "graph(%x: s32[$M]) { %y = OP(%x) {dtype=pred} return %y }", "graph(%x: pred[$M]) { %y = OP(%x) {dtype=f32} return %y }"}},
+       {"graph(%x: f32[$M,$N]) { %y = OP(%x) {dtype=f64} return %y }",
+        "graph(%x: f32[$M,$N]) { %y = OP(%x) {dtype=s32} return %y }",
+        "graph(%x: s32[$M]) { %y = OP(%x) {dtype=pred} return %y }",
+        "graph(%x: pred[$M]) { %y = OP(%x) {dtype=f32} return %y }"}},
       {&ops::ceil, all(kUnaryPositive)},
       {&ops::concat,
-       {"graph(%a: f32[$M,$N], %b: f32[$M,$K], %c: f32[$M,1]) { %y = OP(%a, %b, %c) {axis=1} return %y }",
+       {"graph(%a: f32[$M,$N], %b: f32[$M,$K], %c: f32[$M,1]) { %y = OP(%a, %b, %c) {axis=1} "
+        "return %y }",
         "graph(%a: f32[B,$N], %b: f32[T,$N]) { %y = OP(%a, %b) {axis=0} return %y }"}},
       {&ops::constant,
        {"graph() { %y = OP() {dtype=f32, shape=[2,2], values=[1, 2.5, -3, 0.1]} return %y }",
         "graph(%x: f32[B]) { %y = OP() {dtype=s32, shape=[B,3], values=[7]} return %y }"}},
       {&ops::cos, all(kUnary)},
-      {&ops::cumsum, all(kAlong, {"graph(%x: f32[$M,$N]) { %y = OP(%x) {axis=0, reverse=true} return %y }",
-                                  "graph(%x: f32[$M,$N]) { %y = OP(%x) {exclusive=true} return %y }",
-                                  "graph(%x: f32[$M,T]) { %y = OP(%x) {exclusive=true, reverse=true} return %y }"})},
+      {&ops::cumsum,
+       all(kAlong,
+           {"graph(%x: f32[$M,$N]) { %y = OP(%x) {axis=0, reverse=true} return %y }",
+            "graph(%x: f32[$M,$N]) { %y = OP(%x) {exclusive=true} return %y }",
+            "graph(%x: f32[$M,T]) { %y = OP(%x) {exclusive=true, reverse=true} return %y }"})},
       // The derivative given is the true one, so that it can be checked as any other.
       {&ops::custom_vjp,
-       {"graph(%x: f32[$M,$N], %w: f32[$N]) { %y = OP(%x, %w) (%x, %w) { %p = mul(%x, %w) yield %p }"
-        " (%x, %w, %p, %dp) { %dx = mul(%dp, %w) %d = mul(%dp, %x) %dw = sum(%d) {axes=[0]} yield %dx, %dw } return %y }"}},
-      {&ops::dim_size, {"graph(%x: f32[B,$N]) { %y = OP(%x) {axis=0, dtype=f32} return %y }",
-                        "graph(%x: f32[$M,$N]) { %y = OP(%x) {axis=-1, dtype=s32} return %y }"}},
+       {"graph(%x: f32[$M,$N], %w: f32[$N]) { %y = OP(%x, %w) (%x, %w) { %p = mul(%x, %w) yield %p "
+        "}"
+        " (%x, %w, %p, %dp) { %dx = mul(%dp, %w) %d = mul(%dp, %x) %dw = sum(%d) {axes=[0]} yield "
+        "%dx, %dw } return %y }"}},
+      {&ops::dim_size,
+       {"graph(%x: f32[B,$N]) { %y = OP(%x) {axis=0, dtype=f32} return %y }",
+        "graph(%x: f32[$M,$N]) { %y = OP(%x) {axis=-1, dtype=s32} return %y }"}},
       {&ops::div, all(kBinaryPositive)},
       {&ops::dynamic_slice,
-       {"graph(%x: f32[$M,5], %start_below_7: s32[]) { %y = OP(%x, %start_below_7) {axis=1, size=3} return %y }",
-        "graph(%x: f32[T,$N], %start_below_2: s64[]) { %y = OP(%x, %start_below_2) {axis=0, size=1} return %y }"}},
+       {"graph(%x: f32[$M,5], %start_below_7: s32[]) { %y = OP(%x, %start_below_7) {axis=1, "
+        "size=3} return %y }",
+        "graph(%x: f32[T,$N], %start_below_2: s64[]) { %y = OP(%x, %start_below_2) {axis=0, "
+        "size=1} return %y }"}},
       {&ops::equal, all(kCompare)},
       {&ops::erf, all(kUnary)},
       {&ops::exp, all(kUnary)},
       {&ops::expm1, all(kUnary)},
       {&ops::floor, all(kUnaryPositive)},
       {&ops::gather,
-       {"graph(%x: f32[5,$N], %i_below_5: s32[$M,$K]) { %y = OP(%x, %i_below_5) {axis=0} return %y }",
-        "graph(%x: f32[B,$N,4], %i_below_4: s64[B,$M]) { %y = OP(%x, %i_below_4) {axis=2, batch=1} return %y }",
-        "graph(%x: f32[$M,$N,3,2], %i_below_3: s32[$M]) { %y = OP(%x, %i_below_3) {axis=2, batch=1} return %y }",
+       {"graph(%x: f32[5,$N], %i_below_5: s32[$M,$K]) { %y = OP(%x, %i_below_5) {axis=0} return %y "
+        "}",
+        "graph(%x: f32[B,$N,4], %i_below_4: s64[B,$M]) { %y = OP(%x, %i_below_4) {axis=2, batch=1} "
+        "return %y }",
+        "graph(%x: f32[$M,$N,3,2], %i_below_3: s32[$M]) { %y = OP(%x, %i_below_3) {axis=2, "
+        "batch=1} return %y }",
         "graph(%x: f32[$M,3], %i_below_3: s32[]) { %y = OP(%x, %i_below_3) {axis=1} return %y }"}},
       {&ops::gelu, all(kUnary)},
       {&ops::gelu_tanh, all(kUnary)},
       {&ops::greater, all(kCompare)},
       {&ops::greater_equal, all(kCompare)},
       {&ops::gru_cell,
-       {"graph(%g: f32[B,3*$H], %s: f32[B,$H], %U: f32[$H,2*$H], %Un: f32[$H,$H]) { %y = OP(%g, %s, %U, %Un) return %y }",
+       {"graph(%g: f32[B,3*$H], %s: f32[B,$H], %U: f32[$H,2*$H], %Un: f32[$H,$H]) { %y = OP(%g, "
+        "%s, %U, %Un) return %y }",
         "graph(%g: f32[$B,3*$H], %s: f32[$B,$H], %U: f32[$H,2*$H], %Un: f32[$H,$H], %b: f32[$H]) {"
         " %y = OP(%g, %s, %U, %Un; %b) {reset=\"after\"} return %y }",
         "graph(%g: f32[$B,3*$H], %s: f32[$B,$H], %U: f32[$H,2*$H], %Un: f32[$H,$H]) {"
         " %y0, %y1 = OP(%g, %s, %U, %Un) {reset=\"after\", gates=true} return %y0, %y1 }"}},
       {&ops::gru_cell_grad,
-       {"graph(%d: f32[B,$H], %s: f32[B,$H], %gates: f32[B,3*$H], %U: f32[$H,2*$H], %Un: f32[$H,$H]) {"
+       {"graph(%d: f32[B,$H], %s: f32[B,$H], %gates: f32[B,3*$H], %U: f32[$H,2*$H], %Un: "
+        "f32[$H,$H]) {"
         " %y0, %y1 = OP(%d, %s, %gates, %U, %Un) return %y0, %y1 }",
-        "graph(%d: f32[$B,$H], %s: f32[$B,$H], %gates: f32[$B,3*$H], %U: f32[$H,2*$H], %Un: f32[$H,$H], %b: f32[$H]) {"
-        " %y0, %y1, %y2 = OP(%d, %s, %gates, %U, %Un; %b) {reset=\"after\"} return %y0, %y1, %y2 }"}},
-      {&ops::iota, {"graph(%x: f32[B]) { %y = OP() {shape=[$M,B], axis=1, dtype=s32} return %y }",
-                    "graph() { %y = OP() {shape=[$M,$N], axis=0, dtype=f32} return %y }"}},
+        "graph(%d: f32[$B,$H], %s: f32[$B,$H], %gates: f32[$B,3*$H], %U: f32[$H,2*$H], %Un: "
+        "f32[$H,$H], %b: f32[$H]) {"
+        " %y0, %y1, %y2 = OP(%d, %s, %gates, %U, %Un; %b) {reset=\"after\"} return %y0, %y1, %y2 "
+        "}"}},
+      {&ops::iota,
+       {"graph(%x: f32[B]) { %y = OP() {shape=[$M,B], axis=1, dtype=s32} return %y }",
+        "graph() { %y = OP() {shape=[$M,$N], axis=0, dtype=f32} return %y }"}},
       {&ops::is_finite, all(kUnary)},
-      {&ops::length_mask, {"graph(%len_upto_4: s32[B], %z: f32[T]) { %y = OP(%len_upto_4) {size=T} return %y }",
-                           "graph(%len_upto_4: s64[$M,$N]) { %y = OP(%len_upto_4) {size=4} return %y }"}},
+      {&ops::length_mask,
+       {"graph(%len_upto_4: s32[B], %z: f32[T]) { %y = OP(%len_upto_4) {size=T} return %y }",
+        "graph(%len_upto_4: s64[$M,$N]) { %y = OP(%len_upto_4) {size=4} return %y }"}},
       {&ops::less, all(kCompare)},
       {&ops::less_equal, all(kCompare)},
       {&ops::linear,
        {"graph(%x: f32[$M,$K], %w: f32[$K,$N]) { %y = OP(%x, %w) return %y }",
-        "graph(%x: f32[B,T,$K], %w: f32[$N,$K], %b: f32[$N]) { %y = OP(%x, %w; %b) {transpose_b=true, activation=\"tanh\"} return %y }",
-        "graph(%x: f32[$K], %w: f32[$K,$N], %b: f32[$N]) { %y = OP(%x, %w; %b) {activation=\"sigmoid\"} return %y }",
-        "graph(%x: f32[$M,$K], %w: f32[$K,$N], %b: f32[$N]) { %y = OP(%x, %w; %b) {activation=\"relu\"} return %y }",
-        "graph(%x: f32[$M,$K], %w: f32[$K,$N], %b: f32[$N]) { %y = OP(%x, %w; %b) {activation=\"gelu\"} return %y }"}},
+        "graph(%x: f32[B,T,$K], %w: f32[$N,$K], %b: f32[$N]) { %y = OP(%x, %w; %b) "
+        "{transpose_b=true, activation=\"tanh\"} return %y }",
+        "graph(%x: f32[$K], %w: f32[$K,$N], %b: f32[$N]) { %y = OP(%x, %w; %b) "
+        "{activation=\"sigmoid\"} return %y }",
+        "graph(%x: f32[$M,$K], %w: f32[$K,$N], %b: f32[$N]) { %y = OP(%x, %w; %b) "
+        "{activation=\"relu\"} return %y }",
+        "graph(%x: f32[$M,$K], %w: f32[$K,$N], %b: f32[$N]) { %y = OP(%x, %w; %b) "
+        "{activation=\"gelu\"} return %y }"}},
       {&ops::log, all(kUnaryPositive)},
       {&ops::log1p, all(kUnaryPositive)},
       {&ops::log_softmax, all(kAlong)},
@@ -160,22 +208,28 @@ std::vector<Samples> make_table() {
       {&ops::logical_or, all(kBinaryPred)},
       {&ops::logical_xor, all(kBinaryPred)},
       {&ops::lstm_cell,
-       {"graph(%g: f32[B,4*$H], %h: f32[B,$H], %c: f32[B,$H], %U: f32[$H,4*$H]) { %y0, %y1 = OP(%g, %h, %c, %U) return %y0, %y1 }",
+       {"graph(%g: f32[B,4*$H], %h: f32[B,$H], %c: f32[B,$H], %U: f32[$H,4*$H]) { %y0, %y1 = "
+        "OP(%g, %h, %c, %U) return %y0, %y1 }",
         "graph(%g: f32[$B,4*$H], %h: f32[$B,$H], %c: f32[$B,$H], %U: f32[$H,4*$H]) {"
         " %y0, %y1, %y2 = OP(%g, %h, %c, %U) {gates=true} return %y0, %y1, %y2 }"}},
       {&ops::lstm_cell_grad,
-       {"graph(%dh: f32[B,$H], %dc: f32[B,$H], %c: f32[B,$H], %c1: f32[B,$H], %gates: f32[B,4*$H], %U: f32[$H,4*$H]) {"
+       {"graph(%dh: f32[B,$H], %dc: f32[B,$H], %c: f32[B,$H], %c1: f32[B,$H], %gates: f32[B,4*$H], "
+        "%U: f32[$H,4*$H]) {"
         " %y0, %y1, %y2 = OP(%dh, %dc, %c, %c1, %gates, %U) return %y0, %y1, %y2 }"}},
       {&ops::matmul,
        {"graph(%a: f32[$M,$K], %b: f32[$K,$N]) { %y = OP(%a, %b) return %y }",
-        "graph(%a: f32[$K,$M], %b: f32[$N,$K]) { %y = OP(%a, %b) {transpose_a=true, transpose_b=true} return %y }",
+        "graph(%a: f32[$K,$M], %b: f32[$N,$K]) { %y = OP(%a, %b) {transpose_a=true, "
+        "transpose_b=true} return %y }",
         "graph(%a: f32[B,T,$K], %b: f32[$K,$N]) { %y = OP(%a, %b) return %y }",
         "graph(%a: f32[B,T,$K], %b: f32[$N,$K]) { %y = OP(%a, %b) {transpose_b=true} return %y }",
         "graph(%a: f32[B,2,$K,T], %b: f32[$K,$N]) { %y = OP(%a, %b) {transpose_a=true} return %y }",
-        "graph(%a: f32[$B,$K,$M], %b: f32[$N,$K]) { %y = OP(%a, %b) {transpose_a=true, transpose_b=true} return %y }",
+        "graph(%a: f32[$B,$K,$M], %b: f32[$N,$K]) { %y = OP(%a, %b) {transpose_a=true, "
+        "transpose_b=true} return %y }",
         "graph(%a: f32[$M,$K], %b: f32[B,$K,$N]) { %y = OP(%a, %b) return %y }",
-        "graph(%a: f32[$B,1,$M,$K], %b: f32[$L,$N,$K]) { %y = OP(%a, %b) {transpose_b=true} return %y }",
-        "graph(%a: f32[B,$K,$M], %b: f32[1,$K,$N]) { %y = OP(%a, %b) {transpose_a=true} return %y }"}},
+        "graph(%a: f32[$B,1,$M,$K], %b: f32[$L,$N,$K]) { %y = OP(%a, %b) {transpose_b=true} return "
+        "%y }",
+        "graph(%a: f32[B,$K,$M], %b: f32[1,$K,$N]) { %y = OP(%a, %b) {transpose_a=true} return %y "
+        "}"}},
       {&ops::max, all(kReduce)},
       {&ops::maximum, all(kBinary)},
       {&ops::mean, all(kReduce)},
@@ -184,58 +238,79 @@ std::vector<Samples> make_table() {
       {&ops::mul, all(kBinary)},
       {&ops::neg, all(kUnary, {"graph(%x: s32[$M]) { %y = OP(%x) return %y }"})},
       {&ops::not_equal, all(kCompare)},
-      {&ops::one_hot, {"graph(%i_below_6: s32[B,$M]) { %y = OP(%i_below_6) {size=5} return %y }",
-                       "graph(%i: s64[$M], %z: f32[T]) { %y = OP(%i) {size=T, dtype=s32} return %y }"}},
+      {&ops::one_hot,
+       {"graph(%i_below_6: s32[B,$M]) { %y = OP(%i_below_6) {size=5} return %y }",
+        "graph(%i: s64[$M], %z: f32[T]) { %y = OP(%i) {size=T, dtype=s32} return %y }"}},
       {&ops::pad,
        {"graph(%x: f32[$M,$N]) { %y = OP(%x) {axis=0, low=2} return %y }",
         "graph(%x: f32[$M,T,$N]) { %y = OP(%x) {axis=1, low=1, high=T, value=-2.5} return %y }"}},
-      {&ops::pow, std::vector<const char*>({"graph(%positive_a: f32[$M,$N], %positive_b: f32[$M,$N]) { %y = OP(%positive_a, %positive_b) return %y }",
-                 "graph(%positive_a: f32[$M,1], %b: f32[$N]) { %y = OP(%positive_a, %b) return %y }",
-                                        "graph(%a: f32[$M]) { %y = OP(%a, 3) return %y }"})},
+      {&ops::pow,
+       std::vector<const char*>(
+           {"graph(%positive_a: f32[$M,$N], %positive_b: f32[$M,$N]) { %y = OP(%positive_a, "
+            "%positive_b) return %y }",
+            "graph(%positive_a: f32[$M,1], %b: f32[$N]) { %y = OP(%positive_a, %b) return %y }",
+            "graph(%a: f32[$M]) { %y = OP(%a, 3) return %y }"})},
       {&ops::prod, all(kReduce)},
       {&ops::random,
-       {"graph(%step_below_9: s64[], %rows_below_99: s64[B]) { %y = OP(%step_below_9, %rows_below_99) {stream=7, inner=[$M,3]} return %y }",
+       {"graph(%step_below_9: s64[], %rows_below_99: s64[B]) { %y = OP(%step_below_9, "
+        "%rows_below_99) {stream=7, inner=[$M,3]} return %y }",
         "graph(%step_below_9: s32[], %rows_below_99: s64[B], %p_below_9: s32[T]) {"
-        " %y = OP(%step_below_9, %rows_below_99; %p_below_9) {stream=1, inner=[$M], form=\"uniform\"} return %y }",
+        " %y = OP(%step_below_9, %rows_below_99; %p_below_9) {stream=1, inner=[$M], "
+        "form=\"uniform\"} return %y }",
         "graph(%step_below_9: s64[], %rows_below_99: s64[B]) {"
-        " %y = OP(%step_below_9, %rows_below_99) {stream=2, inner=[5], form=\"keep\", keep=0.8} return %y }"}},
+        " %y = OP(%step_below_9, %rows_below_99) {stream=2, inner=[5], form=\"keep\", keep=0.8} "
+        "return %y }"}},
       {&ops::relu, all(kUnary)},
       {&ops::remainder, all(kBinaryPositive)},
-      {&ops::reshape, {"graph(%x: f32[$M,$N,$K]) { %y = OP(%x) {shape=[$K*$M,$N]} return %y }",
-                       "graph(%x: f32[B,T,6]) { %y = OP(%x) {shape=[B*T,2,3]} return %y }"}},
-      {&ops::reverse, {"graph(%x: f32[$M,$N]) { %y = OP(%x) {axis=0} return %y }", "graph(%x: f32[B,T,2]) { %y = OP(%x) {axis=-2} return %y }"}},
+      {&ops::reshape,
+       {"graph(%x: f32[$M,$N,$K]) { %y = OP(%x) {shape=[$K*$M,$N]} return %y }",
+        "graph(%x: f32[B,T,6]) { %y = OP(%x) {shape=[B*T,2,3]} return %y }"}},
+      {&ops::reverse,
+       {"graph(%x: f32[$M,$N]) { %y = OP(%x) {axis=0} return %y }",
+        "graph(%x: f32[B,T,2]) { %y = OP(%x) {axis=-2} return %y }"}},
       {&ops::round, all(kUnaryPositive)},
       {&ops::rsqrt, all(kUnaryPositive)},
       {&ops::same_dim, {"graph(%x: f32[$M,4]) { %y = OP(%x) {axis=1, size=4} return %y }"}},
       {&ops::scan,
        {// A plain recurrence.
-        "graph(%s: f32[$B,$H], %x: f32[T,$B,$H], %U: f32[$H,$H]) { %y0, %y1 = OP(%s; %x; %U) {axes=[0], out_axes=[1]}"
-        " (%s, %x, %U) { %m = matmul(%s, %U) %z = add(%m, %x) %n = tanh(%z) %o = mul(%n, %s) yield %n; %o } return %y0, %y1 }",
+        "graph(%s: f32[$B,$H], %x: f32[T,$B,$H], %U: f32[$H,$H]) { %y0, %y1 = OP(%s; %x; %U) "
+        "{axes=[0], out_axes=[1]}"
+        " (%s, %x, %U) { %m = matmul(%s, %U) %z = add(%m, %x) %n = tanh(%z) %o = mul(%n, %s) yield "
+        "%n; %o } return %y0, %y1 }",
         // Reverse, with lengths; time in the middle; a row of invariants and one of weights.
-        "graph(%s: f32[B,$H], %x: f32[B,T,$H], %h: f32[B,$H], %U: f32[$H,$H], %b: f32[$H], %len_upto_4: s32[B]) {"
+        "graph(%s: f32[B,$H], %x: f32[B,T,$H], %h: f32[B,$H], %U: f32[$H,$H], %b: f32[$H], "
+        "%len_upto_4: s32[B]) {"
         " %y0, %y1 = OP(%s; %x; %h, %U, %b; %len_upto_4) {axes=[1], out_axes=[1], reverse=true}"
-        " (%s, %x, %h, %U, %b, %live) { %m = matmul(%s, %U) %z = add(%m, %x) %z1 = add(%z, %b) %n = tanh(%z1)"
+        " (%s, %x, %h, %U, %b, %live) { %m = matmul(%s, %U) %z = add(%m, %x) %z1 = add(%z, %b) %n "
+        "= tanh(%z1)"
         " %k = mul(%h, %n) yield %k; %n } return %y0, %y1 }",
         // No scanned inputs; an integer carry; a carry that does not depend on anything else.
         "graph(%s: f32[$B,$H], %w: f32[$H]) { %zero = constant() {dtype=s32, shape=[], values=[0]}"
         " %c = constant() {dtype=f32, shape=[], values=[0.5]}"
         " %yt, %y0, %yc = OP(%zero, %s, %c; ; %w) {steps=3}"
-        " (%t, %s, %c, %w) { %one = constant() {dtype=s32, shape=[], values=[1]} %t1 = add(%t, %one)"
-        " %f = cast(%t) {dtype=f32} %g = mul(%f, %w) %h = mul(%g, %s) %s1 = sin(%h) %c1 = mul(%c, 0.5)"
+        " (%t, %s, %c, %w) { %one = constant() {dtype=s32, shape=[], values=[1]} %t1 = add(%t, "
+        "%one)"
+        " %f = cast(%t) {dtype=f32} %g = mul(%f, %w) %h = mul(%g, %s) %s1 = sin(%h) %c1 = mul(%c, "
+        "0.5)"
         " %s2 = mul(%s1, %c) yield %t1, %s2, %c1; } return %y0, %yc }",
         // Lengths with values that have no rows: a scanned scalar, a scalar carry.
-        "graph(%s: f32[B,$H], %k: f32[], %x: f32[B,T,$H], %a: f32[T], %w: f32[$H], %len_upto_4: s32[B]) {"
+        "graph(%s: f32[B,$H], %k: f32[], %x: f32[B,T,$H], %a: f32[T], %w: f32[$H], %len_upto_4: "
+        "s32[B]) {"
         " %y0, %y1, %y2 = OP(%s, %k; %x, %a; %w; %len_upto_4) {axes=[1,0], out_axes=[0]}"
-        " (%s, %k, %x, %a, %w, %live) { %ax = mul(%a, %x) %z = add(%s, %ax) %n = tanh(%z) %nk = mul(%n, %k)"
+        " (%s, %k, %x, %a, %w, %live) { %ax = mul(%a, %x) %z = add(%s, %ax) %n = tanh(%z) %nk = "
+        "mul(%n, %k)"
         " %k1 = sin(%k) %o = mul(%nk, %w) yield %nk, %k1; %o } return %y0, %y1, %y2 }",
         // A loop in a loop.
-        "graph(%s: f32[$B,$H], %x: f32[T,2,$B,$H], %U: f32[$H,$H]) { %y0, %y1 = OP(%s; %x; %U) {axes=[0], out_axes=[0]}"
+        "graph(%s: f32[$B,$H], %x: f32[T,2,$B,$H], %U: f32[$H,$H]) { %y0, %y1 = OP(%s; %x; %U) "
+        "{axes=[0], out_axes=[0]}"
         " (%s, %x, %U) { %r, %o = OP(%s; %x; %U) {axes=[0], out_axes=[0], reverse=true}"
         " (%s, %x, %U) { %m = matmul(%s, %U) %z = mul(%m, %x) %n = tanh(%z) yield %n; %m }"
         " %q = sum(%o) {axes=[0]} yield %r; %q } return %y0, %y1 }"}},
       {&ops::scatter_add,
-       {"graph(%x: f32[5,$N], %i_below_5: s32[$M], %u: f32[$M,$N]) { %y = OP(%x, %i_below_5, %u) {axis=0} return %y }",
-        "graph(%x: f32[B,$N,4], %i_below_4: s64[B,$M], %u: f32[B,$N,$M]) { %y = OP(%x, %i_below_4, %u) {axis=2, batch=1} return %y }"}},
+       {"graph(%x: f32[5,$N], %i_below_5: s32[$M], %u: f32[$M,$N]) { %y = OP(%x, %i_below_5, %u) "
+        "{axis=0} return %y }",
+        "graph(%x: f32[B,$N,4], %i_below_4: s64[B,$M], %u: f32[B,$N,$M]) { %y = OP(%x, %i_below_4, "
+        "%u) {axis=2, batch=1} return %y }"}},
       {&ops::select,
        {"graph(%c: pred[$M,$N], %a: f32[$M,$N], %b: f32[$M,$N]) { %y = OP(%c, %a, %b) return %y }",
         "graph(%c: pred[$M,1], %a: f32[$N], %b: f32[]) { %y = OP(%c, %a, %b) return %y }"}},
@@ -251,10 +326,13 @@ std::vector<Samples> make_table() {
         "graph(%x: f32[$M,T+S,2]) { %y = OP(%x) {axis=1, start=T, stop=T+S} return %y }"}},
       {&ops::softmax, all(kAlong)},
       {&ops::softmax_cross_entropy,
-       {"graph(%x: f32[$M,6], %i_below_6: s32[$M]) { %y0, %y1 = OP(%x, %i_below_6) return %y0, %y1 }",
-        "graph(%x: f32[B,T,5], %i_below_5: s64[B,T], %w: f32[B,T]) { %y0, %y1 = OP(%x, %i_below_5; %w) {smoothing=0.2} return %y0, %y1 }"}},
+       {"graph(%x: f32[$M,6], %i_below_6: s32[$M]) { %y0, %y1 = OP(%x, %i_below_6) return %y0, %y1 "
+        "}",
+        "graph(%x: f32[B,T,5], %i_below_5: s64[B,T], %w: f32[B,T]) { %y0, %y1 = OP(%x, %i_below_5; "
+        "%w) {smoothing=0.2} return %y0, %y1 }"}},
       {&ops::softmax_cross_entropy_grad,
-       {"graph(%d: f32[$M], %x: f32[$M,6], %i_below_6: s32[$M]) { %loss, %l = softmax_cross_entropy(%x, %i_below_6)"
+       {"graph(%d: f32[$M], %x: f32[$M,6], %i_below_6: s32[$M]) { %loss, %l = "
+        "softmax_cross_entropy(%x, %i_below_6)"
         " %y = OP(%d, %x, %i_below_6, %l) return %y }",
         "graph(%d: f32[B,T], %x: f32[B,T,5], %i_below_5: s64[B,T], %w: f32[B,T]) {"
         " %loss, %l = softmax_cross_entropy(%x, %i_below_5; %w) {smoothing=0.2}"
@@ -266,10 +344,14 @@ std::vector<Samples> make_table() {
       {&ops::sub, all(kBinary)},
       {&ops::sum, all(kReduce)},
       {&ops::tanh, all(kUnary)},
-      {&ops::transpose, {"graph(%x: f32[$M,$N,$K]) { %y = OP(%x) {perm=[2,0,1]} return %y }", "graph(%x: f32[B,$N]) { %y = OP(%x) {perm=[1,0]} return %y }"}},
+      {&ops::transpose,
+       {"graph(%x: f32[$M,$N,$K]) { %y = OP(%x) {perm=[2,0,1]} return %y }",
+        "graph(%x: f32[B,$N]) { %y = OP(%x) {perm=[1,0]} return %y }"}},
       {&ops::update_slice,
-       {"graph(%x: f32[$M,5], %u: f32[$M,2], %start_below_6: s32[]) { %y = OP(%x, %u, %start_below_6) {axis=1} return %y }",
-        "graph(%x: f32[T,$N], %u: f32[1,$N], %start_below_2: s64[]) { %y = OP(%x, %u, %start_below_2) {axis=0} return %y }"}},
+       {"graph(%x: f32[$M,5], %u: f32[$M,2], %start_below_6: s32[]) { %y = OP(%x, %u, "
+        "%start_below_6) {axis=1} return %y }",
+        "graph(%x: f32[T,$N], %u: f32[1,$N], %start_below_2: s64[]) { %y = OP(%x, %u, "
+        "%start_below_2) {axis=0} return %y }"}},
   };
 }
 
@@ -294,7 +376,8 @@ std::string filled_in(std::string_view text, std::string_view op, std::mt19937_6
 
 // N in a name that ends in _below_N (and N+1 in one that ends in _upto_N); 0: no such ending.
 int64_t limit(std::string_view name) {
-  for (const auto& [ending, more] : {std::pair(std::string_view("_below_"), 0), {std::string_view("_upto_"), 1}})
+  for (const auto& [ending, more] :
+       {std::pair(std::string_view("_below_"), 0), {std::string_view("_upto_"), 1}})
     if (const size_t at = name.find(ending); at != std::string_view::npos)
       return std::stoll(std::string(name.substr(at + ending.size()))) + more;
   return 0;
@@ -302,7 +385,8 @@ int64_t limit(std::string_view name) {
 
 // Different values, evenly spread over [low, high] in random order, each away from the others and,
 // as the number of them is even, from the middle.
-std::vector<double> spread(size_t count, double low, double high, double shift, std::mt19937_64& random) {
+std::vector<double> spread(size_t count, double low, double high, double shift,
+                           std::mt19937_64& random) {
   const size_t even = count + count % 2 + 2;
   const double step = (high - low) / static_cast<double>(even);
   std::vector<double> values;
@@ -321,7 +405,8 @@ std::vector<ir::Graph> samples(const ir::OpDef& op, uint64_t seed) {
   for (const Samples& s : table)
     if (s.op == &op)
       for (const char* text : s.graphs)
-        graphs.push_back(ir::parse(filled_in(text, op.name, random), std::string(op.name) + " sample"));
+        graphs.push_back(
+            ir::parse(filled_in(text, op.name, random), std::string(op.name) + " sample"));
   return graphs;
 }
 
@@ -332,7 +417,8 @@ ir::Bindings sample_bindings(const ir::Graph& graph, uint64_t seed) {
   return bindings;
 }
 
-std::vector<ir::Array> sample_arguments(const ir::Graph& graph, const ir::Bindings& bindings, uint64_t seed, ir::DType floats) {
+std::vector<ir::Array> sample_arguments(const ir::Graph& graph, const ir::Bindings& bindings,
+                                        uint64_t seed, ir::DType floats) {
   std::vector<ir::Array> arrays;
   std::mt19937_64 random(seed * 7919 + 17);
   for (const ir::Argument& argument : graph.arguments()) {
@@ -342,15 +428,20 @@ std::vector<ir::Array> sample_arguments(const ir::Graph& graph, const ir::Bindin
     ir::Array array(is_float ? floats : type.dtype, ir::values(type.shape, bindings));
     if (is_float) {
       const bool positive = name.starts_with("positive");
-      // Each argument has its own place between the grid's points: no ties between arguments either.
+      // Each argument has its own place between the grid's points: no ties between arguments
+      // either.
       const double shift = 0.3 + 0.4 * static_cast<double>(random() % 1000) / 1000;
-      const std::vector<double> values = spread(static_cast<size_t>(array.size()), positive ? 0.4 : -1.6, positive ? 2 : 1.6, shift, random);
+      const std::vector<double> values =
+          spread(static_cast<size_t>(array.size()), positive ? 0.4 : -1.6, positive ? 2 : 1.6,
+                 shift, random);
       for (int64_t i = 0; i < array.size(); ++i) array.set(i, values[static_cast<size_t>(i)]);
     } else {
       const int64_t below = limit(name);
       for (int64_t i = 0; i < array.size(); ++i) {
         const auto word = static_cast<int64_t>(random() >> 1);
-        array.set_integer(i, type.dtype == ir::DType::pred ? word % 2 : below > 0 ? word % below : word % 19 - 9);
+        array.set_integer(i, type.dtype == ir::DType::pred ? word % 2
+                             : below > 0                   ? word % below
+                                                           : word % 19 - 9);
       }
     }
     arrays.push_back(std::move(array));

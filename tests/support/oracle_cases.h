@@ -1,15 +1,15 @@
 // tests/support/oracle_cases.h -- graphs for cases that PyTorch computed: values and gradients.
 //
-// The files lie in `oracle/torch` of a folder beside the project ($WEFT_SHARED, else ../shared); a test
-// that needs one says that it is skipped where there is none. A graph's arguments are named after the
-// file's `in/` and `param/` arrays, its results after its `out/` arrays.
+// The files lie in `oracle/torch` of a folder beside the project ($WEFT_SHARED, else ../shared); a
+// test that needs one says that it is skipped where there is none. A graph's arguments are named
+// after the file's `in/` and `param/` arrays, its results after its `out/` arrays.
 #pragma once
+#include "frontend/formats/named_arrays.h"
+#include "ir/graph.h"
+
 #include <filesystem>
 #include <string>
 #include <vector>
-
-#include "frontend/formats/named_arrays.h"
-#include "ir/graph.h"
 
 namespace weft::tests {
 

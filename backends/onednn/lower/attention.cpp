@@ -1,13 +1,10 @@
 // backends/onednn/lower/attention.cpp -- attention and its adjoint.
 //
-// additive: kernels of our own, no [...,Tq,S,D] temporary. dot: products by oneDNN around our masked
-// softmax, the weights [...,Tq,S] in the workspace. NaN in values that nobody may look at would
-// survive a weight of 0 in a product: where one shows in the output, it is done again with those
-// values taken as 0.
+// additive: kernels of our own, no [...,Tq,S,D] temporary. dot: products by oneDNN around our
+// masked softmax, the weights [...,Tq,S] in the workspace. NaN in values that nobody may look at
+// would survive a weight of 0 in a product: where one shows in the output, it is done again with
+// those values taken as 0.
 #include "ir/ops/attention.h"
-
-#include <algorithm>
-#include <cmath>
 
 #include "backends/onednn/kernels/additive_attention.h"
 #include "backends/onednn/kernels/dot_attention.h"
@@ -16,13 +13,18 @@
 #include "backends/onednn/lower/ops.h"
 #include "ir/check.h"
 
+#include <algorithm>
+#include <cmath>
+
 namespace weft::onednn {
 namespace {
 
 constexpr ir::DType kFloat = ir::DType::f32;
 
 bool additive(const ir::OpView& op) { return op.text("score") == "additive"; }
-bool single_query(const ir::OpView& op) { return op.operand("q").rank() + 1 == op.operand("k").rank(); }
+bool single_query(const ir::OpView& op) {
+  return op.operand("q").rank() + 1 == op.operand("k").rank();
+}
 
 // All operands with a query axis; scores are [leading..., queries, keys].
 struct Shapes {
@@ -60,7 +62,8 @@ struct Walk {
   explicit Walk(Dims dims) : dims(std::move(dims)) {}
   int add(const Tensor& t) {
     strides.emplace_back();
-    for (size_t i = 0; i < dims.size(); ++i) strides.back().push_back(t.strides[i] * t.element_bytes());
+    for (size_t i = 0; i < dims.size(); ++i)
+      strides.back().push_back(t.strides[i] * t.element_bytes());
     return static_cast<int>(strides.size()) - 1;
   }
   int64_t count() const {
@@ -70,7 +73,8 @@ struct Walk {
   }
   int64_t offset(int tensor, int64_t i) const {
     int64_t at = 0;
-    for (size_t axis = dims.size(); axis-- > 0; i /= dims[axis]) at += i % dims[axis] * strides[static_cast<size_t>(tensor)][axis];
+    for (size_t axis = dims.size(); axis-- > 0; i /= dims[axis])
+      at += i % dims[axis] * strides[static_cast<size_t>(tensor)][axis];
     return at;
   }
 };
@@ -86,7 +90,8 @@ struct Batches {
     for (const Tensor& t : tensors) {
       Tensor head = t;
       head.dims.assign(t.dims.begin(), t.dims.begin() + static_cast<int64_t>(s.leading.size()));
-      head.strides.assign(t.strides.begin(), t.strides.begin() + static_cast<int64_t>(s.leading.size()));
+      head.strides.assign(t.strides.begin(),
+                          t.strides.begin() + static_cast<int64_t>(s.leading.size()));
       heads.push_back(broadcast_to(head, s.leading));
     }
     std::vector<Tensor*> pointers;
@@ -99,8 +104,11 @@ struct Batches {
         h.dims = {1};
         h.strides = {0};
       }
-      h.dims.insert(h.dims.end(), tensors[i].dims.begin() + static_cast<int64_t>(s.leading.size()), tensors[i].dims.end());
-      h.strides.insert(h.strides.end(), tensors[i].strides.begin() + static_cast<int64_t>(s.leading.size()), tensors[i].strides.end());
+      h.dims.insert(h.dims.end(), tensors[i].dims.begin() + static_cast<int64_t>(s.leading.size()),
+                    tensors[i].dims.end());
+      h.strides.insert(h.strides.end(),
+                       tensors[i].strides.begin() + static_cast<int64_t>(s.leading.size()),
+                       tensors[i].strides.end());
       tensors[i] = h;
     }
   }
@@ -120,7 +128,9 @@ struct Additive {
 
   const Tensor& of(int slot) const { return t[static_cast<size_t>(slot)]; }
   template <typename T>
-  T* at(const Run& run, int slot, int64_t i) const { return reinterpret_cast<T*>(run(of(slot).at) + walk.offset(slot, i)); }
+  T* at(const Run& run, int slot, int64_t i) const {
+    return reinterpret_cast<T*>(run(of(slot).at) + walk.offset(slot, i));
+  }
   int64_t batch(int slot) const { return of(slot).strides[walk.dims.size()]; }
   int64_t row(int slot) const { return of(slot).strides[walk.dims.size() + 1]; }
   int64_t column(int slot) const { return of(slot).strides[walk.dims.size() + 2]; }
@@ -146,23 +156,40 @@ void lower_additive(Emit& e) {
   enum { kQ, kK, kV, kO, kMask, kWeights, kLse };
   const Tensor mask = masked ? s.on_scores(e.in("mask")) : o;
   const Tensor weights = weighted ? s.with_queries(e.out(1)) : o;
-  const Tensor lse = summed ? with_axis(s.of_lse(e.out(weighted ? 2 : 1)), static_cast<int>(s.leading.size()) + 1, 1, 1) : o;
-  const Additive a = batched(s, {s.with_queries(e.in("q")), e.in("k"), e.in("v"), o, mask, weights, lse});
-  kernels::AdditiveAttention args{.batch = a.of(kK).dim(-3), .queries = s.queries, .keys = s.keys, .hidden = s.hidden, .width = s.width,
-      .q_batch = a.batch(kQ), .q_row = a.row(kQ), .k_batch = a.batch(kK), .k_row = a.row(kK), .v_batch = a.batch(kV), .v_row = a.row(kV),
-      .scale = static_cast<float>(e.op.real("scale")), .out_batch = a.batch(kO), .out_row = a.row(kO)};
+  const Tensor lse = summed ? with_axis(s.of_lse(e.out(weighted ? 2 : 1)),
+                                        static_cast<int>(s.leading.size()) + 1, 1, 1)
+                            : o;
+  const Additive a =
+      batched(s, {s.with_queries(e.in("q")), e.in("k"), e.in("v"), o, mask, weights, lse});
+  kernels::AdditiveAttention args{.batch = a.of(kK).dim(-3),
+                                  .queries = s.queries,
+                                  .keys = s.keys,
+                                  .hidden = s.hidden,
+                                  .width = s.width,
+                                  .q_batch = a.batch(kQ),
+                                  .q_row = a.row(kQ),
+                                  .k_batch = a.batch(kK),
+                                  .k_row = a.row(kK),
+                                  .v_batch = a.batch(kV),
+                                  .v_row = a.row(kV),
+                                  .scale = static_cast<float>(e.op.real("scale")),
+                                  .out_batch = a.batch(kO),
+                                  .out_row = a.row(kO)};
   if (masked) args.mask = mask_of(a, kMask);
   float present = 0;
   args.weights = weighted ? &present : nullptr;
   args.lse = summed ? &present : nullptr;
   args.weights_batch = a.batch(kWeights), args.weights_row = a.row(kWeights);
-  args.lse_batch = a.batch(kLse), args.lse_row = summed ? lse.stride(static_cast<int>(s.leading.size())) : 1;
-  const Ref workspace = e.workspace(static_cast<int64_t>(kernels::additive_attention_workspace_bytes(args)));
+  args.lse_batch = a.batch(kLse),
+  args.lse_row = summed ? lse.stride(static_cast<int>(s.leading.size())) : 1;
+  const Ref workspace =
+      e.workspace(static_cast<int64_t>(kernels::additive_attention_workspace_bytes(args)));
   const Ref va = e.in("v_a").at;
   e.kernel("additive_attention", 0, [=](const Run& run) {
     kernels::AdditiveAttention k = args;
     for (int64_t i = 0; i < a.walk.count(); ++i) {
-      k.q = a.at<float>(run, kQ, i), k.k = a.at<float>(run, kK, i), k.v = a.at<float>(run, kV, i), k.va = run.at<float>(va);
+      k.q = a.at<float>(run, kQ, i), k.k = a.at<float>(run, kK, i), k.v = a.at<float>(run, kV, i),
+      k.va = run.at<float>(va);
       k.mask.allowed = masked ? a.at<uint8_t>(run, kMask, i) : nullptr;
       k.out = a.at<float>(run, kO, i);
       k.weights = weighted ? a.at<float>(run, kWeights, i) : nullptr;
@@ -184,31 +211,56 @@ void lower_additive_grad(Emit& e) {
   enum { kQ, kK, kV, kO, kDo, kMask, kDweights, kLse, kDq, kDk, kDv };
   const Tensor q = s.with_queries(e.in("q")), lse = s.of_lse(e.in("lse"));
   const bool masked = e.has("mask"), weighted = e.has("dweights");
-  const int dq = wanted_index(e.op, "q"), dk = wanted_index(e.op, "k"), dv = wanted_index(e.op, "v"), dva = wanted_index(e.op, "v_a");
-  const Additive a = batched(s, {q, e.in("k"), e.in("v"), s.with_queries(e.in("o")), s.with_queries(e.in("do")),
-                                 masked ? s.on_scores(e.in("mask")) : q, weighted ? s.with_queries(e.in("dweights")) : q,
-                                 with_axis(lse, lse.rank(), 1, 1), dq >= 0 ? s.with_queries(e.out(dq)) : q,
-                                 dk >= 0 ? e.out(dk) : e.in("k"), dv >= 0 ? e.out(dv) : e.in("v")});
-  kernels::AdditiveAttentionGrad args{.batch = a.of(kK).dim(-3), .queries = s.queries, .keys = s.keys, .hidden = s.hidden, .width = s.width,
-      .q_batch = a.batch(kQ), .q_row = a.row(kQ), .k_batch = a.batch(kK), .k_row = a.row(kK), .v_batch = a.batch(kV), .v_row = a.row(kV),
-      .scale = static_cast<float>(e.op.real("scale")), .out_batch = a.batch(kO), .out_row = a.row(kO),
-      .lse_batch = a.batch(kLse), .lse_row = a.row(kLse), .dout_batch = a.batch(kDo), .dout_row = a.row(kDo),
-      .dweights_batch = a.batch(kDweights), .dweights_row = a.row(kDweights), .dq_batch = a.batch(kDq), .dq_row = a.row(kDq),
-      .dk_batch = a.batch(kDk), .dk_row = a.row(kDk), .dv_batch = a.batch(kDv), .dv_row = a.row(kDv)};
+  const int dq = wanted_index(e.op, "q"), dk = wanted_index(e.op, "k"),
+            dv = wanted_index(e.op, "v"), dva = wanted_index(e.op, "v_a");
+  const Additive a = batched(
+      s, {q, e.in("k"), e.in("v"), s.with_queries(e.in("o")), s.with_queries(e.in("do")),
+          masked ? s.on_scores(e.in("mask")) : q, weighted ? s.with_queries(e.in("dweights")) : q,
+          with_axis(lse, lse.rank(), 1, 1), dq >= 0 ? s.with_queries(e.out(dq)) : q,
+          dk >= 0 ? e.out(dk) : e.in("k"), dv >= 0 ? e.out(dv) : e.in("v")});
+  kernels::AdditiveAttentionGrad args{.batch = a.of(kK).dim(-3),
+                                      .queries = s.queries,
+                                      .keys = s.keys,
+                                      .hidden = s.hidden,
+                                      .width = s.width,
+                                      .q_batch = a.batch(kQ),
+                                      .q_row = a.row(kQ),
+                                      .k_batch = a.batch(kK),
+                                      .k_row = a.row(kK),
+                                      .v_batch = a.batch(kV),
+                                      .v_row = a.row(kV),
+                                      .scale = static_cast<float>(e.op.real("scale")),
+                                      .out_batch = a.batch(kO),
+                                      .out_row = a.row(kO),
+                                      .lse_batch = a.batch(kLse),
+                                      .lse_row = a.row(kLse),
+                                      .dout_batch = a.batch(kDo),
+                                      .dout_row = a.row(kDo),
+                                      .dweights_batch = a.batch(kDweights),
+                                      .dweights_row = a.row(kDweights),
+                                      .dq_batch = a.batch(kDq),
+                                      .dq_row = a.row(kDq),
+                                      .dk_batch = a.batch(kDk),
+                                      .dk_row = a.row(kDk),
+                                      .dv_batch = a.batch(kDv),
+                                      .dv_row = a.row(kDv)};
   if (masked) args.mask = mask_of(a, kMask);
   float present = 0;
   args.dweights = weighted ? &present : nullptr;
   args.dq = dq >= 0 ? &present : nullptr, args.dk = dk >= 0 ? &present : nullptr;
   args.dv = dv >= 0 ? &present : nullptr, args.dva = dva >= 0 ? &present : nullptr;
-  const Ref workspace = e.workspace(static_cast<int64_t>(kernels::additive_attention_grad_workspace_bytes(args)));
+  const Ref workspace =
+      e.workspace(static_cast<int64_t>(kernels::additive_attention_grad_workspace_bytes(args)));
   const Ref va = e.in("v_a").at, dva_at = dva >= 0 ? e.out(dva).at : va;
   if (s.batch == 0 && dva >= 0) emit_fill(e, e.out(dva), 0);
   e.kernel("additive_attention_grad", 0, [=](const Run& run) {
     kernels::AdditiveAttentionGrad k = args;
     for (int64_t i = 0; i < a.walk.count(); ++i) {
-      k.q = a.at<float>(run, kQ, i), k.k = a.at<float>(run, kK, i), k.v = a.at<float>(run, kV, i), k.va = run.at<float>(va);
+      k.q = a.at<float>(run, kQ, i), k.k = a.at<float>(run, kK, i), k.v = a.at<float>(run, kV, i),
+      k.va = run.at<float>(va);
       k.mask.allowed = masked ? a.at<uint8_t>(run, kMask, i) : nullptr;
-      k.out = a.at<float>(run, kO, i), k.dout = a.at<float>(run, kDo, i), k.lse = a.at<float>(run, kLse, i);
+      k.out = a.at<float>(run, kO, i), k.dout = a.at<float>(run, kDo, i),
+      k.lse = a.at<float>(run, kLse, i);
       k.dweights = weighted ? a.at<float>(run, kDweights, i) : nullptr;
       k.dq = dq >= 0 ? a.at<float>(run, kDq, i) : nullptr;
       k.dk = dk >= 0 ? a.at<float>(run, kDk, i) : nullptr;
@@ -227,9 +279,14 @@ void lower_additive_grad(Emit& e) {
 void emit_weights(Emit& e, const Shapes& s, const Tensor& scores, const Tensor* lse) {
   enum { kScores, kMask, kBias };
   const bool masked = e.has("mask"), biased = e.has("bias");
-  const Additive a = batched(s, {scores, masked ? s.on_scores(e.in("mask")) : scores, biased ? s.on_scores(e.in("bias")) : scores});
-  kernels::AttentionSoftmax args{.batch = a.of(kScores).dim(-3), .queries = s.queries, .keys = s.keys,
-      .scores_batch = a.batch(kScores), .scores_row = a.row(kScores), .scale = static_cast<float>(e.op.real("scale"))};
+  const Additive a = batched(s, {scores, masked ? s.on_scores(e.in("mask")) : scores,
+                                 biased ? s.on_scores(e.in("bias")) : scores});
+  kernels::AttentionSoftmax args{.batch = a.of(kScores).dim(-3),
+                                 .queries = s.queries,
+                                 .keys = s.keys,
+                                 .scores_batch = a.batch(kScores),
+                                 .scores_row = a.row(kScores),
+                                 .scale = static_cast<float>(e.op.real("scale"))};
   if (masked) args.mask = mask_of(a, kMask);
   if (biased) args.bias = {.batch = a.batch(kBias), .row = a.row(kBias), .column = a.column(kBias)};
   const bool summed = lse != nullptr;
@@ -257,7 +314,8 @@ std::optional<Tensor> key_mask(const Emit& e, const Shapes& s) {
 
 // Runs the kernels that `emit` adds for `v` again with hidden values as 0, if `result` has a NaN.
 template <typename EmitProduct>
-void emit_unless_nan(Emit& e, const Shapes& s, const Tensor& v, const Tensor& result, const EmitProduct& emit) {
+void emit_unless_nan(Emit& e, const Shapes& s, const Tensor& v, const Tensor& result,
+                     const EmitProduct& emit) {
   emit(v);
   const auto mask = key_mask(e, s);
   if (!mask) return;
@@ -311,7 +369,8 @@ void emit_sum_to(Emit& e, const Tensor& x, const Tensor& to) {
   e.kernel("sum, plain", 0, [=](const Run& run) {
     for (int64_t i = 0; i < x.size(); ++i) {
       int64_t rest = i, at = 0;
-      for (int axis = x.rank() - 1; axis >= 0; rest /= x.dim(axis--)) at += rest % x.dim(axis) * target.stride(axis);
+      for (int axis = x.rank() - 1; axis >= 0; rest /= x.dim(axis--))
+        at += rest % x.dim(axis) * target.stride(axis);
       run.at<float>(to.at)[at] += run.at<float>(x.at)[i];
     }
   });
@@ -321,7 +380,8 @@ void lower_dot_grad(Emit& e) {
   const Shapes s(e);
   const Tensor q = s.with_queries(e.in("q")), k = e.in("k"), d_o = s.with_queries(e.in("do"));
   const Tensor weights = e.temporary(kFloat, s.scores), ds = e.temporary(kFloat, s.scores);
-  const int dq = wanted_index(e.op, "q"), dk = wanted_index(e.op, "k"), dv = wanted_index(e.op, "v"), dbias = wanted_index(e.op, "bias");
+  const int dq = wanted_index(e.op, "q"), dk = wanted_index(e.op, "k"),
+            dv = wanted_index(e.op, "v"), dbias = wanted_index(e.op, "bias");
   const double scale = e.op.real("scale");
   emit_matmul(e, q, transposed(k), weights);
   emit_weights(e, s, weights, nullptr);
@@ -331,9 +391,14 @@ void lower_dot_grad(Emit& e) {
   const bool weighted = e.has("dweights");
   if (weighted) emit_copy(e, s.with_queries(e.in("dweights")), ds);
   emit_matmul(e, d_o, transposed(e.in("v")), ds, {.accumulate = weighted});
-  const kernels::AttentionSoftmaxGrad args{.batch = s.batch, .queries = s.queries, .keys = s.keys,
-      .weights_batch = s.queries * s.keys, .weights_row = s.keys, .da_batch = s.queries * s.keys, .da_row = s.keys,
-      .scale = dbias >= 0 ? 1.0F : static_cast<float>(scale)};
+  const kernels::AttentionSoftmaxGrad args{.batch = s.batch,
+                                           .queries = s.queries,
+                                           .keys = s.keys,
+                                           .weights_batch = s.queries * s.keys,
+                                           .weights_row = s.keys,
+                                           .da_batch = s.queries * s.keys,
+                                           .da_row = s.keys,
+                                           .scale = dbias >= 0 ? 1.0F : static_cast<float>(scale)};
   e.kernel("attention_softmax_grad", 0, [=](const Run& run) {
     kernels::AttentionSoftmaxGrad grad = args;
     grad.weights = run.at<float>(weights.at);

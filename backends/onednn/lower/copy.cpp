@@ -1,12 +1,12 @@
 // backends/onednn/lower/copy.cpp -- moving elements from one place to another.
 #include "backends/onednn/lower/copy.h"
 
-#include <cmath>
-#include <cstring>
-
 #include "backends/onednn/kernels/copy.h"
 #include "backends/onednn/memory_plan.h"
 #include "ir/check.h"
+
+#include <cmath>
+#include <cstring>
 
 namespace weft::onednn {
 
@@ -29,13 +29,19 @@ int64_t integer_of(const char* element, DType dtype) {
     return static_cast<int64_t>(value);
   };
   switch (dtype) {
-    case DType::s64: return as(int64_t{});
-    case DType::s32: return as(int32_t{});
-    case DType::u32: return as(uint32_t{});
-    case DType::s8: return as(int8_t{});
+    case DType::s64:
+      return as(int64_t{});
+    case DType::s32:
+      return as(int32_t{});
+    case DType::u32:
+      return as(uint32_t{});
+    case DType::s8:
+      return as(int8_t{});
     case DType::u8:
-    case DType::pred: return as(uint8_t{});
-    default: return static_cast<int64_t>(real_at(element, dtype));
+    case DType::pred:
+      return as(uint8_t{});
+    default:
+      return static_cast<int64_t>(real_at(element, dtype));
   }
 }
 
@@ -66,7 +72,8 @@ void copy_elements(const Tensor& from, const char* src, const Tensor& to, char* 
     return;
   }
   for (int64_t i = 0; i < from.dim(axis); ++i)
-    copy_elements(from, src + i * from.stride(axis) * bytes, to, dst + i * to.stride(axis) * bytes, axis + 1);
+    copy_elements(from, src + i * from.stride(axis) * bytes, to, dst + i * to.stride(axis) * bytes,
+                  axis + 1);
 }
 
 void zero_elements(const Tensor& to, char* dst, int axis) {
@@ -79,7 +86,8 @@ void zero_elements(const Tensor& to, char* dst, int axis) {
     std::memset(dst, 0, static_cast<size_t>(bytes * to.dim(axis)));
     return;
   }
-  for (int64_t i = 0; i < to.dim(axis); ++i) zero_elements(to, dst + i * to.stride(axis) * bytes, axis + 1);
+  for (int64_t i = 0; i < to.dim(axis); ++i)
+    zero_elements(to, dst + i * to.stride(axis) * bytes, axis + 1);
 }
 
 bool strided_copy(Tensor from, Tensor to, kernels::CopyStrided& args) {
@@ -140,7 +148,8 @@ void emit_fill(Emit& e, const Tensor& place, double value) {
   }
   Tensor to = place;
   collapse({&to});
-  kernels::Fill args{.rank = to.rank(), .element_bytes = to.element_bytes(), .value = bits_of(value, to.dtype)};
+  kernels::Fill args{
+      .rank = to.rank(), .element_bytes = to.element_bytes(), .value = bits_of(value, to.dtype)};
   for (int i = 0; i < to.rank(); ++i) {
     args.shape[i] = to.dim(i);
     args.dst_strides[i] = to.stride(i);

@@ -8,10 +8,12 @@ namespace weft::onednn {
 // to[i] = from[i]; both of one shape, any strides, not overlapping (unless the same).
 Kernel copy_kernel(const Tensor& from, const Tensor& to);
 
-// The kernel's arguments but for the pointers; false where it cannot do it (2-byte elements, rank 9).
+// The kernel's arguments but for the pointers; false where it cannot do it (2-byte elements, rank
+// 9).
 bool strided_copy(Tensor from, Tensor to, kernels::CopyStrided& args);
 
-// The plain loop, for few elements: `from` and `to` give shape and strides, the pointers the places.
+// The plain loop, for few elements: `from` and `to` give shape and strides, the pointers the
+// places.
 void copy_elements(const Tensor& from, const char* src, const Tensor& to, char* dst, int axis = 0);
 void zero_elements(const Tensor& to, char* dst, int axis = 0);
 

@@ -1,13 +1,13 @@
 // backends/onednn/lower/elementwise.cpp -- elementwise nodes, one or a group, as one kernel.
 #include "backends/onednn/lower/elementwise.h"
 
-#include <map>
-
 #include "backends/onednn/kernels/elementwise.h"
 #include "backends/onednn/lower/dtype.h"
 #include "backends/onednn/memory_plan.h"
 #include "ir/check.h"
 #include "ir/ops/all.h"
+
+#include <map>
 
 namespace weft::onednn {
 namespace {
@@ -17,20 +17,48 @@ using kernels::Opcode;
 
 const std::map<const ir::OpDef*, Opcode>& opcodes() {
   static const std::map<const ir::OpDef*, Opcode> table{
-      {&ops::abs, Opcode::abs}, {&ops::add, Opcode::add}, {&ops::cast, Opcode::cast}, {&ops::ceil, Opcode::ceil},
-      {&ops::cos, Opcode::cos}, {&ops::div, Opcode::div}, {&ops::equal, Opcode::equal}, {&ops::erf, Opcode::erf},
-      {&ops::exp, Opcode::exp}, {&ops::expm1, Opcode::expm1}, {&ops::floor, Opcode::floor}, {&ops::gelu, Opcode::gelu},
-      {&ops::gelu_tanh, Opcode::gelu_tanh}, {&ops::greater, Opcode::greater},
-      {&ops::greater_equal, Opcode::greater_equal}, {&ops::is_finite, Opcode::is_finite}, {&ops::less, Opcode::less},
-      {&ops::less_equal, Opcode::less_equal}, {&ops::log, Opcode::log}, {&ops::log1p, Opcode::log1p},
-      {&ops::logical_and, Opcode::logical_and}, {&ops::logical_not, Opcode::logical_not},
-      {&ops::logical_or, Opcode::logical_or}, {&ops::logical_xor, Opcode::logical_xor},
-      {&ops::maximum, Opcode::maximum}, {&ops::minimum, Opcode::minimum}, {&ops::mul, Opcode::mul},
-      {&ops::neg, Opcode::neg}, {&ops::not_equal, Opcode::not_equal}, {&ops::pow, Opcode::pow},
-      {&ops::relu, Opcode::relu}, {&ops::remainder, Opcode::remainder}, {&ops::round, Opcode::round},
-      {&ops::rsqrt, Opcode::rsqrt}, {&ops::select, Opcode::select}, {&ops::sigmoid, Opcode::sigmoid},
-      {&ops::sign, Opcode::sign}, {&ops::silu, Opcode::silu}, {&ops::sin, Opcode::sin},
-      {&ops::softplus, Opcode::softplus}, {&ops::sqrt, Opcode::sqrt}, {&ops::sub, Opcode::sub},
+      {&ops::abs, Opcode::abs},
+      {&ops::add, Opcode::add},
+      {&ops::cast, Opcode::cast},
+      {&ops::ceil, Opcode::ceil},
+      {&ops::cos, Opcode::cos},
+      {&ops::div, Opcode::div},
+      {&ops::equal, Opcode::equal},
+      {&ops::erf, Opcode::erf},
+      {&ops::exp, Opcode::exp},
+      {&ops::expm1, Opcode::expm1},
+      {&ops::floor, Opcode::floor},
+      {&ops::gelu, Opcode::gelu},
+      {&ops::gelu_tanh, Opcode::gelu_tanh},
+      {&ops::greater, Opcode::greater},
+      {&ops::greater_equal, Opcode::greater_equal},
+      {&ops::is_finite, Opcode::is_finite},
+      {&ops::less, Opcode::less},
+      {&ops::less_equal, Opcode::less_equal},
+      {&ops::log, Opcode::log},
+      {&ops::log1p, Opcode::log1p},
+      {&ops::logical_and, Opcode::logical_and},
+      {&ops::logical_not, Opcode::logical_not},
+      {&ops::logical_or, Opcode::logical_or},
+      {&ops::logical_xor, Opcode::logical_xor},
+      {&ops::maximum, Opcode::maximum},
+      {&ops::minimum, Opcode::minimum},
+      {&ops::mul, Opcode::mul},
+      {&ops::neg, Opcode::neg},
+      {&ops::not_equal, Opcode::not_equal},
+      {&ops::pow, Opcode::pow},
+      {&ops::relu, Opcode::relu},
+      {&ops::remainder, Opcode::remainder},
+      {&ops::round, Opcode::round},
+      {&ops::rsqrt, Opcode::rsqrt},
+      {&ops::select, Opcode::select},
+      {&ops::sigmoid, Opcode::sigmoid},
+      {&ops::sign, Opcode::sign},
+      {&ops::silu, Opcode::silu},
+      {&ops::sin, Opcode::sin},
+      {&ops::softplus, Opcode::softplus},
+      {&ops::sqrt, Opcode::sqrt},
+      {&ops::sub, Opcode::sub},
       {&ops::tanh, Opcode::tanh}};
   return table;
 }
@@ -38,7 +66,8 @@ const std::map<const ir::OpDef*, Opcode>& opcodes() {
 // A constant of one value is part of the program.
 const ir::Node* filled(const ir::Graph& graph, ir::Value v) {
   const ir::Node* node = graph.producer(v);
-  const bool is = node != nullptr && node->op == &ops::constant && ir::OpView(graph, *node).reals("values").size() == 1;
+  const bool is = node != nullptr && node->op == &ops::constant &&
+                  ir::OpView(graph, *node).reals("values").size() == 1;
   return is ? node : nullptr;
 }
 
@@ -53,7 +82,8 @@ struct Builder {
     for (const int n : e.nodes)
       for (const ir::Value v : graph.nodes()[static_cast<size_t>(n)].operands) {
         const int made_by = graph.info(v).node;
-        const bool inside = made_by >= 0 && std::find(e.nodes.begin(), e.nodes.end(), made_by) != e.nodes.end();
+        const bool inside =
+            made_by >= 0 && std::find(e.nodes.begin(), e.nodes.end(), made_by) != e.nodes.end();
         if (inside || registers.count(v) > 0 || filled(graph, v) != nullptr) continue;
         registers[v] = static_cast<uint8_t>(inputs.size());
         inputs.push_back(broadcast_to(e.place(v), dims));
@@ -73,7 +103,8 @@ struct Builder {
     const double value = ir::OpView(graph, *constant).reals("values")[0];
     const kernels::DType dtype = *kernel_dtype(graph.type(v).dtype);
     const int64_t integer = dtype == kernels::DType::f32 ? 0 : static_cast<int64_t>(value);
-    return registers[v] = append({.op = Opcode::constant, .dtype = dtype, .immediate = value, .integer = integer});
+    return registers[v] = append(
+               {.op = Opcode::constant, .dtype = dtype, .immediate = value, .integer = integer});
   }
 
   void add_nodes() {
@@ -100,7 +131,8 @@ kernels::Access access(const Tensor& t) {
 bool runs_as_program(const ir::OpView& op) {
   for (int i = 0; i < op.operand_count(); ++i)
     if (!kernel_dtype(op.operand(i).dtype)) return false;
-  return kernel_dtype(op.result().dtype).has_value() && op.result().rank() <= kernels::kMaxRank && opcodes().count(&op.def()) > 0;
+  return kernel_dtype(op.result().dtype).has_value() && op.result().rank() <= kernels::kMaxRank &&
+         opcodes().count(&op.def()) > 0;
 }
 
 void lower_elementwise(Emit& e) {

@@ -1,19 +1,22 @@
-// backends/onednn/lower/gather.cpp -- reading and writing at places that are known only at run time.
-#include <algorithm>
-#include <cstring>
+// backends/onednn/lower/gather.cpp -- reading and writing at places that are known only at run
+// time.
+#include "ir/ops/gather.h"
 
 #include "backends/onednn/kernels/embedding.h"
 #include "backends/onednn/lower/copy.h"
 #include "backends/onednn/lower/dtype.h"
 #include "backends/onednn/lower/ops.h"
 #include "ir/check.h"
-#include "ir/ops/gather.h"
 #include "ir/ops/shape.h"
+
+#include <algorithm>
+#include <cstring>
 
 namespace weft::onednn {
 namespace {
 
-// x as [batch, outer, n, inner], indices as [batch, picks], the gathered as [batch, outer, picks, inner].
+// x as [batch, outer, n, inner], indices as [batch, picks], the gathered as [batch, outer, picks,
+// inner].
 struct Picks {
   int64_t batch = 1, outer = 1, n = 1, inner = 1, picks = 1;
 };
@@ -23,14 +26,18 @@ Picks picks_of(const ir::OpView& op) {
   const int64_t axis = op.axis(), batch = op.integer("batch");
   Picks p;
   for (int64_t i = 0; i < static_cast<int64_t>(x.size()); ++i)
-    (i < batch ? p.batch : i < axis ? p.outer : i == axis ? p.n : p.inner) *= x[static_cast<size_t>(i)];
+    (i < batch   ? p.batch
+     : i < axis  ? p.outer
+     : i == axis ? p.n
+                 : p.inner) *= x[static_cast<size_t>(i)];
   for (size_t i = static_cast<size_t>(batch); i < indices.size(); ++i) p.picks *= indices[i];
   return p;
 }
 
 std::string prefix(const ir::OpView& op) {
   const ir::SourceLoc& loc = op.node().from.loc;
-  return (loc.known() ? loc.str() + ": " : "") + "error: '" + std::string(op.def().name) + "' reads index ";
+  return (loc.known() ? loc.str() + ": " : "") + "error: '" + std::string(op.def().name) +
+         "' reads index ";
 }
 
 // What is wrong with an index, said when it is found.
@@ -42,7 +49,8 @@ struct Complaint {
   Complaint(const ir::OpView& op, const Tensor& indices, int64_t n)
       : before(prefix(op)), label(op.def().name), indices(indices), n(n) {
     const ir::Value v = op.node().operands[1];
-    label = " of " + op.graph().display_name(v) + ", needs 0 to " + std::to_string(n - 1) + " [" + label + ".index]";
+    label = " of " + op.graph().display_name(v) + ", needs 0 to " + std::to_string(n - 1) + " [" +
+            label + ".index]";
   }
   [[noreturn]] void raise(const Run& run, int64_t position) const {
     std::string where = "[";
@@ -50,7 +58,8 @@ struct Complaint {
     int64_t rest = position;
     for (size_t i = at.size(); i-- > 0; rest /= indices.dims[i]) at[i] = rest % indices.dims[i];
     for (size_t i = 0; i < at.size(); ++i) where += (i > 0 ? "," : "") + std::to_string(at[i]);
-    throw ir::GraphError(before + std::to_string(integer_at(run, indices, position)) + " at " + where + "]" + label);
+    throw ir::GraphError(before + std::to_string(integer_at(run, indices, position)) + " at " +
+                         where + "]" + label);
   }
 };
 
@@ -63,7 +72,9 @@ void add_element(char* to, const char* x, ir::DType dtype) {
     a += b;
     std::memcpy(to, &a, 4);
   } else {
-    store_integer(to, dtype, static_cast<int64_t>(static_cast<uint64_t>(integer_of(to, dtype)) + static_cast<uint64_t>(integer_of(x, dtype))));
+    store_integer(to, dtype,
+                  static_cast<int64_t>(static_cast<uint64_t>(integer_of(to, dtype)) +
+                                       static_cast<uint64_t>(integer_of(x, dtype))));
   }
 }
 
@@ -88,14 +99,18 @@ void lower_gather(Emit& e) {
   const Complaint complaint(e.op, indices, p.n);
   const int64_t bytes = x.element_bytes();
   if (p.batch * p.outer == 1 && is_index(indices.dtype) && y.size() > 0) {
-    const kernels::GatherRows args{.n = p.picks, .table_rows = p.n, .columns = p.inner, .element_bytes = bytes,
+    const kernels::GatherRows args{.n = p.picks,
+                                   .table_rows = p.n,
+                                   .columns = p.inner,
+                                   .element_bytes = bytes,
                                    .index_dtype = *kernel_dtype(indices.dtype)};
     return e.kernel("gather_rows", 0, [=](const Run& run) {
       kernels::GatherRows gather = args;
       gather.table = run(x.at);
       gather.index = run(indices.at);
       gather.y = run(y.at);
-      if (const int64_t wrong = kernels::gather_rows(gather); wrong >= 0) complaint.raise(run, wrong);
+      if (const int64_t wrong = kernels::gather_rows(gather); wrong >= 0)
+        complaint.raise(run, wrong);
     });
   }
   e.kernel("gather, plain", 0, [=](const Run& run) {
@@ -111,7 +126,9 @@ void lower_gather(Emit& e) {
   });
 }
 
-Layout scatter_operand(const ir::OpView&, int operand) { return operand == 0 ? Layout::any : Layout::dense; }
+Layout scatter_operand(const ir::OpView&, int operand) {
+  return operand == 0 ? Layout::any : Layout::dense;
+}
 bool over_first(const ir::OpView&, int result, int operand) { return result == 0 && operand == 0; }
 
 void lower_scatter_add(Emit& e) {
@@ -119,19 +136,24 @@ void lower_scatter_add(Emit& e) {
   const Tensor x = e.in(0), indices = e.in(1), updates = e.in(2), y = e.out();
   const Complaint complaint(e.op, indices, p.n);
   const bool zero = is_zero(e.op, e.op.node().operands[0]);
-  const bool rows = p.batch * p.outer == 1 && is_index(indices.dtype) && y.dtype == ir::DType::f32 && y.size() > 0;
+  const bool rows = p.batch * p.outer == 1 && is_index(indices.dtype) &&
+                    y.dtype == ir::DType::f32 && y.size() > 0;
   e.needs_arithmetic(y.dtype);
   if (!(rows && zero)) emit_copy(e, x, y);
   if (indices.size() == 0) return rows && zero ? emit_fill(e, y, 0) : void();
   if (rows) {
-    const kernels::ScatterAddRows args{.n = p.picks, .table_rows = p.n, .columns = p.inner,
-                                       .index_dtype = *kernel_dtype(indices.dtype), .accumulate = !zero};
+    const kernels::ScatterAddRows args{.n = p.picks,
+                                       .table_rows = p.n,
+                                       .columns = p.inner,
+                                       .index_dtype = *kernel_dtype(indices.dtype),
+                                       .accumulate = !zero};
     return e.kernel("scatter_add_rows", 0, [=](const Run& run) {
       kernels::ScatterAddRows scatter = args;
       scatter.x = run.at<float>(updates.at);
       scatter.index = run(indices.at);
       scatter.table = run.at<float>(y.at);
-      if (const int64_t wrong = kernels::scatter_add_rows(scatter); wrong >= 0) complaint.raise(run, wrong);
+      if (const int64_t wrong = kernels::scatter_add_rows(scatter); wrong >= 0)
+        complaint.raise(run, wrong);
     });
   }
   const int64_t bytes = y.element_bytes();
@@ -143,7 +165,8 @@ void lower_scatter_add(Emit& e) {
         for (int64_t o = 0; o < p.outer; ++o)
           for (int64_t d = 0; d < p.inner; ++d)
             add_element(run(y.at) + (((b * p.outer + o) * p.n + k) * p.inner + d) * bytes,
-                        run(updates.at) + (((b * p.outer + o) * p.picks + i) * p.inner + d) * bytes, y.dtype);
+                        run(updates.at) + (((b * p.outer + o) * p.picks + i) * p.inner + d) * bytes,
+                        y.dtype);
       }
   });
 }

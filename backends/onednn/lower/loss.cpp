@@ -1,12 +1,12 @@
 // backends/onednn/lower/loss.cpp -- softmax cross-entropy and its adjoint.
+#include "ir/ops/loss.h"
+
 #include "backends/onednn/kernels/cross_entropy.h"
-
-#include <cmath>
-
 #include "backends/onednn/lower/copy.h"
 #include "backends/onednn/lower/dtype.h"
 #include "backends/onednn/lower/ops.h"
-#include "ir/ops/loss.h"
+
+#include <cmath>
 
 namespace weft::onednn {
 namespace {
@@ -17,7 +17,11 @@ struct Rows {
   bool weighted;
   std::string before, after;  // of the complaint about a label
 
-  explicit Rows(Emit& e) : logits(e.in("logits")), labels(e.in("labels")), weights(labels), weighted(e.has("weights")) {
+  explicit Rows(Emit& e)
+      : logits(e.in("logits")),
+        labels(e.in("labels")),
+        weights(labels),
+        weighted(e.has("weights")) {
     e.needs_arithmetic(logits.dtype);
     if (weighted) weights = e.in("weights");
     args.rows = row_count(logits);
@@ -27,15 +31,20 @@ struct Rows {
     if (labels.dtype != ir::DType::s32 && labels.dtype != ir::DType::s64) {
       const Tensor wide = e.temporary(ir::DType::s64, labels.dims);
       e.kernel("cast labels, plain", 0, [from = labels, wide](const Run& run) {
-        for (int64_t i = 0; i < from.size(); ++i) run.at<int64_t>(wide.at)[i] = integer_at(run, from, i);
+        for (int64_t i = 0; i < from.size(); ++i)
+          run.at<int64_t>(wide.at)[i] = integer_at(run, from, i);
       });
       labels = wide;
     }
     args.label_dtype = *kernel_dtype(labels.dtype);
     const ir::SourceLoc& loc = e.op.node().from.loc;
-    before = (loc.known() ? loc.str() + ": " : "") + "error: '" + std::string(e.op.def().name) + "' reads label ";
-    after = " of " + e.op.graph().display_name(e.op.node().operands[static_cast<size_t>(e.op.position("labels"))]) +
-            ", needs 0 to " + std::to_string(args.classes - 1) + " [" + std::string(e.op.def().name) + ".label]";
+    before = (loc.known() ? loc.str() + ": " : "") + "error: '" + std::string(e.op.def().name) +
+             "' reads label ";
+    after = " of " +
+            e.op.graph().display_name(
+                e.op.node().operands[static_cast<size_t>(e.op.position("labels"))]) +
+            ", needs 0 to " + std::to_string(args.classes - 1) + " [" +
+            std::string(e.op.def().name) + ".label]";
   }
 
   kernels::CrossEntropy resolved(const Run& run) const {
@@ -48,13 +57,16 @@ struct Rows {
 
   void check(const Run& run, int64_t wrong) const {
     if (wrong >= 0)
-      throw ir::GraphError(before + std::to_string(integer_at(run, labels, wrong)) + " at row " + std::to_string(wrong) + after);
+      throw ir::GraphError(before + std::to_string(integer_at(run, labels, wrong)) + " at row " +
+                           std::to_string(wrong) + after);
   }
 };
 
 }  // namespace
 
-Layout loss_operand(const ir::OpView& op, int operand) { return operand == op.position("logits") ? Layout::rows : Layout::dense; }
+Layout loss_operand(const ir::OpView& op, int operand) {
+  return operand == op.position("logits") ? Layout::rows : Layout::dense;
+}
 
 // The log-sum-exp of a row that is not read is that of zeros.
 void lower_softmax_cross_entropy(Emit& e) {
@@ -86,6 +98,8 @@ void lower_softmax_cross_entropy_grad(Emit& e) {
   });
 }
 
-bool loss_grad_in_place(const ir::OpView& op, int, int operand) { return operand == op.position("logits"); }
+bool loss_grad_in_place(const ir::OpView& op, int, int operand) {
+  return operand == op.position("logits");
+}
 
 }  // namespace weft::onednn

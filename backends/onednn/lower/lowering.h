@@ -1,17 +1,18 @@
-// backends/onednn/lower/lowering.h -- what a lowering is: the kernels that do an op, and what they ask of memory.
+// backends/onednn/lower/lowering.h -- what a lowering is: the kernels that do an op, and what they
+// ask of memory.
 //
-// A lowering is a row of lower/table.cpp. The planner gives every value a place that all its readers
-// can read, then calls `lower`, which adds kernels to the program. Kernels capture Tensors by value
-// and resolve them with the Run they are given; while a graph runs they allocate nothing.
+// A lowering is a row of lower/table.cpp. The planner gives every value a place that all its
+// readers can read, then calls `lower`, which adds kernels to the program. Kernels capture Tensors
+// by value and resolve them with the Run they are given; while a graph runs they allocate nothing.
 #pragma once
+#include "backends/onednn/program.h"
+#include "backends/onednn/tensor.h"
+#include "ir/graph.h"
+
 #include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "backends/onednn/program.h"
-#include "backends/onednn/tensor.h"
-#include "ir/graph.h"
 
 namespace weft::onednn {
 
@@ -21,7 +22,8 @@ class Block;
 // One node (or a group of elementwise nodes) being lowered.
 class Emit {
  public:
-  Emit(Block& block, const ir::OpView& op, std::vector<int> nodes) : op(op), nodes(std::move(nodes)), block_(block) {}
+  Emit(Block& block, const ir::OpView& op, std::vector<int> nodes)
+      : op(op), nodes(std::move(nodes)), block_(block) {}
   ~Emit();  // gives back temporaries
   Emit(const Emit&) = delete;
   Emit& operator=(const Emit&) = delete;
@@ -30,10 +32,14 @@ class Emit {
   const std::vector<int> nodes;  // in order
 
   const Tensor& place(ir::Value v) const;
-  const Tensor& in(int operand) const { return place(op.node().operands[static_cast<size_t>(operand)]); }
+  const Tensor& in(int operand) const {
+    return place(op.node().operands[static_cast<size_t>(operand)]);
+  }
   const Tensor& in(std::string_view operand) const { return in(op.position(operand)); }
   bool has(std::string_view operand) const { return op.has(operand); }
-  const Tensor& out(int result = 0) const { return place(op.node().results[static_cast<size_t>(result)]); }
+  const Tensor& out(int result = 0) const {
+    return place(op.node().results[static_cast<size_t>(result)]);
+  }
 
   // Throws GraphError for f16 and bf16, which are for storage only.
   void needs_arithmetic(ir::DType dtype) const;
@@ -43,7 +49,8 @@ class Emit {
   // `tensor` where it fits, else a copy that does.
   Tensor as(Layout layout, const Tensor& tensor);
 
-  void kernel(std::string name, double flops, std::function<void(const Run&)> run, std::string implementation = {});
+  void kernel(std::string name, double flops, std::function<void(const Run&)> run,
+              std::string implementation = {});
   void loop(std::string name, std::function<void(const Run&)> run, const Program* body);
   // What `emit` adds goes to another program, run by a kernel of this node's.
   void divert(Program& to, const std::function<void()>& emit);
@@ -83,9 +90,9 @@ void emit_copy(Emit& e, const Tensor& from, const Tensor& to);  // of one shape
 void emit_fill(Emit& e, const Tensor& to, double value);
 
 struct MatmulOptions {
-  std::optional<Tensor> bias;         // f32[N]
+  std::optional<Tensor> bias;  // f32[N]
   std::string_view activation = "none";
-  bool accumulate = false;            // c += a b
+  bool accumulate = false;  // c += a b
 };
 // c[...,M,N] = a[...,M,K] b[...,K,N] on float; leading axes are those of c or 1, of any stride.
 void emit_matmul(Emit& e, Tensor a, Tensor b, Tensor c, const MatmulOptions& options = {});

@@ -1,19 +1,20 @@
 // backends/onednn/lower/matmul.cpp -- matrix products as oneDNN primitives, made once per plan.
 //
-// A primitive is refused when oneDNN would run its plain C++ loops ("ref"), 10 to 1,000 times slower.
-// Leading axes are folded into rows where b has none; transposes, padded rows and broadcast batches
-// are strides. Where oneDNN cannot follow a batch's strides, its matrices are multiplied one by one.
+// A primitive is refused when oneDNN would run its plain C++ loops ("ref"), 10 to 1,000 times
+// slower. Leading axes are folded into rows where b has none; transposes, padded rows and broadcast
+// batches are strides. Where oneDNN cannot follow a batch's strides, its matrices are multiplied
+// one by one.
 #include "backends/onednn/lower/matmul.h"
-
-#include <algorithm>
-#include <array>
-#include <cstring>
 
 #include "backends/onednn/compat.h"
 #include "backends/onednn/kernels/elementwise.h"
 #include "backends/onednn/lower/copy.h"
 #include "backends/onednn/memory_plan.h"
 #include "ir/check.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
 
 namespace weft::onednn {
 namespace {
@@ -25,13 +26,17 @@ void tidy(Tensor& t) {
   const size_t n = t.dims.size();
   const int64_t rows = t.dims[n - 2], columns = t.dims[n - 1];
   int64_t &row = t.strides[n - 2], &column = t.strides[n - 1];
-  if (rows == 1 && columns == 1) row = column = 1;
-  else if (rows == 1) row = column == 1 ? columns : 1;
-  else if (columns == 1) column = 1;
+  if (rows == 1 && columns == 1)
+    row = column = 1;
+  else if (rows == 1)
+    row = column == 1 ? columns : 1;
+  else if (columns == 1)
+    column = 1;
 }
 
 memory::desc desc_of(const Tensor& t) {
-  return {memory::dims(t.dims.begin(), t.dims.end()), memory::data_type::f32, memory::dims(t.strides.begin(), t.strides.end())};
+  return {memory::dims(t.dims.begin(), t.dims.end()), memory::data_type::f32,
+          memory::dims(t.strides.begin(), t.strides.end())};
 }
 
 struct Primitive {
@@ -80,7 +85,8 @@ std::shared_ptr<Primitive> make(Emit& e, const Product& p) {
     bias = memory::desc(dims, memory::data_type::f32, memory::dims(strides.begin(), strides.end()));
   }
   try {
-    const auto pd = compat::matmul_desc(engine, desc_of(p.a), desc_of(p.b), bias, desc_of(p.c), attributes(p));
+    const auto pd =
+        compat::matmul_desc(engine, desc_of(p.a), desc_of(p.b), bias, desc_of(p.c), attributes(p));
     const std::string implementation = pd.impl_info_str();
     if (implementation.rfind("ref", 0) == 0) return nullptr;
     auto out = std::make_shared<Primitive>();
@@ -91,12 +97,14 @@ std::shared_ptr<Primitive> make(Emit& e, const Product& p) {
     out->add(DNNL_ARG_DST, pd.dst_desc(), engine, p.c.at);
     if (bias) out->add(DNNL_ARG_BIAS, *bias, engine, p.bias->at);
     if (const size_t scratch = pd.scratchpad_desc().get_size(); scratch > 0)
-      out->add(DNNL_ARG_SCRATCHPAD, pd.scratchpad_desc(), engine, e.workspace(static_cast<int64_t>(scratch)));
+      out->add(DNNL_ARG_SCRATCHPAD, pd.scratchpad_desc(), engine,
+               e.workspace(static_cast<int64_t>(scratch)));
     return out;
   } catch (const dnnl::error& error) {
     if (error.status == dnnl_unimplemented) return nullptr;
-    throw ir::RuntimeError(ir::concat(e.op.node().from.loc.str(), ": error: oneDNN makes no matmul for '", e.op.def().name,
-                                      "' of ", str(p.a), " and ", str(p.b), ": ", error.what(), " (status ", error.status, ")"));
+    throw ir::RuntimeError(ir::concat(
+        e.op.node().from.loc.str(), ": error: oneDNN makes no matmul for '", e.op.def().name,
+        "' of ", str(p.a), " and ", str(p.b), ": ", error.what(), " (status ", error.status, ")"));
   }
 }
 
@@ -111,23 +119,29 @@ struct Step {
         char* at = run(primitive->refs[i]) + (i < 3 ? offset[static_cast<size_t>(i)] : 0);
         dnnl_memory_set_data_handle(primitive->args[i].memory, at);
       }
-      const dnnl_status_t status = dnnl_primitive_execute(primitive->primitive.get(), stream, primitive->count, primitive->args);
-      if (status != dnnl_success) throw ir::RuntimeError(ir::concat("error: oneDNN's matmul failed with status ", status));
+      const dnnl_status_t status = dnnl_primitive_execute(primitive->primitive.get(), stream,
+                                                          primitive->count, primitive->args);
+      if (status != dnnl_success)
+        throw ir::RuntimeError(ir::concat("error: oneDNN's matmul failed with status ", status));
     }
   }
 };
 
-double flops(const Product& p) { return 2.0 * static_cast<double>(p.c.size()) * static_cast<double>(p.a.dim(-1)); }
+double flops(const Product& p) {
+  return 2.0 * static_cast<double>(p.c.size()) * static_cast<double>(p.a.dim(-1));
+}
 
 bool emit_primitive(Emit& e, const Product& p) {
   const auto primitive = make(e, p);
   if (!primitive) return false;
-  e.kernel("matmul", flops(p), Step{primitive, e.engine().stream(), {{0, 0, 0}}}, primitive->implementation);
+  e.kernel("matmul", flops(p), Step{primitive, e.engine().stream(), {{0, 0, 0}}},
+           primitive->implementation);
   return true;
 }
 
 // Every matrix of the batch on its own.
-bool emit_one_by_one(Emit& e, const Product& p, const Dims& batch, const Tensor& a, const Tensor& b, const Tensor& c) {
+bool emit_one_by_one(Emit& e, const Product& p, const Dims& batch, const Tensor& a, const Tensor& b,
+                     const Tensor& c) {
   Product single = p;
   for (Tensor* t : {&single.a, &single.b, &single.c}) {
     t->dims.erase(t->dims.begin(), t->dims.end() - 2);
@@ -150,7 +164,8 @@ bool emit_one_by_one(Emit& e, const Product& p, const Dims& batch, const Tensor&
     }
     offsets.push_back(at);
   }
-  e.kernel("matmul, one by one", flops(p), Step{primitive, e.engine().stream(), std::move(offsets)}, primitive->implementation);
+  e.kernel("matmul, one by one", flops(p), Step{primitive, e.engine().stream(), std::move(offsets)},
+           primitive->implementation);
   return true;
 }
 
@@ -257,9 +272,14 @@ void emit_integers(Emit& e, const Tensor& a, const Tensor& b, const Tensor& c) {
         for (int64_t n = 0; n < c.dim(-1); ++n) {
           uint64_t sum = 0;
           for (int64_t k = 0; k < a.dim(-1); ++k)
-            sum += static_cast<uint64_t>(integer_of(run(a.at) + (oa + m * a.stride(-2) + k * a.stride(-1)) * a.element_bytes(), a.dtype)) *
-                   static_cast<uint64_t>(integer_of(run(b.at) + (ob + k * b.stride(-2) + n * b.stride(-1)) * b.element_bytes(), b.dtype));
-          store_integer(run(c.at) + (oc + m * c.stride(-2) + n * c.stride(-1)) * c.element_bytes(), c.dtype, static_cast<int64_t>(sum));
+            sum += static_cast<uint64_t>(integer_of(
+                       run(a.at) + (oa + m * a.stride(-2) + k * a.stride(-1)) * a.element_bytes(),
+                       a.dtype)) *
+                   static_cast<uint64_t>(integer_of(
+                       run(b.at) + (ob + k * b.stride(-2) + n * b.stride(-1)) * b.element_bytes(),
+                       b.dtype));
+          store_integer(run(c.at) + (oc + m * c.stride(-2) + n * c.stride(-1)) * c.element_bytes(),
+                        c.dtype, static_cast<int64_t>(sum));
         }
     }
   });
@@ -271,9 +291,10 @@ void emit_activation(Emit& e, std::string_view name, const Tensor& x) {
   using kernels::Opcode;
   if (name == "none" || x.size() == 0) return;
   static constexpr std::pair<std::string_view, Opcode> kNamed[] = {
-      {"relu", Opcode::relu}, {"tanh", Opcode::tanh}, {"sigmoid", Opcode::sigmoid},
+      {"relu", Opcode::relu}, {"tanh", Opcode::tanh},           {"sigmoid", Opcode::sigmoid},
       {"gelu", Opcode::gelu}, {"gelu_tanh", Opcode::gelu_tanh}, {"silu", Opcode::silu}};
-  const auto* found = std::find_if(std::begin(kNamed), std::end(kNamed), [&](const auto& n) { return n.first == name; });
+  const auto* found = std::find_if(std::begin(kNamed), std::end(kNamed),
+                                   [&](const auto& n) { return n.first == name; });
   WEFT_CHECK(found != std::end(kNamed));
   Tensor t = x;
   collapse({&t});
@@ -302,13 +323,15 @@ void emit_matmul(Emit& e, Tensor a, Tensor b, Tensor c, const MatmulOptions& opt
   a = e.as(Layout::matrix, a);
   b = e.as(Layout::matrix, b);
   const bool fused = options.activation == "relu" || options.activation == "gelu";
-  if (emit_product(e, {a, b, c, options.bias, fused ? options.activation : "none", options.accumulate}))
+  if (emit_product(
+          e, {a, b, c, options.bias, fused ? options.activation : "none", options.accumulate}))
     return fused ? void() : emit_activation(e, options.activation, c);
   // Without post-ops then.
   const Tensor to = options.accumulate ? e.temporary(c.dtype, c.dims) : c;
   if (!emit_product(e, {a, b, to, {}, "none", false}))
-    throw ir::RuntimeError(ir::concat(e.op.node().from.loc.str(), ": error: oneDNN has only its reference matmul for '",
-                                      e.op.def().name, "' of ", str(a), " and ", str(b), " [onednn.3]"));
+    throw ir::RuntimeError(ir::concat(
+        e.op.node().from.loc.str(), ": error: oneDNN has only its reference matmul for '",
+        e.op.def().name, "' of ", str(a), " and ", str(b), " [onednn.3]"));
   if (options.accumulate) emit_add(e, c, to);
   if (options.bias) emit_add(e, c, *options.bias);
   emit_activation(e, options.activation, c);
@@ -321,7 +344,9 @@ void lower_matmul(Emit& e) {
 }
 
 Layout linear_operand(const ir::OpView& op, int operand) {
-  return operand == op.position("x") ? Layout::matrix : operand == op.position("w") ? Layout::matrix : Layout::dense;
+  return operand == op.position("x")   ? Layout::matrix
+         : operand == op.position("w") ? Layout::matrix
+                                       : Layout::dense;
 }
 
 void lower_linear(Emit& e) {

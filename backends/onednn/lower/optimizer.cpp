@@ -1,6 +1,7 @@
 // backends/onednn/lower/optimizer.cpp -- updates of all parameters in one sweep.
 //
-// The kernels work in place: where a result is not the operand's own buffer (donated), it is copied first.
+// The kernels work in place: where a result is not the operand's own buffer (donated), it is copied
+// first.
 #include "backends/onednn/kernels/optimizer.h"
 
 #include "backends/onednn/lower/copy.h"
@@ -23,7 +24,8 @@ struct Parameters {
       fresh.push_back(e.out(i));
     }
     tensors.resize(static_cast<size_t>(n));
-    for (int i = 0; i < n; ++i) tensors[static_cast<size_t>(i)].n = gradients[static_cast<size_t>(i)].size();
+    for (int i = 0; i < n; ++i)
+      tensors[static_cast<size_t>(i)].n = gradients[static_cast<size_t>(i)].size();
   }
 
   void resolve(const Run& run) const {
@@ -43,7 +45,9 @@ Parameters prepared(Emit& e) {
   return p;
 }
 
-float real_of(const Run& run, const Tensor& t) { return static_cast<float>(real_at(run(t.at), t.dtype)); }
+float real_of(const Run& run, const Tensor& t) {
+  return static_cast<float>(real_at(run(t.at), t.dtype));
+}
 
 }  // namespace
 
@@ -67,26 +71,33 @@ void lower_squared_norm(Emit& e) {
     tensors[i].n = e.in(static_cast<int>(i)).size();
     refs.push_back(e.in(static_cast<int>(i)).at);
   }
-  kernels::SumOfSquares args{.tensors = tensors.data(), .count = static_cast<int64_t>(tensors.size())};
-  const Ref workspace = e.workspace(static_cast<int64_t>(kernels::sum_of_squares_workspace_bytes(args)));
-  e.kernel("sum_of_squares", 0, [tensors, refs, args, workspace, y = e.out().at](const Run& run) mutable {
-    for (size_t i = 0; i < tensors.size(); ++i) tensors[i].g = run.at<float>(refs[i]);
-    double sum = 0;
-    kernels::SumOfSquares k = args;
-    k.tensors = tensors.data();
-    k.result = &sum;
-    k.workspace = run(workspace);
-    kernels::sum_of_squares(k);
-    *run.at<float>(y) = static_cast<float>(sum);
-  });
+  kernels::SumOfSquares args{.tensors = tensors.data(),
+                             .count = static_cast<int64_t>(tensors.size())};
+  const Ref workspace =
+      e.workspace(static_cast<int64_t>(kernels::sum_of_squares_workspace_bytes(args)));
+  e.kernel("sum_of_squares", 0,
+           [tensors, refs, args, workspace, y = e.out().at](const Run& run) mutable {
+             for (size_t i = 0; i < tensors.size(); ++i) tensors[i].g = run.at<float>(refs[i]);
+             double sum = 0;
+             kernels::SumOfSquares k = args;
+             k.tensors = tensors.data();
+             k.result = &sum;
+             k.workspace = run(workspace);
+             kernels::sum_of_squares(k);
+             *run.at<float>(y) = static_cast<float>(sum);
+           });
 }
 
 void lower_adam_update(Emit& e) {
   const Parameters p = prepared(e);
   const Tensor step = e.in("step"), lr = e.in("lr"), scale = e.has("scale") ? e.in("scale") : lr;
   const bool scaled = e.has("scale");
-  const kernels::Adam args{.count = p.n, .weight_decay = static_cast<float>(e.op.real("decay")), .beta1 = e.op.real("beta1"),
-                           .beta2 = e.op.real("beta2"), .eps = e.op.real("eps"), .decoupled = e.op.flag("decoupled")};
+  const kernels::Adam args{.count = p.n,
+                           .weight_decay = static_cast<float>(e.op.real("decay")),
+                           .beta1 = e.op.real("beta1"),
+                           .beta2 = e.op.real("beta2"),
+                           .eps = e.op.real("eps"),
+                           .decoupled = e.op.flag("decoupled")};
   e.kernel("adam", 0, [=](const Run& run) {
     p.resolve(run);
     kernels::Adam k = args;
@@ -103,7 +114,9 @@ void lower_adadelta_update(Emit& e) {
   const Parameters p = prepared(e);
   const Tensor lr = e.in("lr"), scale = e.has("scale") ? e.in("scale") : lr;
   const bool scaled = e.has("scale");
-  const kernels::Adadelta args{.count = p.n, .rho = static_cast<float>(e.op.real("rho")), .eps = static_cast<float>(e.op.real("eps"))};
+  const kernels::Adadelta args{.count = p.n,
+                               .rho = static_cast<float>(e.op.real("rho")),
+                               .eps = static_cast<float>(e.op.real("eps"))};
   e.kernel("adadelta", 0, [=](const Run& run) {
     p.resolve(run);
     for (kernels::ParameterTensor& t : p.tensors) std::swap(t.m, t.v);

@@ -1,12 +1,13 @@
-// backends/onednn/lower/plain.cpp -- elementwise nodes of rare dtypes (u32, u8, s8; casts of f16, bf16), an element at a time.
-#include <algorithm>
-#include <cmath>
-#include <map>
-
+// backends/onednn/lower/plain.cpp -- elementwise nodes of rare dtypes (u32, u8, s8; casts of f16,
+// bf16), an element at a time.
 #include "backends/onednn/lower/copy.h"
 #include "backends/onednn/lower/elementwise.h"
 #include "ir/check.h"
 #include "ir/ops/all.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
 
 namespace weft::onednn {
 namespace {
@@ -37,7 +38,10 @@ Function integer_function(const ir::OpDef* op) {
       {&ops::add, [](const int64_t* x) { return x[0] + x[1]; }},
       {&ops::sub, [](const int64_t* x) { return x[0] - x[1]; }},
       {&ops::mul, [](const int64_t* x) { return x[0] * x[1]; }},
-      {&ops::div, [](const int64_t* x) { return x[1] == 0 ? 0 : x[1] == -1 ? -x[0] : x[0] / x[1]; }},
+      {&ops::div,
+       [](const int64_t* x) { return x[1] == 0    ? 0
+                                     : x[1] == -1 ? -x[0]
+                                                  : x[0] / x[1]; }},
       {&ops::pow, [](const int64_t* x) { return power(x[0], x[1]); }},
       {&ops::remainder, [](const int64_t* x) { return floor_mod(x[0], x[1]); }},
       {&ops::maximum, [](const int64_t* x) { return std::max(x[0], x[1]); }},
@@ -68,7 +72,9 @@ void convert(const char* from, ir::DType source, char* to, ir::DType target) {
     if (target == ir::DType::pred) return store_integer(to, target, x != 0);
     int64_t n = truncated(x);
     const ir::DTypeInfo& t = ir::info(target);
-    if (t.bits < 64) n = std::clamp(n, t.is_signed ? -(int64_t{1} << (t.bits - 1)) : 0, (int64_t{1} << (t.bits - (t.is_signed ? 1 : 0))) - 1);
+    if (t.bits < 64)
+      n = std::clamp(n, t.is_signed ? -(int64_t{1} << (t.bits - 1)) : 0,
+                     (int64_t{1} << (t.bits - (t.is_signed ? 1 : 0))) - 1);
     return store_integer(to, target, n);
   }
   const int64_t n = integer_of(from, source);
@@ -104,7 +110,8 @@ void lower_plainly(Emit& e) {
         continue;
       }
       int64_t x[3] = {};
-      for (size_t k = 0; k < in.size(); ++k) x[k] = integer_of(run(in[k].at) + at[k] * in[k].element_bytes(), in[k].dtype);
+      for (size_t k = 0; k < in.size(); ++k)
+        x[k] = integer_of(run(in[k].at) + at[k] * in[k].element_bytes(), in[k].dtype);
       store_integer(to, out.dtype, function(x));
     }
   });

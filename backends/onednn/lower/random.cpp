@@ -1,10 +1,10 @@
 // backends/onednn/lower/random.cpp -- counter-based random numbers, one position at a time.
 #include "backends/onednn/kernels/random.h"
 
+#include "backends/onednn/lower/ops.h"
+
 #include <cmath>
 #include <cstring>
-
-#include "backends/onednn/lower/ops.h"
 
 namespace weft::onednn {
 
@@ -12,7 +12,9 @@ void lower_random(Emit& e) {
   const Tensor step = e.in("step"), rows = e.in("rows"), y = e.out();
   if (y.size() == 0) return;
   const std::string& form = e.op.text("form");
-  kernels::Random args{.kind = form == "bits" ? kernels::RandomKind::bits : form == "uniform" ? kernels::RandomKind::uniform : kernels::RandomKind::keep,
+  kernels::Random args{.kind = form == "bits"      ? kernels::RandomKind::bits
+                               : form == "uniform" ? kernels::RandomKind::uniform
+                                                   : kernels::RandomKind::keep,
                        .stream = static_cast<uint64_t>(e.op.integer("stream")),
                        .rows = rows.dim(0)};
   args.elements = 1;

@@ -1,4 +1,5 @@
-// backends/onednn/lower/recurrent.cpp -- GRU and LSTM cells: oneDNN's products, our elementwise kernels.
+// backends/onednn/lower/recurrent.cpp -- GRU and LSTM cells: oneDNN's products, our elementwise
+// kernels.
 #include "ir/ops/recurrent.h"
 
 #include "backends/onednn/kernels/gru_cell.h"
@@ -23,10 +24,17 @@ bool is_weight(const ir::OpView& op, int operand) {
 void gru_before(Emit& e) {
   const Tensor g = e.in("g"), s = e.in("s"), s1 = e.out(0);
   const int64_t batch = s.dim(0), hidden = s.dim(1);
-  const Tensor su = e.temporary(kFloat, {batch, 2 * hidden}), rs = e.temporary(kFloat, {batch, hidden}, true);
+  const Tensor su = e.temporary(kFloat, {batch, 2 * hidden}),
+               rs = e.temporary(kFloat, {batch, hidden}, true);
   const Tensor gates = e.op.flag("gates") ? e.out(1) : e.temporary(kFloat, {batch, 3 * hidden});
   emit_matmul(e, s, e.in("U"), su);
-  const kernels::GruReset reset{.batch = batch, .hidden = hidden, .ld_g = ld(g), .ld_su = ld(su), .ld_s = ld(s), .ld_gates = ld(gates), .ld_rs = ld(rs)};
+  const kernels::GruReset reset{.batch = batch,
+                                .hidden = hidden,
+                                .ld_g = ld(g),
+                                .ld_su = ld(su),
+                                .ld_s = ld(s),
+                                .ld_gates = ld(gates),
+                                .ld_rs = ld(rs)};
   e.kernel("gru_reset", 0, [=](const Run& run) {
     kernels::GruReset k = reset;
     k.g = run.at<float>(g.at), k.su = run.at<float>(su.at), k.s = run.at<float>(s.at);
@@ -35,7 +43,13 @@ void gru_before(Emit& e) {
   });
   const Tensor rn = columns(su, 0, hidden);  // su is done with
   emit_matmul(e, rs, e.in("Un"), rn);
-  const kernels::GruUpdate update{.batch = batch, .hidden = hidden, .ld_g = ld(g), .ld_rn = ld(rn), .ld_s = ld(s), .ld_gates = ld(gates), .ld_s_out = ld(s1)};
+  const kernels::GruUpdate update{.batch = batch,
+                                  .hidden = hidden,
+                                  .ld_g = ld(g),
+                                  .ld_rn = ld(rn),
+                                  .ld_s = ld(s),
+                                  .ld_gates = ld(gates),
+                                  .ld_s_out = ld(s1)};
   e.kernel("gru_update", 0, [=](const Run& run) {
     kernels::GruUpdate k = update;
     k.g = run.at<float>(g.at), k.rn = run.at<float>(rn.at), k.s = run.at<float>(s.at);
@@ -52,7 +66,13 @@ void gru_after(Emit& e) {
   emit_matmul(e, s, e.in("Un"), columns(su, 2 * hidden, hidden));
   const bool keep = e.op.flag("gates"), bias = e.has("bias_n");
   const Tensor gates = keep ? e.out(1) : su, bn = bias ? e.in("bias_n") : su;
-  const kernels::GruAfter args{.batch = batch, .hidden = hidden, .ld_g = ld(g), .ld_su = ld(su), .ld_s = ld(s), .ld_gates = keep ? ld(gates) : 0, .ld_s_out = ld(s1)};
+  const kernels::GruAfter args{.batch = batch,
+                               .hidden = hidden,
+                               .ld_g = ld(g),
+                               .ld_su = ld(su),
+                               .ld_s = ld(s),
+                               .ld_gates = keep ? ld(gates) : 0,
+                               .ld_s_out = ld(s1)};
   e.kernel("gru_after", 0, [=](const Run& run) {
     kernels::GruAfter k = args;
     k.g = run.at<float>(g.at), k.su = run.at<float>(su.at), k.s = run.at<float>(s.at);
@@ -66,7 +86,13 @@ void gru_after(Emit& e) {
 void gru_before_grad(Emit& e) {
   const Tensor d = e.in("ds1"), s = e.in("s"), gates = e.in("gates"), dg = e.out(0), ds = e.out(1);
   const int64_t batch = s.dim(0), hidden = s.dim(1);
-  const kernels::GruUpdateGrad update{.batch = batch, .hidden = hidden, .ld_d = ld(d), .ld_s = ld(s), .ld_gates = ld(gates), .ld_dg = ld(dg), .ld_ds = ld(ds)};
+  const kernels::GruUpdateGrad update{.batch = batch,
+                                      .hidden = hidden,
+                                      .ld_d = ld(d),
+                                      .ld_s = ld(s),
+                                      .ld_gates = ld(gates),
+                                      .ld_dg = ld(dg),
+                                      .ld_ds = ld(ds)};
   e.kernel("gru_update_grad", 0, [=](const Run& run) {
     kernels::GruUpdateGrad k = update;
     k.d = run.at<float>(d.at), k.s = run.at<float>(s.at), k.gates = run.at<float>(gates.at);
@@ -75,7 +101,13 @@ void gru_before_grad(Emit& e) {
   });
   const Tensor drs = e.temporary(kFloat, {batch, hidden});
   emit_matmul(e, columns(dg, 2 * hidden, hidden), transposed(e.in("Un")), drs);
-  const kernels::GruResetGrad reset{.batch = batch, .hidden = hidden, .ld_drs = ld(drs), .ld_s = ld(s), .ld_gates = ld(gates), .ld_dg = ld(dg), .ld_ds = ld(ds)};
+  const kernels::GruResetGrad reset{.batch = batch,
+                                    .hidden = hidden,
+                                    .ld_drs = ld(drs),
+                                    .ld_s = ld(s),
+                                    .ld_gates = ld(gates),
+                                    .ld_dg = ld(dg),
+                                    .ld_ds = ld(ds)};
   e.kernel("gru_reset_grad", 0, [=](const Run& run) {
     kernels::GruResetGrad k = reset;
     k.drs = run.at<float>(drs.at), k.s = run.at<float>(s.at), k.gates = run.at<float>(gates.at);
@@ -86,16 +118,27 @@ void gru_before_grad(Emit& e) {
 }
 
 void gru_after_grad(Emit& e) {
-  const Tensor d = e.in("ds1"), s = e.in("s"), gates = e.in("gates"), dg = e.out(0), ds = e.out(1), dm = e.out(2);
+  const Tensor d = e.in("ds1"), s = e.in("s"), gates = e.in("gates"), dg = e.out(0), ds = e.out(1),
+               dm = e.out(2);
   const int64_t batch = s.dim(0), hidden = s.dim(1);
-  const Tensor hn = e.temporary(kFloat, {batch, hidden}), dsu = e.temporary(kFloat, {batch, 3 * hidden});
+  const Tensor hn = e.temporary(kFloat, {batch, hidden}),
+               dsu = e.temporary(kFloat, {batch, 3 * hidden});
   MatmulOptions options;
   if (e.has("bias_n")) options.bias = e.in("bias_n");
   emit_matmul(e, s, e.in("Un"), hn, options);
-  const kernels::GruAfterGrad args{.batch = batch, .hidden = hidden, .ld_d = ld(d), .ld_s = ld(s), .ld_gates = ld(gates), .ld_hn = ld(hn), .ld_dg = ld(dg), .ld_dsu = ld(dsu), .ld_ds = ld(ds)};
+  const kernels::GruAfterGrad args{.batch = batch,
+                                   .hidden = hidden,
+                                   .ld_d = ld(d),
+                                   .ld_s = ld(s),
+                                   .ld_gates = ld(gates),
+                                   .ld_hn = ld(hn),
+                                   .ld_dg = ld(dg),
+                                   .ld_dsu = ld(dsu),
+                                   .ld_ds = ld(ds)};
   e.kernel("gru_after_grad", 0, [=](const Run& run) {
     kernels::GruAfterGrad k = args;
-    k.d = run.at<float>(d.at), k.s = run.at<float>(s.at), k.gates = run.at<float>(gates.at), k.hn = run.at<float>(hn.at);
+    k.d = run.at<float>(d.at), k.s = run.at<float>(s.at), k.gates = run.at<float>(gates.at),
+    k.hn = run.at<float>(hn.at);
     k.dg = run.at<float>(dg.at), k.dsu = run.at<float>(dsu.at), k.ds = run.at<float>(ds.at);
     kernels::gru_after_grad(k);
   });
@@ -133,7 +176,14 @@ void lower_lstm_cell(Emit& e) {
   emit_matmul(e, h, e.in("U"), hu);
   const bool keep = e.op.flag("gates");
   const Tensor gates = keep ? e.out(2) : hu;
-  const kernels::LstmCell args{.batch = batch, .hidden = hidden, .ld_g = ld(g), .ld_hu = ld(hu), .ld_c = ld(c), .ld_gates = keep ? ld(gates) : 0, .ld_c_out = ld(c1), .ld_h_out = ld(h1)};
+  const kernels::LstmCell args{.batch = batch,
+                               .hidden = hidden,
+                               .ld_g = ld(g),
+                               .ld_hu = ld(hu),
+                               .ld_c = ld(c),
+                               .ld_gates = keep ? ld(gates) : 0,
+                               .ld_c_out = ld(c1),
+                               .ld_h_out = ld(h1)};
   e.kernel("lstm_cell", 0, [=](const Run& run) {
     kernels::LstmCell k = args;
     k.g = run.at<float>(g.at), k.hu = run.at<float>(hu.at), k.c = run.at<float>(c.at);
@@ -145,10 +195,19 @@ void lower_lstm_cell(Emit& e) {
 
 void lower_lstm_cell_grad(Emit& e) {
   e.needs_arithmetic(e.out(0).dtype);
-  const Tensor dh1 = e.in("dh1"), dc1 = e.in("dc1"), c = e.in("c"), c1 = e.in("c1"), gates = e.in("gates");
+  const Tensor dh1 = e.in("dh1"), dc1 = e.in("dc1"), c = e.in("c"), c1 = e.in("c1"),
+               gates = e.in("gates");
   const Tensor dg = e.out(0), dh = e.out(1), dc = e.out(2);
   if (dc.size() == 0) return;
-  const kernels::LstmCellGrad args{.batch = c.dim(0), .hidden = c.dim(1), .ld_dh_out = ld(dh1), .ld_dc_out = ld(dc1), .ld_c = ld(c), .ld_c_out = ld(c1), .ld_gates = ld(gates), .ld_dg = ld(dg), .ld_dc_in = ld(dc)};
+  const kernels::LstmCellGrad args{.batch = c.dim(0),
+                                   .hidden = c.dim(1),
+                                   .ld_dh_out = ld(dh1),
+                                   .ld_dc_out = ld(dc1),
+                                   .ld_c = ld(c),
+                                   .ld_c_out = ld(c1),
+                                   .ld_gates = ld(gates),
+                                   .ld_dg = ld(dg),
+                                   .ld_dc_in = ld(dc)};
   e.kernel("lstm_cell_grad", 0, [=](const Run& run) {
     kernels::LstmCellGrad k = args;
     k.dh_out = run.at<float>(dh1.at), k.dc_out = run.at<float>(dc1.at), k.c = run.at<float>(c.at);

@@ -1,16 +1,17 @@
 // backends/onednn/lower/reduce.cpp -- reductions over axes, running sums, arg_max.
-#include <algorithm>
-#include <cmath>
-#include <limits>
+#include "backends/onednn/kernels/reduce.h"
 
 #include "backends/onednn/kernels/arg_max.h"
 #include "backends/onednn/kernels/cumulative_sum.h"
-#include "backends/onednn/kernels/reduce.h"
 #include "backends/onednn/lower/copy.h"
 #include "backends/onednn/lower/dtype.h"
 #include "backends/onednn/lower/ops.h"
 #include "ir/check.h"
 #include "ir/ops/reduce.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
 
 namespace weft::onednn {
 namespace {
@@ -40,20 +41,26 @@ Folded folded(const Dims& dims, int from, int to) {
 
 // One run of neighbouring axes.
 void emit_reduce(Emit& e, Reduction kind, const Tensor& x, const Folded& f, Ref to) {
-  kernels::Reduce args{.kind = kind, .dtype = *kernel_dtype(x.dtype), .outer = f.outer, .n = f.n, .inner = f.inner};
+  kernels::Reduce args{
+      .kind = kind, .dtype = *kernel_dtype(x.dtype), .outer = f.outer, .n = f.n, .inner = f.inner};
   const size_t bytes = kernels::reduce_workspace_bytes(args);
   const Ref workspace = e.workspace(static_cast<int64_t>(bytes));
-  e.kernel("reduce", static_cast<double>(x.size()), [args, from = x.at, to, workspace](const Run& run) {
-    kernels::Reduce reduce = args;
-    reduce.x = run(from);
-    reduce.y = run(to);
-    reduce.workspace = run(workspace);
-    kernels::reduce(reduce);
-  });
+  e.kernel("reduce", static_cast<double>(x.size()),
+           [args, from = x.at, to, workspace](const Run& run) {
+             kernels::Reduce reduce = args;
+             reduce.x = run(from);
+             reduce.y = run(to);
+             reduce.workspace = run(workspace);
+             kernels::reduce(reduce);
+           });
 }
 
-int64_t lowest(ir::DType dtype) { return ir::info(dtype).is_signed ? -(int64_t{1} << (ir::info(dtype).bits - 1)) : 0; }
-int64_t highest(ir::DType dtype) { return (int64_t{1} << (ir::info(dtype).bits - (ir::info(dtype).is_signed ? 1 : 0))) - 1; }
+int64_t lowest(ir::DType dtype) {
+  return ir::info(dtype).is_signed ? -(int64_t{1} << (ir::info(dtype).bits - 1)) : 0;
+}
+int64_t highest(ir::DType dtype) {
+  return (int64_t{1} << (ir::info(dtype).bits - (ir::info(dtype).is_signed ? 1 : 0))) - 1;
+}
 
 // Integers the kernels do not know (u32, u8, s8): all reduced axes at once, an element at a time.
 void emit_plain(Emit& e, Reduction kind, const Tensor& x, const std::vector<int64_t>& axes) {
@@ -69,15 +76,23 @@ void emit_plain(Emit& e, Reduction kind, const Tensor& x, const std::vector<int6
   tail.dims = tail_dims, tail.strides = tail_strides;
   const auto offset = [](const Tensor& t, int64_t i) {
     int64_t at = 0;
-    for (int axis = t.rank() - 1; axis >= 0; i /= t.dim(axis--)) at += i % t.dim(axis) * t.stride(axis);
+    for (int axis = t.rank() - 1; axis >= 0; i /= t.dim(axis--))
+      at += i % t.dim(axis) * t.stride(axis);
     return at;
   };
   e.kernel("reduce, plain", 0, [=, out = e.out()](const Run& run) {
     for (int64_t i = 0; i < kept.size(); ++i) {
-      int64_t y = kind == Reduction::prod ? 1 : kind == Reduction::max ? lowest(x.dtype) : kind == Reduction::min ? highest(x.dtype) : 0;
+      int64_t y = kind == Reduction::prod  ? 1
+                  : kind == Reduction::max ? lowest(x.dtype)
+                  : kind == Reduction::min ? highest(x.dtype)
+                                           : 0;
       for (int64_t j = 0; j < tail.size(); ++j) {
-        const int64_t v = integer_of(run(x.at) + (offset(kept, i) + offset(tail, j)) * x.element_bytes(), x.dtype);
-        y = kind == Reduction::prod ? y * v : kind == Reduction::max ? std::max(y, v) : kind == Reduction::min ? std::min(y, v) : y + v;
+        const int64_t v = integer_of(
+            run(x.at) + (offset(kept, i) + offset(tail, j)) * x.element_bytes(), x.dtype);
+        y = kind == Reduction::prod  ? y * v
+            : kind == Reduction::max ? std::max(y, v)
+            : kind == Reduction::min ? std::min(y, v)
+                                     : y + v;
       }
       store_integer(run(out.at) + i * out.element_bytes(), out.dtype, y);
     }
@@ -120,20 +135,27 @@ void lower_cumsum(Emit& e) {
   const bool reverse = e.op.flag("reverse"), exclusive = e.op.flag("exclusive");
   if (x.size() == 0) return;
   if (const auto dtype = kernel_dtype(x.dtype)) {
-    const kernels::CumulativeSum args{.dtype = *dtype, .outer = f.outer, .n = f.n, .inner = f.inner, .exclusive = exclusive, .reverse = reverse};
-    return e.kernel("cumulative_sum", static_cast<double>(x.size()), [args, from = x.at, to = y.at](const Run& run) {
-      kernels::CumulativeSum sum = args;
-      sum.x = run(from);
-      sum.y = run(to);
-      kernels::cumulative_sum(sum);
-    });
+    const kernels::CumulativeSum args{.dtype = *dtype,
+                                      .outer = f.outer,
+                                      .n = f.n,
+                                      .inner = f.inner,
+                                      .exclusive = exclusive,
+                                      .reverse = reverse};
+    return e.kernel("cumulative_sum", static_cast<double>(x.size()),
+                    [args, from = x.at, to = y.at](const Run& run) {
+                      kernels::CumulativeSum sum = args;
+                      sum.x = run(from);
+                      sum.y = run(to);
+                      kernels::cumulative_sum(sum);
+                    });
   }
   e.kernel("cumulative_sum, plain", 0, [=](const Run& run) {
     for (int64_t o = 0; o < f.outer; ++o)
       for (int64_t i = 0; i < f.inner; ++i) {
         int64_t sum = 0;
         for (int64_t k = 0; k < f.n; ++k) {
-          const int64_t at = ((o * f.n + (reverse ? f.n - 1 - k : k)) * f.inner + i) * x.element_bytes();
+          const int64_t at =
+              ((o * f.n + (reverse ? f.n - 1 - k : k)) * f.inner + i) * x.element_bytes();
           const int64_t v = integer_of(run(x.at) + at, x.dtype);
           store_integer(run(y.at) + at, y.dtype, exclusive ? sum : sum + v);
           sum += v;
@@ -148,7 +170,8 @@ void lower_arg_max(Emit& e) {
   const Folded f = folded(x.dims, axis, axis + 1);
   if (y.size() == 0) return;
   if (x.dtype == ir::DType::f32) {
-    const kernels::ArgMax args{.outer = f.outer, .n = f.n, .inner = f.inner, .index = kernels::DType::s32};
+    const kernels::ArgMax args{
+        .outer = f.outer, .n = f.n, .inner = f.inner, .index = kernels::DType::s32};
     return e.kernel("arg_max", 0, [args, from = x.at, to = y.at](const Run& run) {
       kernels::ArgMax arg_max = args;
       arg_max.x = run.at<float>(from);
@@ -160,10 +183,17 @@ void lower_arg_max(Emit& e) {
     for (int64_t o = 0; o < f.outer; ++o)
       for (int64_t i = 0; i < f.inner; ++i) {
         int64_t best = 0;
-        const auto value = [&](int64_t k) { return real_at(run(x.at) + ((o * f.n + k) * f.inner + i) * x.element_bytes(), x.dtype); };
-        const auto integer = [&](int64_t k) { return integer_of(run(x.at) + ((o * f.n + k) * f.inner + i) * x.element_bytes(), x.dtype); };
+        const auto value = [&](int64_t k) {
+          return real_at(run(x.at) + ((o * f.n + k) * f.inner + i) * x.element_bytes(), x.dtype);
+        };
+        const auto integer = [&](int64_t k) {
+          return integer_of(run(x.at) + ((o * f.n + k) * f.inner + i) * x.element_bytes(), x.dtype);
+        };
         for (int64_t k = 1; k < f.n; ++k)
-          if (ir::is_float(x.dtype) ? value(k) > value(best) || (std::isnan(value(k)) && !std::isnan(value(best))) : integer(k) > integer(best)) best = k;
+          if (ir::is_float(x.dtype)
+                  ? value(k) > value(best) || (std::isnan(value(k)) && !std::isnan(value(best)))
+                  : integer(k) > integer(best))
+            best = k;
         store_integer(run(y.at) + (o * f.inner + i) * 4, ir::DType::s32, best);
       }
   });

@@ -1,21 +1,23 @@
-// backends/onednn/lower/scan.cpp -- the loop: a body with an arena of its own, run once for each position.
+// backends/onednn/lower/scan.cpp -- the loop: a body with an arena of its own, run once for each
+// position.
 //
-//   carries      alternate between two slots; the first is read where it lies, the last is written to
+//   carries      alternate between two slots; the first is read where it lies, the last is written
+//   to
 //                the result
 //   scanned      read in place: a base pointer that moves by one step
 //   stacked      written in place, likewise
-//   invariants   read where they lie; matrices whose rows alias in the cache are copied once, padded
-//   ended rows   after the body: carries keep the row, stacked outputs are zero there
+//   invariants   read where they lie; matrices whose rows alias in the cache are copied once,
+//   padded ended rows   after the body: carries keep the row, stacked outputs are zero there
 #include "backends/onednn/lower/scan.h"
-
-#include <algorithm>
-#include <cstring>
 
 #include "backends/onednn/lower/copy.h"
 #include "backends/onednn/lower/ops.h"
 #include "backends/onednn/memory_plan.h"
 #include "ir/check.h"
 #include "ir/ops/scan.h"
+
+#include <algorithm>
+#include <cstring>
 
 namespace weft::onednn {
 namespace {
@@ -30,8 +32,8 @@ struct Moving {
 
 struct Carry {
   int in_base, out_base;
-  Tensor in, out;        // in the body
-  Ref first, last;       // where the first step reads and the last one writes
+  Tensor in, out;   // in the body
+  Ref first, last;  // where the first step reads and the last one writes
   Ref slots[2];
 };
 
@@ -62,7 +64,9 @@ struct Loop {
   }
 };
 
-Tensor body_type(const ir::Graph& body, ir::Value v) { return dense(body.type(v).dtype, dims_of(body.type(v)), {}); }
+Tensor body_type(const ir::Graph& body, ir::Value v) {
+  return dense(body.type(v).dtype, dims_of(body.type(v)), {});
+}
 
 bool same_strides(const Tensor& a, const Tensor& b) {
   for (size_t i = 0; i < a.dims.size(); ++i)
@@ -83,8 +87,10 @@ struct Ended {
     for (int64_t b = 0; b < lengths.dim(0); ++b) {
       if (t < length[b * lengths.stride(0)]) continue;
       for (const auto& [from, to] : kept)
-        copy_elements(from, run(from.at) + b * from.stride(0) * from.element_bytes(), to, run(to.at) + b * to.stride(0) * to.element_bytes(), 1);
-      for (const Tensor& to : zeroed) zero_elements(to, run(to.at) + b * to.stride(0) * to.element_bytes(), 1);
+        copy_elements(from, run(from.at) + b * from.stride(0) * from.element_bytes(), to,
+                      run(to.at) + b * to.stride(0) * to.element_bytes(), 1);
+      for (const Tensor& to : zeroed)
+        zero_elements(to, run(to.at) + b * to.stride(0) * to.element_bytes(), 1);
     }
   }
 };
@@ -92,8 +98,13 @@ struct Ended {
 class ScanLowering {
  public:
   explicit ScanLowering(Emit& e)
-      : e_(e), parts_(e.op), graph_(e.op.region()), plan_(e.block().plan()), program_(plan_.programs.emplace_back()),
-        block_(plan_, graph_, program_, (loop_.arena_base = plan_.new_base()), e.block().depth() + 1) {
+      : e_(e),
+        parts_(e.op),
+        graph_(e.op.region()),
+        plan_(e.block().plan()),
+        program_(plan_.programs.emplace_back()),
+        block_(plan_, graph_, program_, (loop_.arena_base = plan_.new_base()),
+               e.block().depth() + 1) {
     loop_.steps = *parts_.steps.constant();
     loop_.reverse = parts_.reverse;
     loop_.counter = plan_.new_loop();
@@ -134,7 +145,8 @@ class ScanLowering {
       c.in_base = plan_.new_base();
       c.out_base = plan_.new_base();
       c.in = c.out = body_type(graph_, argument(i));
-      if (block_.wants_padding(argument(i))) c.in.strides = c.out.strides = padded_strides(c.in.dims, c.in.dtype);
+      if (block_.wants_padding(argument(i)))
+        c.in.strides = c.out.strides = padded_strides(c.in.dims, c.in.dtype);
       c.in.at = {c.in_base, 0};
       c.out.at = {c.out_base, 0};
       block_.place_argument(i, c.in);
@@ -163,7 +175,8 @@ class ScanLowering {
     const int first = parts_.carries + parts_.scanned;
     for (int i = first; i < first + parts_.invariants; ++i) {
       Tensor x = e_.in(i);
-      const bool pad = loop_.steps >= kStepsWorthPadding && x.rank() == 2 && is_dense(x) && block_.wants_padding(argument(i));
+      const bool pad = loop_.steps >= kStepsWorthPadding && x.rank() == 2 && is_dense(x) &&
+                       block_.wants_padding(argument(i));
       if (pad || !block_.argument_fits(i, x)) {
         const Tensor copy = e_.temporary(x.dtype, x.dims, pad);
         emit_copy(e_, x, copy);
@@ -186,7 +199,8 @@ class ScanLowering {
     k.run = [lengths, live, counter = loop_.counter](const Run& run) {
       const int32_t* length = run.at<int32_t>(lengths.at);
       uint8_t* to = run.at<uint8_t>(live.at);
-      for (int64_t b = 0; b < lengths.dim(0); ++b) to[b] = length[b * lengths.stride(0)] > run.steps[counter];
+      for (int64_t b = 0; b < lengths.dim(0); ++b)
+        to[b] = length[b * lengths.stride(0)] > run.steps[counter];
     };
     program_.kernels.push_back(std::move(k));
   }
@@ -206,7 +220,8 @@ class ScanLowering {
     if (!parts_.has_lengths) return;
     Ended ended{e_.in("lengths"), loop_.counter, {}, stacked_};
     for (int i = 0; i < parts_.carries; ++i)
-      if (is_marked(graph_.name, i)) ended.kept.emplace_back(loop_.carries[at(i)].in, loop_.carries[at(i)].out);
+      if (is_marked(graph_.name, i))
+        ended.kept.emplace_back(loop_.carries[at(i)].in, loop_.carries[at(i)].out);
     if (ended.kept.empty() && ended.zeroed.empty()) return;
     Kernel k;
     k.name = k.op = "ended rows";

@@ -1,9 +1,10 @@
-// backends/onednn/lower/scan.h -- which carries of a loop keep their ended rows, as a note that survives binding.
+// backends/onednn/lower/scan.h -- which carries of a loop keep their ended rows, as a note that
+// survives binding.
 #pragma once
+#include "backends/onednn/lower/lowering.h"
+
 #include <string>
 #include <vector>
-
-#include "backends/onednn/lower/lowering.h"
 
 namespace weft::onednn {
 

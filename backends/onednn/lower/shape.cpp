@@ -1,12 +1,13 @@
 // backends/onednn/lower/shape.cpp -- ops that move, repeat or make elements.
-#include <algorithm>
+#include "ir/ops/shape.h"
 
 #include "backends/onednn/kernels/index.h"
 #include "backends/onednn/lower/copy.h"
 #include "backends/onednn/lower/dtype.h"
 #include "backends/onednn/lower/ops.h"
 #include "backends/onednn/memory_plan.h"
-#include "ir/ops/shape.h"
+
+#include <algorithm>
 
 namespace weft::onednn {
 namespace {
@@ -33,13 +34,18 @@ void place_constant(Emit& e, const void* data, const Dims& stored, const Tensor&
 
 // --- views
 
-std::optional<Tensor> view_same(const ir::OpView& op, const Tensor& x) { return reshaped(x, dims_of(op.result())); }
+std::optional<Tensor> view_same(const ir::OpView& op, const Tensor& x) {
+  return reshaped(x, dims_of(op.result()));
+}
 
-std::optional<Tensor> view_broadcast(const ir::OpView& op, const Tensor& x) { return broadcast_to(x, dims_of(op.result())); }
+std::optional<Tensor> view_broadcast(const ir::OpView& op, const Tensor& x) {
+  return broadcast_to(x, dims_of(op.result()));
+}
 
 std::optional<Tensor> view_slice(const ir::OpView& op, const Tensor& x) {
   const int axis = static_cast<int>(op.axis());
-  return sliced(x, axis, size_of(op.dim("start")), size_of(op.result().dim(axis)), op.integer("step"));
+  return sliced(x, axis, size_of(op.dim("start")), size_of(op.result().dim(axis)),
+                op.integer("step"));
 }
 
 std::optional<Tensor> view_reverse(const ir::OpView& op, const Tensor& x) {
@@ -61,7 +67,8 @@ std::optional<Tensor> view_transpose(const ir::OpView& op, const Tensor& x) {
 void lower_view_copy(Emit& e) {
   const Lowering* lowering = find_lowering(&e.op.def());
   if (const auto view = lowering->view(e.op, e.in(0))) return emit_copy(e, *view, e.out());
-  emit_copy(e, e.in(0), *reshaped(e.out(), e.in(0).dims));  // reshape: strides that cannot be cut anew
+  emit_copy(e, e.in(0),
+            *reshaped(e.out(), e.in(0).dims));  // reshape: strides that cannot be cut anew
 }
 
 // --- pieces
@@ -78,7 +85,8 @@ void lower_concat(Emit& e) {
 
 void lower_pad(Emit& e) {
   const int axis = static_cast<int>(e.op.axis());
-  const int64_t low = size_of(e.op.dim("low")), high = size_of(e.op.dim("high")), n = e.in(0).dim(axis);
+  const int64_t low = size_of(e.op.dim("low")), high = size_of(e.op.dim("high")),
+                n = e.in(0).dim(axis);
   const double value = e.op.real("value");
   emit_fill(e, sliced(e.out(), axis, 0, low), value);
   emit_copy(e, e.in(0), sliced(e.out(), axis, low, n));
@@ -92,7 +100,8 @@ void lower_constant(Emit& e) {
   const ir::Reals& values = e.op.reals("values");
   const Dims dims = dims_of(e.op.result());
   std::vector<char> data(values.size() * static_cast<size_t>(ir::bytes(dtype)) + 1);
-  for (size_t i = 0; i < values.size(); ++i) store_real(data.data() + i * static_cast<size_t>(ir::bytes(dtype)), dtype, values[i]);
+  for (size_t i = 0; i < values.size(); ++i)
+    store_real(data.data() + i * static_cast<size_t>(ir::bytes(dtype)), dtype, values[i]);
   if (values.size() != 1) return place_constant(e, data.data(), dims, dense(dtype, dims, {}));
   place_constant(e, data.data(), {}, {dtype, dims, Dims(dims.size(), 0), {}});
 }
@@ -110,7 +119,8 @@ void lower_iota(Emit& e) {
   const size_t axis = static_cast<size_t>(e.op.integer("axis"));
   const int64_t bytes = ir::bytes(dtype);
   std::vector<char> data(static_cast<size_t>(dims[axis] * bytes + 1));
-  for (int64_t i = 0; i < dims[axis]; ++i) store_real(data.data() + i * bytes, dtype, static_cast<double>(i));
+  for (int64_t i = 0; i < dims[axis]; ++i)
+    store_real(data.data() + i * bytes, dtype, static_cast<double>(i));
   Tensor view{dtype, dims, Dims(dims.size(), 0), {}};
   view.strides[axis] = 1;
   place_constant(e, data.data(), {dims[axis]}, view);
@@ -133,7 +143,8 @@ void lower_length_mask(Emit& e) {
   }
   e.kernel("length_mask, plain", 0, [=](const Run& run) {
     for (int64_t i = 0; i < n; ++i)
-      for (int64_t j = 0; j < size; ++j) run.at<uint8_t>(y.at)[i * size + j] = j < integer_at(run, lengths, i);
+      for (int64_t j = 0; j < size; ++j)
+        run.at<uint8_t>(y.at)[i * size + j] = j < integer_at(run, lengths, i);
   });
 }
 
@@ -142,7 +153,8 @@ void lower_one_hot(Emit& e) {
   if (y.size() == 0) return;
   const int64_t depth = y.dim(-1), n = y.size() / depth;
   const auto dtype = kernel_dtype(index.dtype);
-  if (y.dtype == ir::DType::f32 && (index.dtype == ir::DType::s32 || index.dtype == ir::DType::s64)) {
+  if (y.dtype == ir::DType::f32 &&
+      (index.dtype == ir::DType::s32 || index.dtype == ir::DType::s64)) {
     const kernels::OneHot args{.n = n, .depth = depth, .index_dtype = *dtype};
     return e.kernel("one_hot", 0, [args, from = index.at, to = y.at](const Run& run) {
       kernels::OneHot one_hot = args;
@@ -154,7 +166,8 @@ void lower_one_hot(Emit& e) {
   e.kernel("one_hot, plain", 0, [=](const Run& run) {
     for (int64_t i = 0; i < n; ++i) {
       const int64_t hot = integer_at(run, index, i);
-      for (int64_t j = 0; j < depth; ++j) store_real(run(y.at) + (i * depth + j) * y.element_bytes(), y.dtype, j == hot ? 1 : 0);
+      for (int64_t j = 0; j < depth; ++j)
+        store_real(run(y.at) + (i * depth + j) * y.element_bytes(), y.dtype, j == hot ? 1 : 0);
     }
   });
 }

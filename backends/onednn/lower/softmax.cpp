@@ -1,10 +1,10 @@
 // backends/onednn/lower/softmax.cpp -- softmax and log-softmax along any axis.
 #include "backends/onednn/kernels/softmax.h"
 
-#include <limits>
-
 #include "backends/onednn/lower/ops.h"
 #include "ir/ops/softmax.h"
+
+#include <limits>
 
 namespace weft::onednn {
 namespace {
@@ -26,7 +26,9 @@ void keep_infinite_lanes(const Lanes& l, const float* x, float* y) {
 
 }  // namespace
 
-Layout softmax_operand(const ir::OpView& op, int) { return op.axis() == op.operand(0).rank() - 1 ? Layout::rows : Layout::dense; }
+Layout softmax_operand(const ir::OpView& op, int) {
+  return op.axis() == op.operand(0).rank() - 1 ? Layout::rows : Layout::dense;
+}
 
 void lower_softmax(Emit& e) {
   const Tensor x = e.in(0), y = e.out();
@@ -35,12 +37,14 @@ void lower_softmax(Emit& e) {
   const int axis = static_cast<int>(e.op.axis());
   Lanes l;
   for (int i = 0; i < x.rank(); ++i) (i < axis ? l.rows : i == axis ? l.n : l.inner) *= x.dim(i);
-  // Rows are the operand's own only along its last axis; any other is dense, even with 1 element behind.
+  // Rows are the operand's own only along its last axis; any other is dense, even with 1 element
+  // behind.
   const bool last = axis == x.rank() - 1;
   l.ld_x = last ? *row_stride(x) : l.n * l.inner;
   l.ld_y = last ? *row_stride(y) : l.n * l.inner;
   const bool log = &e.op.def() == &ir::ops::log_softmax;
-  const kernels::Softmax args{.rows = l.rows, .n = l.n, .inner = l.inner, .log = log, .ld_x = l.ld_x, .ld_y = l.ld_y};
+  const kernels::Softmax args{
+      .rows = l.rows, .n = l.n, .inner = l.inner, .log = log, .ld_x = l.ld_x, .ld_y = l.ld_y};
   e.kernel("softmax", 0, [args, l, log, from = x.at, to = y.at](const Run& run) {
     kernels::Softmax softmax = args;
     softmax.x = run.at<float>(from);
