@@ -201,6 +201,19 @@ TEST_CASE("gradient: NaN behind a select does not leak") {
   check_values(masked, {2, 0, 6});
 }
 
+TEST_CASE("gradient: of a loss's weights, the row's loss, where they are 0 too; no label, none") {
+  const char* text =
+      "graph(%w: f32[3], %x: f32[3,2], %y: s32[3]) {"
+      " %l, %lse = softmax_cross_entropy(%x, %y; %w) {smoothing=0.5}"
+      " %t = sum(%l) {axes=[0]} return %t }";
+  const std::vector<Array> d =
+      gradients(text, {numbers({3}, {2, 0, 0}), numbers({3, 2}, {0, 0, std::log(3), 0, 1, 2}),
+                       Array::of<int32_t>(ir::DType::s32, {3}, {0, 0, 9})});
+  const double first = std::log(4.0 / 3), second = std::log(4.0);
+  check_values(d[0], {std::log(2), 0.75 * first + 0.25 * second, 0});
+  check_values(d[1], {-0.5, 0.5, 0, 0, 0, 0});
+}
+
 TEST_CASE("gradient: errors [gradient.1] to [gradient.5]") {
   const char* text =
       "graph(%x: f32[3], %i: s32[3]) {\n %y = exp(%x)\n %n = arg_max(%x)\n return %y, %n }";
