@@ -41,6 +41,7 @@ TEST_CASE("constant, iota, dim_size, one_hot and length_mask") {
   check_values(apply("constant() {dtype=s32, shape=[2,2], values=[1,2,3,4]}", {}), {2, 2},
                {1, 2, 3, 4});
   check_values(apply("constant() {shape=[3], values=[0.1]}", {}), {3}, {0.1, 0.1, 0.1});
+  check_values(apply("constant() {shape=[0,2], values=[]}", {}), {0, 2}, {});
   check_values(apply("constant() {dtype=bf16, values=[0.1]}", {}), {}, {0.10009765625});
   check_values(apply("iota() {shape=[2,3], axis=1, dtype=s32}", {}), {2, 3}, {0, 1, 2, 0, 1, 2});
   check_values(apply("iota() {shape=[2,3], dtype=f32}", {}), {2, 3}, {0, 0, 0, 1, 1, 1});

@@ -50,7 +50,7 @@ const Evaluation concat{
 
 const Evaluation constant{&ops::constant, [](const Call& call) -> Tensor {
                             const ir::Reals& values = call.op.reals("values");
-                            Floats y = filled<double>(call.dims(), values[0]);
+                            Floats y = filled<double>(call.dims(), values.empty() ? 0 : values[0]);
                             if (values.size() > 1)
                               std::copy(values.begin(), values.end(), y.begin());
                             if (ir::is_float(call.dtype())) return stored(y, call.dtype());
