@@ -222,6 +222,41 @@ TEST_CASE("run: an index out of range is refused by both backends") {
     }
 }
 
+TEST_CASE("run: an integer division by zero is refused by both backends, in the user's line") {
+  Folder folder;
+  for (const std::string dtype : {"s32", "s64", "u32", "u8"})
+    for (const std::string op : {"div", "remainder"})
+      for (const std::string backend : {"reference", "onednn"}) {
+        INFO(op << " of " << dtype << " on " << backend);
+        const std::string graph =
+            folder.write("g.ir", "graph @g(input %a: " + dtype + "[2], input %b: " + dtype +
+                                     "[2]) {\n  %c = add(" + "%b, 0)\n  %y = " + op +
+                                     "(%a, %c)\n  %z = add(%y, 1)\n  return %z\n}\n");
+        const auto run = [&](int64_t divisor) {
+          formats::write_npz(folder / "in.npz",
+                             {{"a", Array::of<int64_t>(DType::s64, {2}, {7, 8})},
+                              {"b", Array::of<int64_t>(DType::s64, {2}, {5, divisor})}});
+          return weft({"run", graph, "--inputs", folder / "in.npz", "--backend", backend});
+        };
+        CHECK(run(3).code == 0);
+        const Outcome o = run(0);
+        CHECK(not_a_clear_refusal(o) == "");
+        CHECK(o.err.find("g.ir:3") != std::string::npos);
+        CHECK(o.err.find("divides an integer by zero [binary.4]") != std::string::npos);
+      }
+}
+
+TEST_CASE("run: the optimiser leaves the reference's numbers unrounded") {
+  Folder folder;
+  const std::string graph =
+      folder.write("g.ir", "graph @g(input %x: f32[5]) { %y = mean(%x) {axes=[0]} return %y }");
+  formats::write_npz(folder / "in.npz", {{"x", waves({5}, 0)}});
+  REQUIRE(weft({"run", graph, "--inputs", folder / "in.npz", "--outputs", folder / "out.npz",
+                "--gradient", "y", "--optimise"})
+              .code == 0);
+  CHECK(formats::read_npz(folder / "out.npz").at("dx").at(0) == 1.0 / 5);
+}
+
 TEST_CASE("run: --check-nan names the first node that makes one, and its line") {
   Folder folder;
   const std::string graph = folder.write("g.ir",

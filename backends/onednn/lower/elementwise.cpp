@@ -129,6 +129,7 @@ kernels::Access access(const Tensor& t) {
 }  // namespace
 
 bool runs_as_program(const ir::OpView& op) {
+  if (divides_integers(op)) return false;
   for (int i = 0; i < op.operand_count(); ++i)
     if (!kernel_dtype(op.operand(i).dtype)) return false;
   return kernel_dtype(op.result().dtype).has_value() && op.result().rank() <= kernels::kMaxRank &&

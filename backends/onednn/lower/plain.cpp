@@ -1,5 +1,5 @@
-// backends/onednn/lower/plain.cpp -- elementwise nodes of rare dtypes (u32, u8, s8; casts of f16,
-// bf16), an element at a time.
+// backends/onednn/lower/plain.cpp -- rare elementwise nodes, an element at a time: u32, u8 and s8;
+// casts of f16 and bf16; integer divisions, which look at every divisor.
 #include "backends/onednn/lower/copy.h"
 #include "backends/onednn/lower/elementwise.h"
 #include "ir/check.h"
@@ -15,7 +15,7 @@ namespace {
 namespace ops = ir::ops;
 
 int64_t floor_mod(int64_t a, int64_t b) {
-  if (b == 0 || b == -1) return 0;
+  if (b == -1) return 0;  // the least integer by -1 would trap
   const int64_t r = a % b;
   return r != 0 && (r < 0) != (b < 0) ? r + b : r;
 }
@@ -28,20 +28,21 @@ int64_t power(int64_t base, int64_t exponent) {
   return static_cast<int64_t>(result);
 }
 
+// Integers are computed without sign: they wrap.
+uint64_t bits(int64_t x) { return static_cast<uint64_t>(x); }
+int64_t negative(int64_t x) { return static_cast<int64_t>(-bits(x)); }
+
 using Function = int64_t (*)(const int64_t* x);
 
 Function integer_function(const ir::OpDef* op) {
   static const std::map<const ir::OpDef*, Function> table{
-      {&ops::abs, [](const int64_t* x) { return x[0] < 0 ? -x[0] : x[0]; }},
-      {&ops::neg, [](const int64_t* x) { return -x[0]; }},
+      {&ops::abs, [](const int64_t* x) { return x[0] < 0 ? negative(x[0]) : x[0]; }},
+      {&ops::neg, [](const int64_t* x) { return negative(x[0]); }},
       {&ops::sign, [](const int64_t* x) { return int64_t{x[0] > 0} - int64_t{x[0] < 0}; }},
-      {&ops::add, [](const int64_t* x) { return x[0] + x[1]; }},
-      {&ops::sub, [](const int64_t* x) { return x[0] - x[1]; }},
-      {&ops::mul, [](const int64_t* x) { return x[0] * x[1]; }},
-      {&ops::div,
-       [](const int64_t* x) { return x[1] == 0    ? 0
-                                     : x[1] == -1 ? -x[0]
-                                                  : x[0] / x[1]; }},
+      {&ops::add, [](const int64_t* x) { return static_cast<int64_t>(bits(x[0]) + bits(x[1])); }},
+      {&ops::sub, [](const int64_t* x) { return static_cast<int64_t>(bits(x[0]) - bits(x[1])); }},
+      {&ops::mul, [](const int64_t* x) { return static_cast<int64_t>(bits(x[0]) * bits(x[1])); }},
+      {&ops::div, [](const int64_t* x) { return x[1] == -1 ? negative(x[0]) : x[0] / x[1]; }},
       {&ops::pow, [](const int64_t* x) { return power(x[0], x[1]); }},
       {&ops::remainder, [](const int64_t* x) { return floor_mod(x[0], x[1]); }},
       {&ops::maximum, [](const int64_t* x) { return std::max(x[0], x[1]); }},
@@ -55,6 +56,11 @@ Function integer_function(const ir::OpDef* op) {
       {&ops::select, [](const int64_t* x) { return x[0] != 0 ? x[1] : x[2]; }}};
   const auto found = table.find(op);
   return found == table.end() ? nullptr : found->second;
+}
+
+// 1 / 0 and 0^-1.
+bool undefined(const ir::OpDef& op, const int64_t* x) {
+  return &op == &ops::pow ? x[0] == 0 && x[1] < 0 : x[1] == 0;
 }
 
 // Saturates, NaN gives 0.
@@ -84,6 +90,12 @@ void convert(const char* from, ir::DType source, char* to, ir::DType target) {
 
 }  // namespace
 
+bool divides_integers(const ir::OpView& op) {
+  const ir::OpDef* def = &op.def();
+  return (def == &ops::div || def == &ops::remainder || def == &ops::pow) &&
+         !ir::is_float(op.result().dtype);
+}
+
 void lower_plainly(Emit& e) {
   const Tensor out = e.out();
   std::vector<Tensor> in;
@@ -93,7 +105,12 @@ void lower_plainly(Emit& e) {
   for (const Tensor& t : in)
     if (!cast) e.needs_arithmetic(t.dtype);
   WEFT_CHECK(cast || function != nullptr);
-  e.kernel("elementwise, plain", 0, [=](const Run& run) {
+  const bool division = divides_integers(e.op);
+  const ir::OpDef& op = e.op.def();
+  const ir::SourceLoc& loc = e.op.node().from.loc;
+  const std::string complaint = ir::concat(loc.known() ? loc.str() + ": " : "", "error: '", op.name,
+                                           "' divides an integer by zero [binary.4]");
+  e.kernel("elementwise, plain", 0, [=, &op](const Run& run) {
     const int64_t n = out.size();
     for (int64_t i = 0; i < n; ++i) {
       int64_t at[4] = {};
@@ -112,6 +129,7 @@ void lower_plainly(Emit& e) {
       int64_t x[3] = {};
       for (size_t k = 0; k < in.size(); ++k)
         x[k] = integer_of(run(in[k].at) + at[k] * in[k].element_bytes(), in[k].dtype);
+      if (division && undefined(op, x)) throw ir::GraphError(complaint);
       store_integer(to, out.dtype, function(x));
     }
   });
