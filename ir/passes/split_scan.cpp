@@ -1,12 +1,10 @@
 // ir/passes/split_scan.cpp -- what does not recur leaves the loop.
 #include "ir/passes/split_scan.h"
 
-#include "ir/batching/batching.h"
 #include "ir/check.h"
-#include "ir/ops/scan.h"
 #include "ir/passes/dce.h"
-#include "ir/passes/dead_rows.h"
 #include "ir/passes/drop_unused_results.h"
+#include "ir/passes/loop_places.h"
 #include "ir/rewrite.h"
 
 #include <algorithm>
@@ -17,155 +15,7 @@ namespace {
 
 constexpr std::string_view kName = "split_scan";
 
-enum class Place : uint8_t { loop, hoisted, before, after };
-
-// How large a value is, for deciding what may be stacked: first by how many symbols multiply.
-struct Size {
-  size_t degree = 0;
-  bool above(const Size& other) const { return degree > other.degree; }
-};
-
-Size size_of(const TensorType& t) {
-  Size s;
-  for (const Dim& d : t.shape)
-    if (!d.is_constant()) ++s.degree;
-  return s;
-}
-
 size_t at(Value v) { return static_cast<size_t>(v.id); }
-
-// What is known of a loop's body before anything moves.
-struct Analysis {
-  const Graph& body;
-  ops::ScanParts parts;
-  Dim batch;                             // rows, where there are lengths
-  Value live;                            // the body's argument, or invalid
-  std::vector<bool> invariant, forward;  // per value: from invariants only; from no carry
-  std::vector<bool> recurs;              // per value: some kept carry needs it
-  std::vector<int> accumulator;          // per carry: node that adds, or -1
-  std::vector<Place> place;              // per node
-  DeadRows dead;
-  Size state;  // of the largest carry, slice or stacked output
-};
-
-bool is_trivial(const Node& node) { return node.operands.empty(); }  // constant, iota
-
-// The carry is read by one add only, whose result is the yielded carry and nothing else.
-int accumulating_node(const Graph& body, const std::vector<std::vector<int>>& readers,
-                      size_t carry) {
-  const Value argument = body.arguments()[carry].value, yielded = body.outputs()[carry].value;
-  const auto& reads = readers[at(argument)];
-  if (reads.size() != 1 || reads[0] < 0 || readers[at(yielded)].size() != 1) return -1;
-  const Node& node = body.nodes()[static_cast<size_t>(reads[0])];
-  if (node.op != &ops::add || node.results[0] != yielded || node.operands[0] == node.operands[1])
-    return -1;
-  const Value other = node.operands[0] == argument ? node.operands[1] : node.operands[0];
-  return body.type(other) == body.type(argument) ? reads[0] : -1;
-}
-
-Value contribution(const Analysis& a, size_t carry) {
-  const Node& node = a.body.nodes()[static_cast<size_t>(a.accumulator[carry])];
-  return node.operands[0] == a.body.arguments()[carry].value ? node.operands[1] : node.operands[0];
-}
-
-void mark_forward(Analysis& a) {
-  const size_t n = static_cast<size_t>(a.body.value_count());
-  a.invariant.assign(n, false);
-  a.forward.assign(n, false);
-  const auto& arguments = a.body.arguments();
-  for (size_t i = 0; i < arguments.size(); ++i) {
-    const int k = static_cast<int>(i) - a.parts.carries;
-    a.forward[at(arguments[i].value)] = k >= 0;
-    a.invariant[at(arguments[i].value)] =
-        k >= a.parts.scanned && k < a.parts.scanned + a.parts.invariants;
-  }
-  for (const Node& node : a.body.nodes()) {
-    bool invariant = true, forward = true;
-    for (const Value v : node.operands) {
-      invariant = invariant && a.invariant[at(v)];
-      forward = forward && a.forward[at(v)];
-    }
-    for (const Value v : node.results) {
-      a.invariant[at(v)] = invariant;
-      a.forward[at(v)] = forward;
-    }
-  }
-}
-
-void mark_recurring(Analysis& a) {
-  a.recurs.assign(static_cast<size_t>(a.body.value_count()), false);
-  for (int c = 0; c < a.parts.carries; ++c)
-    if (a.accumulator[static_cast<size_t>(c)] < 0)
-      a.recurs[at(a.body.outputs()[static_cast<size_t>(c)].value)] = true;
-  for (size_t n = a.body.nodes().size(); n-- > 0;) {
-    const Node& node = a.body.nodes()[n];
-    bool needed = false;
-    for (const Value v : node.results) needed = needed || a.recurs[at(v)];
-    if (needed)
-      for (const Value v : node.operands) a.recurs[at(v)] = true;
-  }
-}
-
-Flags lifted_flags(const Analysis& a, const Node& node) {
-  Flags lifted;
-  for (const Value v : node.operands) {
-    const Node* p = a.body.producer(v);
-    const bool constant = p != nullptr && is_trivial(*p);
-    lifted.push_back(!a.invariant[at(v)] && !constant);
-  }
-  return lifted;
-}
-
-bool heavy(const Node& node) {
-  return node.op == &ops::matmul || node.op == &ops::gather || node.op->expand != nullptr;
-}
-
-// SizePolicy. A node may be done for all steps at once if its results are no larger, counted in
-// symbols, than what it reads by the step (contractions and look-ups: than the loop's own state):
-// broadcasting q_t + k_j over keys for all steps at once would take T times the memory of the loop.
-bool size_allows(const Analysis& a, const Node& node, const Flags& lifted) {
-  Size read;
-  for (size_t i = 0; i < lifted.size(); ++i)
-    if (lifted[i])
-      read.degree = std::max(read.degree, size_of(a.body.type(node.operands[i])).degree);
-  if (heavy(node)) read.degree = std::max(read.degree, a.state.degree);
-  for (const Value v : node.results)
-    if (size_of(a.body.type(v)).above(read)) return false;
-  return true;
-}
-
-bool can_batch(const Analysis& a, const Node& node, const Wants& wants) {
-  const BatchingRule* rule = batching_rule(*node.op);
-  if (rule == nullptr) return false;
-  const Flags lifted = lifted_flags(a, node);
-  if (std::find(lifted.begin(), lifted.end(), true) == lifted.end()) return false;
-  return rule->can(OpView(a.body, node), lifted, wants) && size_allows(a, node, lifted);
-}
-
-// Can the sum over all steps of a body value be made outside? Pushes through what is linear.
-enum class SumStep : uint8_t { none, rule, add, linear, each };
-
-bool is_linear_unary(const Node& node) {
-  return node.op == &ops::neg || node.op == &ops::reshape || node.op == &ops::transpose ||
-         node.op == &ops::slice || node.op == &ops::broadcast || node.op == &ops::stop_gradient ||
-         node.op == &ops::same_dim || (node.op == &ops::pad && node.attrs.find("value") == nullptr);
-}
-
-SumStep sum_step(const Analysis& a, const Node& node, size_t result,
-                 const std::vector<std::vector<int>>& readers) {
-  const BatchingRule* rule = batching_rule(*node.op);
-  if (rule != nullptr) {
-    Wants wants(node.results.size(), Want::nothing);
-    wants[result] = Want::sum;
-    if (rule->can(OpView(a.body, node), lifted_flags(a, node), wants)) return SumStep::rule;
-  }
-  if (readers[at(node.results[result])].size() == 1) {
-    if (node.op == &ops::add || node.op == &ops::sub) return SumStep::add;
-    if (is_linear_unary(node)) return SumStep::linear;
-  }
-  if (node.results.size() == 1 && can_batch(a, node, {Want::each})) return SumStep::each;
-  return SumStep::none;
-}
 
 class Splitter {
  public:
@@ -174,13 +24,11 @@ class Splitter {
         scan_(scan),
         context_(context),
         view_(rewriter.from(), scan),
-        a_{scan.regions[0], ops::ScanParts(view_), {}, {}, {}, {}, {}, {}, {}, {}, {}},
-        readers_(uses(a_.body)) {}
+        a_(rewriter.from(), scan) {}
 
   // The results of the loop taken apart, or nothing where all of it recurs.
   std::optional<Values> run() {
-    analyse();
-    if (!worthwhile()) return std::nullopt;
+    if (!a_.worthwhile()) return std::nullopt;
     emit_before();
     emit_loop();
     emit_after();
@@ -189,216 +37,6 @@ class Splitter {
   }
 
  private:
-  // ---------------------------------------------------------------- what goes where
-  void analyse() {
-    if (a_.parts.has_lengths) {
-      a_.batch = view_.operand("lengths").dim(0);
-      a_.live = a_.body.arguments().back().value;
-    }
-    mark_forward(a_);
-    if (a_.parts.has_lengths) a_.dead = dead_rows(a_.body, a_.batch, a_.live);
-    a_.accumulator.assign(static_cast<size_t>(a_.parts.carries), -1);
-    for (size_t c = 0; c < a_.accumulator.size(); ++c)
-      a_.accumulator[c] = accumulating_node(a_.body, readers_, c);
-    // A contribution that needs an accumulator's running value, or that cannot be summed outside,
-    // keeps its carry in the loop; that may make more recur, so this repeats until it is settled.
-    for (bool changed = true; changed;) {
-      changed = false;
-      measure_state();
-      mark_recurring(a_);
-      place_nodes();
-      for (size_t c = 0; c < a_.accumulator.size(); ++c)
-        if (a_.accumulator[c] >= 0 && !can_sum(contribution(a_, c), c, 0)) {
-          a_.accumulator[c] = -1;
-          changed = true;
-        }
-    }
-  }
-
-  // The largest of what the loop must carry or read by the step anyway.
-  void measure_state() {
-    a_.state = {};
-    for (const Argument& arg : a_.body.arguments())
-      if (!is_invariant_argument(arg.value) && !is_accumulator_carry(arg.value))
-        a_.state.degree = std::max(a_.state.degree, size_of(a_.body.type(arg.value)).degree);
-  }
-
-  // The live mask in some shape is made anew where it is needed; it never crosses the loop's
-  // border.
-  bool is_mask(Value v) const { return a_.live.valid() && is_live_mask(a_.body, v, a_.live); }
-
-  bool is_invariant_argument(Value v) const {
-    const int k = a_.body.argument_index(v) - a_.parts.carries;
-    return k >= a_.parts.scanned && k < a_.parts.scanned + a_.parts.invariants;
-  }
-
-  bool is_accumulator_carry(Value v) const {
-    const int i = a_.body.argument_index(v);
-    return i >= 0 && i < a_.parts.carries && a_.accumulator[static_cast<size_t>(i)] >= 0;
-  }
-
-  bool is_accumulating_add(size_t n) const {
-    return std::find(a_.accumulator.begin(), a_.accumulator.end(), static_cast<int>(n)) !=
-           a_.accumulator.end();
-  }
-
-  void place_nodes() {
-    const auto& nodes = a_.body.nodes();
-    a_.place.assign(nodes.size(), Place::loop);
-    for (size_t n = 0; n < nodes.size(); ++n) {
-      const Node& node = nodes[n];
-      if (is_trivial(node) || is_accumulating_add(n) || is_mask(node.results[0])) continue;
-      bool invariant = true, forward = true, outside = true;
-      for (const Value v : node.operands) {
-        const bool trivial = a_.body.producer(v) != nullptr && is_trivial(*a_.body.producer(v));
-        invariant = invariant && (a_.invariant[at(v)] || trivial);
-        forward = forward && (a_.forward[at(v)] || trivial);
-        const int made = a_.body.info(v).node;
-        outside = outside && (made < 0 || trivial || is_mask(v) ||
-                              a_.place[static_cast<size_t>(made)] != Place::loop);
-      }
-      if (invariant && outside) {
-        a_.place[n] = Place::hoisted;
-      } else if (forward && outside &&
-                 can_batch(a_, node, Wants(node.results.size(), Want::each))) {
-        a_.place[n] = Place::before;
-      }
-    }
-    // Masking what is scanned by ended rows is for the loop, where it mostly falls away.
-    for (size_t n = nodes.size(); n-- > 0;)
-      if (a_.place[n] == Place::before && nodes[n].op == &ops::select &&
-          is_mask(nodes[n].operands[0]) && read_in_loop_only(nodes[n]))
-        a_.place[n] = Place::loop;
-    // After: from the end, so that a node moves only if all that read it do.
-    for (size_t n = nodes.size(); n-- > 0;) {
-      const Node& node = nodes[n];
-      if (a_.place[n] != Place::loop || is_trivial(node) || is_accumulating_add(n) ||
-          is_mask(node.results[0]))
-        continue;
-      if (moves_after(node)) a_.place[n] = Place::after;
-    }
-    // What moved reads values of the loop stacked; those must be no larger than the state.
-    for (bool changed = true; changed;) {
-      changed = false;
-      for (size_t n = 0; n < nodes.size(); ++n) {
-        if (a_.place[n] != Place::after) continue;
-        for (const Value v : nodes[n].operands) {
-          if (of_loop(v) && !stackable(v)) {
-            a_.place[n] = Place::loop;
-            changed = true;
-            break;
-          }
-        }
-      }
-      // Whoever feeds a node that stays must stay.
-      for (size_t n = nodes.size(); n-- > 0;)
-        if (a_.place[n] == Place::after && !moves_after(nodes[n])) {
-          a_.place[n] = Place::loop;
-          changed = true;
-        }
-    }
-  }
-
-  bool read_in_loop_only(const Node& node) const {
-    for (const int reader : readers_[at(node.results[0])])
-      if (reader < 0 || a_.place[static_cast<size_t>(reader)] != Place::loop ||
-          is_accumulating_add(static_cast<size_t>(reader)))
-        return false;
-    return true;
-  }
-
-  // Is it known in the loop only, so that what moves out must have it stacked?
-  bool of_loop(Value v) const {
-    const Node* p = a_.body.producer(v);
-    if (p == nullptr) return a_.body.argument_index(v) < a_.parts.carries;
-    return !is_trivial(*p) && !is_mask(v) &&
-           a_.place[static_cast<size_t>(a_.body.info(v).node)] == Place::loop;
-  }
-
-  bool stackable(Value v) const {
-    if (size_of(a_.body.type(v)).above(a_.state)) return false;
-    // Stacked outputs of a loop with lengths must be led by its rows.
-    return !a_.parts.has_lengths || ops::is_row_carry(a_.body.type(v), a_.batch);
-  }
-
-  bool moves_after(const Node& node) const {
-    bool read = false;
-    for (const Value v : node.results) {
-      if (a_.recurs[at(v)]) return false;
-      for (const int reader : readers_[at(v)]) {
-        read = true;
-        if (reader < 0) continue;  // an output that is no kept carry: checked by recurs
-        const size_t n = static_cast<size_t>(reader);
-        if (is_accumulating_add(n)) continue;
-        if (a_.place[n] != Place::after) return false;
-      }
-    }
-    for (const Value v : node.operands)
-      if (is_accumulator_carry(v)) return false;
-    return read && can_batch_some(node);
-  }
-
-  // Every result in the mode it is read in can be had outside.
-  bool can_batch_some(const Node& node) const {
-    bool all_each = can_batch(a_, node, each_wants(node));
-    if (all_each) return true;
-    // Read only as contributions: summed results are enough.
-    for (size_t r = 0; r < node.results.size(); ++r)
-      for (const int reader : readers_[at(node.results[r])]) {
-        if (reader < 0 || !is_accumulating_add(static_cast<size_t>(reader))) return false;
-        if (sum_step(a_, node, r, readers_) == SumStep::none) return false;
-      }
-    return true;
-  }
-
-  // each for results that something outside an accumulation reads, nothing for the others.
-  Wants each_wants(const Node& node) const {
-    Wants wants(node.results.size(), Want::nothing);
-    for (size_t r = 0; r < node.results.size(); ++r)
-      for (const int reader : readers_[at(node.results[r])])
-        if (reader < 0 || !is_accumulating_add(static_cast<size_t>(reader))) wants[r] = Want::each;
-    return wants;
-  }
-
-  // Can the sum over steps of body value v be made outside, for accumulator c?
-  bool can_sum(Value v, size_t carry, int depth) const {
-    if (depth > 32) return false;
-    if (a_.parts.has_lengths && depth == 0 && !a_.dead.free[at(v)] && !a_.dead.zero[at(v)])
-      return false;
-    const Node* p = a_.body.producer(v);
-    if (p == nullptr || a_.invariant[at(v)] || is_trivial(*p)) return false;
-    const size_t n = static_cast<size_t>(a_.body.info(v).node);
-    const size_t r = static_cast<size_t>(a_.body.info(v).index);
-    // Its operands must be stackable or outside already.
-    const auto operands_ok = [&] {
-      for (const Value x : p->operands)
-        if (is_accumulator_carry(x) || (of_loop(x) && !stackable(x))) return false;
-      return true;
-    };
-    if (a_.place[n] == Place::before || a_.place[n] == Place::hoisted) return true;
-    switch (sum_step(a_, *p, r, readers_)) {
-      case SumStep::rule:
-      case SumStep::each:
-        return operands_ok();
-      case SumStep::add:
-        return can_sum(p->operands[0], carry, depth + 1) &&
-               can_sum(p->operands[1], carry, depth + 1);
-      case SumStep::linear:
-        return can_sum(p->operands[0], carry, depth + 1);
-      case SumStep::none:
-        return false;
-    }
-    return false;
-  }
-
-  bool worthwhile() const {
-    for (const Place p : a_.place)
-      if (p != Place::loop) return true;
-    for (const int n : a_.accumulator)
-      if (n >= 0) return true;
-    return false;
-  }
-
   // ---------------------------------------------------------------- values outside
   Builder& b() { return outer_.builder; }
 
@@ -468,9 +106,9 @@ class Splitter {
       b().from = p->from;
       o = {b().emit(*p->op, {}, p->attrs), false, false};
     } else {
-      switch (a_.place[static_cast<size_t>(a_.body.info(v).node)]) {
+      switch (a_.place_of(v)) {
         case Place::loop:
-          if (!is_mask(v)) {
+          if (!a_.is_mask(v)) {
             o = stacked(v);
             break;
           }
@@ -517,10 +155,9 @@ class Splitter {
       made = b().emit_all(*node.op, groups, node.attrs, node.regions);
     } else {
       const Lift lift{OpView(a_.body, node), b(), a_.parts.steps, operands, lifted};
-      const bool all =
-          a_.place[static_cast<size_t>(a_.body.info(node.results[0]).node)] != Place::after;
+      const bool all = a_.place_of(node.results[0]) != Place::after;
       made = batching_rule(*node.op)->emit(
-          lift, all ? Wants(node.results.size(), Want::each) : each_wants(node));
+          lift, all ? Wants(node.results.size(), Want::each) : a_.each_wants(node));
     }
     for (size_t r = 0; r < node.results.size(); ++r)
       if (made[r].valid()) {
@@ -562,13 +199,13 @@ class Splitter {
   }
 
   bool stays(const Node& node, size_t n) const {
-    return a_.place[n] == Place::loop && !is_accumulating_add(n) && !is_trivial(node);
+    return a_.place[n] == Place::loop && !a_.is_accumulating_add(n) && !is_trivial(node);
   }
 
   // Values the loop must stack: read by what moves after, or by contributions.
   void collect_stacks() {
     const auto want = [&](Value v) {
-      if (of_loop(v) && std::find(stacks_.begin(), stacks_.end(), v) == stacks_.end())
+      if (a_.of_loop(v) && std::find(stacks_.begin(), stacks_.end(), v) == stacks_.end())
         stacks_.push_back(v);
     };
     const std::function<void(Value)> want_sum = [&](Value v) {
@@ -577,7 +214,7 @@ class Splitter {
           a_.place[static_cast<size_t>(n)] == Place::hoisted)
         return;
       const Node& node = a_.body.nodes()[static_cast<size_t>(n)];
-      switch (sum_step(a_, node, static_cast<size_t>(a_.body.info(v).index), readers_)) {
+      switch (a_.sum_step(node, static_cast<size_t>(a_.body.info(v).index))) {
         case SumStep::add:
           want_sum(node.operands[0]);
           want_sum(node.operands[1]);
@@ -593,7 +230,7 @@ class Splitter {
       }
     };
     for (size_t c = 0; c < a_.accumulator.size(); ++c)
-      if (a_.accumulator[c] >= 0) want_sum(contribution(a_, c));
+      if (a_.accumulator[c] >= 0) want_sum(a_.contribution(c));
     for (size_t n = 0; n < a_.body.nodes().size(); ++n)
       if (a_.place[n] == Place::after)
         for (const Value v : a_.body.nodes()[n].operands) want(v);
@@ -611,16 +248,11 @@ class Splitter {
     std::vector<Value> scanned, invariants;
     const auto reads = [&](Value v) {
       const Node* p = a_.body.producer(v);
-      if (p != nullptr &&
-          (is_trivial(*p) || a_.place[static_cast<size_t>(a_.body.info(v).node)] == Place::loop))
-        return;
+      if (p != nullptr && (is_trivial(*p) || a_.place_of(v) == Place::loop)) return;
       if (p == nullptr && (a_.body.argument_index(v) < a_.parts.carries || v == a_.live)) return;
       std::vector<Value>& list =
-          a_.invariant[at(v)] ||
-                  (p != nullptr &&
-                   a_.place[static_cast<size_t>(a_.body.info(v).node)] == Place::hoisted)
-              ? invariants
-              : scanned;
+          a_.invariant[at(v)] || (p != nullptr && a_.place_of(v) == Place::hoisted) ? invariants
+                                                                                    : scanned;
       if (std::find(list.begin(), list.end(), v) == list.end()) list.push_back(v);
     };
     for (size_t n = 0; n < a_.body.nodes().size(); ++n)
@@ -696,7 +328,7 @@ class Splitter {
         const Node& node = a_.body.nodes()[i];
         bool needed = false;
         for (const Value v : node.results) needed = needed || used[at(v)];
-        if (!needed || a_.place[i] != Place::loop || is_accumulating_add(i)) {
+        if (!needed || a_.place[i] != Place::loop || a_.is_accumulating_add(i)) {
           contributes_[i] = 1;
           continue;
         }
@@ -717,7 +349,7 @@ class Splitter {
       return b().sum(o.value, {0});
     };
     if (a_.place[n] == Place::before) return sum_lifted();
-    switch (sum_step(a_, node, r, readers_)) {
+    switch (a_.sum_step(node, r)) {
       case SumStep::add: {
         const Value x = summed(node.operands[0]), y = summed(node.operands[1]);
         b().from = node.from;
@@ -778,7 +410,7 @@ class Splitter {
       results_[static_cast<size_t>(kept_carries_[k])] = loop_results_[k];
     for (size_t c = 0; c < a_.accumulator.size(); ++c) {
       if (a_.accumulator[c] < 0) continue;
-      const Value total = summed(contribution(a_, c));
+      const Value total = summed(a_.contribution(c));
       b().from = a_.body.nodes()[static_cast<size_t>(a_.accumulator[c])].from;
       results_[c] = b().add(outer_operand("carries", static_cast<int>(c)), total);
     }
@@ -823,8 +455,7 @@ class Splitter {
   const Node& scan_;
   PassContext& context_;
   OpView view_;
-  Analysis a_;
-  std::vector<std::vector<int>> readers_;
+  const LoopPlaces a_;
   std::map<int, Outside> outside_;
   std::vector<Value> stacks_;  // body values the loop stacks, in order
   std::vector<int> kept_carries_;

@@ -7,7 +7,7 @@
 //
 // Outputs and values are those of the loop: what moves out is followed by select(live, ., 0) where
 // ended rows would show. Held back: ops without a batching rule (ir/batching), and what would make
-// stacked values larger than the loop's own state (see `SizePolicy` in the source).
+// stacked values larger than the loop's own state (see ir/passes/loop_places.h).
 #pragma once
 #include "ir/passes/pass.h"
 
