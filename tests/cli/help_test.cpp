@@ -3,6 +3,9 @@
 
 #include <doctest/doctest.h>
 
+#include <fstream>
+#include <sstream>
+
 namespace weft::tests {
 namespace {
 
@@ -33,6 +36,17 @@ TEST_CASE("help: every subcommand has one, with an example that names it") {
     REQUIRE(example != o.out.npos);
     CHECK(o.out.find("weft " + name, example) != o.out.npos);
   }
+}
+
+TEST_CASE("ops: the manual's table is the one the program prints") {
+  std::ifstream in(std::string(WEFT_SOURCE_DIR) + "/docs/ir.md");
+  std::stringstream manual;
+  manual << in.rdbuf();
+  const std::string text = manual.str();
+  const size_t table = text.find("<!-- ops -->\n");
+  REQUIRE(table != text.npos);
+  CHECK_MESSAGE(text.substr(table + 13) == weft({"ops"}).out,
+                "docs/ir.md, section 6: replace the table by what `weft ops` prints");
 }
 
 TEST_CASE("help: the version") { CHECK(weft({"--version"}).out.starts_with("weft 0.")); }
