@@ -263,10 +263,12 @@ std::vector<ir::Array> oracle_arguments(const ir::Graph& graph,
   std::vector<ir::Array> arguments;
   for (const ir::Argument& a : graph.arguments()) {
     const std::string& name = graph.info(a.value).name;
-    const ir::Array& given =
-        arrays.contains("in/" + name) ? arrays.at("in/" + name) : arrays.at("param/" + name);
-    arguments.push_back(graph.type(a.value).dtype == ir::DType::pred ? given.cast(ir::DType::pred)
-                                                                     : given);
+    const ir::Array* given = nullptr;
+    for (const char* kind : {"in/", "param/", "out/"})  // out/lr: a schedule that was given
+      if (given == nullptr) given = arrays.find(kind + name);
+    REQUIRE(given != nullptr);
+    arguments.push_back(graph.type(a.value).dtype == ir::DType::pred ? given->cast(ir::DType::pred)
+                                                                     : *given);
   }
   return arguments;
 }
