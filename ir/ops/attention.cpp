@@ -109,13 +109,13 @@ Scores scores(Expansion& e, const OpView& op) {
 Value seen_values(Builder& b, const Scores& s) {
   if (!s.mask.valid()) return s.v;
   // Only a mask that no query axis widens hides a value from everyone.
-  const TensorType& m = b.type(s.mask);
+  const TensorType m = b.type(s.mask);
   if (m.rank() < 2 ? false : !m.dim(-2).is(1)) return s.v;
-  const TensorType& v = b.type(s.v);
+  const Value zero = b.scalar(0, b.type(s.v).dtype);
   Shape column = m.shape;
   if (m.rank() >= 2) column.erase(column.end() - 2);
   column.emplace_back(1);  // [...,S,1]
-  return b.select(b.reshape(s.mask, column), s.v, b.scalar(0, v.dtype));
+  return b.select(b.reshape(s.mask, column), s.v, zero);
 }
 
 }  // namespace

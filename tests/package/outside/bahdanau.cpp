@@ -1,16 +1,16 @@
-#include "ir/text/text.h"
-
 #include <weft/weft.h>
 
 #include <iostream>
+
+#include "ir/text/text.h"
 
 using namespace weft;
 
 // e_j = v . tanh(W s + U h_j),  a = softmax(e),  c = sum_j a_j h_j      (Bahdanau et al. 2015)
 Attended bahdanau(const Scope& p, const Tensor& s, const Tensor& h, const Tensor& mask, int64_t A) {
-  const auto in = p.enter();                        // nodes made from here on belong to this scope
-  const Tensor q = linear(p / "W", s, A, no_bias);  // [B,A]
-  const Tensor k = linear(p / "U", h, A, no_bias);  // [B,S,A]
+  const auto in = p.enter();  // nodes made from here on belong to this scope
+  const Tensor q = linear(p / "W", s, A, no_bias);                           // [B,A]
+  const Tensor k = linear(p / "U", h, A, no_bias);                           // [B,S,A]
   const Tensor e = sum(p.parameter("v", {A}) * tanh(expand(q, 1) + k), -1);  // [B,S]
   const Tensor a = softmax(where(mask, e, -infinity), -1);                   // [B,S]
   return {.context = sum(expand(a, -1) * h, 1), .weights = a};               // [B,E], [B,S]
@@ -26,9 +26,7 @@ int main() {
 
   Program program = Program::inference(m.graph(), {.backend = backends::make_onednn()});
   ParameterStore parameters(/*seed=*/1);
-  const auto result =
-      program.run(parameters, {{"s", ir::Array(f32, {2, 128})},
-                               {"h", ir::Array(f32, {2, 9, 256})},
-                               {"lengths", ir::Array::of<int32_t>(s32, {2}, {9, 4})}});
+  const auto result = program.run(parameters, {{"s", ir::Array(f32, {2, 128})}, {"h", ir::Array(f32, {2, 9, 256})},
+                                               {"lengths", ir::Array::of<int32_t>(s32, {2}, {9, 4})}});
   std::cerr << "context: " << ir::dims_str(result.at("context").dims()) << "\n";  // [2,256]
 }
