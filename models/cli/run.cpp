@@ -72,13 +72,16 @@ void run(const RunOptions& o) {
   executable->run(arguments, results);
   if (o.compare_reference) compare_reference(graph, bindings, arguments);
 
-  // Gradients come last and bear the names that were asked for, slashes of paths included.
+  // Gradients come last and bear the names that were asked for, slashes of paths included; where
+  // there is a dx already, that of the second order is ddx.
   formats::NamedArrays named;
   const size_t first_gradient = results.size() - gradients.arguments.size();
-  for (size_t i = 0; i < results.size(); ++i)
-    named.add(i < first_gradient ? graph.outputs()[i].name
-                                 : "d" + gradients.arguments[i - first_gradient],
-              results[i]);
+  for (size_t i = 0; i < results.size(); ++i) {
+    std::string name = i < first_gradient ? graph.outputs()[i].name
+                                          : "d" + gradients.arguments[i - first_gradient];
+    while (i >= first_gradient && named.contains(name)) name = "d" + name;
+    named.add(std::move(name), results[i]);
+  }
   if (!o.outputs.empty()) {
     formats::write_npz(o.outputs, named);
   } else {

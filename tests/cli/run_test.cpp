@@ -133,6 +133,19 @@ TEST_CASE_FIXTURE(Fixture, "run: gradients bear the name they were asked for by"
   CHECK(formats::read_npz(out).contains("datt/W"));
 }
 
+TEST_CASE("run: the gradient of a gradient has a name of its own") {
+  Folder folder;
+  const std::string graph =
+      folder.write("g.ir", "graph @g(input %x: f32[]) { %y = pow(%x, 3) return %y }");
+  const std::string once = folder / "once.ir", out = folder / "out.npz";
+  REQUIRE(weft({"dump", graph, "--stage", "differentiated", "-o", once}).code == 0);
+  formats::write_npz(folder / "in.npz", {{"x", Array::of<double>(DType::f64, {}, {2})}});
+  REQUIRE(weft({"run", once, "--inputs", folder / "in.npz", "--outputs", out, "--gradient", "dx"})
+              .code == 0);
+  CHECK(formats::read_npz(out).at("dx").at(0) == 12);
+  CHECK(formats::read_npz(out).at("ddx").at(0) == 12);
+}
+
 TEST_CASE_FIXTURE(Fixture, "run: an array d<result> is the adjoint to start from") {
   formats::write_npz(in, with(attention_inputs(), "do", waves({3, 4}, 5)));
   REQUIRE(run({"--gradient", "o:q"}).code == 0);
