@@ -27,10 +27,6 @@ int accumulating_node(const Graph& body, const std::vector<std::vector<int>>& re
   return body.type(other) == body.type(argument) ? reads[0] : -1;
 }
 
-bool heavy(const Node& node) {
-  return node.op == &ops::matmul || node.op == &ops::gather || node.op->expand != nullptr;
-}
-
 bool is_linear_unary(const Node& node) {
   return node.op == &ops::neg || node.op == &ops::reshape || node.op == &ops::transpose ||
          node.op == &ops::slice || node.op == &ops::broadcast || node.op == &ops::stop_gradient ||
@@ -38,6 +34,10 @@ bool is_linear_unary(const Node& node) {
 }
 
 }  // namespace
+
+bool is_heavy(const Node& node) {
+  return node.op == &ops::matmul || node.op == &ops::gather || node.op->expand != nullptr;
+}
 
 LoopPlaces::LoopPlaces(const Graph& graph, const Node& scan)
     : body(scan.regions[0]), parts(OpView(graph, scan)), readers_(uses(body)) {
@@ -241,7 +241,7 @@ Flags LoopPlaces::lifted_flags(const Node& node) const {
 // what it reads by the step (contractions and look-ups: than the loop's own state): broadcasting
 // q_t + k_j over keys for all steps at once would take T times the memory of the loop.
 bool LoopPlaces::size_allows(const Node& node, const Flags& lifted) const {
-  size_t read = heavy(node) ? state_ : 0;
+  size_t read = is_heavy(node) ? state_ : 0;
   for (size_t i = 0; i < lifted.size(); ++i)
     if (lifted[i]) read = std::max(read, symbols_in(body.type(node.operands[i])));
   return std::none_of(node.results.begin(), node.results.end(),

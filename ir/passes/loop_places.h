@@ -43,6 +43,12 @@ class LoopPlaces {
   // each for results that something outside an accumulation reads, nothing for the others.
   Wants each_wants(const Node& node) const;
   SumStep sum_step(const Node& node, size_t result) const;
+  // May the loop stack the value: is it no larger than the state, and led by the rows?
+  bool stackable(Value v) const;
+  // Could the node be done for all steps at once, were its operands stacked?
+  bool can_batch_each(const Node& node) const {
+    return can_batch(node, Wants(node.results.size(), Want::each));
+  }
 
  private:
   void analyse(const OpView& scan);
@@ -56,7 +62,6 @@ class LoopPlaces {
   bool is_invariant_argument(Value v) const;
   bool is_accumulator_carry(Value v) const;
   bool read_in_loop_only(const Node& node) const;
-  bool stackable(Value v) const;
   bool moves_after(const Node& node) const;
   bool can_batch(const Node& node, const Wants& wants) const;
   bool can_batch_some(const Node& node) const;
@@ -69,6 +74,9 @@ class LoopPlaces {
   std::vector<bool> recurs_;   // per value: some kept carry needs it
   size_t state_ = 0;           // symbols in the largest carry, slice or stacked output
 };
+
+// Contractions, look-ups and what stands for several ops: worth doing for all steps at once.
+bool is_heavy(const Node& node);
 
 // Constants and iotas: made anew wherever they are read.
 inline bool is_trivial(const Node& node) { return node.operands.empty(); }

@@ -2,6 +2,7 @@
 #include "ir/passes/split_scan.h"
 
 #include "ir/check.h"
+#include "ir/passes/cut_loop.h"
 #include "ir/passes/dce.h"
 #include "ir/passes/drop_unused_results.h"
 #include "ir/passes/loop_places.h"
@@ -28,7 +29,7 @@ class Splitter {
 
   // The results of the loop taken apart, or nothing where all of it recurs.
   std::optional<Values> run() {
-    if (!a_.worthwhile()) return std::nullopt;
+    if (!a_.worthwhile()) return cut_loop(outer_, scan_, a_, context_);
     emit_before();
     emit_loop();
     emit_after();
@@ -468,7 +469,7 @@ class Splitter {
 };
 
 // What moved out of a loop may leave more that can: repeated until no loop changes. Every round
-// takes nodes out of loops and puts none in, so it ends.
+// takes nodes out of loops or carries out of one, so it ends.
 Graph split_level(const Graph& graph, PassContext& context) {
   Graph result = graph;
   for (bool changed = true; changed;) {

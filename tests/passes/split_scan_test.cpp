@@ -217,3 +217,76 @@ TEST_CASE("split_scan: an accumulation that ended rows can reach stays in the lo
       return %s, %n
     })");
 }
+
+TEST_CASE("split_scan: a lower layer runs through all steps before an upper one") {
+  check_rewrite("split_scan", R"(
+    graph(%a0: f32[B,H], %b0: f32[B,H], %x: f32[T,B,H], %U: f32[H,H], %W: f32[H,H], %V: f32[H,H],
+          %len: s32[B]) {
+      %a, %b, %o = scan(%a0, %b0; %x; %U, %W, %V; %len) {axes=[0], out_axes=[1]}
+      (%a, %b, %x, %U, %W, %V, %live) {
+        %au = matmul(%a, %U)
+        %ax = add(%au, %x)
+        %a1 = tanh(%ax)
+        %bw = matmul(%a1, %W)
+        %bv = matmul(%b, %V)
+        %bx = add(%bw, %bv)
+        %b1 = tanh(%bx)
+        yield %a1, %b1; %b1
+      }
+      return %a, %b, %o
+    })",
+                R"(
+    graph(%a0: f32[B,H], %b0: f32[B,H], %x: f32[T,B,H], %U: f32[H,H], %W: f32[H,H], %V: f32[H,H],
+          %len: s32[B]) {
+      %a, %as = scan(%a0; %x; %U; %len) {axes=[0], out_axes=[0]}
+      (%a, %x, %U, %live) {
+        %au = matmul(%a, %U)
+        %ax = add(%au, %x)
+        %a1 = tanh(%ax)
+        yield %a1; %a1
+      }
+      %bw = matmul(%as, %W)
+      %b, %bs = scan(%b0; %bw; %V; %len) {axes=[0], out_axes=[0]}
+      (%b, %bw, %V, %live) {
+        %bv = matmul(%b, %V)
+        %bx = add(%bw, %bv)
+        %b1 = tanh(%bx)
+        yield %b1; %b1
+      }
+      %o = transpose(%bs) {perm=[1,0,2]}
+      return %a, %b, %o
+    })");
+}
+
+TEST_CASE("split_scan: layers that feed each other stay in one loop") {
+  check_unchanged("split_scan", R"(
+    graph(%a0: f32[B,H], %b0: f32[B,H], %x: f32[T,B,H], %U: f32[H,H], %W: f32[H,H]) {
+      %a, %b = scan(%a0, %b0; %x; %U, %W) {axes=[0]}
+      (%a, %b, %x, %U, %W) {
+        %ab = add(%a, %b)
+        %au = matmul(%ab, %U)
+        %ax = add(%au, %x)
+        %a1 = tanh(%ax)
+        %bw = matmul(%a1, %W)
+        %b1 = tanh(%bw)
+        yield %a1, %b1
+      }
+      return %a, %b
+    })");
+}
+
+TEST_CASE("split_scan: independent carries stay together where nothing heavy would leave") {
+  check_unchanged("split_scan", R"(
+    graph(%a0: f32[B,H], %b0: f32[B,H], %x: f32[T,B,H], %U: f32[H,H]) {
+      %a, %b = scan(%a0, %b0; %x; %U) {axes=[0]}
+      (%a, %b, %x, %U) {
+        %au = matmul(%a, %U)
+        %ax = add(%au, %x)
+        %a1 = tanh(%ax)
+        %bx = add(%b, %a1)
+        %b1 = tanh(%bx)
+        yield %a1, %b1
+      }
+      return %a, %b
+    })");
+}
