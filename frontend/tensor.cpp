@@ -190,6 +190,10 @@ Tensor prod(const Tensor& x, const Axes& axes, bool keep, SourceLoc loc) {
 Tensor arg_max(const Tensor& x, int64_t axis, SourceLoc loc) {
   return apply(ops::arg_max, {{x}}, {{"axis", axis}}, loc)[0];
 }
+TopK top_k(const Tensor& x, const Dim& k, SourceLoc loc) {
+  const Tensors found = apply(ops::top_k, {{x}}, {{"k", k}}, loc);
+  return {found[0], found[1]};
+}
 Tensor cumsum(const Tensor& x, int64_t axis, CumsumOptions o, SourceLoc loc) {
   return apply(ops::cumsum, {{x}},
                {{"axis", axis}, {"reverse", o.reverse}, {"exclusive", o.exclusive}}, loc)[0];

@@ -168,6 +168,13 @@ Tensor prod(const Tensor& x, const Axes& axes = Axes::all(), bool keep = false,
 // x: T[...,N,...] -> s32[...,...]: the first index of the greatest along `axis`
 Tensor arg_max(const Tensor& x, int64_t axis = -1, SourceLoc loc = SourceLoc::here());
 
+struct TopK {
+  Tensor values;   // T[...,k], the greatest first
+  Tensor indices;  // s32[...,k]
+};
+// x: T[...,N] -> its k greatest along the last axis; of equal ones the first comes first
+TopK top_k(const Tensor& x, const Dim& k, SourceLoc loc = SourceLoc::here());
+
 struct CumsumOptions {
   bool reverse = false, exclusive = false;
 };

@@ -46,6 +46,7 @@ constexpr const VjpRule* kTable[] = {
     &rules::log,
     &rules::log1p,
     &rules::log_softmax,
+    &rules::log_softmax_top_k,
     &rules::logical_and,
     &rules::logical_not,
     &rules::logical_or,
@@ -91,6 +92,7 @@ constexpr const VjpRule* kTable[] = {
     &rules::sub,
     &rules::sum,
     &rules::tanh,
+    &rules::top_k,
     &rules::transpose,
     &rules::update_slice,
 };

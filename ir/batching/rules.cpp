@@ -31,6 +31,7 @@ std::span<const BatchingRule> rules() {
       {&ops::length_mask, only_each, same_node},
       {&ops::linear, can_linear, same_node},
       {&ops::log_softmax, only_each, same_node},
+      {&ops::log_softmax_top_k, only_each, same_node},
       {&ops::matmul, can_matmul, matmul},
       {&ops::max, only_each, same_node},
       {&ops::mean, only_each, same_node},
@@ -49,6 +50,7 @@ std::span<const BatchingRule> rules() {
       {&ops::softmax_cross_entropy_grad, only_each, same_node_all_lifted},
       {&ops::stop_gradient, only_each, same_node},
       {&ops::sum, can_sum, sum},
+      {&ops::top_k, only_each, same_node},
       {&ops::transpose, only_each, transpose},
   };
   return kRules;

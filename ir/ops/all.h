@@ -13,3 +13,4 @@
 #include "ir/ops/scan.h"
 #include "ir/ops/shape.h"
 #include "ir/ops/softmax.h"
+#include "ir/ops/top_k.h"

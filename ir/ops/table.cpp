@@ -49,6 +49,7 @@ constexpr const OpDef* kTable[] = {
     &log,
     &log1p,
     &log_softmax,
+    &log_softmax_top_k,
     &logical_and,
     &logical_not,
     &logical_or,
@@ -94,6 +95,7 @@ constexpr const OpDef* kTable[] = {
     &sub,
     &sum,
     &tanh,
+    &top_k,
     &transpose,
     &update_slice,
 };

@@ -42,7 +42,8 @@
   KERNEL(void, sgd, Sgd)                                       \
   KERNEL(void, softmax, Softmax)                               \
   KERNEL(void, softmax_grad, SoftmaxGrad)                      \
-  KERNEL(void, sum_of_squares, SumOfSquares)
+  KERNEL(void, sum_of_squares, SumOfSquares)                   \
+  KERNEL(void, top_k, TopK)
 
 namespace weft::onednn::kernels {
 

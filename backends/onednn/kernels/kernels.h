@@ -17,3 +17,4 @@
 #include "backends/onednn/kernels/random.h"              // IWYU pragma: export
 #include "backends/onednn/kernels/reduce.h"              // IWYU pragma: export
 #include "backends/onednn/kernels/softmax.h"             // IWYU pragma: export
+#include "backends/onednn/kernels/top_k.h"               // IWYU pragma: export

@@ -4,6 +4,7 @@
 #include "backends/onednn/kernels/additive_attention_sizes.h"
 #include "backends/onednn/kernels/optimizer.h"
 #include "backends/onednn/kernels/reduce_chunks.h"
+#include "backends/onednn/kernels/top_k_parts.h"
 
 #include <omp.h>
 
@@ -30,6 +31,11 @@ size_t additive_attention_workspace_bytes(const AdditiveAttention& args) {
 size_t additive_attention_grad_workspace_bytes(const AdditiveAttentionGrad& args) {
   return static_cast<size_t>(thread_floats(args) * omp_get_max_threads() + shared_floats(args)) *
          sizeof(float);
+}
+
+size_t top_k_workspace_bytes(const TopK& args) {
+  const int64_t parts = top_k_parts(args, omp_get_max_threads());
+  return static_cast<size_t>(top_k_candidates(args, parts) + top_k_sums(args, parts)) * 8;
 }
 
 }  // namespace weft::onednn::kernels

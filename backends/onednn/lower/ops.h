@@ -70,4 +70,9 @@ void lower_softmax(Emit& e);
 Layout softmax_operand(const ir::OpView& op, int operand);
 bool softmax_in_place(const ir::OpView& op, int result, int operand);
 
+// top_k.cpp
+void lower_top_k(Emit& e);
+Layout top_k_operand(const ir::OpView& op, int operand);
+bool log_softmax_top_k_serves(const ir::OpView& op);
+
 }  // namespace weft::onednn

@@ -53,6 +53,7 @@ extern const Evaluation custom_vjp, scan;                                  // sc
 extern const Evaluation broadcast, concat, constant, dim_size, iota, length_mask, one_hot, pad,
     reshape, reverse, same_dim, slice, stop_gradient, transpose;  // shape.cpp
 extern const Evaluation log_softmax, softmax;                     // softmax.cpp
+extern const Evaluation top_k;                                    // top_k.cpp
 
 }  // namespace eval
 }  // namespace weft::backends::reference
