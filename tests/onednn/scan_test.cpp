@@ -124,3 +124,26 @@ TEST_CASE("scan: a carry that has B rows only by coincidence is the body's busin
       } return %sN, %wN })",
              {.bindings = {{"T", 4}, {"B", 3}, {"M", 3}}});
 }
+
+TEST_CASE("scan: a cache that is written a step at a time is not copied") {
+  const std::string text =
+      "graph(%cache: f32[B,6,40], %x: f32[T,B,1,40], %at: s32[T]) {\n"
+      "  %c, %seen = scan(%cache; %x, %at;) {axes=[0,0], out_axes=[0]} (%c, %k, %t) {\n"
+      "    %c1 = update_slice(%c, %k, %t) {axis=1}\n"
+      "    %s = sum(%c1) {axes=[1]}\n"
+      "    yield %c1; %s }\n"
+      "  return %c, %seen }";
+  for (const int64_t steps : {1, 2, 5}) check_same(text, {.bindings = {{"T", steps}, {"B", 3}}});
+  const auto executable = onednn::compile(ir::parse(text), {{"T", 5}, {"B", 300}});
+  CHECK(executable->arena_bytes() < 300 * 6 * 40 * 4);
+}
+
+TEST_CASE("scan: a cache of rows that end is kept as it was") {
+  check_same(
+      "graph(%cache: f32[B,6,4], %x: f32[T,B,1,4], %at_below_6: s32[T], %length_upto_4: s32[B]) {\n"
+      "  %c = scan(%cache; %x, %at_below_6; ; %length_upto_4) {axes=[0,0]} (%c, %k, %t, %live) {\n"
+      "    %c1 = update_slice(%c, %k, %t) {axis=1}\n"
+      "    yield %c1 }\n"
+      "  return %c }",
+      {.bindings = {{"T", 4}, {"B", 3}}});
+}

@@ -3,7 +3,8 @@
 //
 //   carries      alternate between two slots; the first is read where it lies, the last is written
 //   to
-//                the result
+//                the result; one that the body updates in place (a cache) has one slot, the
+//                result: only its first step copies it
 //   scanned      read in place: a base pointer that moves by one step
 //   stacked      written in place, likewise
 //   invariants   read where they lie; matrices whose rows alias in the cache are copied once,
@@ -232,8 +233,19 @@ class ScanLowering {
   void give_memory() {
     loop_.arena = e_.workspace(std::max<int64_t>(block_.arena_bytes(), 1));
     loop_.poison_bytes = plan_.options.poison ? block_.arena_bytes() : 0;
-    for (Carry& c : loop_.carries)
-      for (Ref& slot : c.slots) slot = e_.workspace(std::max<int64_t>(c.in.span_bytes(), 1));
+    for (int i = 0; i < parts_.carries; ++i) {
+      Carry& c = loop_.carries[at(i)];
+      for (Ref& slot : c.slots)
+        slot = updated_in_place(i) ? e_.out(i).at
+                                   : e_.workspace(std::max<int64_t>(c.in.span_bytes(), 1));
+    }
+  }
+
+  // Rows that have ended are restored from the slot before, which must be another then.
+  bool updated_in_place(int i) const {
+    const bool kept = parts_.has_lengths && is_marked(graph_.name, i);
+    return !kept && same_strides(loop_.carries[at(i)].out, e_.out(i)) &&
+           block_.updates_in_place(i, i);
   }
 
   // Step s reads slot s % 2 and writes slot (s + 1) % 2.
