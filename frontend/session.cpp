@@ -165,4 +165,54 @@ NamedArrays Program::run(ParameterStore& store, const NamedArrays& inputs) {
   return returned;
 }
 
+std::string Program::profile_text() const {
+  std::string text;
+  for (const Entry& entry : entries_) text += entry.executable->profile_text();
+  return text;
+}
+
+RepeatedRun Program::repeated(ParameterStore& store, const NamedArrays& inputs) {
+  RepeatedRun r;
+  r.arguments_ = arguments(store, inputs);
+  const Entry& entry = entry_for(r.arguments_);
+  r.executable_ = entry.executable;
+  for (size_t i = 0; i < graph().arguments().size(); ++i) {
+    if (graph().arguments()[i].kind != ir::ArgumentKind::input) continue;
+    r.inputs_.push_back(i);
+    r.input_names_.push_back(graph().info(graph().arguments()[i].value).name);
+  }
+  for (size_t j = 0; j < stored_.size(); ++j) {
+    const ir::Output& output = graph().outputs()[j];
+    if (stored_[j] >= 0)
+      throw GraphError(concat("result '", output.name, "' goes back to the store: run it once"));
+    const ir::DType dtype = graph().type(output.value).dtype;
+    const Array* const carried = r.find_input(output.name);
+    r.result_names_.push_back(output.name);
+    if (carried != nullptr && carried->dims() == entry.results[j])
+      r.results_.push_back(*carried);  // the same buffer
+    else
+      r.results_.emplace_back(ir::is_float(dtype) ? options_.real : dtype, entry.results[j]);
+  }
+  return r;
+}
+
+Array* RepeatedRun::find_input(std::string_view name) {
+  for (size_t i = 0; i < inputs_.size(); ++i)
+    if (input_names_[i] == name) return &arguments_[inputs_[i]];
+  return nullptr;
+}
+
+Array& RepeatedRun::input(std::string_view name) {
+  if (Array* const found = find_input(name)) return *found;
+  throw GraphError(concat("there is no input '", name, "'"));
+}
+
+const Array& RepeatedRun::result(std::string_view name) const {
+  for (size_t j = 0; j < results_.size(); ++j)
+    if (result_names_[j] == name) return results_[j];
+  throw GraphError(concat("there is no result '", name, "'"));
+}
+
+void RepeatedRun::run() { executable_->run(arguments_, results_); }
+
 }  // namespace weft

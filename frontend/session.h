@@ -39,6 +39,26 @@ struct CacheStatistics {
   double compile_seconds = 0;
 };
 
+// A program bound to arguments and results that stay where they are, to be run again and again: a
+// run allocates nothing and looks nothing up. An input that has the name and type of a result is
+// carried: the result is written over it, and so is what the caller gave. Parameters are those the
+// store had when this was made.
+class RepeatedRun {
+ public:
+  const std::vector<std::string>& input_names() const { return input_names_; }
+  ir::Array* find_input(std::string_view name);  // null: the graph has none
+  ir::Array& input(std::string_view name);       // GraphError where there is none
+  const ir::Array& result(std::string_view name) const;
+  void run();
+
+ private:
+  friend class Program;
+  std::shared_ptr<backends::Executable> executable_;
+  std::vector<ir::Array> arguments_, results_;
+  std::vector<std::string> input_names_, result_names_;
+  std::vector<size_t> inputs_;  // by name: its argument
+};
+
 class Program {
  public:
   // The graph as it is.
@@ -61,16 +81,20 @@ class Program {
   // Inputs by name (what the graph does not take is left alone). Results named after
   // a parameter or state (output_name of its path) are stored; the others are returned.
   formats::NamedArrays run(ParameterStore& store, const formats::NamedArrays& inputs);
+  // The same inputs and results for many runs. GraphError where a result goes back to the store.
+  RepeatedRun repeated(ParameterStore& store, const formats::NamedArrays& inputs);
   // The executable for the sizes of these inputs, made if it is not there.
   backends::Executable& executable(ParameterStore& store, const formats::NamedArrays& inputs);
 
+  // Of all executables kept that were compiled to be profiled.
+  std::string profile_text() const;
   const CacheStatistics& statistics() const { return statistics_; }
   const ProgramOptions& options() const { return options_; }
 
  private:
   struct Entry {
     ir::Bindings bindings;
-    std::unique_ptr<backends::Executable> executable;
+    std::shared_ptr<backends::Executable> executable;
     std::vector<ir::Dims> results;
     int64_t bytes = 0;
   };
