@@ -2,8 +2,8 @@
 #include "frontend/inspect/heatmap.h"
 #include "models/cli/command.h"
 #include "models/cli/model.h"
-#include "models/training/trainer.h"
 
+#include <algorithm>
 #include <memory>
 
 namespace weft::cli {
@@ -13,6 +13,8 @@ constexpr size_t kMostTokens = 200;  // a picture of more says nothing
 
 struct AttendOptions {
   std::string model, source, output;
+  SearchFlags search;
+  int64_t rank = 1;
 };
 
 void attend(const AttendOptions& o) {
@@ -22,24 +24,30 @@ void attend(const AttendOptions& o) {
   if (source.size() > kMostTokens)
     throw UsageError("attend draws at most " + std::to_string(kMostTokens) + " tokens, found " +
                      std::to_string(source.size()));
-  Model model(o.model);
+  if (o.rank > o.search.beam)
+    throw UsageError("--rank " + std::to_string(o.rank) + " asks for more than --beam " +
+                     std::to_string(o.search.beam) + " keeps");
+  Model model(o.model, {.beam = o.search.beam, .weights = true});
   if (model.config.attention == rnn::AttentionKind::none)
     throw ir::GraphError(o.model + ": the model has no attention");
-  const Model::Tokens target = model.translate(std::span(&source, 1)).front();
+  search::SearchOptions options = o.search.options;
+  options.n_best = o.rank;
+  const search::Hypotheses found = model.translate(std::span(&source, 1), options).front();
+  if (std::ssize(found) < o.rank)
+    throw ir::GraphError("the search found " + std::to_string(found.size()) + " hypotheses only");
+  const search::Hypothesis& chosen = found.back();
 
-  const std::vector<data::EncodedExample> example{
-      {model.vocabularies.source.encode(source), model.vocabularies.target.encode(target), 0}};
-  const std::vector<int64_t> rows{0};
-  const data::Batch batch = data::make_batch(example, rows, {.round_source = 1, .round_target = 1});
-  Program program = Program::inference(rnn::attention_graph(model.config), program_options());
-  const ir::Array weights = program.run(model.store, training::inputs_of(batch)).at("weights");
-
+  const auto rows = std::ssize(chosen.weights), columns = std::ssize(source);
+  ir::Array weights(ir::DType::f32, {rows, columns});
+  for (int64_t t = 0; t < rows; ++t)
+    std::copy_n(chosen.weights[static_cast<size_t>(t)].begin(), columns,
+                weights.data<float>() + t * columns);
   inspect::Heatmap map{.title = "",
                        .columns = source,
-                       .rows = target,
-                       .weights = weights.reshaped({weights.dim(1), weights.dim(2)})};
+                       .rows = model.vocabularies.target.decode(chosen.tokens),
+                       .weights = weights};
   for (const std::string& token : source) map.title += token;
-  map.rows.emplace_back("</s>");
+  if (chosen.ended) map.rows.emplace_back("</s>");
   put_result(o.output, inspect::svg(map));
 }
 
@@ -54,6 +62,11 @@ void add_attend(CLI::App& program) {
   command->add_option("SOURCE", o->source, "Tokens, separated by spaces")->required();
   command->add_option("-o,--output", o->output, "Write here instead of to standard output")
       ->type_name("FILE.svg");
+  o->search.add_to(*command);
+  command->add_option("--rank", o->rank, "Draw the K-th best of the beam's hypotheses")
+      ->type_name("K")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   command->callback([o] { attend(*o); });
 }
 

@@ -14,6 +14,7 @@ namespace {
 
 struct EvaluateOptions {
   std::string model, data, output;
+  SearchFlags search;
 };
 
 void evaluate(const EvaluateOptions& o) {
@@ -25,13 +26,16 @@ void evaluate(const EvaluateOptions& o) {
     if (list.empty()) sources.push_back(e.source);
     list.push_back(e.target);
   }
-  Model model(o.model);
-  const std::vector<Model::Tokens> found = model.translate(sources);
+  Model model(o.model, {.beam = o.search.beam});
+  const std::vector<search::Hypotheses> hypotheses = model.translate(sources, o.search.options);
   metrics::ErrorRate rate;
   std::string lines;
   for (size_t i = 0; i < sources.size(); ++i) {
-    rate.add(found[i], references.at(sources[i]));
-    lines += data::join_tokens(sources[i]) + "\t" + data::join_tokens(found[i]) + "\n";
+    const Model::Tokens found =
+        hypotheses[i].empty() ? Model::Tokens()
+                              : model.vocabularies.target.decode(hypotheses[i].front().tokens);
+    rate.add(found, references.at(sources[i]));
+    lines += data::join_tokens(sources[i]) + "\t" + data::join_tokens(found) + "\n";
   }
   if (!o.output.empty()) put_result(o.output, lines);
   if (o.output != "-") put(rate.str() + "\n");
@@ -53,6 +57,7 @@ void add_evaluate(CLI::App& program) {
       ->type_name("FILE.tsv");
   command->add_option("-o,--output", o->output, "Write what the model said here, source<TAB>target")
       ->type_name("FILE.tsv");
+  o->search.add_to(*command);
   command->callback([o] { evaluate(*o); });
 }
 

@@ -1,8 +1,10 @@
-// models/cli/model.cpp -- loading, and greedy search from words to words.
+// models/cli/model.cpp -- loading, and search from words to hypotheses.
 #include "models/cli/model.h"
 
 #include "backends/backend.h"
 #include "models/data/tsv.h"
+
+#include <algorithm>
 
 namespace weft::cli {
 
@@ -31,13 +33,27 @@ Task read_task(const std::string& path, const training::Vocabularies* vocabulari
   return task;
 }
 
-Model::Model(const std::string& path)
+void SearchFlags::add_to(CLI::App& command) {
+  command.add_option("--beam", beam, "Keep the N best beginnings at every step; 1: greedy search")
+      ->type_name("N")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
+  command
+      .add_option("--length-penalty", options.length_penalty,
+                  "Rank by log-probability / length^A: 0 favours short results, 1 is the mean")
+      ->type_name("A")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+}
+
+Model::Model(const std::string& path, const search::StepOptions& step)
     : config(training::ModelFolder(path).config()),
       vocabularies(training::ModelFolder(path).vocabularies()),
       store(training::ModelFolder(path).load()),
-      decoder(config, program_options()) {}
+      decoder(rnn::decoder(config, step, program_options())) {}
 
-std::vector<Model::Tokens> Model::translate(std::span<const Tokens> sources) {
+std::vector<search::Hypotheses> Model::translate(std::span<const Tokens> sources,
+                                                 const search::SearchOptions& options) {
   std::vector<data::EncodedExample> examples;
   std::vector<size_t> places;
   for (size_t i = 0; i < sources.size(); ++i) {
@@ -49,12 +65,11 @@ std::vector<Model::Tokens> Model::translate(std::span<const Tokens> sources) {
     examples.push_back(std::move(e));
     places.push_back(i);
   }
-  std::vector<Tokens> results(sources.size());
+  std::vector<search::Hypotheses> results(sources.size());
   if (examples.empty()) return results;
-  const auto found =
-      search::greedy(decoder, store, examples, {.max_rows = 128, .max_tokens = 16384});
-  for (size_t i = 0; i < found.size(); ++i)
-    results[places[i]] = vocabularies.target.decode(found[i]);
+  auto found = search::search(decoder, store, examples,
+                              {.max_rows = 128, .max_tokens = 16384, .round_source = 8}, options);
+  for (size_t i = 0; i < found.size(); ++i) results[places[i]] = std::move(found[i]);
   return results;
 }
 

@@ -2,9 +2,11 @@
 #pragma once
 #include "frontend/session.h"
 #include "models/data/corpus.h"
-#include "models/search/greedy.h"
+#include "models/search/beam_search.h"
 #include "models/training/model_folder.h"
 #include "models/training/recipe.h"
+
+#include <CLI/CLI.hpp>
 
 #include <memory>
 #include <span>
@@ -26,8 +28,16 @@ struct Task {
 // `vocabularies`: those to go on with; by default they are made from the training data.
 Task read_task(const std::string& recipe, const training::Vocabularies* vocabularies = nullptr);
 
+// How to search: what --beam, --nbest and --length-penalty say.
+struct SearchFlags {
+  int64_t beam = 1;
+  search::SearchOptions options;
+
+  void add_to(CLI::App& command);  // all but --nbest
+};
+
 struct Model {
-  explicit Model(const std::string& folder);
+  explicit Model(const std::string& folder, const search::StepOptions& step = {});
 
   rnn::Config config;
   training::Vocabularies vocabularies;
@@ -35,8 +45,9 @@ struct Model {
   search::Decoder decoder;
 
   using Tokens = std::vector<std::string>;
-  // Greedy; nothing for an empty source. Results in the order of the sources.
-  std::vector<Tokens> translate(std::span<const Tokens> sources);
+  // In the order of the sources; of an empty source no hypothesis.
+  std::vector<search::Hypotheses> translate(std::span<const Tokens> sources,
+                                            const search::SearchOptions& options = {});
   int64_t unknown_tokens = 0;  // met so far
 };
 

@@ -60,8 +60,13 @@ void cut(std::span<const EncodedExample> examples, const BatchOptions& options,
     const int64_t width = std::max(round_up(length(example.source), options.round_source),
                                    round_up(length(example.target) + 1, options.round_target));
     const auto count = static_cast<int64_t>(batch.size()) + 1;
+    const bool other_width =
+        options.one_source_width && !batch.empty() &&
+        round_up(length(example.source), options.round_source) !=
+            round_up(length(examples[static_cast<size_t>(batch.front())].source),
+                     options.round_source);
     const bool full =
-        count > options.max_rows ||
+        count > options.max_rows || other_width ||
         (options.max_tokens > 0 && count * std::max(widest, width) > options.max_tokens);
     if (full && !batch.empty()) {
       plan.push_back(std::move(batch));

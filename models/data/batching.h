@@ -22,6 +22,7 @@ struct BatchOptions {
   int64_t round_target = 4;   // padded T is a multiple of this
   int64_t pool_batches = 64;  // a pool holds this many batches' worth of rows
   uint64_t seed = 1;
+  bool one_source_width = false;  // a batch holds sources of one padded S only
 };
 
 // T counts </s>: row b of target_in is <s> y, of target_out y </s>, both target_lengths[b] long.

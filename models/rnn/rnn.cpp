@@ -37,7 +37,7 @@ State bridge(const Scope& p, const Config& c, const Recurrent& r, const SourceLo
   return s;
 }
 
-Attended attend_with(const Scope& p, const Config& c, const Memory& m, const Tensor& s,
+Attended attend_rows(const Scope& p, const Config& c, const Memory& m, const Tensor& s,
                      const SourceLoc& loc) {
   switch (c.attention) {
     case AttentionKind::dot:
@@ -49,6 +49,17 @@ Attended attend_with(const Scope& p, const Config& c, const Memory& m, const Ten
     default:
       return additive_attention(p, s, m.h, m.mask, attention_width(c), m.keys, loc);
   }
+}
+
+// s: T[R,H], one row a sentence; or several beams of each, which are that many queries to its one
+// memory. -> context T[R,E], weights T[B,K,S] where there are beams
+Attended attend_with(const Scope& p, const Config& c, const Memory& m, const Tensor& s,
+                     const SourceLoc& loc) {
+  const Dim rows = s.dim(0, loc), sentences = m.h.dim(0, loc);
+  if (rows == sentences) return attend_rows(p, c, m, s, loc);
+  const Dim beams = *rows.divided_by(sentences);
+  const Attended a = attend_rows(p, c, m, reshape(s, {sentences, beams, c.hidden}, loc), loc);
+  return {reshape(a.context, {rows, m.h.dim(-1, loc)}, loc), a.weights};
 }
 
 // The decoder's layers, x and context going into the first.
@@ -271,35 +282,36 @@ ir::Graph encode_graph(const Config& c) {
   return m.graph();
 }
 
-ir::Graph step_graph(const Config& c) {
+ir::Graph step_graph(const Config& c, const search::StepOptions& options) {
   check(c);
-  Model m("step");
-  const Dim b = dim("B"), s = dim("S");
-  const Tensor token = m.input("token", s32, {b});
+  search::StepGraph graph("step", options);
+  const Dim s = dim("S");
   Memory memory;
   if (has_memory(c)) {
-    memory.mask = length_mask(m.input("source_lengths", s32, {b}), s);
-    memory.h = m.input("h", f32, {b, s, c.hidden * (c.bidirectional ? 2 : 1)});
+    memory.mask = length_mask(graph.memory("source_lengths", s32, {}), s);
+    memory.h = graph.memory("h", f32, {s, c.hidden * (c.bidirectional ? 2 : 1)});
     const bool additive =
         c.attention == AttentionKind::additive || c.attention == AttentionKind::concat;
     if (c.attention != AttentionKind::dot)
-      memory.keys = m.input("keys", f32, {b, s, additive ? attention_width(c) : c.hidden});
+      memory.keys = graph.memory("keys", f32, {s, additive ? attention_width(c) : c.hidden});
   }
   const std::vector<std::string> names = state_names(c);
   Tensors carries;
-  for (const std::string& name : names) carries.push_back(m.input(name, f32, {b, c.hidden}));
+  for (const std::string& name : names) carries.push_back(graph.state(name, {c.hidden}));
   State shape;
   for (int64_t layer = 0; layer < c.layers; ++layer)
     shape.layers.push_back({carries[0], c.cell == CellKind::lstm ? carries[0] : Tensor()});
   if (c.input_feeding) shape.fed = carries[0];
-  const Step step = decode_step(m.scope(), c, memory, like(shape, carries),
-                                embed_target(m.scope(), c, token, {}));
-  m.output("logits", step.logits);
-  m.output("best", arg_max(step.logits));
-  if (step.weights.valid()) m.output("weights", step.weights);
+  const Step step = decode_step(graph.scope(), c, memory, like(shape, carries),
+                                embed_target(graph.scope(), c, graph.token(), {}));
   const Tensors next = flat(step.state);
-  for (size_t i = 0; i < next.size(); ++i) m.output(names[i], next[i]);
-  return m.graph();
+  for (size_t i = 0; i < next.size(); ++i) graph.next(names[i], next[i]);
+  return graph.finish(step.logits, step.weights);
+}
+
+search::Decoder decoder(const Config& c, const search::StepOptions& options,
+                        const ProgramOptions& program) {
+  return {encode_graph(c), step_graph(c, options), program};
 }
 
 ir::Graph attention_graph(const Config& c) {

@@ -11,6 +11,8 @@
 // (one executable for all steps) and heat maps share.
 #pragma once
 #include "frontend/weft.h"
+#include "models/search/decoder.h"
+#include "models/search/step_graph.h"
 
 #include <string>
 #include <string_view>
@@ -114,9 +116,11 @@ Decoded decode(const Scope& p, const Config& config, const Encoded& encoded, con
 ir::Graph loss_graph(const Config& config, bool training = true);
 // inputs source, source_lengths -> memory h and keys, state.*: what step_graph takes
 ir::Graph encode_graph(const Config& config);
-// inputs token s32[B], source_lengths, h, keys, state.* -> logits f32[B,V], best s32[B],
-// weights f32[B,S] (with attention), state.* after the step
-ir::Graph step_graph(const Config& config);
+// A step of a search: memory source_lengths, h, keys; states state.*
+ir::Graph step_graph(const Config& config, const search::StepOptions& options = {});
+// The two, compiled.
+search::Decoder decoder(const Config& config, const search::StepOptions& options,
+                        const ProgramOptions& program);
 // inputs source, source_lengths, target_in, target_lengths -> weights f32[B,T,S]
 ir::Graph attention_graph(const Config& config);
 

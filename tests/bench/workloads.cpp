@@ -130,4 +130,10 @@ double forward_flop(const Workload& w, const formats::NamedArrays* lengths) {
          target * (2 * 2 * h * h + 2 * h * v);
 }
 
+double decoding_flop(const Workload& w, int64_t beam, int64_t steps) {
+  Workload all = w;
+  all.target = beam * steps;
+  return forward_flop(all);
+}
+
 }  // namespace weft::bench

@@ -31,4 +31,8 @@ formats::NamedArrays random_batch(const Workload& w, uint64_t seed, bool full = 
 // tokens only.
 double forward_flop(const Workload& w, const formats::NamedArrays* lengths = nullptr);
 
+// The same of decoding w.batch sentences for `steps` steps: the encoder once, the decoder for every
+// beam.
+double decoding_flop(const Workload& w, int64_t beam, int64_t steps);
+
 }  // namespace weft::bench

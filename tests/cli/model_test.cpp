@@ -85,10 +85,26 @@ TEST_CASE("model: trained, it translates, is evaluated, drawn and dumped") {
                                     task.folder / "out"})) == "");
     CHECK_FALSE(task.folder.has("out"));
   }
+  SUBCASE("a beam's best of each line, ranked, with scores") {
+    const Outcome o =
+        weft({"translate", task.model, "--beam", "4", "--nbest", "2"}, "a b c\n\nd a\n");
+    CHECK(o.code == 0);
+    CHECK(std::count(o.out.begin(), o.out.end(), '\n') == 4);
+    CHECK(o.out.starts_with("0\t-"));
+    CHECK(o.out.find("\tw x y\n") != std::string::npos);
+    CHECK(o.out.find("\n2\t-") != std::string::npos);
+    CHECK(weft({"translate", task.model, "--beam", "4", "--length-penalty", "1"}, "a b c\n").out ==
+          "w x y\n");
+    CHECK(not_a_clear_refusal(weft({"translate", task.model, "--beam", "2", "--nbest", "3"}, "a\n"),
+                              2) == "");
+    CHECK(not_a_clear_refusal(weft({"translate", task.model, "--beam", "0"}, "a\n"), 2) == "");
+  }
   SUBCASE("error rates, the closest of several references counting") {
     const Outcome o = weft({"evaluate", task.model, "--data", task.folder / "test.tsv"});
     CHECK(o.code == 0);
     CHECK(o.out.starts_with("PER "));
+    CHECK(weft({"evaluate", task.model, "--data", task.folder / "test.tsv", "--beam", "3"})
+              .out.starts_with("PER "));
     CHECK(
         weft({"evaluate", task.model, "--data", task.folder.write("r.tsv", "a b\tz z\na b\tw x\n")})
             .out.find("0.00 % (0 of 1 words)") != std::string::npos);
@@ -98,6 +114,9 @@ TEST_CASE("model: trained, it translates, is evaluated, drawn and dumped") {
   SUBCASE("attention as a picture") {
     REQUIRE(weft({"attend", task.model, "a b <c", "-o", task.folder / "a.svg"}).code == 0);
     CHECK(task.folder.read("a.svg").find(">&lt;c<") != std::string::npos);
+    CHECK(weft({"attend", task.model, "a b", "--beam", "3", "--rank", "3"}).out.find("<svg") !=
+          std::string::npos);
+    CHECK(not_a_clear_refusal(weft({"attend", task.model, "a b", "--rank", "2"}), 2) == "");
     CHECK(not_a_clear_refusal(weft({"attend", task.model, "  ", "-o", task.folder / "b.svg"}), 2) ==
           "");
   }

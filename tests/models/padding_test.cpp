@@ -93,7 +93,8 @@ TEST_CASE("decoding: the step's executable follows teacher forcing") {
   const rnn::Config c = tests::small_config(4);
   ParameterStore store(5, ir::DType::f64);
   Program encode = Program::inference(rnn::encode_graph(c), tests::reference_options()),
-          step = Program::inference(rnn::step_graph(c), tests::reference_options()),
+          step =
+              Program::inference(rnn::step_graph(c, {.weights = true}), tests::reference_options()),
           attention = Program::inference(rnn::attention_graph(c), tests::reference_options());
   const auto examples = tests::reversals(3, 4, 8);
   const data::Batch b = data::make_batch(examples, std::vector<int64_t>{0, 1, 2}, {});
@@ -101,14 +102,16 @@ TEST_CASE("decoding: the step's executable follows teacher forcing") {
   const NamedArrays memory = encode.run(store, training::inputs_of(b));
   NamedArrays state = memory;
   for (int64_t t = 0; t < b.target_width(); ++t) {
-    Array token(ir::DType::s32, {b.rows()});
+    Array token(ir::DType::s32, {b.rows(), 1}), score(ir::DType::f64, {b.rows(), 1});
+    const Array& before = state.at("state.0.h");
     for (int64_t r = 0; r < b.rows(); ++r)
       token.set_integer(r, b.target_in.integer_at(r * b.target_width() + t));
     state = step.run(store, {{"token", token},
+                             {"score", score},
                              {"source_lengths", b.source_lengths},
                              {"h", memory.at("h")},
                              {"keys", memory.at("keys")},
-                             {"state.0.h", state.at("state.0.h")}});
+                             {"state.0.h", before.reshaped({b.rows(), 1, c.hidden})}});
     const Array& weights = state.at("weights");
     for (int64_t r = 0; r < b.rows(); ++r) {
       if (t >= b.target_lengths.integer_at(r)) continue;

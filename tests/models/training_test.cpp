@@ -1,5 +1,5 @@
 // tests/models/training_test.cpp -- learning, stopping, resuming.
-#include "models/search/greedy.h"
+#include "models/search/beam_search.h"
 #include "tests/formats/temporary_folder.h"
 #include "tests/models/small_data.h"
 
@@ -59,10 +59,11 @@ TEST_CASE("training: a small RNNsearch learns to reverse sequences, and greedy s
   const double loss = trainer.evaluate(unseen);
   MESSAGE("loss after 500 steps: " << loss);
   CHECK(loss < 0.1);
-  search::Decoder decoder(s.config, s.program);
-  const auto found = search::greedy(decoder, trainer.store(), unseen, s.batch);
+  search::Decoder decoder = rnn::decoder(s.config, {}, s.program);
+  const auto found = search::search(decoder, trainer.store(), unseen, s.batch);
   int right = 0;
-  for (size_t i = 0; i < unseen.size(); ++i) right += found[i] == unseen[i].target ? 1 : 0;
+  for (size_t i = 0; i < unseen.size(); ++i)
+    right += found[i].front().tokens == unseen[i].target ? 1 : 0;
   CHECK(right >= 90);
   CHECK(decoder.step.statistics().runs > decoder.step.statistics().compiled);
 }

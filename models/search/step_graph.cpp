@@ -1,0 +1,114 @@
+// models/search/step_graph.cpp -- inputs, states and the choice of candidates.
+#include "models/search/step_graph.h"
+
+#include <algorithm>
+
+namespace weft::search {
+namespace {
+
+Shape joined(std::initializer_list<Dim> front, const Shape& back) {
+  Shape shape(front);
+  shape.insert(shape.end(), back.begin(), back.end());
+  return shape;
+}
+
+}  // namespace
+
+StepGraph::StepGraph(std::string name, const StepOptions& options)
+    : model_(std::move(name)), options_(options), sentences_(dim("B")) {
+  if (beam() < 1 || beam() > 1024)
+    throw ir::GraphError(ir::concat("beam is ", beam(), ", needed is 1 to 1024"));
+  const Shape beams{sentences_, beam()};
+  token_ = by_row(model_.input("token", s32, beams));
+  score_ = model_.input("score", f32, beams);
+  if (beam() > 1) origin_ = model_.input("origin", s32, beams);
+}
+
+Tensor StepGraph::by_sentence(const Tensor& x) const {
+  const Shape shape = x.shape();
+  return reshape(x, joined({sentences_, beam()}, {shape.begin() + 1, shape.end()}));
+}
+
+Tensor StepGraph::by_row(const Tensor& x) const {
+  const Shape shape = x.shape();
+  return reshape(x, joined({rows()}, {shape.begin() + 2, shape.end()}));
+}
+
+Tensor StepGraph::reordered(const Tensor& x) {
+  return beam() == 1 ? x : gather(x, origin_, {.axis = 1, .batch = 1});
+}
+
+Tensor StepGraph::position() {
+  if (!position_.valid()) position_ = model_.input("position", s32, {});
+  return position_;
+}
+
+Tensor StepGraph::memory(const std::string& name, DType dtype, const Shape& shape) {
+  return model_.input(name, dtype, joined({sentences_}, shape));
+}
+
+Tensor StepGraph::state(const std::string& name, const Shape& shape) {
+  carried_.push_back(name);
+  return by_row(reordered(model_.input(name, f32, joined({sentences_, beam()}, shape))));
+}
+
+void StepGraph::next(const std::string& name, const Tensor& x) {
+  model_.output(name, by_sentence(x));
+}
+
+Tensor StepGraph::cached(const std::string& name, const Tensor& x) {
+  const Dim width = x.dim(-1), capacity = dim("C");
+  carried_.push_back(name);
+  const Tensor before = model_.input(name, f32, {sentences_, capacity, beam(), width});
+  const Tensor after = update_slice(before, expand(by_sentence(x), 1), position(), 1);
+  model_.output(name, after);
+  return reshape(after, {sentences_, capacity * Dim(beam()), width});
+}
+
+// With one beam, what was written so far. With more, entry (j, k') is row k's own if the hypothesis
+// that row k' held at step j is the beginning of the one it holds now: a table that follows the
+// beams as states do, and gets the rows themselves in every step.
+Tensor StepGraph::visible() {
+  if (visible_.valid()) return visible_;
+  const Dim capacity = dim("C"), k = beam();
+  if (beam() == 1) {
+    const Tensor written = iota(token_, capacity) <= position();
+    return visible_ = broadcast(reshape(written, {1, 1, capacity}), {sentences_, 1, capacity});
+  }
+  carried_.emplace_back("ancestors");
+  const Tensor before = model_.input("ancestors", pred, {sentences_, k, capacity, k});
+  const Tensor beams = iota(token_, k);
+  const Tensor own = reshape(expand(beams, 1) == expand(beams, 0), {1, k, 1, k});
+  const Tensor after =
+      update_slice(reordered(before), broadcast(own, {sentences_, k, 1, k}), position(), 2);
+  model_.output("ancestors", after);
+  return visible_ = reshape(after, {sentences_, k, capacity * k});
+}
+
+ir::Graph StepGraph::finish(const Tensor& logits, const Tensor& weights) {
+  const Scope here = scope() / "search";
+  const auto in = here.enter();
+  const Dim vocabulary = logits.dim(-1);
+  const int64_t wanted = 2 * beam();
+  // The same from every row; fewer only where the vocabulary has no more.
+  const int64_t of_row = std::min(wanted, vocabulary.constant().value_or(wanted));
+  const int64_t all = beam() * of_row, best = std::min(wanted, all);
+  const TopK rows = top_k(log_softmax(logits), of_row);
+  const Tensor total = by_sentence(rows.values) + expand(score_, 2);  // [B,K,of_row]
+  const TopK found = top_k(reshape(total, {sentences_, all}), best);
+  model_.output("candidate_score", found.values);
+  model_.output("candidate_token", gather(reshape(rows.indices, {sentences_, all}), found.indices,
+                                          {.axis = 1, .batch = 1}));
+  model_.output("candidate_origin", found.indices / of_row);
+  if (options_.weights && weights.valid())
+    model_.output("weights", weights.rank() == 2 ? by_sentence(weights) : weights);
+  ir::Graph graph = model_.graph();
+  for (size_t i = 0; i < graph.arguments().size(); ++i) {
+    const std::string& name = graph.info(graph.arguments()[i].value).name;
+    if (std::find(carried_.begin(), carried_.end(), name) != carried_.end())
+      graph.set_donated(static_cast<int>(i), true);
+  }
+  return graph;
+}
+
+}  // namespace weft::search

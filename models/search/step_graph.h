@@ -1,0 +1,81 @@
+// models/search/step_graph.h -- one step of a decoder as a search runs it, for all beams of all
+// sentences.
+//
+//   StepGraph step("step", {.beam = 5});
+//   Tensor h = step.memory("h", f32, {dim("S"), 1024});    // of the encoder, per sentence
+//   Tensor s = step.state("state.0.h", {512});              // f32[B*K,512], the row's own history
+//   ...
+//   step.next("state.0.h", s1);
+//   ir::Graph graph = step.finish(logits, weights);
+//
+// A row is one hypothesis; sentence b has rows b*K .. b*K+K-1. What belongs to a sentence (memory)
+// is never repeated for its beams: attention takes them as K queries. States follow the beams
+// (a gather of rows at the start of the step); the keys and values of earlier steps stay where they
+// were written, and `visible` says which of them are a row's own.
+//
+// The choice is part of the graph: log-softmax over the vocabulary, the best 2K of every row, added
+// to what the rows have so far, the best 2K of every sentence. Since at most K of them are </s>,
+// K that go on are always among them (Ott et al. 2019, fairseq).
+//
+// Inputs: token s32[B,K]; with K > 1 origin s32[B,K], which beam of the step before a row goes on
+// with, and score f32[B,K], the log-probability so far (-inf: no hypothesis); position s32[], if
+// asked for; memory; states and caches, all donated.
+// Results: candidate_score f32[B,M], candidate_token s32[B,M], candidate_origin s32[B,M], the best
+// first, M = min(2K, K*V); weights f32[B,K,S], if asked for; states and caches under their own
+// names.
+#pragma once
+#include "frontend/weft.h"
+
+#include <string>
+#include <vector>
+
+namespace weft::search {
+
+struct StepOptions {
+  int64_t beam = 1;
+  bool weights = false;  // attention weights are a result
+};
+
+class StepGraph {
+ public:
+  explicit StepGraph(std::string name, const StepOptions& options);
+
+  Scope scope() const { return model_.scope(); }
+  int64_t beam() const { return options_.beam; }
+  bool wants_weights() const { return options_.weights; }
+  const Dim& sentences() const { return sentences_; }  // B
+  Dim rows() const { return sentences_ * Dim(beam()); }
+
+  Tensor token() const { return token_; }  // s32[B*K]
+  Tensor position();                       // s32[], 0 in the first step
+
+  // -> dtype[B,shape...], as the encoder yields it
+  Tensor memory(const std::string& name, DType dtype, const Shape& shape);
+  // -> f32[B*K,shape...]; the encoder yields its first value f32[B,shape...], or it is zeros
+  Tensor state(const std::string& name, const Shape& shape);
+  void next(const std::string& name, const Tensor& x);  // of state's type
+
+  // x: f32[B*K,W], a key or value of this step -> f32[B,C*K,W], those of all steps so far, this one
+  // included; C is the capacity, in steps. What was not written is 0.
+  Tensor cached(const std::string& name, const Tensor& x);
+  // -> pred[B,K,C*K]: may the query of row (b,k) look at entry j of `cached`?
+  Tensor visible();
+
+  // x: T[B*K,...] <-> T[B,K,...]
+  Tensor by_sentence(const Tensor& x) const;
+  Tensor by_row(const Tensor& x) const;
+
+  // logits: f32[B*K,V], weights: f32[B,K,S] or f32[B*K,S] or none
+  ir::Graph finish(const Tensor& logits, const Tensor& weights = {});
+
+ private:
+  Tensor reordered(const Tensor& x);  // rows of the beams that the rows go on with
+
+  Model model_;
+  StepOptions options_;
+  Dim sentences_;
+  Tensor token_, origin_, score_, position_, visible_;
+  std::vector<std::string> carried_;
+};
+
+}  // namespace weft::search

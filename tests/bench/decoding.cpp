@@ -1,0 +1,102 @@
+// tests/bench/decoding.cpp -- milliseconds to decode a batch, greedily and with a beam.
+//
+//   decoding_bench [WORKLOAD...] [--beam N] [--reps N] [--profile]
+//
+// W4: 32 sources of 10..25 tokens, always 30 steps, </s> or not, with the model of W1. Prints one
+// line of JSON a workload and beam (1 and 5 unless --beam says otherwise): tokens/s counts one
+// hypothesis a sentence. Operations are those of matrix products, every beam counted.
+#include "backends/backend.h"
+#include "backends/onednn/kernels/peak.h"
+#include "models/search/beam_search.h"
+#include "tests/bench/workloads.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+using namespace weft;
+
+namespace {
+
+constexpr int64_t kSentences = 32, kSteps = 30;
+
+double seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+struct Options {
+  int reps = 7;
+  bool profile = false;
+};
+
+void measure(const bench::Workload& training, int64_t beam, const Options& options) {
+  bench::Workload w = training;
+  w.batch = kSentences;
+  const formats::NamedArrays batch = bench::random_batch(w, 7);
+  ProgramOptions program;
+  program.backend = backends::make_onednn();
+  program.compile.profile = options.profile;
+  search::Decoder decoder = rnn::decoder(w.config, {.beam = beam}, program);
+  ParameterStore store(1);
+  const search::SearchOptions limits{.max_length = kSteps, .min_length = kSteps};
+  std::vector<search::Hypotheses> found;
+  const auto run = [&] {
+    const double start = seconds();
+    found = search::search(decoder, store, batch.at("source"), batch.at("source_lengths"), limits);
+    return (seconds() - start) * 1e3;
+  };
+  const double first = run();
+  std::vector<double> times;
+  for (int i = 0; i < options.reps; ++i) times.push_back(run());
+  const auto peak = onednn::kernels::measure_peak(0.3);
+  std::sort(times.begin(), times.end());
+  const double median = times[times.size() / 2];
+  double log_probability = 0;
+  for (const auto& list : found) log_probability += list.front().log_probability;
+  const double gflops = bench::decoding_flop(w, beam, kSteps) / median / 1e6;
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  std::printf(
+      "{\"case\":\"%s-%s\",\"ms_median\":%.1f,\"ms_min\":%.1f,\"out_tok_s\":%.0f,\"gflops\":%.1f,"
+      "\"peak_gflops\":%.1f,\"share\":%.2f,\"rss_mb\":%ld,\"first_ms\":%.0f,"
+      "\"log_probability\":%.4f}\n",
+      w.name.c_str(), beam == 1 ? "greedy" : ("beam" + std::to_string(beam)).c_str(), median,
+      times[0], static_cast<double>(kSentences * kSteps) / median * 1e3, gflops, peak.gflops,
+      gflops / peak.gflops, usage.ru_maxrss / 1024, first, log_probability / kSentences);
+  std::fflush(stdout);
+  if (options.profile)
+    for (const Program* p : {&decoder.encode, &decoder.step})
+      std::printf("%s\n", p->profile_text().c_str());
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  std::vector<int64_t> beams;
+  std::vector<std::string> names;
+  for (int i = 1; i < argc; ++i) {
+    const bool value = i + 1 < argc;
+    if (std::strcmp(argv[i], "--profile") == 0)
+      options.profile = true;
+    else if (std::strcmp(argv[i], "--reps") == 0 && value)
+      options.reps = std::max(1, std::atoi(argv[++i]));
+    else if (std::strcmp(argv[i], "--beam") == 0 && value)
+      beams.push_back(std::max(1, std::atoi(argv[++i])));
+    else
+      names.emplace_back(argv[i]);
+  }
+  if (names.empty()) names = {"W1"};
+  if (beams.empty()) beams = {1, 5};
+  try {
+    for (const std::string& n : names)
+      for (const int64_t beam : beams) measure(bench::workload(n), beam, options);
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "%s\n", e.what());
+    return 1;
+  }
+}

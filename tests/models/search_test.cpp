@@ -1,0 +1,282 @@
+// tests/models/search_test.cpp -- beam search against exhaustive search and other systems, alone
+// and in batches.
+#include "frontend/formats/npz.h"
+#include "models/rnn/rnn.h"
+#include "models/search/beam_search.h"
+#include "tests/models/small_data.h"
+#include "tests/models/toy_model.h"
+#include "tests/support/oracle_cases.h"
+
+#include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <fstream>
+#include <functional>
+#include <optional>
+
+using namespace weft;
+using ir::Array;
+using search::Hypotheses;
+using search::Hypothesis;
+using tests::TableModel;
+
+namespace {
+
+// Random log-probabilities over `words` tokens and </s>; <pad>, <s> and <unk> never occur.
+TableModel random_table(int64_t steps, int64_t words, uint64_t seed) {
+  const int64_t v = data::kSpecialTokens + words;
+  TableModel m{steps, v, Array(ir::DType::f64, {steps, v, v, v})};
+  data::Random random(seed);
+  for (int64_t row = 0; row < steps * v * v; ++row) {
+    std::vector<double> p;
+    for (int64_t i = 0; i < v; ++i) {
+      const bool occurs = i == data::kEos || i >= data::kSpecialTokens;
+      p.push_back(occurs ? 0.01 + std::pow(random.uniform(), 3) : 0);
+    }
+    double sum = 0;
+    for (const double x : p) sum += x;
+    for (int64_t i = 0; i < v; ++i)
+      m.table.set(row * v + i, std::log(p[static_cast<size_t>(i)] / sum));
+  }
+  return m;
+}
+
+// Every sequence that ends, or is cut at the limit, the best first.
+Hypotheses exhaustive(const TableModel& m, double length_penalty) {
+  Hypotheses all;
+  std::vector<int32_t> tokens;
+  const std::function<void()> extend = [&] {
+    for (int32_t v = data::kEos; v < m.vocabulary; ++v) {
+      if (v == data::kUnk) continue;
+      tokens.push_back(v);
+      const auto n = static_cast<int64_t>(tokens.size());
+      if (v == data::kEos || n == m.steps) {
+        Hypothesis h{.tokens = tokens, .ended = v == data::kEos, .weights = {}};
+        if (h.ended) h.tokens.pop_back();
+        h.log_probability = m.log_probability(tokens);
+        h.score = h.log_probability / std::pow(static_cast<double>(n), length_penalty);
+        all.push_back(h);
+      } else {
+        extend();
+      }
+      tokens.pop_back();
+    }
+  };
+  extend();
+  std::stable_sort(all.begin(), all.end(),
+                   [](const auto& a, const auto& b) { return a.score > b.score; });
+  return all;
+}
+
+std::vector<int32_t> with_end(const Hypothesis& h) {
+  std::vector<int32_t> tokens = h.tokens;
+  if (h.ended) tokens.push_back(data::kEos);
+  return tokens;
+}
+
+rnn::Config config_of(rnn::AttentionKind attention, int64_t width = 16) {
+  rnn::Config c = tests::small_config(width);
+  c.attention = attention;
+  const bool luong =
+      attention != rnn::AttentionKind::additive && attention != rnn::AttentionKind::none;
+  c.cell = luong ? CellKind::lstm : CellKind::gru;
+  c.bidirectional = !luong;
+  c.input_feeding = luong;
+  c.readout = luong ? rnn::Readout::plain : rnn::Readout::tanh;
+  return c;
+}
+
+// Parameters large enough for sentences to differ.
+ParameterStore lively_store(const search::Decoder& d, uint64_t seed, ir::DType real) {
+  ParameterStore store(seed, real);
+  store.prepare(d.encode.graph());
+  store.prepare(d.step.graph());
+  for (const auto& p : store.parameters()) {
+    Array a = p.array;
+    for (int64_t i = 0; i < a.size(); ++i) a.set(i, 3 * a.at(i));
+  }
+  return store;
+}
+
+}  // namespace
+
+TEST_CASE("search: a beam that holds everything finds what exhaustive search finds") {
+  for (const uint64_t seed : {1, 2, 3})
+    for (const double penalty : {0.0, 1.0, 0.6}) {
+      const TableModel m = random_table(4, 2, seed);
+      const Hypotheses expected = exhaustive(m, penalty);
+      const Hypotheses found = m.search(64, {.n_best = 12, .length_penalty = penalty});
+      REQUIRE(found.size() == 12);
+      for (size_t i = 0; i < found.size(); ++i) {
+        CAPTURE(i);
+        CHECK(with_end(found[i]) == with_end(expected[i]));
+        CHECK(found[i].score == doctest::Approx(expected[i].score).epsilon(1e-12));
+      }
+    }
+}
+
+TEST_CASE("search: a beam of one takes the likeliest token at every step") {
+  for (const uint64_t seed : {4, 5, 6, 7}) {
+    const TableModel m = random_table(6, 4, seed);
+    std::vector<int32_t> expected;
+    while (std::ssize(expected) < m.steps && (expected.empty() || expected.back() != data::kEos)) {
+      std::vector<double> p;
+      for (int32_t v = 0; v < m.vocabulary; ++v) {
+        expected.push_back(v);
+        p.push_back(m.log_probability(expected));
+        expected.pop_back();
+      }
+      expected.push_back(static_cast<int32_t>(std::max_element(p.begin(), p.end()) - p.begin()));
+    }
+    const Hypothesis found = m.search(1, {}).front();
+    CHECK(with_end(found) == expected);
+    CHECK(found.log_probability == doctest::Approx(m.log_probability(expected)).epsilon(1e-12));
+  }
+}
+
+TEST_CASE("search: no </s> before min_length, none needed at max_length") {
+  const TableModel m = random_table(6, 3, 8);
+  for (const Hypothesis& h : m.search(3, {.n_best = 3, .max_length = 5, .min_length = 3})) {
+    CHECK(h.tokens.size() >= 3);
+    CHECK(h.tokens.size() <= 5);
+  }
+  const Hypothesis cut = m.search(2, {.max_length = 4, .min_length = 4}).front();
+  CHECK(cut.tokens.size() == 4);
+  CHECK_FALSE(cut.ended);
+}
+
+TEST_CASE("search: options out of range are refused by name") {
+  const TableModel m = random_table(3, 2, 9);
+  const auto message = [&](int64_t beam, const search::SearchOptions& o) -> std::string {
+    try {
+      m.search(beam, o);
+    } catch (const ir::GraphError& e) {
+      return e.what();
+    }
+    return "";
+  };
+  CHECK(message(2, {.n_best = 3}) == "n_best is 3, needed is 1 to the beam, 2");
+  CHECK(message(2, {.length_penalty = -1}).find("length_penalty is -1") == 0);
+  CHECK(message(0, {}).find("beam is 0, needed is 1 to 1024") == 0);
+}
+
+TEST_CASE("search: the lists of Hugging Face's beam search with early stopping") {
+  const std::filesystem::path torch = tests::oracle_folder();
+  if (torch.empty()) return;
+  const std::filesystem::path folder = torch.parent_path() / "beam";
+  std::ifstream file(folder / "cases.json");
+  REQUIRE(file.good());
+  const nlohmann::json cases = nlohmann::json::parse(file)["cases"];
+  int lists = 0;
+  for (const auto& c : cases) {
+    // There: </s> 0, <s> V, words 1..V-1. Here they follow the special tokens.
+    const int64_t words = c["V"].get<int64_t>() - 1, steps = c["N"], start = words + 1;
+    const auto here = [&](int64_t v) {
+      return static_cast<int32_t>(v == 0 ? data::kEos : v == start ? data::kBos : data::kUnk + v);
+    };
+    const auto arrays = formats::read_npz(
+        (folder / ("case" + std::to_string(c["case"].get<int>()) + ".npz")).string());
+    const Array& given = arrays.at("logp");
+    const int64_t v = data::kSpecialTokens + words;
+    TableModel m{steps, v, Array(ir::DType::f64, {steps, v, v, v})};
+    for (int64_t i = 0; i < m.table.size(); ++i) m.table.set(i, -HUGE_VAL);
+    for (int64_t t = 0; t < steps; ++t)
+      for (int64_t two = 0; two <= start; ++two)
+        for (int64_t one = 0; one <= start; ++one)
+          for (int64_t token = 0; token <= words; ++token)
+            m.table.set(((t * v + here(two)) * v + here(one)) * v + here(token),
+                        given.at(((t * (start + 1) + two) * (start + 1) + one) * start + token));
+    for (const int64_t beam : {2, 4})
+      for (const auto& [text, penalty] :
+           {std::pair{"0.0", 0.0}, {"0.6", 0.6}, {"1.0", 1.0}, {"2.0", 2.0}}) {
+        const std::string name = ir::concat("hf_new/K", beam, "_lp", text, "_esTrue");
+        if (!c["results"].contains(name)) continue;
+        CAPTURE(name);
+        CAPTURE(c["case"].get<int>());
+        const auto& expected = c["results"][name];
+        const Hypotheses found = m.search(beam, {.n_best = beam, .length_penalty = penalty});
+        REQUIRE(found.size() == expected.size());
+        ++lists;
+        for (size_t i = 0; i < found.size(); ++i) {
+          std::vector<int32_t> tokens;
+          for (const auto& token : expected[i]["tokens"])
+            tokens.push_back(here(token.get<int64_t>()));
+          CHECK(with_end(found[i]) == tokens);
+          CHECK(found[i].log_probability ==
+                doctest::Approx(expected[i]["logprob"].get<double>()).epsilon(1e-5));
+          CHECK(found[i].score ==
+                doctest::Approx(expected[i]["score"].get<double>()).epsilon(1e-5));
+        }
+      }
+  }
+  CHECK(lists == 64);
+}
+
+TEST_CASE("search: probabilities and weights are those of teacher forcing, for every attention") {
+  using enum rnn::AttentionKind;
+  for (const auto kind : {additive, dot, general, concat, none}) {
+    CAPTURE(rnn::name(kind));
+    const rnn::Config c = config_of(kind);
+    search::Decoder d = rnn::decoder(c, {.beam = 3, .weights = true}, tests::reference_options());
+    ParameterStore store = lively_store(d, 11, ir::DType::f64);
+    const auto sources = tests::reversals(5, 6, 12);
+    const auto found = search::search(d, store, sources, {}, {.n_best = 3});
+    Program loss = Program::inference(rnn::loss_graph(c, false), tests::reference_options());
+    std::optional<Program> attention;
+    if (kind != none)
+      attention.emplace(Program::inference(rnn::attention_graph(c), tests::reference_options()));
+    for (size_t i = 0; i < found.size(); ++i) {
+      REQUIRE(found[i].size() == 3);
+      CHECK(found[i][0].score >= found[i][1].score);
+      for (const Hypothesis& h : found[i]) {
+        if (!h.ended) continue;
+        const std::vector<data::EncodedExample> one{{sources[i].source, h.tokens, 1}};
+        const data::Batch b = data::make_batch(one, std::vector<int64_t>{0}, {});
+        const auto r = loss.run(store, training::inputs_of(b));
+        CHECK(-h.log_probability ==
+              doctest::Approx(r.at("loss").at(0) * r.at("tokens").at(0)).epsilon(1e-9));
+        if (!attention) continue;
+        const Array forced = attention->run(store, training::inputs_of(b)).at("weights");
+        REQUIRE(h.weights.size() == h.tokens.size() + 1);
+        for (size_t t = 0; t < h.weights.size(); ++t)
+          for (size_t s = 0; s < sources[i].source.size(); ++s)
+            CHECK(h.weights[t][s] ==
+                  doctest::Approx(forced.at(static_cast<int64_t>(t) * b.source_width() +
+                                            static_cast<int64_t>(s)))
+                      .epsilon(1e-6));
+      }
+    }
+  }
+}
+
+TEST_CASE("search: a wider beam finds what is at least as likely as greedy search") {
+  const rnn::Config c = config_of(rnn::AttentionKind::additive);
+  search::Decoder narrow = rnn::decoder(c, {}, tests::reference_options()),
+                  wide = rnn::decoder(c, {.beam = 6}, tests::reference_options());
+  ParameterStore store = lively_store(narrow, 13, ir::DType::f64);
+  const auto sources = tests::reversals(20, 6, 14);
+  const auto greedy = search::search(narrow, store, sources, {}),
+             beam = search::search(wide, store, sources, {});
+  for (size_t i = 0; i < sources.size(); ++i)
+    CHECK(beam[i][0].log_probability >= greedy[i][0].log_probability - 1e-12);
+}
+
+TEST_CASE("search: a sentence's result does not depend on its batch, bit for bit") {
+  using enum rnn::AttentionKind;
+  for (const auto kind : {additive, dot, general, none})
+    for (const int64_t beam : {1, 4}) {
+      CAPTURE(rnn::name(kind));
+      CAPTURE(beam);
+      const rnn::Config c = config_of(kind, 32);
+      search::Decoder d = rnn::decoder(c, {.beam = beam}, tests::fast_options());
+      ParameterStore store = lively_store(d, 15, ir::DType::f32);
+      const auto sources = tests::reversals(37, 20, 16);
+      const auto together = search::search(d, store, sources, {});
+      for (size_t i = 0; i < sources.size(); i += 3) {
+        const auto alone = search::search(d, store, std::span(&sources[i], 1), {}).front();
+        CHECK(alone[0].tokens == together[i][0].tokens);
+        CHECK(alone[0].log_probability == together[i][0].log_probability);
+      }
+    }
+}
