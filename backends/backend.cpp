@@ -31,13 +31,18 @@ bool all_bound(const Dim& dim, const Bindings& bindings) {
 
 }  // namespace
 
+std::vector<ir::Dims> result_dims(const ir::Graph& graph, const Bindings& bindings) {
+  std::vector<ir::Dims> dims;
+  for (const ir::Output& output : graph.outputs())
+    dims.push_back(ir::values(graph.type(output.value).shape, bindings));
+  return dims;
+}
+
 std::vector<Array> allocate_results(const ir::Graph& graph, const Bindings& bindings) {
-  const ir::Graph bound = ir::specialize(graph, bindings);
   std::vector<Array> results;
-  for (const ir::Output& output : bound.outputs()) {
-    const ir::TensorType& type = bound.type(output.value);
-    results.emplace_back(type.dtype, ir::values(type.shape, bindings));
-  }
+  const std::vector<ir::Dims> dims = result_dims(graph, bindings);
+  for (size_t i = 0; i < dims.size(); ++i)
+    results.emplace_back(graph.type(graph.outputs()[i].value).dtype, dims[i]);
   return results;
 }
 

@@ -44,7 +44,8 @@ class Backend {
 std::unique_ptr<Backend> make_reference();
 std::unique_ptr<Backend> make_onednn();
 
-// Types of results for allocation: outputs of the specialised graph. Helper for callers.
+// Sizes of the results of a graph whose symbols are bound, and zeros of those sizes.
+std::vector<ir::Dims> result_dims(const ir::Graph& graph, const ir::Bindings& bindings);
 std::vector<ir::Array> allocate_results(const ir::Graph& graph, const ir::Bindings& bindings);
 // Sizes of symbols read off argument arrays; throws GraphError naming argument and dim on conflict.
 ir::Bindings infer_bindings(const ir::Graph& graph, std::span<const ir::Array> arguments,

@@ -118,9 +118,8 @@ Program::Entry& Program::entry_for(const std::vector<Array>& arguments) {
       return entries_.front();
     }
   const auto start = std::chrono::steady_clock::now();
-  Entry entry{bindings, options_.backend->compile(graph(), bindings, options_.compile), {}, 0};
-  for (const Array& a : backends::allocate_results(graph(), bindings))
-    entry.results.push_back(a.dims());
+  Entry entry{bindings, options_.backend->compile(graph(), bindings, options_.compile),
+              backends::result_dims(graph(), bindings), 0};
   entry.bytes = entry.executable->arena_bytes() + kBytesOfNode * graph().node_count();
   statistics_.compile_seconds +=
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

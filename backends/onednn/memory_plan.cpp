@@ -182,6 +182,7 @@ void Block::lower() {
   materialise_arguments();
   for (size_t i = 0; i < units_.size(); ++i) lower_unit(static_cast<int>(i));
   copy_outputs();
+  find_last_reads();
 }
 
 bool Block::lower_view(const Unit& u) {
@@ -308,23 +309,34 @@ void Block::copy_outputs() {
   }
 }
 
-int Block::last_read(int argument) const {
-  int last = -1;
-  ir::Values aliases{graph_.arguments()[static_cast<size_t>(argument)].value};
-  for (size_t k = 0; k < aliases.size(); ++k) {
-    for (const int r : readers_[static_cast<size_t>(aliases[k].id)]) last = std::max(last, r);
-    for (int id = 0; id < graph_.value_count(); ++id)
-      if (alias_of_[static_cast<size_t>(id)] == aliases[k].id) aliases.push_back({id});
-    for (size_t j = 0; j < targets_.size(); ++j)
-      if (graph_.outputs()[j].value == aliases[k])
-        last = std::max(last, static_cast<int>(units_.size() + j));
+// A view is made after what it views, so its number is the higher one.
+void Block::find_last_reads() {
+  const size_t values = places_.size();
+  last_read_.assign(values, -1);
+  for (size_t v = 0; v < values; ++v)
+    for (const int r : readers_[v]) last_read_[v] = std::max(last_read_[v], r);
+  for (size_t j = 0; j < targets_.size(); ++j) {
+    int& last = last_read_[static_cast<size_t>(graph_.outputs()[j].value.id)];
+    last = std::max(last, static_cast<int>(units_.size() + j));
   }
-  return last;
+  for (size_t v = values; v-- > 0;)
+    if (const int of = alias_of_[v]; of >= 0) {
+      WEFT_CHECK(static_cast<size_t>(of) < v);
+      last_read_[static_cast<size_t>(of)] =
+          std::max(last_read_[static_cast<size_t>(of)], last_read_[v]);
+    }
+}
+
+int Block::last_read(int argument) const {
+  return last_read_[static_cast<size_t>(
+      graph_.arguments()[static_cast<size_t>(argument)].value.id)];
 }
 
 bool Block::updates_in_place(int argument, int output) const {
   const ir::Value x = graph_.arguments()[static_cast<size_t>(argument)].value;
-  if (graph_.outputs()[static_cast<size_t>(output)].value == x) return true;  // copied onto itself
+  const ir::Value y = graph_.outputs()[static_cast<size_t>(output)].value;
+  if (y == x) return true;  // copied onto itself
+  if (graph_.type(x).shape != graph_.type(y).shape) return false;
   const int index = first_write(output);
   if (index >= static_cast<int>(units_.size()) || last_read(argument) != index) return false;
   const Unit& u = units_[static_cast<size_t>(index)];

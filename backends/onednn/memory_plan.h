@@ -105,6 +105,7 @@ class Block {
   void release(ir::Value v);
   void free_buffer(int64_t offset, int64_t bytes);
   void copy_outputs();
+  void find_last_reads();
   void check_for_nan(const Unit& u);
   void describe(Kernel& kernel, const Emit& e) const;
   void set_place(ir::Value v, Tensor place, int buffer);
@@ -123,6 +124,7 @@ class Block {
   std::vector<Tensor> targets_;   // by output
   std::vector<int> claims_;       // by value: the output whose target it is written to, or -1
   std::vector<int> first_write_;  // by output
+  std::vector<int> last_read_;    // by value; its views' readers count
   std::vector<int> alias_of_;     // by value: the value it is a view of, or -1
 };
 
