@@ -392,7 +392,7 @@ void Block::check_for_nan(const Unit& u) {
   program_->kernels.push_back(std::move(k));
 }
 
-void Block::describe(Kernel& kernel, const Emit& e) const {
+void Block::describe(Kernel& kernel, Emit& e) const {
   const ir::Node& node = e.op.node();
   kernel.op = node.op->name;
   kernel.scope = node.from.scope;
@@ -403,15 +403,23 @@ void Block::describe(Kernel& kernel, const Emit& e) const {
       kernel.op += (kernel.op.empty() ? "" : "+") +
                    std::string(graph_.nodes()[static_cast<size_t>(n)].op->name);
   }
+  if (e.text_.empty()) e.text_ = operands_and_results(e);
+  kernel.text = e.text_;
+}
+
+std::string Block::operands_and_results(const Emit& e) const {
+  const ir::Node& node = e.op.node();
+  std::string text;
   for (size_t r = 0; r < node.results.size(); ++r) {
     const Tensor& t = place(node.results[r]);
-    kernel.text += (r > 0 ? ", " : "") + graph_.display_name(node.results[r]) + " " + str(t) + " " +
+    text += (r > 0 ? ", " : "") + graph_.display_name(node.results[r]) + " " + str(t) + " " +
                    place_text(t.at);
   }
-  kernel.text += " <-";
+  text += " <-";
   const Unit& u = units_[static_cast<size_t>(unit_of_[static_cast<size_t>(e.nodes.back())])];
   for (const ir::Value v : u.inputs)
-    kernel.text += " " + graph_.display_name(v) + " " + place_text(place(v).at);
+    text += " " + graph_.display_name(v) + " " + place_text(place(v).at);
+  return text;
 }
 
 }  // namespace weft::onednn

@@ -107,7 +107,8 @@ class Block {
   void copy_outputs();
   void find_last_reads();
   void check_for_nan(const Unit& u);
-  void describe(Kernel& kernel, const Emit& e) const;
+  void describe(Kernel& kernel, Emit& e) const;
+  std::string operands_and_results(const Emit& e) const;
   void set_place(ir::Value v, Tensor place, int buffer);
 
   Plan& plan_;

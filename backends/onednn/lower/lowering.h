@@ -60,7 +60,9 @@ class Emit {
   Block& block() const { return block_; }
 
  private:
+  friend class Block;
   Block& block_;
+  std::string text_;                                // of its kernels: operands, results, places
   std::vector<std::pair<int64_t, int64_t>> taken_;  // offset, bytes
 };
 
