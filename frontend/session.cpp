@@ -3,6 +3,7 @@
 
 #include "autodiff/gradient.h"
 #include "ir/error.h"
+#include "ir/prologue.h"
 #include "ir/verify.h"
 
 #include <chrono>
@@ -164,13 +165,31 @@ NamedArrays Program::run(ParameterStore& store, const NamedArrays& inputs) {
   return returned;
 }
 
+struct Program::Repeated {
+  Program prologue, rest;
+};
+
 std::string Program::profile_text() const {
   std::string text;
   for (const Entry& entry : entries_) text += entry.executable->profile_text();
-  return text;
+  return repeated_ == nullptr ? text : text + repeated_->rest.profile_text();
 }
 
 RepeatedRun Program::repeated(ParameterStore& store, const NamedArrays& inputs) {
+  if (repeated_ == nullptr) {
+    const ir::Prologue split = ir::split_prologue(graph());
+    ProgramOptions as_it_is = options_;
+    as_it_is.optimize = false;
+    repeated_ = std::make_shared<Repeated>(
+        Repeated{inference(split.prologue, as_it_is), inference(split.rest, as_it_is)});
+  }
+  NamedArrays all = inputs;
+  if (!repeated_->prologue.graph().outputs().empty())
+    for (const auto& [name, array] : repeated_->prologue.run(store, {})) all.add(name, array);
+  return repeated_->rest.bound(store, all);
+}
+
+RepeatedRun Program::bound(ParameterStore& store, const NamedArrays& inputs) {
   RepeatedRun r;
   r.arguments_ = arguments(store, inputs);
   const Entry& entry = entry_for(r.arguments_);

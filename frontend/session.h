@@ -42,10 +42,9 @@ struct CacheStatistics {
 // A program bound to arguments and results that stay where they are, to be run again and again: a
 // run allocates nothing and looks nothing up. An input that has the name and type of a result is
 // carried: the result is written over it, and so is what the caller gave. Parameters are those the
-// store had when this was made.
+// store had when this was made; what depends on them alone was computed then.
 class RepeatedRun {
  public:
-  const std::vector<std::string>& input_names() const { return input_names_; }
   ir::Array* find_input(std::string_view name);  // null: the graph has none
   ir::Array& input(std::string_view name);       // GraphError where there is none
   const ir::Array& result(std::string_view name) const;
@@ -99,7 +98,10 @@ class Program {
     int64_t bytes = 0;
   };
 
+  struct Repeated;  // the graph in two: what is computed once, and what is run again
+
   explicit Program(const ProgramOptions& options);
+  RepeatedRun bound(ParameterStore& store, const formats::NamedArrays& inputs);
   void add_stage(std::string name, const ir::Graph& graph, std::span<const ir::Pass* const> passes);
   void finish();
   std::vector<ir::Array> arguments(ParameterStore& store, const formats::NamedArrays& inputs) const;
@@ -111,6 +113,7 @@ class Program {
   std::vector<ir::PassRecord> records_;
   std::vector<int> stored_;   // for each result: the argument it goes back to, or -1
   std::list<Entry> entries_;  // most recently used first
+  std::shared_ptr<Repeated> repeated_;
   CacheStatistics statistics_;
 };
 

@@ -413,7 +413,7 @@ std::string Block::operands_and_results(const Emit& e) const {
   for (size_t r = 0; r < node.results.size(); ++r) {
     const Tensor& t = place(node.results[r]);
     text += (r > 0 ? ", " : "") + graph_.display_name(node.results[r]) + " " + str(t) + " " +
-                   place_text(t.at);
+            place_text(t.at);
   }
   text += " <-";
   const Unit& u = units_[static_cast<size_t>(unit_of_[static_cast<size_t>(e.nodes.back())])];

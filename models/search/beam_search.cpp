@@ -177,9 +177,11 @@ class BatchSearch {
     kept.resize(padded, -1);
     rows.resize(padded, -1);
     NamedArrays inputs;
-    for (const std::string& name : step_->input_names()) {
-      const Array& x = step_->input(name);
-      inputs.add(name, x.rank() == 0 ? x : picked(x, kept));
+    const ir::Graph& graph = decoder_.step.graph();
+    for (const ir::Argument& a : graph.arguments()) {
+      if (a.kind != ir::ArgumentKind::input) continue;
+      const Array& x = step_->input(graph.info(a.value).name);
+      inputs.add(graph.info(a.value).name, x.rank() == 0 ? x : picked(x, kept));
     }
     rows_ = std::move(rows);
     bind(inputs);

@@ -9,12 +9,13 @@
 #include "frontend/session.h"
 #include "tests/bench/workloads.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
-#include <unistd.h>
 
 using namespace weft;
 

@@ -65,7 +65,6 @@ TEST_CASE("training: a small RNNsearch learns to reverse sequences, and greedy s
   for (size_t i = 0; i < unseen.size(); ++i)
     right += found[i].front().tokens == unseen[i].target ? 1 : 0;
   CHECK(right >= 90);
-  CHECK(decoder.step.statistics().runs > decoder.step.statistics().compiled);
 }
 
 TEST_CASE("training: N + M steps are the same bytes as N, stop, resume, M") {
