@@ -17,7 +17,10 @@ Augmented with_lse(Vjp& g) {
                                            {g.operand("v")},
                                            g.optional("v_a"),
                                            g.optional("mask"),
-                                           g.optional("bias")},
+                                           g.optional("bias"),
+                                           g.optional("step"),
+                                           g.optional("rows"),
+                                           g.optional("position")},
                                           attrs);
   return {std::move(results), {}};
 }
@@ -30,19 +33,25 @@ Grads adjoint(Vjp& g) {
   const bool weights = op.flag("weights");
   const ir::Values dweights =
       weights && g.has_cotangent(1) ? ir::Values{g.cotangent(1)} : ir::Values{};
-  const ir::Values d = g.builder.emit_all(
-      ops::attention_grad,
-      {{g.cotangent_or_zero(0)},
-       {g.operand("q")},
-       {g.operand("k")},
-       {g.operand("v")},
-       {g.result(0)},
-       {g.result(weights ? 2 : 1)},
-       g.optional("v_a"),
-       g.optional("mask"),
-       g.optional("bias"),
-       dweights},
-      {{"score", op.text("score")}, {"scale", op.real("scale")}, {"wanted", wanted}});
+  ir::Attrs attrs = op.node().attrs;
+  attrs.erase("weights");
+  attrs.erase("lse");
+  attrs.set("wanted", wanted);
+  const ir::Values d = g.builder.emit_all(ops::attention_grad,
+                                          {{g.cotangent_or_zero(0)},
+                                           {g.operand("q")},
+                                           {g.operand("k")},
+                                           {g.operand("v")},
+                                           {g.result(0)},
+                                           {g.result(weights ? 2 : 1)},
+                                           g.optional("v_a"),
+                                           g.optional("mask"),
+                                           g.optional("bias"),
+                                           dweights,
+                                           g.optional("step"),
+                                           g.optional("rows"),
+                                           g.optional("position")},
+                                          attrs);
   Grads grads = g.none();
   for (size_t i = 0; i < wanted.size(); ++i)
     grads[static_cast<size_t>(op.position(wanted[i]))] = d[i];

@@ -231,6 +231,31 @@ bool Block::place_over_operand(const Unit& u, int result) {
   return false;
 }
 
+Dims Block::result_strides(const Unit& u, ir::Value y) const {
+  const Dims dims = dims_of(graph_.type(y));
+  if (u.lowering->results == Layout::dense) return dense_strides(dims);
+  if (wants_padding(y)) return padded_strides(dims, graph_.type(y).dtype);
+  if (u.lowering->results != Layout::inner) return dense_strides(dims);
+  const ir::Integers* perm = nullptr;
+  for (const int r : readers_[static_cast<size_t>(y.id)]) {
+    if (r < 0) return dense_strides(dims);
+    const ir::Node& reader = node_of(units_[static_cast<size_t>(r)]);
+    if (reader.op != &ir::ops::transpose) continue;
+    const ir::Integers& p = ir::OpView(graph_, reader).integers("perm");
+    if (perm != nullptr && *perm != p) return dense_strides(dims);
+    perm = &p;
+  }
+  if (perm == nullptr || perm->back() + 1 != static_cast<int64_t>(dims.size()))
+    return dense_strides(dims);
+  Dims moved;
+  for (const int64_t axis : *perm) moved.push_back(dims[static_cast<size_t>(axis)]);
+  const Dims dense = dense_strides(moved);
+  Tensor turned{graph_.type(y).dtype, dims, Dims(dims.size()), {}};
+  for (size_t i = 0; i < perm->size(); ++i)
+    turned.strides[static_cast<size_t>((*perm)[i])] = dense[i];
+  return all_readers_accept(y, turned) ? turned.strides : dense_strides(dims);
+}
+
 void Block::place_results(int index) {
   const Unit& u = units_[static_cast<size_t>(index)];
   const ir::Node& node = node_of(u);
@@ -242,10 +267,7 @@ void Block::place_results(int index) {
       continue;
     }
     if (place_over_operand(u, static_cast<int>(r))) continue;
-    const Dims dims = dims_of(graph_.type(y));
-    const bool pad = u.lowering->results != Layout::dense && wants_padding(y);
-    const Tensor t = take(graph_.type(y),
-                          pad ? padded_strides(dims, graph_.type(y).dtype) : dense_strides(dims));
+    const Tensor t = take(graph_.type(y), result_strides(u, y));
     const int keep = plan_.options.keep_all && depth_ == 0 ? 1 : 0;
     buffers_.push_back({t.at.offset, bytes_of(t),
                         keep + static_cast<int>(readers_[static_cast<size_t>(y.id)].size())});

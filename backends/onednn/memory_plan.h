@@ -8,6 +8,8 @@
 //   - a value that leaves the graph is written straight where it has to end (a result's buffer, a
 //     carry's next slot, a step of a stacked output), unless another output has claimed it;
 //   - an elementwise result takes over the buffer of an operand that nobody reads again;
+//   - a result that is read transposed lies so that the transposed one is dense, where its kernel
+//     writes any rows (Layout::inner) and its other readers read them so;
 //   - everything else is taken from the arena (best fit) and given back after its last reader.
 // The same walk plans the body of a loop (lower/scan.cpp) with an arena of its own.
 #pragma once
@@ -100,6 +102,7 @@ class Block {
   void lower_unit(int index);
   bool lower_view(const Unit& u);
   void place_results(int index);
+  Dims result_strides(const Unit& u, ir::Value y) const;
   bool place_over_operand(const Unit& u, int result);
   Tensor take(const ir::TensorType& type, Dims strides);
   void release(ir::Value v);

@@ -1,7 +1,8 @@
 // ir/batching/attention.cpp -- the steps of single queries become the queries of one attention.
 //
-//   q_t: [B,D] for all t, k and v shared: [T,B,D] -> [B,T,D]; attention over it; [B,T,E] -> [T,B,E]
-//   masks and biases of one query, [B,S], become [B,1,S]
+//   q_t: [B,...,D] for all t, k and v shared: [T,B,...,D] -> [B,...,T,D]; attention over it;
+//   [B,...,T,E] -> [T,B,...,E]
+//   masks and biases of one query, [B,S], become [B,1,S]; a step's position that of its query
 // The adjoints of k, v, v_a and bias come out summed over the queries, so over the steps.
 #include "ir/batching/rules.h"
 
@@ -9,17 +10,19 @@ namespace weft::ir::batching {
 namespace {
 
 bool single_query(const OpView& op) {
-  return op.operand("q").rank() == 2 && op.operand("k").rank() == 3;
+  return op.operand("q").rank() + 1 == op.operand("k").rank() && op.operand("k").rank() > 2;
 }
+bool drops(const OpView& op) { return op.real("keep") != 1.0; }
 
 bool lifted_group(const OpView& op, const Flags& lifted, std::string_view name) {
   return op.has(name) && lifted[static_cast<size_t>(op.position(name))];
 }
 
 bool keys_shared(const OpView& op, const Flags& lifted) {
-  for (const std::string_view name : {"k", "v", "v_a", "mask", "bias"})
+  for (const std::string_view name : {"k", "v", "v_a", "mask", "bias", "step", "rows"})
     if (lifted_group(op, lifted, name)) return false;
-  return true;
+  // Steps that draw the same weights would need one position for all queries.
+  return !drops(op) || lifted_group(op, lifted, "position");
 }
 
 // Keys that differ by step: the steps are one more leading axis of everything.
@@ -27,14 +30,21 @@ bool all_rows_lifted(const OpView& op, const Flags& lifted,
                      std::initializer_list<std::string_view> names) {
   for (const std::string_view name : names)
     if (op.has(name) && !lifted_group(op, lifted, name)) return false;
-  return !lifted_group(op, lifted, "v_a");
+  return !lifted_group(op, lifted, "v_a") && !drops(op);
 }
 
-// Exchanges the first two axes of a value of rank 2 or more.
-Value swapped(Builder& b, Value x) {
+int leading(const OpView& op) { return op.operand("k").rank() - 2; }
+
+// The first axis behind the next `axes`, and back.
+Value steps_behind(Builder& b, Value x, int axes) {
   Integers perm;
-  for (int i = 0; i < b.type(x).rank(); ++i) perm.push_back(i);
-  std::swap(perm[0], perm[1]);
+  for (int i = 0; i < b.type(x).rank(); ++i) perm.push_back(i < axes ? i + 1 : i == axes ? 0 : i);
+  return b.transpose(x, perm);
+}
+Value steps_first(Builder& b, Value x, int axes) {
+  Integers perm{axes};
+  for (int i = 0; i < b.type(x).rank(); ++i)
+    if (i != axes) perm.push_back(i);
   return b.transpose(x, perm);
 }
 
@@ -52,7 +62,7 @@ Values folded_operands(const Lift& lift) {
   for (const std::string_view name : {"q", "do", "o", "lse", "dweights"}) {
     if (op.def().operand_index(name) < 0 || !op.has(name)) continue;
     const int i = op.position(name);
-    operands[static_cast<size_t>(i)] = swapped(lift.builder, lift.each(i));
+    operands[static_cast<size_t>(i)] = steps_behind(lift.builder, lift.each(i), leading(op));
   }
   for (const std::string_view name : {"mask", "bias"})
     if (op.has(name)) {
@@ -60,6 +70,16 @@ Values folded_operands(const Lift& lift) {
       operands[i] = for_all_queries(lift.builder, operands[i]);
     }
   return operands;
+}
+
+// Axes of the scores, which have one more now.
+Attrs folded_attrs(const OpView& op) {
+  Attrs attrs = op.node().attrs;
+  Integers axes = op.integers("inner_axes");
+  for (int64_t& axis : axes)
+    if (axis < -1) --axis;
+  if (!axes.empty()) attrs.set("inner_axes", axes);
+  return attrs;
 }
 
 }  // namespace
@@ -72,8 +92,8 @@ bool can_attention(const OpView& op, const Flags& lifted, const Wants& wants) {
 
 Values attention(const Lift& lift, const Wants& wants) {
   if (!keys_shared(lift.op, lift.lifted)) return lift.emit(lift.operands);
-  Values results = lift.emit(folded_operands(lift));
-  for (Value& r : results) r = swapped(lift.builder, r);
+  Values results = lift.emit(folded_operands(lift), folded_attrs(lift.op));
+  for (Value& r : results) r = steps_first(lift.builder, r, leading(lift.op));
   return results;
 }
 
@@ -97,7 +117,7 @@ Values attention_grad(const Lift& lift, const Wants& wants) {
   Texts wanted;
   for (size_t i = 0; i < names.size(); ++i)
     if (wants[i] != Want::nothing) wanted.push_back(names[i]);
-  Attrs attrs = lift.op.node().attrs;
+  Attrs attrs = folded_attrs(lift.op);
   attrs.set("wanted", wanted);
   const Values made = lift.emit(folded_operands(lift), attrs);
   Values results(names.size());
@@ -105,7 +125,7 @@ Values attention_grad(const Lift& lift, const Wants& wants) {
   for (size_t i = 0; i < names.size(); ++i) {
     if (wants[i] == Want::nothing) continue;
     results[i] = names[i] == "q"
-                     ? swapped(lift.builder, made[at])
+                     ? steps_first(lift.builder, made[at], leading(lift.op))
                      : lift.builder.reshape(made[at], lift.op.result(static_cast<int>(i)).shape);
     ++at;
   }

@@ -3,6 +3,7 @@
 
 #include "ir/builder.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace weft::ir::ops {
@@ -15,6 +16,49 @@ Shape score_shape(const OpView& op) {
   Shape s = op.operand("q").shape;
   s.back() = op.operand("k").dim(-2);
   return s;
+}
+
+bool drops(const OpView& op) { return op.real("keep") != 1.0; }
+
+// Axes of the scores that dropout's elements are counted along: all but the first, and but the
+// queries' where each of them has a position of its own.
+void check_dropout(const OpView& op, const std::string& label) {
+  if (op.real("keep") <= 0 || op.real("keep") > 1)
+    op.fail(label + ".18", "keep must lie in (0, 1], found ", op.real("keep"));
+  for (const std::string_view name : {"step", "rows"})
+    if (op.has(name) != drops(op))
+      op.fail(label + ".19", "needs step and rows exactly where keep is below 1");
+  if (!drops(op)) {
+    if (op.has("position")) op.fail(label + ".19", "has a position but keeps everything");
+    return;
+  }
+  const Shape scores = score_shape(op);
+  const int rank = static_cast<int>(scores.size());
+  const bool single = single_query(op);
+  if (rank < (single ? 2 : 3))
+    op.fail(label + ".20", "needs a leading axis for the rows of dropout, found scores ",
+            str(scores));
+  if (!is_integer(op.operand("step").dtype) || op.operand("step").rank() != 0)
+    op.fail(label + ".20", "needs an integer scalar step, found ", op.operand("step"));
+  if (op.operand("rows") != TensorType{DType::s64, {scores[0]}})
+    op.fail(label + ".20", "needs rows of ", TensorType{DType::s64, {scores[0]}}, ", found ",
+            op.operand("rows"));
+  bool positions = false;
+  if (op.has("position")) {
+    const TensorType& p = op.operand("position");
+    positions = p.rank() == 1;
+    const bool fits = p.dtype == DType::s32 &&
+                      (p.rank() == 0 || (!single && p.shape == Shape{op.operand("q").dim(-2)}));
+    if (!fits) op.fail(label + ".20", "needs positions of s32, one or one a query, found ", p);
+  }
+  Integers axes = op.integers("inner_axes"), needed;
+  for (int64_t axis = -1; axis > -rank; --axis)
+    if (!(positions && axis == -2)) needed.push_back(axis);
+  std::sort(axes.rbegin(), axes.rend());
+  if (axes != needed)
+    op.fail(label + ".21", "inner_axes must be all axes of the scores ", str(scores),
+            positions ? " but the first and the queries'" : " but the first",
+            ", counted from the end");
 }
 
 void check_common(const OpView& op, const std::string& label) {
@@ -52,6 +96,9 @@ void check_common(const OpView& op, const std::string& label) {
     if (!fits)
       op.fail(label + ".10", "cannot broadcast its ", name, " ", m, " to the scores ", str(scores));
   }
+  if (op.flag("causal") && single_query(op))
+    op.fail(label + ".17", "causal needs an axis of queries");
+  check_dropout(op, label);
 }
 
 TensorType output_type(const OpView& op) {
@@ -76,17 +123,30 @@ Value with_query_axis(Builder& b, Value x, bool single) {
 }
 
 struct Scores {
-  Value q, k, v;  // q with its query axis
+  Value q, k, v;  // q with its query axis; k and v 0 where they are hidden from all queries
   Value e;        // masked scores [...,Tq,S]
   Value tanh;     // additive: tanh(q + k) [...,Tq,S,D]
-  Value mask;     // with its query axis, or none
 };
+
+// Keys or values that some query may look at, else 0: NaN behind a mask that hides them from all
+// does not leak, though the products multiply it by 0.
+Value seen(Builder& b, Value mask, Value x) {
+  if (!mask.valid()) return x;
+  Shape column = b.type(mask).shape;
+  if (column.size() >= 2) {
+    if (!b.type(mask).dim(-2).is(1)) return x;  // of each query its own
+    column.erase(column.end() - 2);
+  }
+  column.emplace_back(1);  // [...,S,1]
+  return b.select(b.reshape(mask, column), x, b.scalar(0, b.type(x).dtype));
+}
 
 Scores scores(Expansion& e, const OpView& op) {
   Builder& b = e.builder;
   const bool single = single_query(op);
-  Scores s{e["q"], e["k"], e["v"], {}, {}, {}};
-  s.q = with_query_axis(b, s.q, single);
+  Scores s{with_query_axis(b, e["q"], single), e["k"], e["v"], {}, {}};
+  const Value mask = op.has("mask") ? with_query_axis(b, e["mask"], single) : Value{};
+  s.k = seen(b, mask, s.k), s.v = seen(b, mask, s.v);
   if (op.text("score") == "dot") {
     s.e = b.matmul(s.q, s.k, false, true);
   } else {
@@ -98,24 +158,50 @@ Scores scores(Expansion& e, const OpView& op) {
   }
   if (op.real("scale") != 1.0) s.e = b.mul(s.e, b.scalar(op.real("scale"), b.type(s.e).dtype));
   if (op.has("bias")) s.e = b.add(s.e, with_query_axis(b, e["bias"], single));
-  if (op.has("mask")) {
-    s.mask = with_query_axis(b, e["mask"], single);
-    s.e = b.select(s.mask, s.e, b.scalar(-HUGE_VAL, b.type(s.e).dtype));
+  const Value hidden = b.scalar(-HUGE_VAL, b.type(s.e).dtype);
+  if (mask.valid()) s.e = b.select(mask, s.e, hidden);
+  if (op.flag("causal")) {
+    const Dim queries = b.type(s.e).dim(-2), keys = b.type(s.e).dim(-1);
+    const Value t = b.emit(iota, {}, {{"shape", Shape{queries, Dim(1)}}, {"dtype", DType::s32}});
+    const Value j = b.emit(iota, {}, {{"shape", Shape{keys}}, {"dtype", DType::s32}});
+    s.e = b.select(b.emit(greater_equal, {{t}, {j}}), s.e, hidden);
   }
   return s;
 }
 
-// v where some query may look at it, else 0: NaN in values that are masked for all does not leak.
-Value seen_values(Builder& b, const Scores& s) {
-  if (!s.mask.valid()) return s.v;
-  // Only a mask that no query axis widens hides a value from everyone.
-  const TensorType m = b.type(s.mask);
-  if (m.rank() < 2 ? false : !m.dim(-2).is(1)) return s.v;
-  const Value zero = b.scalar(0, b.type(s.v).dtype);
-  Shape column = m.shape;
-  if (m.rank() >= 2) column.erase(column.end() - 2);
-  column.emplace_back(1);  // [...,S,1]
-  return b.select(b.reshape(s.mask, column), s.v, zero);
+// x where dropout keeps a weight, divided by keep, else 0; x is of the scores' shape, queries' axis
+// included.
+Value dropped(Expansion& e, const OpView& op, Value x) {
+  if (!drops(op)) return x;
+  Builder& b = e.builder;
+  const Shape scores = b.type(x).shape;
+  const int64_t rank = static_cast<int64_t>(scores.size());
+  const bool single = single_query(op);
+  const bool positions = op.has("position") && op.operand("position").rank() == 1;
+  // Axes of x (from the front) in the order in which `random` has them. Of a single query they are
+  // counted without its axis, which comes first here, as a position would.
+  Integers order;
+  if (positions || single) order.push_back(rank - 2);
+  order.push_back(0);
+  Shape inner;
+  for (const int64_t axis : op.integers("inner_axes")) {
+    order.push_back(single && axis < -1 ? rank + axis - 1 : rank + axis);
+    inner.push_back(scores[static_cast<size_t>(order.back())]);
+  }
+  const Value kept = b.emit(
+      random, {{e["step"]}, {e["rows"]}, op.has("position") ? Values{e["position"]} : Values{}},
+      {{"stream", op.integer("stream")},
+       {"inner", inner},
+       {"form", std::string("keep")},
+       {"keep", op.real("keep")}});
+  Shape shape;
+  for (const int64_t axis : order) shape.push_back(scores[static_cast<size_t>(axis)]);
+  Integers perm(order.size());
+  for (size_t i = 0; i < order.size(); ++i)
+    perm[static_cast<size_t>(order[i])] = static_cast<int64_t>(i);
+  const DType t = b.type(x).dtype;
+  return b.select(b.transpose(b.reshape(kept, shape), perm),
+                  b.mul(x, b.scalar(1 / op.real("keep"), t)), b.scalar(0, t));
 }
 
 }  // namespace
@@ -154,7 +240,7 @@ Graph expand_attention(const OpView& op) {
   Builder& b = e.builder;
   const Scores s = scores(e, op);
   const Value a = b.softmax(s.e);
-  Values results{b.reshape(b.matmul(a, seen_values(b, s)), op.result(0).shape)};
+  Values results{b.reshape(b.matmul(dropped(e, op, a), s.v), op.result(0).shape)};
   if (op.flag("weights")) results.push_back(b.reshape(a, op.result(1).shape));
   if (op.flag("lse")) {
     // max + log(sum(exp(e - max))), with -inf rows kept at -inf.
@@ -168,11 +254,11 @@ Graph expand_attention(const OpView& op) {
   return e.finish(results);
 }
 
-// With a = exp(e - lse):  da = do v' (+ dweights),  ds = a * (da - sum_j a da),  de = scale * ds,
-// dot: dq = de k, dk = de' q;  additive: du = de * v_a * (1 - tanh^2), dq = sum_j du, dk = sum_t
-// du, dv_a = sum de * tanh;  dv = a' do;  dbias = ds summed to its shape. (o and lse are what a
-// kernel uses to avoid the sums; here they are recomputed, so that o and lse carry no meaning of
-// their own.)
+// With a = exp(e - lse):  da = z * do v' (+ dweights),  ds = a * (da - sum_j a da),  de = scale *
+// ds, dot: dq = de k, dk = de' q;  additive: du = de * v_a * (1 - tanh^2), dq = sum_j du, dk =
+// sum_t du, dv_a = sum de * tanh;  dv = (z * a)' do;  dbias = ds summed to its shape. (o and lse
+// are what a kernel uses to avoid the sums; here they are recomputed, so that o and lse carry no
+// meaning of their own.)
 Graph expand_attention_grad(const OpView& op) {
   Expansion e(op);
   Builder& b = e.builder;
@@ -180,8 +266,7 @@ Graph expand_attention_grad(const OpView& op) {
   const Scores s = scores(e, op);
   const Value a = b.softmax(s.e);
   const Value d_o = with_query_axis(b, e["do"], single);
-  const Value v = seen_values(b, s);
-  Value da = b.matmul(d_o, v, false, true);
+  Value da = dropped(e, op, b.matmul(d_o, s.v, false, true));
   if (op.has("dweights")) da = b.add(da, with_query_axis(b, e["dweights"], single));
   const Value ada = b.mul(a, da);
   const Value ds = b.sub(ada, b.mul(a, b.sum(ada, {-1}, true)));
@@ -200,7 +285,7 @@ Graph expand_attention_grad(const OpView& op) {
     Value d;
     if (w == "q") d = du.valid() ? b.sum(du, {-2}) : b.matmul(de, s.k);
     if (w == "k") d = du.valid() ? b.sum(du, {-3}) : b.matmul(de, s.q, true, false);
-    if (w == "v") d = b.matmul(a, d_o, true, false);
+    if (w == "v") d = b.matmul(dropped(e, op, a), d_o, true, false);
     if (w == "v_a") d = b.sum_to(b.mul(de1, s.tanh), op.operand("v_a").shape);
     if (w == "bias") {
       Shape shape = op.operand("bias").shape;

@@ -1,6 +1,7 @@
 // ir/ops/attention.h -- score, mask, softmax and weighted sum in one op, and its adjoint.
 //
-//   %o[, %weights][, %lse] = attention(q, k, v; v_a?; mask?; bias?) {score, scale, weights, lse}
+//   %o[, %weights][, %lse] = attention(q, k, v; v_a?; mask?; bias?; step?; rows?; position?)
+//       {score, scale, causal, weights, lse, keep, stream, inner_axes}
 //     q: T[...,Tq,D] or T[...,D] (one query), k: T[...,S,D], v: T[...,S,E]  ->  o: T[...,Tq,E] or
 //     T[...,E] v_a: T[D] (additive), mask: pred and bias: T, broadcastable to the scores [...,Tq,S]
 //     or [...,S]
@@ -8,14 +9,20 @@
 //   e[t,j] = scale * q[t] . k[j] + bias                        (dot; Luong et al. 2015, Vaswani et
 //   al. 2017)
 //          = scale * v_a . tanh(q[t] + k[j]) + bias            (additive; Bahdanau et al. 2015)
-//   a = softmax over j of e where mask, o[t] = sum_j a[t,j] v[j], lse[t] = log sum_j exp e[t,j]
+//   a = softmax over j of e where mask (causal: and j <= t)
+//   o[t] = sum_j z[t,j] a[t,j] v[j], lse[t] = log sum_j exp e[t,j]
 //
 // A query whose mask is empty gives zeros (lse -inf) and zero gradients. Masked scores and values
 // are never read into the result, so NaN behind a mask does not leak. Results `weights` [...,Tq,S]
-// and `lse` [...,Tq] exist where their attributes are set.
+// and `lse` [...,Tq] exist where their attributes are set; weights are those before dropout.
 //
-//   %dq, %dk, ... = attention_grad(do, q, k, v, o, lse; v_a?; mask?; bias?; dweights?) {score,
-//   scale, wanted}
+// With keep < 1 there is dropout on the weights (Srivastava et al. 2014; z = 1/keep or 0), drawn as
+// `random` does from (stream, step, rows, position): rows s64[B] belong to the first of the leading
+// axes, position is absent, a scalar or s32[Tq], and elements are counted along `inner_axes`, the
+// other axes of the scores in some order (the queries' too unless each has its position).
+//
+//   %dq, %dk, ... = attention_grad(do, q, k, v, o, lse; v_a?; mask?; bias?; dweights?; step?;
+//   rows?; position?) {score, scale, causal, wanted, keep, stream, inner_axes}
 //
 // gives the adjoints named in `wanted` (of q, k, v, v_a, bias), in that order.
 #pragma once
@@ -35,11 +42,21 @@ inline constexpr OpDef attention{
                  "v",
                  {"v_a", Arity::optional},
                  {"mask", Arity::optional},
-                 {"bias", Arity::optional}},
-    .attrs = {{"score", "dot"}, {"scale", 1.0}, {"weights", false}, {"lse", false}},
+                 {"bias", Arity::optional},
+                 {"step", Arity::optional},
+                 {"rows", Arity::optional},
+                 {"position", Arity::optional}},
+    .attrs = {{"score", "dot"},
+              {"scale", 1.0},
+              {"causal", false},
+              {"weights", false},
+              {"lse", false},
+              {"keep", 1.0},
+              {"stream", int64_t{0}},
+              {"inner_axes", AttrKind::integers, kEmpty}},
     .infer = infer_attention,
     .expand = expand_attention,
-    .doc = "softmax over keys of masked scores (dot or additive), times values; fused."};
+    .doc = "softmax over keys of masked scores (dot or additive), dropout, times values; fused."};
 
 inline constexpr OpDef attention_grad{
     .name = "attention_grad",
@@ -52,8 +69,17 @@ inline constexpr OpDef attention_grad{
                  {"v_a", Arity::optional},
                  {"mask", Arity::optional},
                  {"bias", Arity::optional},
-                 {"dweights", Arity::optional}},
-    .attrs = {{"score", "dot"}, {"scale", 1.0}, {"wanted", AttrKind::texts}},
+                 {"dweights", Arity::optional},
+                 {"step", Arity::optional},
+                 {"rows", Arity::optional},
+                 {"position", Arity::optional}},
+    .attrs = {{"score", "dot"},
+              {"scale", 1.0},
+              {"causal", false},
+              {"wanted", AttrKind::texts},
+              {"keep", 1.0},
+              {"stream", int64_t{0}},
+              {"inner_axes", AttrKind::integers, kEmpty}},
     .infer = infer_attention_grad,
     .expand = expand_attention_grad,
     .doc =

@@ -1,6 +1,8 @@
 // ir/passes/attention_scores.cpp -- reading masked, biased, scaled scores back to queries and keys.
 #include "ir/passes/attention_scores.h"
 
+#include "ir/error.h"
+
 #include <algorithm>
 #include <cmath>
 
@@ -35,60 +37,203 @@ class ScoreFinder {
  public:
   explicit ScoreFinder(const Readers& readers) : r_(readers) {}
 
-  bool masked(Value e, Scores& s) {
-    if (const Node* n = r_.producer(e, ops::select)) {
-      const auto yes = r_.scalar(n->operands[1]), no = r_.scalar(n->operands[2]);
-      const bool negated = yes && *yes == -HUGE_VAL;
-      if (negated || (no && *no == -HUGE_VAL)) {
-        s.masks.push_back({n->operands[0], negated});
-        s.nodes.push_back(index_of(*n));
-        return masked(n->operands[negated ? 2 : 1], s);
-      }
-    }
-    return biased(e, s);
+  bool find(Value e, Scores& s) {
+    const bool found = peel(e, s, 1);
+    if (!found && s.reason.empty())
+      s.reason = concat(named(e), " is neither a dot nor an additive score");
+    if (found) causal_apart(s);
+    return found;
   }
 
  private:
   int index_of(const Node& node) const { return r_.graph->info(node.results[0]).node; }
   Shape shape(Value v) const { return r_.graph->type(v).shape; }
-
-  bool biased(Value e, Scores& s) {
-    if (scaled(e, s)) return true;
-    const Node* n = r_.producer(e, ops::add);
-    if (n == nullptr) return false;
-    for (const int i : {0, 1}) {
-      Scores tried = s;
-      tried.nodes.push_back(index_of(*n));
-      if (r_.graph->type(n->operands[static_cast<size_t>(i)]).shape != shape(e)) continue;
-      if (!scaled(n->operands[static_cast<size_t>(i)], tried)) continue;
-      tried.bias = n->operands[static_cast<size_t>(1 - i)];
-      s = std::move(tried);
-      return true;
-    }
-    return false;
+  std::string named(Value v) const {
+    const Node* p = r_.producer(v);
+    return r_.graph->display_name(v) +
+           (p != nullptr && p->from.loc.known() ? ", made at " + p->from.loc.str() : "");
   }
 
-  bool scaled(Value e, Scores& s) {
-    if (score(e, s)) return true;
+  // Takes masks, biases and factors off, the outermost first. `factor`: of those taken off so far.
+  bool peel(Value e, Scores& s, double factor) {
+    if (score(e, s)) {
+      s.scale *= factor;
+      return true;
+    }
+    if (const Node* n = r_.producer(e, ops::select)) return unmask(*n, s, factor);
+    if (const Node* n = r_.producer(e, ops::add)) return unbias(*n, s, factor);
     const Node* n = r_.producer(e, ops::mul);
     const bool divided = n == nullptr && (n = r_.producer(e, ops::div)) != nullptr;
-    if (n == nullptr) return false;
+    return n != nullptr && unscale(*n, divided, s, factor);
+  }
+
+  bool unmask(const Node& n, Scores& s, double factor) {
+    const auto yes = r_.scalar(n.operands[1]), no = r_.scalar(n.operands[2]);
+    const bool negated = yes && *yes == -HUGE_VAL;
+    if (!negated && !(no && *no == -HUGE_VAL)) return false;
+    s.masked = true;
+    s.nodes.push_back(index_of(n));
+    const Value rest = n.operands[negated ? 2 : 1];
+    if (factor <= 0 || shape(rest) != shape(n.results[0])) {
+      s.reason = concat(named(n.results[0]), factor <= 0 ? " is masked and then multiplied by "
+                                                           "something that is not positive"
+                                                         : ": its mask widens the scores");
+      return false;
+    }
+    add_mask(n.operands[0], negated, shape(n.operands[0]), s);
+    return peel(rest, s, factor);
+  }
+
+  // Conditions that must all hold are masks of their own; reshapes that put in an axis of size 1
+  // go to each of them.
+  void add_mask(Value m, bool negated, const Shape& as, Scores& s) {
+    const Node* n = r_.producer(m);
+    if (n != nullptr && n->op == &ops::logical_not)
+      return add_mask(n->operands[0], !negated, as, s);
+    if (n != nullptr && n->op == &ops::broadcast && as == shape(m))
+      return add_mask(n->operands[0], negated, shape(n->operands[0]), s);
+    if (n != nullptr && n->op == &ops::reshape && as == shape(m)) {
+      const Node* inner = r_.producer(n->operands[0]);
+      const Shape from = shape(n->operands[0]);
+      if (inner != nullptr && inner->op == (negated ? &ops::logical_or : &ops::logical_and) &&
+          as.size() == from.size() + 1)
+        for (size_t axis = 1; axis <= as.size(); ++axis)
+          if (at(as, axis).is(1) && erased(as, axis) == from) {
+            for (const Value x : inner->operands) {
+              Shape own = shape(x);
+              if (own.size() + 1 >= axis && own.size() >= axis - 1 && own.size() != 0)
+                own.insert(own.end() - static_cast<int64_t>(axis - 1), Dim(1));
+              if (own == shape(x))
+                add_mask(x, negated, own, s);
+              else
+                s.masks.push_back({x, negated, own});
+            }
+            return;
+          }
+    }
+    if (n != nullptr && n->op == (negated ? &ops::logical_or : &ops::logical_and) &&
+        as == shape(m)) {
+      for (const Value x : n->operands) add_mask(x, negated, shape(x), s);
+      return;
+    }
+    s.masks.push_back({m, negated, as});
+  }
+
+  bool unbias(const Node& n, Scores& s, double factor) {
     for (const size_t i : {0, 1}) {
-      const Value factor = n->operands[1 - i];
-      const auto c = r_.scalar(factor);
-      if ((divided && i == 1) || r_.graph->type(factor).rank() != 0) continue;
+      const Value rest = n.operands[i], bias = n.operands[1 - i];
+      if (shape(rest) != shape(n.results[0])) continue;
       Scores tried = s;
-      tried.nodes.push_back(index_of(*n));
-      if (!score(n->operands[i], tried)) continue;
-      if (c && !divided)
-        tried.scale = *c;
-      else
-        (divided ? tried.divide_by : tried.scale_by) = factor;
+      tried.nodes.push_back(index_of(n));
+      if (!mask_as_sum(bias, tried)) tried.biases.push_back({bias, factor});
+      if (peel(rest, tried, factor)) {
+        s = std::move(tried);
+        return true;
+      }
+      if (s.reason.empty()) s.reason = tried.reason;
+      s.masked |= tried.masked;
+    }
+    return false;
+  }
+
+  // select(m, 0, -inf), added: a mask.
+  bool mask_as_sum(Value bias, Scores& s) {
+    const Node* n = r_.producer(bias, ops::select);
+    if (n == nullptr) return false;
+    const auto yes = r_.scalar(n->operands[1]), no = r_.scalar(n->operands[2]);
+    if (!yes || !no || shape(n->operands[0]) != shape(bias)) return false;
+    const bool negated = *yes == -HUGE_VAL && *no == 0;
+    if (!negated && !(*yes == 0 && *no == -HUGE_VAL)) return false;
+    s.masked = true;
+    add_mask(n->operands[0], negated, shape(n->operands[0]), s);
+    return true;
+  }
+
+  bool unscale(const Node& n, bool divided, Scores& s, double factor) {
+    for (const size_t i : {0, 1}) {
+      const Value by = n.operands[1 - i];
+      const auto c = r_.scalar(by);
+      if ((divided && i == 1) || r_.graph->type(by).rank() != 0) continue;
+      Scores tried = s;
+      tried.nodes.push_back(index_of(n));
+      if (c) {
+        if (divided && *c == 0) continue;
+        if (!peel(n.operands[i], tried, divided ? factor / *c : factor * *c)) continue;
+      } else {  // known at run time only: goes to the queries, so nothing may lie in between
+        if (!score(n.operands[i], tried)) continue;
+        tried.scale *= factor;
+        (divided ? tried.divide_by : tried.scale_by) = by;
+      }
       s = std::move(tried);
       return true;
     }
     return false;
   }
+
+  // --- causal masks
+
+  // The axis from the end along which v counts 0, 1, 2, ..., or 0.
+  size_t counts_along(Value v) const {
+    const Node* n = r_.producer(v);
+    if (n == nullptr) return 0;
+    if (n->op == &ops::iota) return shape(v).size() - static_cast<size_t>(r_.view(*n).axis());
+    if (n->op == &ops::broadcast || n->op == &ops::cast) return counts_along(n->operands[0]);
+    if (n->op != &ops::reshape) return 0;
+    const Shape from = shape(n->operands[0]), to = shape(v);
+    const size_t before = counts_along(n->operands[0]);
+    if (before == 0) return 0;
+    size_t wide = 0, axis = 0;
+    for (size_t i = 1; i <= to.size(); ++i)
+      if (!at(to, i).is(1)) axis = i, ++wide;
+    return wide == 1 && at(to, axis) == at(from, before) ? axis : 0;
+  }
+
+  // Is it true where key <= query?
+  bool is_causal(const Mask& m, const Scores& s) const {
+    if (s.single || (m.shape.size() >= 2 && shape(m.value) != m.shape && shape(m.value).size() < 2))
+      return false;
+    for (size_t i = 3; i <= m.shape.size(); ++i)
+      if (!at(m.shape, i).is(1)) return false;
+    const Node* n = r_.producer(m.value);
+    if (n == nullptr) return false;
+    if (n->op == &ops::constant) return causal_values(*n, m);
+    if (n->op == &ops::reshape && !at(shape(n->operands[0]), 1).is(1) &&
+        at(shape(n->operands[0]), 1) == at(m.shape, 1) &&
+        at(shape(n->operands[0]), 2) == at(m.shape, 2))
+      return is_causal({n->operands[0], m.negated, shape(n->operands[0])}, s);
+    if (n->operands.size() != 2) return false;
+    const size_t left = counts_along(n->operands[0]), right = counts_along(n->operands[1]);
+    const OpDef* op = n->op;
+    const auto compares = [&](const OpDef& straight, const OpDef& turned) {
+      return op == (m.negated ? &turned : &straight);
+    };
+    return (left == 2 && right == 1 && compares(ops::greater_equal, ops::less)) ||
+           (left == 1 && right == 2 && compares(ops::less_equal, ops::greater));
+  }
+  bool causal_values(const Node& n, const Mask& m) const {
+    const Reals& values = r_.view(n).reals("values");
+    if (m.shape.size() < 2 || !at(m.shape, 1).is_constant() || !at(m.shape, 2).is_constant())
+      return false;
+    const int64_t queries = *at(m.shape, 2).constant(), keys = *at(m.shape, 1).constant();
+    if (static_cast<int64_t>(values.size()) != queries * keys || queries < 2) return false;
+    for (int64_t t = 0; t < queries; ++t)
+      for (int64_t j = 0; j < keys; ++j)
+        if ((values[static_cast<size_t>(t * keys + j)] != 0) != ((j <= t) != m.negated))
+          return false;
+    return true;
+  }
+  void causal_apart(Scores& s) {
+    for (size_t i = 0; i < s.masks.size();) {
+      if (!is_causal(s.masks[i], s)) {
+        ++i;
+        continue;
+      }
+      s.causal = true;
+      s.masks.erase(s.masks.begin() + static_cast<int64_t>(i));
+    }
+  }
+
+  // --- the score
 
   // e itself, read in `as` (its own shape, or one that a reshape of 1-axes gives it).
   bool score(Value e, Scores& s) {
@@ -106,14 +251,20 @@ class ScoreFinder {
     return product(e, s) || reduced(e, s);
   }
 
-  // q [...,T,D] times k [...,S,D] transposed.
+  // An operand of a product, its last two axes exchanged where `swap`.
+  Shaped side(Value v, bool swap) const {
+    Shape as = shape(v);
+    if (swap && as.size() >= 2) std::swap(as[as.size() - 1], as[as.size() - 2]);
+    return {v, as, swap};
+  }
+
+  // q [...,T,D] times k [...,S,D] transposed, either way round in memory.
   bool product(Value e, Scores& s) {
     const Node* n = r_.producer(e, ops::matmul);
     if (n == nullptr) return false;
     const OpView op = r_.view(*n);
-    if (op.flag("transpose_a") || !op.flag("transpose_b")) return false;
-    return keep_dot(*n, {{n->operands[0], shape(n->operands[0])}},
-                    {{n->operands[1], shape(n->operands[1])}}, false, shape(e), s);
+    return keep_dot(*n, {side(n->operands[0], op.flag("transpose_a"))},
+                    {side(n->operands[1], !op.flag("transpose_b"))}, false, shape(e), s);
   }
 
   // q [...,1,D] times k transposed, its axis of one query taken away.
@@ -121,10 +272,10 @@ class ScoreFinder {
     const Node* n = r_.producer(e, ops::matmul);
     if (n == nullptr) return false;
     const OpView op = r_.view(*n);
-    if (op.flag("transpose_a") || !op.flag("transpose_b")) return false;
+    if (op.flag("transpose_a")) return false;
     const Shape q = shape(n->operands[0]);
-    return keep_dot(*n, {{n->operands[0], erased(q, 2)}}, {{n->operands[1], shape(n->operands[1])}},
-                    true, erased(shape(e), 2), s);
+    return keep_dot(*n, {{n->operands[0], erased(q, 2)}},
+                    {side(n->operands[1], !op.flag("transpose_b"))}, true, erased(shape(e), 2), s);
   }
 
   // k [...,S,D] times a column: q [...,D,1], or v_a [D,1] after tanh(q + k).
@@ -152,8 +303,12 @@ class ScoreFinder {
                 Shape scores, Scores& s) {
     if (!is_float(r_.graph->type(n.results[0]).dtype)) return false;
     const Shape &ks = k[0].shape, &qs = q[0].shape;
-    if (qs.size() + (single ? 1 : 0) != ks.size()) return false;
-    if (!std::equal(ks.begin(), ks.end() - 2, qs.begin())) return false;
+    if (qs.size() + (single ? 1 : 0) != ks.size() ||
+        !std::equal(ks.begin(), ks.end() - 2, qs.begin())) {
+      s.reason = concat("leading axes of queries ", named(q[0].value), " of ", str(qs),
+                        " and keys ", named(k[0].value), " of ", str(ks), " differ");
+      return false;
+    }
     s.nodes.push_back(index_of(n));
     s.q = std::move(q), s.k = std::move(k), s.single = single, s.shape = std::move(scores);
     return true;
@@ -265,7 +420,7 @@ class ScoreFinder {
 }  // namespace
 
 bool find_scores(const Readers& readers, Value e, Scores& scores) {
-  return ScoreFinder(readers).masked(e, scores);
+  return ScoreFinder(readers).find(e, scores);
 }
 
 }  // namespace weft::ir

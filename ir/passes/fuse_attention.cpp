@@ -2,6 +2,7 @@
 #include "ir/passes/fuse_attention.h"
 
 #include "ir/error.h"
+#include "ir/passes/attention_dropout.h"
 #include "ir/passes/attention_scores.h"
 
 #include <algorithm>
@@ -23,18 +24,20 @@ class AttentionFinder {
     s.nodes.push_back(index);
     reason_.clear();
     if (!find_scores(r_, softmax.operands[0], s))
-      return !s.masks.empty()
-                 ? miss(softmax, concat("its masked scores, from ", named(softmax.operands[0]),
-                                        ", are neither a dot nor an additive score"))
-                 : std::nullopt;
+      return s.masked || weighs_something() ? miss(softmax, concat("its scores: ", s.reason))
+                                            : std::nullopt;
     if (s.shape != r_.graph->type(weights_).shape)
       return miss(softmax, "its mask or bias widens the scores");
-    for (const int reader : r_.of(weights_)) {
+    const AttentionDropout dropout(r_, weights_, s.single);
+    if (!dropout.reason().empty()) return miss(softmax, dropout.reason());
+    summed_ = dropout.found() ? dropout.result() : weights_;
+    for (const int reader : r_.of(summed_)) {
       if (reader < 0) continue;
       Sum sum;
       if (!weighted_sum(r_.graph->nodes()[static_cast<size_t>(reader)], reader, s, sum)) continue;
+      sum.nodes.insert(sum.nodes.end(), dropout.nodes().begin(), dropout.nodes().end());
       if (!no_other_reader(s, sum)) break;
-      return replacement(s, sum);
+      return replacement(s, sum, dropout);
     }
     return miss(softmax, reason_.empty() ? "nothing sums values weighted by it" : reason_);
   }
@@ -43,6 +46,7 @@ class AttentionFinder {
   struct Sum {
     Value v, result;
     Shape v_shape;
+    bool swapped = false;  // the last two axes of v
     std::vector<int> nodes;
     Shape result_shape;
   };
@@ -62,14 +66,26 @@ class AttentionFinder {
            (p != nullptr && p->from.loc.known() ? ", made at " + p->from.loc.str() : "");
   }
 
+  bool weighs_something() const {
+    return std::any_of(r_.of(weights_).begin(), r_.of(weights_).end(), [&](int reader) {
+      if (reader < 0) return false;
+      const Node& n = r_.graph->nodes()[static_cast<size_t>(reader)];
+      return n.op == &ops::matmul && n.operands[0] == weights_ &&
+             r_.graph->type(n.operands[1]).rank() >= 3;
+    });
+  }
+
   // --- from the weights on to the sum
 
   bool weighted_sum(const Node& first, int index, const Scores& s, Sum& sum) {
-    const Shape w = shape(weights_);
-    if (first.op == &ops::matmul && first.operands[0] == weights_ && !s.single) {
+    const Shape w = shape(summed_);
+    if (first.op == &ops::matmul && first.operands[0] == summed_ && !s.single) {
       const OpView op = r_.view(first);
-      if (op.flag("transpose_a") || op.flag("transpose_b")) return false;
-      return keep_sum(first, index, first.operands[1], shape(first.operands[1]), s, sum);
+      if (op.flag("transpose_a")) return false;
+      Shape v = shape(first.operands[1]);
+      if (op.flag("transpose_b")) std::swap(v[v.size() - 1], v[v.size() - 2]);
+      sum.swapped = op.flag("transpose_b");
+      return keep_sum(first, index, first.operands[1], v, s, sum);
     }
     if (first.op != &ops::reshape) return false;
     const Shape to = shape(first.results[0]);
@@ -159,7 +175,7 @@ class AttentionFinder {
   bool needs_weights(const Sum& sum) const {
     for (const int reader : r_.of(weights_)) {
       if (reader < 0) return true;
-      if (reader == sum.nodes.front()) continue;
+      if (std::find(sum.nodes.begin(), sum.nodes.end(), reader) != sum.nodes.end()) continue;
       if (!is_weights_reshape(reader)) return true;
       for (const int further : r_.of(r_.graph->nodes()[static_cast<size_t>(reader)].results[0]))
         if (further < 0 ||
@@ -169,35 +185,46 @@ class AttentionFinder {
     return false;
   }
 
-  Replacement replacement(const Scores& s, const Sum& sum) {
+  Replacement replacement(const Scores& s, const Sum& sum, const AttentionDropout& dropout) {
     Replacement r;
     const bool weights = needs_weights(sum);
     r.outputs = {sum.result};
     if (weights) r.outputs.push_back(weights_);
     for (const auto* list : {&s.q, &s.k})
       for (const Shaped& x : *list) r.inputs.push_back(x.value);
-    for (const Value v : {sum.v, s.v_a, s.bias, s.scale_by, s.divide_by})
+    for (const Value v : {sum.v, s.v_a, s.scale_by, s.divide_by})
       if (v.valid()) r.inputs.push_back(v);
     for (const Mask& m : s.masks) r.inputs.push_back(m.value);
+    for (const ScoreBias& bias : s.biases) r.inputs.push_back(bias.value);
+    for (const Value v : dropout.inputs()) r.inputs.push_back(v);
     r.nodes = sum.nodes;
     r.nodes.insert(r.nodes.end(), s.nodes.begin(), s.nodes.end());
     const Shape weights_shape = shape(weights_);
-    r.build = [s, sum, weights, weights_shape](Rewriter& rw) {
-      return build(rw, s, sum, weights, weights_shape);
+    r.build = [s, sum, weights, weights_shape, dropout](Rewriter& rw) {
+      return build(rw, s, sum, weights, weights_shape, dropout);
     };
     const Node& softmax = r_.graph->nodes()[static_cast<size_t>(softmax_)];
     context_.done(
         "fuse_attention",
         concat(where(softmax), ": softmax ", r_.graph->display_name(weights_), " and ",
                r.nodes.size() - 1, " more became attention (", s.v_a.valid() ? "additive" : "dot",
-               s.masks.empty() ? "" : ", masked", weights ? ", with weights" : "", ")"));
+               s.masks.empty() ? "" : ", masked", s.causal ? ", causal" : "",
+               s.biases.empty() ? "" : ", biased", dropout.found() ? ", with dropout" : "",
+               weights ? ", with weights" : "", ")"));
     return r;
   }
 
+  static Value swapped(Builder& b, Value x) {
+    Integers perm;
+    for (int i = 0; i < b.type(x).rank(); ++i) perm.push_back(i);
+    std::swap(perm[perm.size() - 1], perm[perm.size() - 2]);
+    return b.transpose(x, perm);
+  }
   static Value total(Rewriter& rw, const std::vector<Shaped>& terms) {
     Value sum;
     for (const Shaped& t : terms) {
-      const Value v = rw.builder.reshape(rw(t.value), t.shape);
+      const Value x = t.swapped ? swapped(rw.builder, rw(t.value)) : rw(t.value);
+      const Value v = rw.builder.reshape(x, t.shape);
       sum = sum.valid() ? rw.builder.add(sum, v) : v;
     }
     return sum;
@@ -208,31 +235,52 @@ class AttentionFinder {
     return shape.size() < 2 ? x : b.reshape(x, erased(shape, 2));
   }
 
-  static Values build(Rewriter& rw, const Scores& s, const Sum& sum, bool weights,
-                      const Shape& weights_shape) {
+  static Value allowed(Rewriter& rw, const Scores& s) {
     Builder& b = rw.builder;
-    Value q = total(rw, s.q), k = total(rw, s.k), v = b.reshape(rw(sum.v), sum.v_shape);
-    Value v_a = s.v_a.valid() ? rw(s.v_a) : Value{}, bias = s.bias.valid() ? rw(s.bias) : Value{},
-          mask;
-    if (v_a.valid()) v_a = b.reshape(v_a, {b.type(q).dim(-1)});
+    Value mask;
     for (const Mask& m : s.masks) {
-      const Value allowed = m.negated ? b.emit(ops::logical_not, {{rw(m.value)}}) : rw(m.value);
-      mask = mask.valid() ? b.emit(ops::logical_and, {{mask}, {allowed}}) : allowed;
+      const Value x = b.reshape(rw(m.value), m.shape);
+      const Value seen = m.negated ? b.emit(ops::logical_not, {{x}}) : x;
+      mask = mask.valid() ? b.emit(ops::logical_and, {{mask}, {seen}}) : seen;
     }
+    return mask;
+  }
+  static Value added(Rewriter& rw, const Scores& s) {
+    Builder& b = rw.builder;
+    Value sum;
+    for (const ScoreBias& bias : s.biases) {
+      Value x = rw(bias.value);
+      if (bias.factor != 1) x = b.mul(x, b.scalar(bias.factor, b.type(x).dtype));
+      sum = sum.valid() ? b.add(sum, x) : x;
+    }
+    return sum;
+  }
+
+  static Values build(Rewriter& rw, const Scores& s, const Sum& sum, bool weights,
+                      const Shape& weights_shape, const AttentionDropout& dropout) {
+    Builder& b = rw.builder;
+    Value q = total(rw, s.q), k = total(rw, s.k);
+    Value v = b.reshape(sum.swapped ? swapped(b, rw(sum.v)) : rw(sum.v), sum.v_shape);
+    Value v_a = s.v_a.valid() ? rw(s.v_a) : Value{}, bias = added(rw, s), mask = allowed(rw, s);
+    if (v_a.valid()) v_a = b.reshape(v_a, {b.type(q).dim(-1)});
     if (s.scale_by.valid()) (v_a.valid() ? v_a : q) = b.mul(v_a.valid() ? v_a : q, rw(s.scale_by));
     if (s.divide_by.valid())
       (v_a.valid() ? v_a : q) = b.div(v_a.valid() ? v_a : q, rw(s.divide_by));
-    Shape scores = s.shape;
-    if (!s.single && at(scores, 2).is(1)) {  // one query after all
+    // One query after all? (Of which a causal one sees the first key.)
+    const bool one = !s.single && at(s.shape, 2).is(1) && !s.causal;
+    if (one) {
       q = without_queries(b, q);
       if (mask.valid()) mask = without_queries(b, mask);
       if (bias.valid()) bias = without_queries(b, bias);
     }
-    Attrs attrs{{"scale", s.scale}, {"weights", weights}};
+    Attrs attrs{{"scale", s.scale}, {"causal", s.causal}, {"weights", weights}};
+    Values step, rows, position;
+    if (dropout.found()) dropout.put(rw, one, attrs, step, rows, position);
     if (v_a.valid()) attrs.set("score", std::string("additive"));
     const auto group = [](Value x) { return x.valid() ? Values{x} : Values{}; };
-    Values results =
-        b.emit_all(ops::attention, {{q}, {k}, {v}, group(v_a), group(mask), group(bias)}, attrs);
+    Values results = b.emit_all(
+        ops::attention, {{q}, {k}, {v}, group(v_a), group(mask), group(bias), step, rows, position},
+        attrs);
     results[0] = b.reshape(results[0], sum.result_shape);
     if (weights) results[1] = b.reshape(results[1], weights_shape);
     return results;
@@ -240,7 +288,7 @@ class AttentionFinder {
 
   const Readers& r_;
   PassContext& context_;
-  Value weights_;
+  Value weights_, summed_;  // summed_: after dropout
   int softmax_ = -1;
   std::string reason_;
 };

@@ -58,7 +58,7 @@ TEST_CASE("text: short headers, scalar literals and absent optional operands") {
     return %p, %l
   })");
   verify(g);
-  CHECK(g.nodes()[0].group_sizes == std::vector<int>{1, 1, 1, 0, 1, 0});
+  CHECK(g.nodes()[0].group_sizes == std::vector<int>{1, 1, 1, 0, 1, 0, 0, 0, 0});
   CHECK(print(g).find("mul(%o, 0.5)") != std::string::npos);
   CHECK(print(parse(print(g))) == print(g));
 }

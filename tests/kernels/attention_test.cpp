@@ -1,5 +1,4 @@
-// tests/kernels/attention_test.cpp -- additive attention and the softmax of dot attention, with
-// gradients.
+// tests/kernels/attention_test.cpp -- additive attention, with gradients.
 #include "tests/kernels/kernel_test.h"
 
 #include <functional>
@@ -326,73 +325,4 @@ TEST_CASE("additive_attention: the bits depend neither on the number of threads 
   args.batch = 1, args.queries = 1;
   run(args);
   CHECK(std::memcmp(alone.out.data(), together.out.data(), 40 * sizeof(float)) == 0);
-}
-
-TEST_CASE("attention_softmax: scale, bias, mask, lengths, diagonal") {
-  on_every_machine([] {
-    for (const int64_t S : {1, 5, 8, 30, 65})
-      for (int kinds = 0; kinds < 16; ++kinds) {
-        const int64_t B = 2, H = 3, T = 4, ld = S + 2;
-        const bool biased = kinds & 1, masked = kinds & 2, lengths = kinds & 4, causal = kinds & 8;
-        Floats e = random_floats(B * H * T * ld, 41, -5, 5);
-        const Floats bias = random_floats(H * T * S, 42), da = random_floats(e.size(), 44);
-        const auto mask = random_mask(B * S, 43);
-        const std::vector<int32_t> length{static_cast<int32_t>(S), static_cast<int32_t>(S / 2)};
-        std::vector<double> expected(e.size()), lse(B * H * T, -kInf), ds(e.size());
-        for (int64_t r = 0; r < B * H * T; ++r) {
-          const int64_t t = r % T, h = r / T % H, b = r / T / H;
-          std::vector<double> a(S, 0);
-          double sum = 0, mean = 0;
-          for (int64_t j = 0; j < S; ++j) {
-            if ((masked && !mask[b * S + j]) || (lengths && j >= length[b]) || (causal && j > t)) {
-              e[r * ld + j] = kNaN;
-              continue;
-            }
-            sum += a[j] = std::exp(0.3 * e[r * ld + j] + (biased ? bias[(h * T + t) * S + j] : 0));
-          }
-          if (sum > 0) lse[r] = std::log(sum);
-          for (int64_t j = 0; j < S; ++j) mean += a[j] / std::fmax(sum, 1e-300) * da[r * ld + j];
-          for (int64_t j = 0; j < ld; ++j) {
-            expected[r * ld + j] = j < S ? (sum > 0 ? a[j] / sum : 0) : e[r * ld + j];
-            ds[r * ld + j] =
-                j < S ? expected[r * ld + j] * (da[r * ld + j] - mean) * 0.3 : da[r * ld + j];
-          }
-        }
-        Floats found(lse.size()), dfound = da;
-        k::attention_softmax({.batch = B,
-                              .heads = H,
-                              .queries = T,
-                              .keys = S,
-                              .scores = e.data(),
-                              .scores_batch = H * T * ld,
-                              .scores_head = T * ld,
-                              .scores_row = ld,
-                              .scale = 0.3F,
-                              .bias = {biased ? bias.data() : nullptr, 0, T * S, S, 1},
-                              .mask = {masked ? mask.data() : nullptr, S, 0, 0, 1},
-                              .lengths = lengths ? length.data() : nullptr,
-                              .diagonal = causal ? 0 : k::kNoDiagonal,
-                              .lse = found.data()});
-        INFO("S ", S, " kinds ", kinds);
-        check_close(e, expected, 1e-6);
-        check_close(found, lse, 1e-6);
-        for (int64_t r = 0; r < B * H * T; ++r)
-          for (int64_t j = 0; j < S; ++j)
-            if (e[r * ld + j] == 0) dfound[r * ld + j] = kNaN;
-        k::attention_softmax_grad({.batch = B,
-                                   .heads = H,
-                                   .queries = T,
-                                   .keys = S,
-                                   .weights = e.data(),
-                                   .weights_batch = H * T * ld,
-                                   .weights_head = T * ld,
-                                   .weights_row = ld,
-                                   .da = dfound.data(),
-                                   .da_batch = H * T * ld,
-                                   .da_head = T * ld,
-                                   .da_row = ld,
-                                   .scale = 0.3F});
-        check_close(dfound, ds, 1e-6);
-      }
-  });
 }

@@ -87,6 +87,28 @@ TEST_CASE("attention: NaN in values behind a mask of keys does not leak, NaN in 
   }
 }
 
+TEST_CASE("attention: NaN in hidden keys and values reaches no gradient, fused or expanded") {
+  for (const bool additive : {false, true}) {
+    const std::string optional = additive ? "%a; %m" : "; %m",
+                      attrs = additive ? "score=\"additive\", " : "";
+    const ir::Graph g = ir::parse(
+        "graph(%q: f32[2,3,4], %k: f32[2,5,4], %v: f32[2,5,3], %m: pred[2,1,5], %d: f32[2,3,3], "
+        "%a: f32[4]) { %o, %l = attention(%q, %k, %v; " +
+        optional + ") {" + attrs +
+        "lse=true} %dq, %dk, %dv = attention_grad(%d, %q, %k, %v, %o, %l; " + optional + ") {" +
+        attrs + "wanted=[\"q\", \"k\", \"v\"]} return %o, %dq, %dk, %dv }");
+    auto arguments = tests::sample_arguments(g, {}, 1, ir::DType::f32);
+    for (int64_t i = 0; i < 10; ++i) arguments[3].set_integer(i, i % 5 < 3);
+    for (int64_t c = 0; c < 4; ++c)
+      arguments[1].set(4 * 4 + c, std::numeric_limits<double>::quiet_NaN());
+    for (int64_t c = 0; c < 3; ++c)
+      arguments[2].set(4 * 3 + c, std::numeric_limits<double>::quiet_NaN());
+    tests::check_same(g, arguments);
+    for (const ir::Array& x : tests::run_onednn(g, arguments))
+      for (int64_t i = 0; i < x.size(); ++i) CHECK(std::isfinite(x.at(i)));
+  }
+}
+
 TEST_CASE("attention: operands that are views of a longer row") {
   check_same(R"(graph(%x: f32[B,T,12], %m: pred[B,1,T]) {
     %q = slice(%x) {axis=-1, start=0, stop=4}
@@ -107,4 +129,66 @@ TEST_CASE("attention: operands that are views of a longer row") {
     %o = attention(%q, %k, %v;; %m)
     return %o })",
              {.bindings = {{"B", 2}, {"T", 5}}});
+}
+
+TEST_CASE("attention: heads in the user's layout are neither copied in nor out") {
+  const std::string text = R"(graph(%x: f32[B,T,24], %l: s32[B], %d: f32[B,T,8]) {
+    %q0 = slice(%x) {axis=-1, start=0, stop=8} %q1 = reshape(%q0) {shape=[B,T,2,4]} %q = transpose(%q1) {perm=[0,2,1,3]}
+    %k0 = slice(%x) {axis=-1, start=8, stop=16} %k1 = reshape(%k0) {shape=[B,T,2,4]} %k = transpose(%k1) {perm=[0,2,1,3]}
+    %v0 = slice(%x) {axis=-1, start=16, stop=24} %v1 = reshape(%v0) {shape=[B,T,2,4]} %v = transpose(%v1) {perm=[0,2,1,3]}
+    %m = length_mask(%l) {size=T} %m1 = reshape(%m) {shape=[B,1,1,T]}
+    %o, %s = attention(%q, %k, %v; ; %m1) {scale=0.5, causal=true, lse=true}
+    %ot = transpose(%o) {perm=[0,2,1,3]} %r = reshape(%ot) {shape=[B,T,8]} %c = tanh(%r)
+    %d1 = reshape(%d) {shape=[B,T,2,4]} %do = transpose(%d1) {perm=[0,2,1,3]}
+    %dq, %dk, %dv = attention_grad(%do, %q, %k, %v, %o, %s; ; %m1) {scale=0.5, causal=true, wanted=["q", "k", "v"]}
+    %gq = transpose(%dq) {perm=[0,2,1,3]} %rq = reshape(%gq) {shape=[B,T,8]} %yq = tanh(%rq)
+    %gk = transpose(%dk) {perm=[0,2,1,3]} %rk = reshape(%gk) {shape=[B,T,8]} %yk = tanh(%rk)
+    %gv = transpose(%dv) {perm=[0,2,1,3]} %rv = reshape(%gv) {shape=[B,T,8]} %yv = tanh(%rv)
+    return %c, %yq, %yk, %yv })";
+  check_same(text, {.bindings = {{"B", 3}, {"T", 21}}});
+  const std::string plan = onednn::compile(ir::parse(text), {{"B", 3}, {"T", 21}})->plan_text();
+  INFO(plan);
+  CHECK(plan.find("copy") == std::string::npos);
+}
+
+TEST_CASE("attention: bias, causal and dropout, additive and dot, with every gradient") {
+  for (const bool additive : {false, true})
+    for (const char* bias : {"T,S", "B,1,S", "B,T,S", "S"})
+      for (const bool causal : {false, true})
+        for (const int dropout : {0, 1, 2}) {
+          const std::string optional = std::string(additive ? "; %va" : "; ") + "; %m; %b";
+          const std::string drawn = dropout == 0   ? ""
+                                    : dropout == 1 ? "; %step_below_9; %rows_below_99"
+                                                   : "; %step_below_9; %rows_below_99; %p_below_9";
+          const std::string attrs = std::string("scale=0.7") +
+                                    (additive ? ", score=\"additive\"" : "") +
+                                    (causal ? ", causal=true" : "") +
+                                    (dropout == 0   ? ""
+                                     : dropout == 1 ? ", keep=0.7, stream=4, inner_axes=[-2,-1]"
+                                                    : ", keep=0.7, stream=4, inner_axes=[-1]");
+          check_same(std::string("graph(%q: f32[B,T,5], %k: f32[B,S,5], %v: f32[B,S,3], %d: "
+                                 "f32[B,T,3], %dw: f32[B,T,S], %m: pred[B,1,S], %b: f32[") +
+                         bias +
+                         "], %va: f32[5], %step_below_9: s64[], %rows_below_99: s64[B], "
+                         "%p_below_9: s32[T]) {\n %o, %w, %l = attention(%q, %k, %v" +
+                         optional + drawn + ") {" + attrs +
+                         ", weights=true, lse=true}\n %dq, %dk, %dv, %db" +
+                         (additive ? ", %dva" : "") + " = attention_grad(%d, %q, %k, %v, %o, %l" +
+                         optional + "; %dw" + drawn + ") {" + attrs +
+                         ", wanted=[\"q\", \"k\", \"v\", \"bias\"" + (additive ? ", \"v_a\"" : "") +
+                         "]}\n return %o, %w, %l, %dq, %dk, %dv, %db" + (additive ? ", %dva" : "") +
+                         " }",
+                     {.bindings = {{"B", 3}, {"T", 9}, {"S", 11}}});
+        }
+}
+
+TEST_CASE("attention: two axes of heads, one walked, with dropout along all of them") {
+  check_same(
+      R"(graph(%q: f32[B,2,3,T,5], %k: f32[B,2,3,S,5], %v: f32[B,2,3,S,4], %b: f32[2,1,T,S], %d: f32[B,2,3,T,4],
+      %step_below_9: s64[], %rows_below_99: s64[B]) {
+    %o, %w, %l = attention(%q, %k, %v; ; ; %b; %step_below_9; %rows_below_99) {keep=0.6, inner_axes=[-4,-3,-2,-1], weights=true, lse=true}
+    %dq, %dk, %dv, %db = attention_grad(%d, %q, %k, %v, %o, %l; ; ; %b; ; %step_below_9; %rows_below_99)
+      {keep=0.6, inner_axes=[-4,-3,-2,-1], wanted=["q", "k", "v", "bias"]}
+    return %o, %w, %l, %dq, %dk, %dv, %db })",
+      {.bindings = {{"B", 2}, {"T", 7}, {"S", 6}}});
 }

@@ -1,4 +1,5 @@
 // tests/passes/attention_test.cpp -- score, mask, softmax and weighted sum become one op.
+#include "autodiff/gradient.h"
 #include "check_rewrite.h"
 #include "ir/text/text.h"
 
@@ -15,7 +16,15 @@ void becomes(const std::string& arguments, const std::string& before, const std:
              const ir::Bindings& sizes = {}) {
   const std::string open = "graph(" + arguments + ") {\n", close = "\n}";
   check_rewrite(kPasses, open + before + close, open + after + close);
-  check_keeps_values(kPasses, open + before + close, sizes);
+  const ir::Graph plain = ir::parse(open + before + close), fused = run(kPasses, plain);
+  check_same_values(plain, fused, sizes);
+  // The adjoint of the fused op against that of what it came from, for every result.
+  for (const ir::Output& o : plain.outputs()) {
+    const auto slopes = [&](const ir::Graph& g) {
+      return autodiff::gradient(g, o.name, autodiff::float_arguments(g), {.cotangent = true});
+    };
+    check_same_values(slopes(plain), slopes(fused), sizes);
+  }
 }
 
 // Nothing fuses; the near miss says why.
@@ -126,6 +135,86 @@ TEST_CASE("fuse_attention: heads, a bias, and weights that are read") {
     %e = matmul(%q, %k) {transpose_b=true}  %es = mul(0.25, %e)  %eb = add(%r, %es)  %em = select(%m, %eb, -inf)
     %a = softmax(%em)  %c = matmul(%a, %v)  return %c, %a)",
           "%c, %a = attention(%q, %k, %v; ; %m; %r) {scale=0.25, weights=true}  return %c, %a");
+}
+
+TEST_CASE("fuse_attention: heads split and transposed, scaled queries, masks by `and`, causal") {
+  becomes("%q: f32[B,T,8], %k: f32[B,S,8], %v: f32[B,S,8], %l: s32[B]", R"(
+    %q1 = reshape(%q) {shape=[B,T,2,4]}  %qh = transpose(%q1) {perm=[0,2,1,3]}  %qs = mul(%qh, 0.5)
+    %k1 = reshape(%k) {shape=[B,S,2,4]}  %kh = transpose(%k1) {perm=[0,2,3,1]}
+    %v1 = reshape(%v) {shape=[B,S,2,4]}  %vh = transpose(%v1) {perm=[0,2,1,3]}
+    %e = matmul(%qs, %kh)
+    %m = length_mask(%l) {size=S}  %m1 = reshape(%m) {shape=[B,1,1,S]}
+    %i = iota() {shape=[T,1], dtype=s32}  %j = iota() {shape=[S], dtype=s32}  %c = greater_equal(%i, %j)
+    %mc = logical_and(%m1, %c)  %em = select(%mc, %e, -inf)  %a = softmax(%em)
+    %o = matmul(%a, %vh)  %ot = transpose(%o) {perm=[0,2,1,3]}  %r = reshape(%ot) {shape=[B,T,8]}  return %r)",
+          R"(
+    %q1 = reshape(%q) {shape=[B,T,2,4]}  %qh = transpose(%q1) {perm=[0,2,1,3]}  %qs = mul(%qh, 0.5)
+    %k1 = reshape(%k) {shape=[B,S,2,4]}  %kh = transpose(%k1) {perm=[0,2,1,3]}
+    %v1 = reshape(%v) {shape=[B,S,2,4]}  %vh = transpose(%v1) {perm=[0,2,1,3]}
+    %m = length_mask(%l) {size=S}  %m1 = reshape(%m) {shape=[B,1,1,S]}
+    %o = attention(%qs, %kh, %vh; ; %m1) {causal=true}
+    %ot = transpose(%o) {perm=[0,2,1,3]}  %r = reshape(%ot) {shape=[B,T,8]}  return %r)");
+}
+
+TEST_CASE("fuse_attention: a causal mask in all its spellings") {
+  for (const char* mask :
+       {"%c = less_equal(%j, %i)", "%n = less(%i, %j) %c = logical_not(%n)",
+        "%n = greater(%j, %i) %c1 = logical_not(%n) %c = reshape(%c1) {shape=[1,T,S]}"})
+    becomes(
+        "%q: f32[B,T,D], %k: f32[B,S,D]",
+        std::string(R"(
+    %e = matmul(%q, %k) {transpose_b=true}
+    %i0 = iota() {shape=[T], dtype=s32}  %i = reshape(%i0) {shape=[T,1]}  %j = iota() {shape=[1,S], axis=1, dtype=s32}
+    )") + mask +
+            R"(  %em = select(%c, %e, -inf)  %a = softmax(%em)  %o = matmul(%a, %k)  return %o)",
+        "%o = attention(%q, %k, %k) {causal=true} return %o");
+  becomes("%q: f32[B,T,D], %k: f32[B,S,D]", R"(
+    %e = matmul(%q, %k) {transpose_b=true}
+    %i = iota() {shape=[T,1], dtype=s32}  %j = iota() {shape=[S], dtype=s32}  %c = greater(%i, %j)
+    %em = select(%c, %e, -inf)  %a = softmax(%em)  %o = matmul(%a, %k)  return %o)",
+          R"(
+    %i = iota() {shape=[T,1], dtype=s32}  %j = iota() {shape=[S], dtype=s32}  %c = greater(%i, %j)
+    %o = attention(%q, %k, %k; ; %c) return %o)");
+}
+
+TEST_CASE("fuse_attention: masks as sums of 0 and -inf, biases of which one is scaled") {
+  becomes("%q: f32[B,T,D], %k: f32[B,S,D], %m: pred[B,1,S], %b: f32[T,S], %c: f32[B,1,S]", R"(
+    %e = matmul(%q, %k) {transpose_b=true}  %eb = add(%e, %b)  %es = mul(%eb, 0.5)
+    %z = select(%m, 0.0, -inf)  %em = add(%es, %z)  %ec = add(%em, %c)
+    %a = softmax(%ec)  %o = matmul(%a, %k)  return %o)",
+          R"(
+    %b1 = mul(%b, 0.5)  %b2 = add(%c, %b1)
+    %o = attention(%q, %k, %k; ; %m; %b2) {scale=0.5} return %o)");
+}
+
+TEST_CASE("fuse_attention: dropout on the weights, drawn in the weights' order or by position") {
+  const std::string arguments =
+      "%q: f32[B,2,T,D], %k: f32[B,2,S,D], %v: f32[B,2,S,E], %t: s64[], %r: s64[B]";
+  const std::string head = "%e = matmul(%q, %k) {transpose_b=true}  %a = softmax(%e) ";
+  becomes(
+      arguments, head + R"(
+    %n = random(%t, %r) {stream=3, inner=[2,T,S], form="keep", keep=0.75}
+    %as = mul(%a, 1.3333333333333333)  %ad = select(%n, %as, 0.0)  %o = matmul(%ad, %v)  return %o)",
+      R"(%o = attention(%q, %k, %v; ; ; ; %t; %r) {keep=0.75, stream=3, inner_axes=[-3,-2,-1]} return %o)");
+  becomes(arguments, head + R"(
+    %p = iota() {shape=[T], dtype=s32}  %n = random(%t, %r; %p) {stream=3, inner=[S,2], form="keep", keep=0.5}
+    %nt = transpose(%n) {perm=[1,3,0,2]}
+    %as = select(%nt, %a, 0.0)  %ad = mul(2.0, %as)  %o = matmul(%ad, %v)  return %o, %a)",
+          R"(%p = iota() {shape=[T], dtype=s32}
+             %o, %a = attention(%q, %k, %v; ; ; ; %t; %r; %p) {keep=0.5, stream=3, inner_axes=[-1,-3], weights=true} return %o, %a)");
+}
+
+TEST_CASE("fuse_attention: dropout that is none, and dropped weights that are read, hold it back") {
+  const std::string head =
+      "graph(%q: f32[B,T,D], %k: f32[B,S,D], %t: s64[], %r: s64[B]) { %e = matmul(%q, %k) "
+      "{transpose_b=true}  %a = softmax(%e) %n = random(%t, %r) {stream=3, inner=[T,S], "
+      "form=\"keep\", keep=0.75} ";
+  holds_back(
+      head + "%as = mul(%a, 1.5) %ad = select(%n, %as, 0.0) %o = matmul(%ad, %k) return %o }",
+      "keeps 0.75 of the weights but multiplies them by 1.5");
+  holds_back(
+      head + "%as = div(%a, 0.75) %ad = select(%n, %as, 0.0) %o = matmul(%ad, %k) return %o, %ad }",
+      "is read elsewhere, by a result of the graph");
 }
 
 TEST_CASE("fuse_attention: inside a loop") {

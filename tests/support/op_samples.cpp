@@ -99,7 +99,20 @@ std::vector<Samples> make_table() {
         "return %y0, %y1 }",
         "graph(%q: f32[$M,$K], %k: f32[$M,$L,$K], %v: f32[$M,$L,2], %bias: f32[$M,1]) {"
         " %y0, %y1, %y2 = OP(%q, %k, %v; ; ; %bias) {weights=true, lse=true} return %y0, %y1, %y2 "
-        "}"}},
+        "}",
+        "graph(%q: f32[B,2,T,$K], %k: f32[B,2,S,$K], %v: f32[B,2,S,3], %bias: f32[2,T,S], "
+        "%step_below_9: s64[], %rows_below_99: s64[B]) {"
+        " %y = OP(%q, %k, %v; ; ; %bias; %step_below_9; %rows_below_99) {causal=true, keep=0.8, "
+        "stream=5, inner_axes=[-3, -2, -1]} return %y }",
+        "graph(%q: f32[B,2,T,$K], %k: f32[B,2,S,$K], %v: f32[B,2,S,3], %mask: pred[B,1,1,S], "
+        "%step_below_9: s64[], %rows_below_99: s64[B], %p_below_9: s32[T]) {"
+        " %y = OP(%q, %k, %v; ; %mask; ; %step_below_9; %rows_below_99; %p_below_9) {keep=0.7, "
+        "stream=6, inner_axes=[-1, -3]} return %y }",
+        "graph(%q: f32[B,$K], %k: f32[B,S,$K], %v: f32[B,S,3], %v_a: f32[$K], %step_below_9: "
+        "s32[], "
+        "%rows_below_99: s64[B], %p_below_9: s32[]) {"
+        " %y = OP(%q, %k, %v; %v_a; ; ; %step_below_9; %rows_below_99; %p_below_9) {keep=0.6, "
+        "score=\"additive\", inner_axes=[-1]} return %y }"}},
       {&ops::attention_grad,
        {"graph(%do: f32[$M,$N,2], %q: f32[$M,$N,$K], %k: f32[$M,$L,$K], %v: f32[$M,$L,2]) {"
         " %o, %l = attention(%q, %k, %v) {scale=0.7, lse=true}"
@@ -110,7 +123,14 @@ std::vector<Samples> make_table() {
         " %o, %l = attention(%q, %k, %v; %v_a; %mask; %bias) {score=\"additive\", lse=true}"
         " %y0, %y1, %y2 = OP(%do, %q, %k, %v, %o, %l; %v_a; %mask; %bias; %dw) "
         "{score=\"additive\", wanted=[\"k\", \"v_a\", \"bias\"]}"
-        " return %y0, %y1, %y2 }"}},
+        " return %y0, %y1, %y2 }",
+        "graph(%do: f32[B,2,T,3], %q: f32[B,2,T,$K], %k: f32[B,2,S,$K], %v: f32[B,2,S,3], "
+        "%bias: f32[2,T,S], %dw: f32[B,2,T,S], %step_below_9: s64[], %rows_below_99: s64[B]) {"
+        " %o, %l = attention(%q, %k, %v; ; ; %bias; %step_below_9; %rows_below_99) {causal=true, "
+        "keep=0.8, stream=5, inner_axes=[-3, -2, -1], lse=true}"
+        " %y0, %y1, %y2, %y3 = OP(%do, %q, %k, %v, %o, %l; ; ; %bias; %dw; %step_below_9; "
+        "%rows_below_99) {causal=true, keep=0.8, stream=5, inner_axes=[-3, -2, -1], "
+        "wanted=[\"q\", \"k\", \"v\", \"bias\"]} return %y0, %y1, %y2, %y3 }"}},
       {&ops::broadcast,
        {"graph(%x: f32[$M,1]) { %y = OP(%x) {shape=[$K,$M,$N]} return %y }",
         "graph(%x: f32[], %z: f32[B]) { %y = OP(%x) {shape=[B,$N]} return %y }",

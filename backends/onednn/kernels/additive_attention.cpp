@@ -98,6 +98,15 @@ void put_weights(const AdditiveAttention& args, int64_t b, int64_t t, const int3
   for (int64_t i = 0; i < n; ++i) row[list[i]] = a[i];
 }
 
+// The words come behind the list of keys.
+void drop(const AdditiveAttention& args, int64_t b, int64_t t, int32_t* list, int64_t n, float* a) {
+  if (!args.dropout.on) return;
+  auto* words = reinterpret_cast<uint32_t*>(list + padded(args.keys));
+  draw_words(args.dropout, b, 0, t, 0, args.keys, words);
+  for (int64_t i = 0; i < n; ++i)
+    a[i] = words[list[i]] < args.dropout.threshold ? a[i] * args.dropout.factor : 0;
+}
+
 // One thread computes a block of queries from scores to sums.
 void run_block(const AdditiveAttention& args, int64_t b, int64_t t0, int64_t queries,
                float* buffer) {
@@ -118,7 +127,9 @@ void run_block(const AdditiveAttention& args, int64_t b, int64_t t0, int64_t que
                          k + list[j] * args.k_row, args.va, args.hidden, args.scale, nullptr);
     for (int64_t t = i; t < i + step; ++t) {
       float* a = buffer + t * ld;
+      add_bias(args, b, t0 + t, list, n, a);
       put_weights(args, b, t0 + t, list, n, a, softmax(a, n));
+      drop(args, b, t0 + t, list, n, a);
     }
     weigh_block(args, step, buffer + i * ld, ld, v, list, n, out + (t0 + i) * args.out_row, all);
   }
@@ -145,8 +156,10 @@ void run_divided(const AdditiveAttention& args, int64_t thread, int64_t threads,
       const int64_t n = list_keys(args, b, t, list);
       const float* row = scores + (b * args.queries + t) * ld;
       for (int64_t i = 0; i < n; ++i) buffer[i] = row[i];
+      add_bias(args, b, t, list, n, buffer);
       const float lse = softmax(buffer, n);
       if (thread == 0) put_weights(args, b, t, list, n, buffer, lse);
+      drop(args, b, t, list, n, buffer);
       weigh_block(args, 1, buffer, ld, args.v + b * args.v_batch, list, n,
                   args.out + b * args.out_batch + t * args.out_row, columns);
     }

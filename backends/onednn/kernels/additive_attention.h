@@ -3,22 +3,24 @@
 //
 //   q: f32[B,Tq,A], k: f32[B,S,A], v: f32[B,S,E], va: f32[A]  ->  out: f32[B,Tq,E]
 //
-//   e[t,j] = scale * sum_c va[c]*tanh(q[t,c] + k[j,c])     a[t,:] = softmax over the allowed j of e
-//   out[t] = sum_j a[t,j]*v[j]                              lse[t] = log sum_j exp(e[t,j])
+//   e[t,j] = scale * sum_c va[c]*tanh(q[t,c] + k[j,c]) + bias[t,j]
+//   a[t,:] = softmax over the allowed j of e                lse[t] = log sum_j exp(e[t,j])
+//   out[t] = sum_j z[t,j]*a[t,j]*v[j]                       z: dropout's 1/keep or 0
 //
 // (Bahdanau et al. 2015.) [B,Tq,S,A] never exists. Masked positions are skipped altogether: no tanh
 // is spent on them and nothing stored there can leak. A row without an allowed position gives
 // zeros, weights of zero and lse = -inf.
 //
 // Gradient, with G = dout, everything recomputed from q, k and lse:
-//   da[t,j] = G[t].v[j] - G[t].out[t] (+ dweights)      ds = a*da      h = tanh(q[t] + k[j])
+//   da[t,j] = z*G[t].v[j] - G[t].out[t] (+ dweights)    ds = a*da      h = tanh(q[t] + k[j])
 //   dq[t] = scale*va*sum_j ds*(1-h^2)   dk[j] = scale*va*sum_t ds*(1-h^2)
-//   dva   = scale*sum_tj ds*h           dv[j] = sum_t a*G[t]
-//   with dweights W:  ds = a*(G.v[j] + W[j] - (G.out + sum_i a[i]*W[i]))
+//   dva   = scale*sum_tj ds*h           dv[j] = sum_t z*a*G[t]
+//   with dweights W:  ds = a*(z*G.v[j] + W[j] - (G.out + sum_i a[i]*W[i]))
 // Each of dq, dk, dv, dva may be null: what nobody wants is not computed.
 //
 // Bits do not depend on the number of threads.
 #pragma once
+#include "backends/onednn/kernels/dot_attention.h"
 #include "backends/onednn/kernels/types.h"
 
 namespace weft::onednn::kernels {
@@ -35,6 +37,9 @@ struct AdditiveAttention {
   int64_t v_batch = 0, v_row = 0;
   Mask mask;                         // over (batch, row = query, column = key); head unused
   const int32_t* lengths = nullptr;  // [B]: keys j < lengths[b] are allowed; with mask: both
+  int64_t diagonal = kNoDiagonal;    // query t may see keys j <= t + diagonal
+  Bias bias;                         // head unused
+  WeightDropout dropout;             // head unused
   float scale = 1;
   float* out = nullptr;
   int64_t out_batch = 0, out_row = 0;
@@ -57,6 +62,9 @@ struct AdditiveAttentionGrad {
   int64_t v_batch = 0, v_row = 0;
   Mask mask;
   const int32_t* lengths = nullptr;
+  int64_t diagonal = kNoDiagonal;
+  Bias bias;
+  WeightDropout dropout;
   float scale = 1;
   const float* out = nullptr;  // the forward result
   int64_t out_batch = 0, out_row = 0;
@@ -73,6 +81,7 @@ struct AdditiveAttentionGrad {
   float* dv = nullptr;
   int64_t dv_batch = 0, dv_row = 0;
   float* dva = nullptr;  // [A]
+  float* ds = nullptr;   // optional [B,Tq,S], dense: the caller's sums of it are dbias
   bool accumulate_dq = false, accumulate_dk = false, accumulate_dv = false, accumulate_dva = false;
   void* workspace = nullptr;
 };

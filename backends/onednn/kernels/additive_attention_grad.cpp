@@ -127,7 +127,8 @@ class Gradient {
         ld_h_(padded(args.hidden)),
         ld_(padded(args.keys)),
         step_(same_keys(args) ? kQueryBlock : 1),
-        weighs_(args.dq != nullptr || args.dk != nullptr || args.dva != nullptr),
+        weighs_(args.dq != nullptr || args.dk != nullptr || args.dva != nullptr ||
+                args.ds != nullptr),
         add_(choose_add(args.dq != nullptr, args.dva != nullptr, args.dk != nullptr)) {
     auto* workspace = static_cast<float*>(args.workspace);
     dva_ = workspace;
@@ -138,6 +139,8 @@ class Gradient {
     a_ = dq_ + kQueryBlock * ld_h_;
     ds_ = a_ + kQueryBlock * ld_;
     list_ = reinterpret_cast<int32_t*>(ds_ + kQueryBlock * ld_);
+    words_ = reinterpret_cast<uint32_t*>(list_ + ld_);
+    z_ = reinterpret_cast<float*>(words_ + ld_);
   }
 
   int64_t blocks() const { return ceil_div(args_.queries, step_); }
@@ -225,7 +228,11 @@ class Gradient {
 
   // da = G.v[j] into ds, and the term that softmax subtracts, G.out. With dweights W the term has
   // sum a*W too, which costs a pass over the scores of its own.
-  void start(const Block& block, float* a, float* ds, float* term) const {
+  void start(const Block& block, float* a, float* ds, float* term) {
+    for (int64_t t = 0; t < block.queries && args_.ds != nullptr; ++t)
+      zero(args_.ds + (block.b * args_.queries + block.t + t) * args_.keys, {0, args_.keys});
+    for (int64_t t = 0; t < block.queries && args_.dropout.on; ++t)
+      draw_kept(args_, block.b, block.t + t, block.list, block.keys, words_, z_ + t * ld_);
     if (!weighs_) return;
     const float* g = dout(block);
     const float* v = args_.v + block.b * args_.v_batch;
@@ -238,6 +245,8 @@ class Gradient {
           dot_rows<1>(row, g + t * args_.dout_row, 0, args_.width, ds + t * ld_ + i, 0);
       }
     }
+    for (int64_t t = 0; t < block.queries && args_.dropout.on; ++t)
+      times(ds + t * ld_, z_ + t * ld_, block.keys);
     for (int64_t t = 0; t < block.queries; ++t) {
       const float* out = args_.out + block.b * args_.out_batch + (block.t + t) * args_.out_row;
       term[t] = dot(g + t * args_.dout_row, out, args_.width);
@@ -245,10 +254,15 @@ class Gradient {
     }
   }
 
+  static void times(float* x, const float* y, int64_t n) {
+    for_columns(n, [&](int64_t j, auto at) { at.put(x + j, at.get(x + j) * at.get(y + j)); });
+  }
+
   float weighted_term(const Block& block, int64_t t, float* a) const {
     const float* q = args_.q + block.b * args_.q_batch + (block.t + t) * args_.q_row;
     const float* w = dweights(block, t);
     score_row(args_, q, args_.k + block.b * args_.k_batch, block.list, block.keys, a);
+    add_bias(args_, block.b, block.t + t, block.list, block.keys, a);
     to_weights(a, block.keys, lse(block, t));
     float term = 0;
     for (int64_t i = 0; i < block.keys; ++i) term += a[i] * w[block.list[i]];
@@ -263,11 +277,18 @@ class Gradient {
   // Scores of the keys [begin, end) of query t to weights, their da to ds.
   void weigh(const Block& block, int64_t t, int64_t begin, int64_t end, float term, float* a,
              float* ds) const {
+    add_bias(args_, block.b, block.t + t, block.list + begin, end - begin, a + begin);
     to_weights(a + begin, end - begin, lse(block, t));
-    if (!weighs_) return;
-    const float* w = args_.dweights == nullptr ? nullptr : dweights(block, t);
-    for (int64_t i = begin; i < end; ++i)
-      ds[i] = a[i] * (ds[i] + (w == nullptr ? 0 : w[block.list[i]]) - term);
+    if (weighs_) {
+      const float* w = args_.dweights == nullptr ? nullptr : dweights(block, t);
+      for (int64_t i = begin; i < end; ++i)
+        ds[i] = a[i] * (ds[i] + (w == nullptr ? 0 : w[block.list[i]]) - term);
+    }
+    if (args_.ds != nullptr) {
+      float* y = args_.ds + (block.b * args_.queries + block.t + t) * args_.keys;
+      for (int64_t i = begin; i < end; ++i) y[block.list[i]] = ds[i];
+    }
+    if (args_.dropout.on) times(a + begin, z_ + t * ld_ + begin, end - begin);
   }
 
   void run_block(const Block& block) {
@@ -351,6 +372,8 @@ class Gradient {
   AddKeys add_;
   float *dva_, *shared_a_, *shared_ds_, *h_, *dq_, *a_, *ds_;
   int32_t* list_;
+  uint32_t* words_;
+  float* z_;  // what dropout keeps, of a block of queries
 };
 
 // The thread's share of n columns, in whole cache lines.

@@ -20,9 +20,9 @@ constexpr int64_t query_blocks(const AdditiveAttention& args) {
   return (args.queries + kQueryBlock - 1) / kQueryBlock;
 }
 
-// Weights of a block of queries, the list of keys.
+// Weights of a block of queries, the list of keys, words of dropout.
 constexpr int64_t thread_floats(const AdditiveAttention& args) {
-  return (kQueryBlock + 1) * padded(args.keys);
+  return (kQueryBlock + (args.dropout.on ? 2 : 1)) * padded(args.keys);
 }
 // Scores of everything.
 constexpr int64_t shared_floats(const AdditiveAttention& args) {
@@ -31,10 +31,10 @@ constexpr int64_t shared_floats(const AdditiveAttention& args) {
 }
 
 // tanh of a group of keys and the sums for dq, weights and ds of a block of queries, the list of
-// keys.
+// keys, what dropout keeps and its words.
 constexpr int64_t thread_floats(const AdditiveAttentionGrad& args) {
   return (kKeyGroup + kQueryBlock) * padded(args.hidden) +
-         (2 * kQueryBlock + 1) * padded(args.keys);
+         (2 * kQueryBlock + 1 + (args.dropout.on ? kQueryBlock + 1 : 0)) * padded(args.keys);
 }
 // dva of each batch entry; weights and ds of everything.
 constexpr int64_t shared_floats(const AdditiveAttentionGrad& args) {

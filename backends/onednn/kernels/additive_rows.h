@@ -3,6 +3,7 @@
 #pragma once
 #include "backends/onednn/kernels/additive_attention_sizes.h"
 #include "backends/onednn/kernels/columns.h"
+#include "backends/onednn/kernels/dropout_words.h"
 #include "backends/onednn/kernels/mask_row.h"
 #include "backends/onednn/kernels/math.h"
 
@@ -14,6 +15,7 @@ template <class Args>
 WEFT_INLINE int64_t list_keys(const Args& args, int64_t b, int64_t t, int32_t* list) {
   int64_t keys = args.keys, n = 0;
   if (args.lengths != nullptr) keys = larger(0, smaller(keys, args.lengths[b]));
+  keys = larger(0, smaller(keys, t + args.diagonal + 1));
   const MaskRow mask = mask_row(args.mask, b, 0, t);
   for (int64_t j = 0; j < keys; ++j) {
     list[n] = static_cast<int32_t>(j);
@@ -25,7 +27,26 @@ WEFT_INLINE int64_t list_keys(const Args& args, int64_t b, int64_t t, int32_t* l
 // True if all queries of a batch entry see the same keys.
 template <class Args>
 WEFT_INLINE bool same_keys(const Args& args) {
-  return args.mask.allowed == nullptr || args.mask.row == 0 || args.queries == 1;
+  if (args.queries == 1) return true;
+  return (args.mask.allowed == nullptr || args.mask.row == 0) && args.diagonal >= args.keys;
+}
+
+// Scores of listed keys of query t with their bias.
+template <class Args>
+WEFT_INLINE void add_bias(const Args& args, int64_t b, int64_t t, const int32_t* list, int64_t n,
+                          float* e) {
+  if (args.bias.data == nullptr) return;
+  const float* x = args.bias.data + b * args.bias.batch + t * args.bias.row;
+  for (int64_t i = 0; i < n; ++i) e[i] += x[list[i] * args.bias.column];
+}
+
+// z[i]: what dropout makes of the weight of key list[i].
+template <class Args>
+WEFT_INLINE void draw_kept(const Args& args, int64_t b, int64_t t, const int32_t* list, int64_t n,
+                           uint32_t* words, float* z) {
+  draw_words(args.dropout, b, 0, t, 0, args.keys, words);
+  for (int64_t i = 0; i < n; ++i)
+    z[i] = words[list[i]] < args.dropout.threshold ? args.dropout.factor : 0;
 }
 
 // scale * va . tanh(q + k); the tanh go to h if Keeps. One key at a time and out of line: the

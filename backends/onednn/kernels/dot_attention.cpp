@@ -1,128 +1,170 @@
-// backends/onednn/kernels/dot_attention.cpp -- the softmax between the two products of dot
-// attention.
+// backends/onednn/kernels/dot_attention.cpp -- dot-product attention, a block of queries against a
+// block of keys at a time.
 #include "backends/onednn/kernels/dot_attention.h"
 
-#include "backends/onednn/kernels/columns.h"
+#include "backends/onednn/kernels/dot_attention_rows.h"
+#include "backends/onednn/kernels/dot_attention_scores.h"
 #include "backends/onednn/kernels/kernel_list.h"
-#include "backends/onednn/kernels/mask_row.h"
-#include "backends/onednn/kernels/math.h"
-#include "backends/onednn/kernels/parallel.h"
 
 #include <math.h>
 
 namespace weft::onednn::kernels::WEFT_ISA {
 namespace {
 
-struct Row {
-  float* x;
-  int64_t n, visible;  // columns; those that lengths and diagonal leave
-  MaskRow mask;
-  const float* bias;
-  int64_t bias_column;
-};
+class Forward {
+ public:
+  Forward(const DotAttention& args, int64_t thread) : args_(args) {
+    q_ = static_cast<float*>(args.workspace) + shared_floats(args) + thread * thread_floats(args);
+    o_ = q_ + kTileQueries * args.hidden;
+    top_ = o_ + kTileQueries * args.width;
+    sum_ = top_ + kTileQueries;
+    e_ = sum_ + kTileQueries;
+    z_ = e_ + kTileKeys * kLaneLimit;
+    keys_ = z_ + (args.dropout.on ? kTileKeys * kLaneLimit : 0);
+  }
 
-// The scaled, biased scores of one vector; -inf where the row may not look.
-template <bool Masked>
-WEFT_INLINE Vec scores(const Row& row, Vec scale, int64_t j, int64_t lanes) {
-  Vec e = lanes == kWidth ? load(row.x + j) * scale : load(row.x + j, lanes) * scale;
-  if (row.bias != nullptr) {
-    Vec bias = splat(0);
-    if (row.bias_column == 1) {
-      bias = lanes == kWidth ? load(row.bias + j) : load(row.bias + j, lanes);
-    } else {
-      for (int64_t i = 0; i < lanes; ++i) bias[i] = row.bias[(j + i) * row.bias_column];
+  // Queries [t, t+queries) of one head.
+  void run(int64_t b, int64_t h, int64_t t, int64_t queries) {
+    for (int64_t i = 0; i < queries; i += kLanes) start(panel(b, h, t, queries, i), i);
+    Range seen = seen_keys(args_, b, h);
+    seen.end = keys_up_to(args_.diagonal, t + queries - 1, 0, seen.end);
+    for (int64_t j = seen.begin / kTileKeys * kTileKeys; j < seen.end; j += kTileKeys) {
+      const KeyBlock block = block_at(b, h, j, seen);
+      for (int64_t i = 0; i < queries; i += kLanes) attend(panel(b, h, t, queries, i), i, block);
     }
-    e += bias;
+    for (int64_t i = 0; i < queries; i += kLanes) finish(panel(b, h, t, queries, i), i);
+    if (args_.weights.data == nullptr) return;
+    for (int64_t i = 0; i < queries; ++i)
+      memset(row_of(args_.weights, b, h, t + i), 0, (size_t)args_.keys * sizeof(float));
+    for (int64_t j = seen.begin / kTileKeys * kTileKeys; j < seen.end; j += kTileKeys) {
+      const KeyBlock block = block_at(b, h, j, seen);
+      for (int64_t i = 0; i < queries; i += kLanes)
+        put_weights(panel(b, h, t, queries, i), i, block);
+    }
   }
-  if (Masked) return select(allowed(row.mask, j, lanes), e, -infinity());
-  return lanes == kWidth ? e : select(first(lanes), e, -infinity());
-}
 
-template <bool Masked>
-float softmax_row(const Row& row, Vec scale) {
-  const int64_t n = row.visible;
-  Vec top = -infinity();
-  for (int64_t j = 0; j < n; j += kWidth) {
-    const int64_t lanes = smaller(kWidth, n - j);
-    const Vec e = scores<Masked>(row, scale, j, lanes);
-    top = maximum(e, top);
-    lanes == kWidth ? store(row.x + j, e) : store(row.x + j, e, lanes);
+ private:
+  static Panel panel(int64_t b, int64_t h, int64_t t, int64_t queries, int64_t i) {
+    return {b, h, t + i, smaller(kLanes, queries - i)};
   }
-  const float max = largest(top);
-  if (max == -__builtin_inff()) {
-    for_columns(row.n, [&](int64_t j, auto at) { at.put(row.x + j, splat(0)); });
-    return max;
+  KeyBlock block_at(int64_t b, int64_t h, int64_t j, Range seen) {
+    const int64_t begin = larger(j, seen.begin), end = smaller(j + kTileKeys, seen.end);
+    return key_block(args_, b, h, begin, end - begin, keys_);
   }
-  const Vec shift = splat(max);
-  Vec total = splat(0);
-  for (int64_t j = 0; j < n; j += kWidth) {
-    const int64_t lanes = smaller(kWidth, n - j);
-    const Vec x = lanes == kWidth ? load(row.x + j)
-                                  : select(first(lanes), load(row.x + j, lanes), -infinity());
-    const Vec e = exp_negative(x - shift);
-    total += e;
-    lanes == kWidth ? store(row.x + j, e) : store(row.x + j, e, lanes);
+
+  void start(const Panel& p, int64_t i) {
+    put_transposed(row_of(args_.q, p.b, p.h, p.t), args_.q.row, p.queries, args_.hidden,
+                   args_.scale * kLog2E, q_ + i * args_.hidden);
+    memset(o_ + i * args_.width, 0, (size_t)(args_.width * kLanes) * sizeof(float));
+    for (int64_t l = i; l < i + kLanes; l += kWidth) {
+      store(top_ + l, -infinity());
+      store(sum_ + l, splat(0));
+    }
   }
-  const float denominator = sum(total);
-  const Vec factor = splat(1 / denominator);
-  for_columns(n, [&](int64_t j, auto at) { at.put(row.x + j, at.get(row.x + j) * factor); });
-  for_columns(row.n - n, [&](int64_t j, auto at) { at.put(row.x + n + j, splat(0)); });
-  return max + logf(denominator);
-}
+
+  // e = keys . queries, biased and masked; false if nothing may be seen.
+  bool scores(const Panel& p, int64_t i, KeyBlock& block) {
+    block.n = keys_up_to(args_.diagonal, p.t + p.queries - 1, block.j, block.n);
+    if (block.n == 0) return false;
+    multiply_panel<false>(block.n, args_.hidden, {block.k, block.ld_k, 1}, q_ + i * args_.hidden,
+                          kLanes, e_, kLanes);
+    add_bias(args_.bias, p, block, e_, kLanes);
+    return hide(args_, p, block, e_, kLanes);
+  }
+
+  void attend(const Panel& p, int64_t i, KeyBlock block) {
+    if (!scores(p, i, block)) return;
+    float* o = o_ + i * args_.width;
+    if (args_.dropout.on) draw_tile(args_.dropout, p, block.j, block.n, z_, kLanes);
+    for (int64_t l = 0; l < kLanes; l += kWidth) {
+      // Copies: a vector store might alias anything in memory.
+      float *const e = e_ + l, *const sums = o + l;
+      const int64_t n = block.n;
+      const Vec old = load(top_ + i + l);
+      const Vec top = top_of(e, n, old);
+      const Vec shift = select(equal(top, -infinity()), splat(0), top);
+      const Vec total = to_powers(e, n, shift);
+      const Vec fade = exp2_open(old - shift);
+      store(sum_ + i + l, fma(load(sum_ + i + l), fade, total));
+      store(top_ + i + l, top);
+      if (args_.dropout.on) times(e, z_ + l, n);
+      if (!any(greater(top, old))) continue;
+      const int64_t width = args_.width;
+      for (int64_t c = 0; c < width; ++c) store(sums + c * kLanes, load(sums + c * kLanes) * fade);
+    }
+    multiply_panel<true>(args_.width, block.n, {block.v, 1, block.ld_v}, e_, kLanes, o, kLanes);
+  }
+
+  static Vec top_of(const float* e, int64_t n, Vec top) {
+    Vec other = top;
+    int64_t j = 0;
+    for (; j + 2 <= n; j += 2) {
+      top = max(load(e + j * kLanes), top);
+      other = max(load(e + (j + 1) * kLanes), other);
+    }
+    if (j < n) top = max(load(e + j * kLanes), top);
+    return max(top, other);
+  }
+  // e to 2^(e - shift); returns the sums.
+  static Vec to_powers(float* e, int64_t n, Vec shift) {
+    Vec total = splat(0);
+    for (int64_t j = 0; j < n; ++j) {
+      const Vec a = exp2_open(load(e + j * kLanes) - shift);
+      store(e + j * kLanes, a);
+      total += a;
+    }
+    return total;
+  }
+  static void times(float* x, const float* y, int64_t n) {
+    for (int64_t j = 0; j < n; ++j)
+      store(x + j * kLanes, load(x + j * kLanes) * load(y + j * kLanes));
+  }
+
+  // Sums to results: divided and turned back into rows. What put_weights needs stays in `sum_`.
+  void finish(const Panel& p, int64_t i) {
+    for (int64_t l = i; l < i + kLanes; l += kWidth) {
+      const Vec sum = load(sum_ + l);
+      store(sum_ + l, select(equal(sum, splat(0)), splat(0), splat(1) / sum));
+      if (args_.lse.data == nullptr) continue;
+      const Vec lse = load(top_ + l) * splat(kLn2) + log(sum);
+      for (int64_t t = 0; t < kWidth && l - i + t < p.queries; ++t)
+        *row_of(args_.lse, p.b, p.h, p.t + l - i + t) = lse[t];
+    }
+    take_transposed(o_ + i * args_.width, kLanes, p.queries, args_.width, sum_ + i,
+                    row_of(args_.out, p.b, p.h, p.t), args_.out.row);
+  }
+
+  void put_weights(const Panel& p, int64_t i, KeyBlock block) {
+    if (!scores(p, i, block)) return;
+    for (int64_t l = 0; l < kLanes; l += kWidth) {
+      const Vec top = load(top_ + i + l);
+      to_powers(e_ + l, block.n, select(equal(top, -infinity()), splat(0), top));
+    }
+    take_transposed(e_, kLanes, p.queries, block.n, sum_ + i,
+                    row_of(args_.weights, p.b, p.h, p.t) + block.j, args_.weights.row);
+  }
+
+  const DotAttention& args_;
+  float *q_, *o_;      // by panel, [columns][kLanes]: queries; sums of values
+  float *top_, *sum_;  // of the scores so far, by query
+  float *e_, *z_;      // a tile
+  float* keys_;        // a block of keys and values, copied
+};
 
 }  // namespace
 
-void attention_softmax(const AttentionSoftmax& args) {
-  const Vec scale = splat(args.scale);
-  const int64_t rows = args.batch * args.heads * args.queries;
-  parallel_for(rows, args.keys * 4, [&](int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; ++r) {
-      const int64_t t = r % args.queries, h = r / args.queries % args.heads,
-                    b = r / args.queries / args.heads;
-      Row row{args.scores + b * args.scores_batch + h * args.scores_head + t * args.scores_row,
-              args.keys,
-              args.keys,
-              mask_row(args.mask, b, h, t),
-              nullptr,
-              0};
-      if (args.lengths != nullptr) row.visible = smaller(row.visible, args.lengths[b]);
-      row.visible = larger(0, smaller(row.visible, t + args.diagonal + 1));
-      if (args.bias.data != nullptr) {
-        row.bias = args.bias.data + b * args.bias.batch + h * args.bias.head + t * args.bias.row;
-        row.bias_column = args.bias.column;
-      }
-      const float lse = row.mask.allowed == nullptr ? softmax_row<false>(row, scale)
-                                                    : softmax_row<true>(row, scale);
-      if (args.lse != nullptr) args.lse[r] = lse;
-    }
-  });
-}
-
-void attention_softmax_grad(const AttentionSoftmaxGrad& args) {
-  const int64_t n = args.keys, rows = args.batch * args.heads * args.queries;
-  const Vec scale = splat(args.scale);
-  parallel_for(rows, n * 2, [&](int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; ++r) {
-      const int64_t t = r % args.queries, h = r / args.queries % args.heads,
-                    b = r / args.queries / args.heads;
-      const float* a =
-          args.weights + b * args.weights_batch + h * args.weights_head + t * args.weights_row;
-      float* da = args.da + b * args.da_batch + h * args.da_head + t * args.da_row;
-      // A weight of 0 hides its da, which may be anything (NaN in a masked value).
-      const auto seen = [](Vec a_j, Vec da_j) {
-        return select(equal(a_j, splat(0)), splat(0), da_j);
-      };
-      Vec total = splat(0);
-      for_columns(n, [&](int64_t j, auto at) {
-        const Vec a_j = at.get(a + j);
-        total = fma(a_j, seen(a_j, at.get(da + j)), total);
-      });
-      const Vec dot = splat(sum(total));
-      for_columns(n, [&](int64_t j, auto at) {
-        const Vec a_j = at.get(a + j);
-        at.put(da + j, a_j * (seen(a_j, at.get(da + j)) - dot) * scale);
-      });
-    }
+void dot_attention(const DotAttention& args) {
+  if (few_queries(args)) return dot_attention_rows(args);
+  const int64_t size = query_block(args), blocks = ceil_div(args.queries, size);
+  const int64_t units = args.batch * args.heads * blocks;
+  int64_t next = 0;
+  parallel(units * size * args.keys * (args.hidden + args.width), [&](int64_t thread, int64_t) {
+    Forward forward(args, thread);
+    // Late blocks of a causal attention have the most keys: they come first.
+    take_units(&next, units, [&](int64_t unit) {
+      const int64_t head = unit / blocks, t = (blocks - 1 - unit % blocks) * size;
+      forward.run(head / args.heads, head % args.heads, t, smaller(size, args.queries - t));
+    });
   });
 }
 

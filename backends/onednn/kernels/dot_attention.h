@@ -1,42 +1,96 @@
-// backends/onednn/kernels/dot_attention.h -- the softmax between the two products of dot attention.
+// backends/onednn/kernels/dot_attention.h -- dot-product attention of many heads, tiled, and its
+// gradient.
 //
-//   scores: f32[B,H,Tq,S]  ->  weights in place, lse: f32[B,H,Tq]
+//   q: f32[B,H,Tq,D], k: f32[B,H,S,D], v: f32[B,H,S,E]  ->  out: f32[B,H,Tq,E]
 //
-//   a = softmax over the allowed j of (scale*scores + bias)      lse = log sum_j exp(...)
-//   ds = a*(da - sum_j a*da)*scale                               (in place over da)
+//   e[t,j] = scale * q[t].k[j] + bias[t,j]        a[t,:] = softmax over the visible j of e
+//   out[t] = sum_j z[t,j]*a[t,j]*v[j]             lse[t] = log sum_j exp(e[t,j])
 //
-// The products q k' and a v are the backend's (oneDNN). Masked weights are exactly 0 whatever the
-// score holds. A row without an allowed position gives zeros and lse = -inf. Masks, lengths and the
-// diagonal are combined by "and".
+// z is dropout's: 1/keep where the counter says so, else 0 (1 without dropout). Keys and values are
+// read a block at a time and the softmax is carried along (Milakov and Gimelshein 2018; Rabe and
+// Staats 2021; Dao et al. 2022): nothing of Tq x S exists. The gradient recomputes the weights from
+// lse. Keys hidden from all queries are not touched; a query that sees nothing gives zeros and
+// lse = -inf; NaN in hidden keys and values does not leak.
+//
+// Gradient, with G = dout, W = dweights (of the weights before dropout):
+//   term[t] = G[t].out[t] + sum_j a*W      ds = a*(z*G.v[j] + W - term)
+//   dq[t] = scale*sum_j ds*k[j]   dk[j] = scale*sum_t ds*q[t]   dv[j] = sum_t z*a*G[t]
+//   dbias += ds (summed where bias broadcasts; the caller clears it)
+// Each of dq, dk, dv, dbias may be null: what nobody wants is not computed.
+//
+// Work is divided by blocks of queries forward, by batch entry, head and range of keys backward,
+// and by ranges of keys where there are few queries. Bits depend on the number of threads nowhere;
+// those of the forward results do not depend on the batch nor on hidden keys at the end either.
 #pragma once
 #include "backends/onednn/kernels/types.h"
 
 namespace weft::onednn::kernels {
 
+// [B,H,rows,columns], columns contiguous.
+template <class T>
+struct Heads {
+  T* data = nullptr;
+  int64_t batch = 0, head = 0, row = 0;
+};
+
 inline constexpr int64_t kNoDiagonal = INT64_MAX / 2;
 
-struct AttentionSoftmax {
-  int64_t batch = 0, heads = 1, queries = 0, keys = 0;
-  float* scores = nullptr;
-  int64_t scores_batch = 0, scores_head = 0, scores_row = 0;
-  float scale = 1;
-  Bias bias;
+// Which weights are kept: element element+h*head+t*row+j*column of row row_id[b] at a position is
+// kept if its word (philox.h) is below the threshold.
+struct WeightDropout {
+  bool on = false;
+  uint32_t threshold = 0;
+  float factor = 1;  // of what is kept
+  uint64_t stream = 0;
+  int64_t step = 0;
+  const int64_t* row_id = nullptr;    // [B]
+  const int32_t* position = nullptr;  // position[t*position_row]; null: 0
+  int64_t position_row = 0;
+  int64_t element = 0, head = 0, row = 0, column = 1;
+};
+
+// Where ds is added up: a stride of 0 sums along that dimension.
+struct BiasGrad {
+  float* data = nullptr;
+  int64_t batch = 0, head = 0, row = 0, column = 1;
+};
+
+struct DotAttention {
+  int64_t batch = 0, heads = 1, queries = 0, keys = 0;  // B, H, Tq, S
+  int64_t hidden = 0, width = 0;                        // D, E
+  Heads<const float> q, k, v;
   Mask mask;
-  const int32_t* lengths = nullptr;  // [B]
-  int64_t diagonal = kNoDiagonal;    // query t may see keys j <= t + diagonal; 0 is causal
-  float* lse = nullptr;              // optional [B,H,Tq], dense
-};
-
-struct AttentionSoftmaxGrad {
-  int64_t batch = 0, heads = 1, queries = 0, keys = 0;
-  const float* weights = nullptr;
-  int64_t weights_batch = 0, weights_head = 0, weights_row = 0;
-  float* da = nullptr;  // becomes ds
-  int64_t da_batch = 0, da_head = 0, da_row = 0;
+  int64_t diagonal = kNoDiagonal;  // query t may see keys j <= t + diagonal; 0 is causal
+  Bias bias;
   float scale = 1;
+  WeightDropout dropout;
+  Heads<float> out;
+  Heads<float> weights;  // optional [B,H,Tq,S]
+  Heads<float> lse;      // optional [B,H,Tq]: row is the distance between queries
+  void* workspace = nullptr;
 };
 
-void attention_softmax(const AttentionSoftmax& args);
-void attention_softmax_grad(const AttentionSoftmaxGrad& args);
+struct DotAttentionGrad {
+  int64_t batch = 0, heads = 1, queries = 0, keys = 0;
+  int64_t hidden = 0, width = 0;
+  Heads<const float> q, k, v;
+  Mask mask;
+  int64_t diagonal = kNoDiagonal;
+  Bias bias;
+  float scale = 1;
+  WeightDropout dropout;
+  Heads<const float> out, lse, dout;
+  Heads<const float> dweights;  // optional
+  Heads<float> dq, dk, dv;      // each may be null
+  BiasGrad dbias;
+  void* workspace = nullptr;
+};
+
+// Of the sizes, the optional pointers' presence and the largest number of threads.
+size_t dot_attention_workspace_bytes(const DotAttention& args);
+size_t dot_attention_grad_workspace_bytes(const DotAttentionGrad& args);
+
+void dot_attention(const DotAttention& args);
+void dot_attention_grad(const DotAttentionGrad& args);
 
 }  // namespace weft::onednn::kernels

@@ -12,13 +12,13 @@
   KERNEL(void, additive_attention, AdditiveAttention)          \
   KERNEL(void, additive_attention_grad, AdditiveAttentionGrad) \
   KERNEL(void, arg_max, ArgMax)                                \
-  KERNEL(void, attention_softmax, AttentionSoftmax)            \
-  KERNEL(void, attention_softmax_grad, AttentionSoftmaxGrad)   \
   KERNEL(void, copy_strided, CopyStrided)                      \
   KERNEL(int64_t, cross_entropy, CrossEntropy)                 \
   KERNEL(int64_t, cross_entropy_fused, CrossEntropy)           \
   KERNEL(int64_t, cross_entropy_grad, CrossEntropy)            \
   KERNEL(void, cumulative_sum, CumulativeSum)                  \
+  KERNEL(void, dot_attention, DotAttention)                    \
+  KERNEL(void, dot_attention_grad, DotAttentionGrad)           \
   KERNEL(void, elementwise_run, ElementwiseRun)                \
   KERNEL(void, fill, Fill)                                     \
   KERNEL(int64_t, gather_rows, GatherRows)                     \

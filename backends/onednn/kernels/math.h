@@ -52,6 +52,22 @@ WEFT_INLINE Vec exp_negative(Vec x) {
   return select(less(x, splat(-87.33654F)), splat(0.0F), y);
 }
 
+// 2^x for x <= 127, flushed to 0 below 2^-126. The sum with 1.5*2^23 + 127 has the biased exponent
+// in its low bits.
+WEFT_INLINE Vec exp2_open(Vec x) {
+  x = max(splat(-127.0F), x);
+  const Vec shifted = x + splat(12583039.0F);
+  const Vec r = x - (shifted - splat(12583039.0F));
+  Vec p = splat(1.541727518e-04F);
+  p = fma(p, r, splat(1.338125022e-03F));
+  p = fma(p, r, splat(9.618172208e-03F));
+  p = fma(p, r, splat(5.550381112e-02F));
+  p = fma(p, r, splat(2.402265048e-01F));
+  p = fma(p, r, splat(6.931471806e-01F));
+  p = fma(p, r, splat(1.0F));
+  return p * as_float(as_int(shifted) << 23);
+}
+
 WEFT_INLINE Vec expm1(Vec x) {
   Vec n;
   const Vec r = exp_reduce(max(splat(-20.0F), min(splat(80.0F), x)), n);

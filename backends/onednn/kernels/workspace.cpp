@@ -2,6 +2,7 @@
 //
 // Per-thread parts count omp_get_max_threads() at the time of asking: ask again if that changes.
 #include "backends/onednn/kernels/additive_attention_sizes.h"
+#include "backends/onednn/kernels/dot_attention_sizes.h"
 #include "backends/onednn/kernels/optimizer.h"
 #include "backends/onednn/kernels/reduce_chunks.h"
 #include "backends/onednn/kernels/top_k_parts.h"
@@ -36,6 +37,16 @@ size_t additive_attention_grad_workspace_bytes(const AdditiveAttentionGrad& args
 size_t top_k_workspace_bytes(const TopK& args) {
   const int64_t parts = top_k_parts(args, omp_get_max_threads());
   return static_cast<size_t>(top_k_candidates(args, parts) + top_k_sums(args, parts)) * 8;
+}
+
+size_t dot_attention_workspace_bytes(const DotAttention& args) {
+  return static_cast<size_t>(thread_floats(args) * omp_get_max_threads() + shared_floats(args)) *
+         sizeof(float);
+}
+
+size_t dot_attention_grad_workspace_bytes(const DotAttentionGrad& args) {
+  return static_cast<size_t>(thread_floats(args) * omp_get_max_threads() + shared_floats(args)) *
+         sizeof(float);
 }
 
 }  // namespace weft::onednn::kernels

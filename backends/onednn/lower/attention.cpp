@@ -1,15 +1,10 @@
 // backends/onednn/lower/attention.cpp -- attention and its adjoint.
 //
-// additive: kernels of our own, no [...,Tq,S,D] temporary. dot: products by oneDNN around our
-// masked softmax, the weights [...,Tq,S] in the workspace. NaN in values that nobody may look at
-// would survive a weight of 0 in a product: where one shows in the output, it is done again with
-// those values taken as 0.
+// Kernels of our own: nothing of [...,Tq,S] (dot) or [...,Tq,S,D] (additive) is ever stored.
 #include "ir/ops/attention.h"
 
 #include "backends/onednn/kernels/additive_attention.h"
 #include "backends/onednn/kernels/dot_attention.h"
-#include "backends/onednn/kernels/elementwise.h"
-#include "backends/onednn/lower/copy.h"
 #include "backends/onednn/lower/ops.h"
 #include "ir/check.h"
 
@@ -114,11 +109,45 @@ struct Batches {
   }
 };
 
-bool has_nan(const float* x, int64_t n) {
-  bool nan = false;
-  for (int64_t i = 0; i < n; ++i) nan |= std::isnan(x[i]);
-  return nan;
-}
+// Dropout as the kernels take it; pointers and step are set when it runs.
+struct Drawn {
+  kernels::WeightDropout args;
+  Tensor step, rows, position;
+  Tensor counted;  // dropout's elements, as strides over the scores
+
+  Drawn(const Emit& e, const Shapes& s) {
+    const double keep = e.op.real("keep");
+    if (keep == 1.0 || s.batch == 0) return;
+    // As `random` decides: a word below keep * 2^32 keeps.
+    args = {
+        .on = true,
+        .threshold = static_cast<uint32_t>(std::min(std::ceil(keep * 4294967296.0), 4294967295.0)),
+        .factor = static_cast<float>(1 / keep),
+        .stream = static_cast<uint64_t>(e.op.integer("stream"))};
+    step = e.in("step"), rows = e.in("rows");
+    if (e.has("position")) position = e.in("position");
+    counted = {kFloat, s.scores, Dims(s.scores.size(), 0), {}};
+    const ir::Integers& axes = e.op.integers("inner_axes");
+    int64_t stride = 1;
+    for (size_t i = axes.size(); i-- > 0;) {
+      const int64_t axis = s.single && axes[i] < -1 ? axes[i] - 1 : axes[i];
+      const size_t at = static_cast<size_t>(static_cast<int64_t>(s.scores.size()) + axis);
+      counted.strides[at] = stride;
+      stride *= s.scores[at];
+    }
+    args.row = counted.stride(-2), args.column = counted.stride(-1);
+  }
+  void set(const Run& run, kernels::WeightDropout& to) const {
+    if (!args.on) return;
+    to.step = integer_at(run, step);
+    to.row_id = run.at<int64_t>(rows.at);
+    if (position.at.base < 0) return;
+    to.position = run.at<int32_t>(position.at);
+    to.position_row = position.rank();
+  }
+};
+
+int64_t diagonal_of(const Emit& e) { return e.op.flag("causal") ? 0 : kernels::kNoDiagonal; }
 
 // --- additive
 
@@ -149,18 +178,24 @@ kernels::Mask mask_of(const Additive& a, int slot) {
   return {.batch = a.batch(slot), .row = a.row(slot), .column = a.column(slot)};
 }
 
+kernels::Bias bias_of(const Additive& a, int slot) {
+  return {.batch = a.batch(slot), .row = a.row(slot), .column = a.column(slot)};
+}
+
 void lower_additive(Emit& e) {
   const Shapes s(e);
   const Tensor o = s.with_queries(e.out(0));
   const bool masked = e.has("mask"), weighted = e.op.flag("weights"), summed = e.op.flag("lse");
-  enum { kQ, kK, kV, kO, kMask, kWeights, kLse };
+  const bool biased = e.has("bias");
+  enum { kQ, kK, kV, kO, kMask, kBias, kWeights, kLse };
+  const Drawn drawn(e, s);
   const Tensor mask = masked ? s.on_scores(e.in("mask")) : o;
   const Tensor weights = weighted ? s.with_queries(e.out(1)) : o;
   const Tensor lse = summed ? with_axis(s.of_lse(e.out(weighted ? 2 : 1)),
                                         static_cast<int>(s.leading.size()) + 1, 1, 1)
                             : o;
-  const Additive a =
-      batched(s, {s.with_queries(e.in("q")), e.in("k"), e.in("v"), o, mask, weights, lse});
+  const Additive a = batched(s, {s.with_queries(e.in("q")), e.in("k"), e.in("v"), o, mask,
+                                 biased ? s.on_scores(e.in("bias")) : o, weights, lse});
   kernels::AdditiveAttention args{.batch = a.of(kK).dim(-3),
                                   .queries = s.queries,
                                   .keys = s.keys,
@@ -172,10 +207,13 @@ void lower_additive(Emit& e) {
                                   .k_row = a.row(kK),
                                   .v_batch = a.batch(kV),
                                   .v_row = a.row(kV),
+                                  .diagonal = diagonal_of(e),
+                                  .dropout = drawn.args,
                                   .scale = static_cast<float>(e.op.real("scale")),
                                   .out_batch = a.batch(kO),
                                   .out_row = a.row(kO)};
   if (masked) args.mask = mask_of(a, kMask);
+  if (biased) args.bias = bias_of(a, kBias);
   float present = 0;
   args.weights = weighted ? &present : nullptr;
   args.lse = summed ? &present : nullptr;
@@ -191,6 +229,8 @@ void lower_additive(Emit& e) {
       k.q = a.at<float>(run, kQ, i), k.k = a.at<float>(run, kK, i), k.v = a.at<float>(run, kV, i),
       k.va = run.at<float>(va);
       k.mask.allowed = masked ? a.at<uint8_t>(run, kMask, i) : nullptr;
+      k.bias.data = biased ? a.at<float>(run, kBias, i) : nullptr;
+      drawn.set(run, k.dropout);
       k.out = a.at<float>(run, kO, i);
       k.weights = weighted ? a.at<float>(run, kWeights, i) : nullptr;
       k.lse = summed ? a.at<float>(run, kLse, i) : nullptr;
@@ -206,18 +246,38 @@ int wanted_index(const ir::OpView& op, std::string_view name) {
   return found == wanted.end() ? -1 : static_cast<int>(found - wanted.begin());
 }
 
+// to = x summed over the axes along which `to` was broadcast: one number a score, few beside the
+// tanh behind each.
+void emit_sum_to(Emit& e, const Tensor& x, const Tensor& to) {
+  const Tensor target = broadcast_to(to, x.dims);
+  emit_fill(e, to, 0);
+  e.kernel("sum of score gradients", 0, [=](const Run& run) {
+    for (int64_t i = 0; i < x.size(); ++i) {
+      int64_t rest = i, at = 0;
+      for (int axis = x.rank() - 1; axis >= 0; rest /= x.dim(axis--))
+        at += rest % x.dim(axis) * target.stride(axis);
+      run.at<float>(to.at)[at] += run.at<float>(x.at)[i];
+    }
+  });
+}
+
 void lower_additive_grad(Emit& e) {
   const Shapes s(e);
-  enum { kQ, kK, kV, kO, kDo, kMask, kDweights, kLse, kDq, kDk, kDv };
+  enum { kQ, kK, kV, kO, kDo, kMask, kBias, kDweights, kLse, kDq, kDk, kDv, kDs };
   const Tensor q = s.with_queries(e.in("q")), lse = s.of_lse(e.in("lse"));
   const bool masked = e.has("mask"), weighted = e.has("dweights");
   const int dq = wanted_index(e.op, "q"), dk = wanted_index(e.op, "k"),
-            dv = wanted_index(e.op, "v"), dva = wanted_index(e.op, "v_a");
-  const Additive a = batched(
-      s, {q, e.in("k"), e.in("v"), s.with_queries(e.in("o")), s.with_queries(e.in("do")),
-          masked ? s.on_scores(e.in("mask")) : q, weighted ? s.with_queries(e.in("dweights")) : q,
-          with_axis(lse, lse.rank(), 1, 1), dq >= 0 ? s.with_queries(e.out(dq)) : q,
-          dk >= 0 ? e.out(dk) : e.in("k"), dv >= 0 ? e.out(dv) : e.in("v")});
+            dv = wanted_index(e.op, "v"), dva = wanted_index(e.op, "v_a"),
+            dbias = wanted_index(e.op, "bias");
+  const bool biased = e.has("bias");
+  const Drawn drawn(e, s);
+  const Tensor ds = dbias >= 0 ? e.temporary(kFloat, s.scores) : q;
+  const Additive a =
+      batched(s, {q, e.in("k"), e.in("v"), s.with_queries(e.in("o")), s.with_queries(e.in("do")),
+                  masked ? s.on_scores(e.in("mask")) : q, biased ? s.on_scores(e.in("bias")) : q,
+                  weighted ? s.with_queries(e.in("dweights")) : q, with_axis(lse, lse.rank(), 1, 1),
+                  dq >= 0 ? s.with_queries(e.out(dq)) : q, dk >= 0 ? e.out(dk) : e.in("k"),
+                  dv >= 0 ? e.out(dv) : e.in("v"), ds});
   kernels::AdditiveAttentionGrad args{.batch = a.of(kK).dim(-3),
                                       .queries = s.queries,
                                       .keys = s.keys,
@@ -229,6 +289,8 @@ void lower_additive_grad(Emit& e) {
                                       .k_row = a.row(kK),
                                       .v_batch = a.batch(kV),
                                       .v_row = a.row(kV),
+                                      .diagonal = diagonal_of(e),
+                                      .dropout = drawn.args,
                                       .scale = static_cast<float>(e.op.real("scale")),
                                       .out_batch = a.batch(kO),
                                       .out_row = a.row(kO),
@@ -245,7 +307,9 @@ void lower_additive_grad(Emit& e) {
                                       .dv_batch = a.batch(kDv),
                                       .dv_row = a.row(kDv)};
   if (masked) args.mask = mask_of(a, kMask);
+  if (biased) args.bias = bias_of(a, kBias);
   float present = 0;
+  args.ds = dbias >= 0 ? &present : nullptr;
   args.dweights = weighted ? &present : nullptr;
   args.dq = dq >= 0 ? &present : nullptr, args.dk = dk >= 0 ? &present : nullptr;
   args.dv = dv >= 0 ? &present : nullptr, args.dva = dva >= 0 ? &present : nullptr;
@@ -259,6 +323,9 @@ void lower_additive_grad(Emit& e) {
       k.q = a.at<float>(run, kQ, i), k.k = a.at<float>(run, kK, i), k.v = a.at<float>(run, kV, i),
       k.va = run.at<float>(va);
       k.mask.allowed = masked ? a.at<uint8_t>(run, kMask, i) : nullptr;
+      k.bias.data = biased ? a.at<float>(run, kBias, i) : nullptr;
+      drawn.set(run, k.dropout);
+      k.ds = dbias >= 0 ? a.at<float>(run, kDs, i) : nullptr;
       k.out = a.at<float>(run, kO, i), k.dout = a.at<float>(run, kDo, i),
       k.lse = a.at<float>(run, kLse, i);
       k.dweights = weighted ? a.at<float>(run, kDweights, i) : nullptr;
@@ -271,146 +338,167 @@ void lower_additive_grad(Emit& e) {
       kernels::additive_attention_grad(k);
     }
   });
+  if (dbias >= 0) emit_sum_to(e, ds, s.with_queries(e.out(dbias)));
 }
 
 // --- dot
 
-// scores -> weights in place, and lse (or nothing).
-void emit_weights(Emit& e, const Shapes& s, const Tensor& scores, const Tensor* lse) {
-  enum { kScores, kMask, kBias };
-  const bool masked = e.has("mask"), biased = e.has("bias");
-  const Additive a = batched(s, {scores, masked ? s.on_scores(e.in("mask")) : scores,
-                                 biased ? s.on_scores(e.in("bias")) : scores});
-  kernels::AttentionSoftmax args{.batch = a.of(kScores).dim(-3),
-                                 .queries = s.queries,
-                                 .keys = s.keys,
-                                 .scores_batch = a.batch(kScores),
-                                 .scores_row = a.row(kScores),
-                                 .scale = static_cast<float>(e.op.real("scale"))};
-  if (masked) args.mask = mask_of(a, kMask);
-  if (biased) args.bias = {.batch = a.batch(kBias), .row = a.row(kBias), .column = a.column(kBias)};
-  const bool summed = lse != nullptr;
-  const Ref lse_at = summed ? lse->at : scores.at;
-  e.kernel("attention_softmax", 0, [=](const Run& run) {
-    kernels::AttentionSoftmax k = args;
-    for (int64_t i = 0; i < a.walk.count(); ++i) {
-      k.scores = a.at<float>(run, kScores, i);
-      k.mask.allowed = masked ? a.at<uint8_t>(run, kMask, i) : nullptr;
-      k.bias.data = biased ? a.at<float>(run, kBias, i) : nullptr;
-      k.lse = summed ? run.at<float>(lse_at) + i * args.batch * s.queries : nullptr;
-      kernels::attention_softmax(k);
-    }
-  });
-}
+// How the kernel sees tensors [leading..., rows, columns]: the first leading axis is its batch, the
+// last its heads, those between are walked.
+class Cut {
+ public:
+  explicit Cut(const Shapes& s) : lead_(s.leading) {
+    for (int axis = 1; axis + 1 < rank(); ++axis) walked_ *= s.leading[static_cast<size_t>(axis)];
+  }
+  int64_t batch() const { return rank() > 0 ? lead_.front() : 1; }
+  int64_t heads() const { return rank() > 1 ? lead_.back() : 1; }
+  int64_t walked() const { return walked_; }
 
-// Does the mask hide keys from all queries alike? Then [leading..., keys] of it.
-std::optional<Tensor> key_mask(const Emit& e, const Shapes& s) {
-  if (!e.has("mask")) return std::nullopt;
-  const Tensor& mask = e.in("mask");
-  const Tensor m = s.with_queries(mask);
-  if (m.rank() == 0 || (m.rank() >= 2 && m.dim(-2) != 1)) return std::nullopt;
-  return without_axis(s.on_scores(mask), static_cast<int>(s.leading.size()));
-}
+  // Strides along batch, head, rows and columns; what `to` shall point to when it runs.
+  struct Place {
+    Tensor t;
+    int64_t batch = 0, head = 0, row = 0, column = 1;
+    bool present = false;
+  };
+  Place operator()(const Tensor& t) const {
+    Place p{t, 0, 0, t.stride(rank()), t.rank() > rank() + 1 ? t.stride(rank() + 1) : 1, true};
+    if (rank() > 0) p.batch = t.stride(0);
+    if (rank() > 1) p.head = t.stride(rank() - 1);
+    return p;
+  }
+  // Elements from the start of step i of the walk.
+  int64_t offset(const Tensor& t, int64_t i) const {
+    int64_t at = 0;
+    for (int axis = rank() - 2; axis >= 1; i /= lead_[static_cast<size_t>(axis--)])
+      at += i % lead_[static_cast<size_t>(axis)] * t.stride(axis);
+    return at;
+  }
+  template <typename T>
+  T* at(const Run& run, const Place& p, int64_t i) const {
+    return p.present ? run.at<T>(p.t.at) + offset(p.t, i) : nullptr;
+  }
+  template <typename T>
+  kernels::Heads<T> heads(const Run& run, const Place& p, int64_t i) const {
+    return {at<T>(run, p, i), p.batch, p.head, p.row};
+  }
 
-// Runs the kernels that `emit` adds for `v` again with hidden values as 0, if `result` has a NaN.
-template <typename EmitProduct>
-void emit_unless_nan(Emit& e, const Shapes& s, const Tensor& v, const Tensor& result,
-                     const EmitProduct& emit) {
-  emit(v);
-  const auto mask = key_mask(e, s);
-  if (!mask) return;
-  const Tensor clean = e.temporary(kFloat, v.dims);
-  const auto again = std::make_shared<Program>();
-  e.divert(*again, [&] { emit(clean); });
-  e.kernel("attention, NaN behind the mask", 0, [=, mask = *mask](const Run& run) {
-    if (!has_nan(run.at<float>(result.at), result.span_bytes() / 4)) return;
-    Tensor row = v;
-    row.dims = {v.dim(-1)}, row.strides = {v.stride(-1)};
-    const int64_t rows = mask.size();
-    for (int64_t i = 0; i < rows; ++i) {
-      int64_t rest = i, from = 0, allowed = 0;
-      for (int axis = mask.rank() - 1; axis >= 0; rest /= mask.dim(axis--)) {
-        from += rest % mask.dim(axis) * v.stride(axis);
-        allowed += rest % mask.dim(axis) * mask.stride(axis);
-      }
-      float* to = run.at<float>(clean.at) + i * v.dim(-1);
-      const float* x = run.at<float>(v.at) + from;
-      const bool seen = run.at<uint8_t>(mask.at)[allowed] != 0;
-      for (int64_t c = 0; c < v.dim(-1); ++c) to[c] = seen ? x[c * v.stride(-1)] : 0.0F;
-    }
-    for (const Kernel& k : again->kernels) k.run(run);
-  });
-}
+ private:
+  int rank() const { return static_cast<int>(lead_.size()); }
+  Dims lead_;
+  int64_t walked_ = 1;
+};
+
+// What attention and its adjoint read alike.
+struct Dot {
+  Shapes s;
+  Cut cut;
+  Cut::Place q, k, v, mask, bias;
+  int64_t diagonal;
+  float scale;
+  Drawn drawn;
+
+  explicit Dot(const Emit& e)
+      : s(e),
+        cut(s),
+        q(cut(s.with_queries(e.in("q")))),
+        k(cut(e.in("k"))),
+        v(cut(e.in("v"))),
+        diagonal(diagonal_of(e)),
+        scale(static_cast<float>(e.op.real("scale"))),
+        drawn(e, s) {
+    if (e.has("mask")) mask = cut(s.on_scores(e.in("mask")));
+    if (e.has("bias")) bias = cut(s.on_scores(e.in("bias")));
+    if (!drawn.args.on) return;
+    const Cut::Place counted = cut(drawn.counted);
+    drawn.args.head = counted.head;
+  }
+
+  double flops(int products) const {
+    return 2.0 * products / 2 * static_cast<double>(s.batch * s.queries * s.keys) *
+           static_cast<double>(s.hidden + s.width);
+  }
+  template <typename Args>
+  void sizes(Args& args) const {
+    args.batch = cut.batch(), args.heads = cut.heads(), args.queries = s.queries,
+    args.keys = s.keys, args.hidden = s.hidden, args.width = s.width, args.diagonal = diagonal,
+    args.scale = scale, args.dropout = drawn.args;
+  }
+  template <typename Args>
+  void set(const Run& run, int64_t i, Args& args) const {
+    args.q = cut.heads<const float>(run, q, i), args.k = cut.heads<const float>(run, k, i),
+    args.v = cut.heads<const float>(run, v, i);
+    args.mask = {cut.at<uint8_t>(run, mask, i), mask.batch, mask.head, mask.row, mask.column};
+    args.bias = {cut.at<float>(run, bias, i), bias.batch, bias.head, bias.row, bias.column};
+    if (!drawn.args.on) return;
+    drawn.set(run, args.dropout);
+    args.dropout.element = cut.offset(drawn.counted, i);
+  }
+};
 
 void lower_dot(Emit& e) {
-  const Shapes s(e);
-  const Tensor q = s.with_queries(e.in("q")), o = s.with_queries(e.out(0));
-  const bool weighted = e.op.flag("weights"), summed = e.op.flag("lse");
-  const Tensor weights = weighted ? s.with_queries(e.out(1)) : e.temporary(kFloat, s.scores);
-  emit_matmul(e, q, transposed(e.in("k")), weights);
-  const Tensor* lse = summed ? &e.out(weighted ? 2 : 1) : nullptr;
-  if (weights.size() > 0 || summed) emit_weights(e, s, weights, lse);
-  emit_unless_nan(e, s, e.in("v"), o, [&](const Tensor& v) { emit_matmul(e, weights, v, o); });
-}
-
-// y *= by
-void emit_scale(Emit& e, const Tensor& y, double by) {
-  const int64_t n = y.size();
-  e.kernel("scale", 0, [=, at = y.at, f = static_cast<float>(by)](const Run& run) {
-    float* x = run.at<float>(at);
-    for (int64_t i = 0; i < n; ++i) x[i] *= f;
-  });
-}
-
-// to = x summed over the axes along which `to` was broadcast; few elements, in double.
-void emit_sum_to(Emit& e, const Tensor& x, const Tensor& to) {
-  const Tensor target = broadcast_to(to, x.dims);
-  emit_fill(e, to, 0);
-  e.kernel("sum, plain", 0, [=](const Run& run) {
-    for (int64_t i = 0; i < x.size(); ++i) {
-      int64_t rest = i, at = 0;
-      for (int axis = x.rank() - 1; axis >= 0; rest /= x.dim(axis--))
-        at += rest % x.dim(axis) * target.stride(axis);
-      run.at<float>(to.at)[at] += run.at<float>(x.at)[i];
+  const Dot d(e);
+  const Shapes& s = d.s;
+  const Cut::Place o = d.cut(s.with_queries(e.out(0)));
+  Cut::Place weights, lse;
+  if (e.op.flag("weights")) weights = d.cut(s.with_queries(e.out(1)));
+  if (e.op.flag("lse")) lse = d.cut(s.of_lse(e.out(e.op.flag("weights") ? 2 : 1)));
+  kernels::DotAttention args;
+  d.sizes(args);
+  const Ref workspace =
+      e.workspace(static_cast<int64_t>(kernels::dot_attention_workspace_bytes(args)));
+  e.kernel("dot_attention", d.flops(2), [=](const Run& run) {
+    kernels::DotAttention a = args;
+    a.workspace = run(workspace);
+    for (int64_t i = 0; i < d.cut.walked(); ++i) {
+      d.set(run, i, a);
+      a.out = d.cut.heads<float>(run, o, i);
+      a.weights = d.cut.heads<float>(run, weights, i);
+      a.lse = d.cut.heads<float>(run, lse, i);
+      kernels::dot_attention(a);
     }
   });
 }
 
 void lower_dot_grad(Emit& e) {
-  const Shapes s(e);
-  const Tensor q = s.with_queries(e.in("q")), k = e.in("k"), d_o = s.with_queries(e.in("do"));
-  const Tensor weights = e.temporary(kFloat, s.scores), ds = e.temporary(kFloat, s.scores);
-  const int dq = wanted_index(e.op, "q"), dk = wanted_index(e.op, "k"),
-            dv = wanted_index(e.op, "v"), dbias = wanted_index(e.op, "bias");
-  const double scale = e.op.real("scale");
-  emit_matmul(e, q, transposed(k), weights);
-  emit_weights(e, s, weights, nullptr);
-  if (dv >= 0) emit_matmul(e, transposed(weights), d_o, e.out(dv));
-  if (dq < 0 && dk < 0 && dbias < 0) return;
-  // A weight of 0 hides its da in the kernel below, NaN included.
-  const bool weighted = e.has("dweights");
-  if (weighted) emit_copy(e, s.with_queries(e.in("dweights")), ds);
-  emit_matmul(e, d_o, transposed(e.in("v")), ds, {.accumulate = weighted});
-  const kernels::AttentionSoftmaxGrad args{.batch = s.batch,
-                                           .queries = s.queries,
-                                           .keys = s.keys,
-                                           .weights_batch = s.queries * s.keys,
-                                           .weights_row = s.keys,
-                                           .da_batch = s.queries * s.keys,
-                                           .da_row = s.keys,
-                                           .scale = dbias >= 0 ? 1.0F : static_cast<float>(scale)};
-  e.kernel("attention_softmax_grad", 0, [=](const Run& run) {
-    kernels::AttentionSoftmaxGrad grad = args;
-    grad.weights = run.at<float>(weights.at);
-    grad.da = run.at<float>(ds.at);
-    kernels::attention_softmax_grad(grad);
-  });
-  if (dbias >= 0) {
-    emit_sum_to(e, ds, s.with_queries(e.out(dbias)));
-    if (scale != 1.0) emit_scale(e, ds, scale);
+  const Dot d(e);
+  const Shapes& s = d.s;
+  const Cut::Place o = d.cut(s.with_queries(e.in("o"))), g = d.cut(s.with_queries(e.in("do"))),
+                   lse = d.cut(s.of_lse(e.in("lse")));
+  Cut::Place dweights, dq, dk, dv, dbias;
+  if (e.has("dweights")) dweights = d.cut(s.with_queries(e.in("dweights")));
+  const auto wanted = [&](std::string_view name) -> const Tensor* {
+    const int i = wanted_index(e.op, name);
+    return i < 0 ? nullptr : &e.out(i);
+  };
+  if (const Tensor* t = wanted("q")) dq = d.cut(s.with_queries(*t));
+  if (const Tensor* t = wanted("k")) dk = d.cut(*t);
+  if (const Tensor* t = wanted("v")) dv = d.cut(*t);
+  kernels::DotAttentionGrad args;
+  if (const Tensor* t = wanted("bias")) {
+    emit_fill(e, *t, 0);
+    dbias = d.cut(s.on_scores(*t));
+    args.dbias = {nullptr, dbias.batch, dbias.head, dbias.row, dbias.column};
   }
-  if (dq >= 0) emit_matmul(e, ds, k, s.with_queries(e.out(dq)));
-  if (dk >= 0) emit_matmul(e, transposed(ds), q, e.out(dk));
+  d.sizes(args);
+  float present = 0;
+  args.dq.data = dq.present ? &present : nullptr;
+  args.dbias.data = dbias.present ? &present : nullptr;
+  const Ref workspace =
+      e.workspace(static_cast<int64_t>(kernels::dot_attention_grad_workspace_bytes(args)));
+  e.kernel("dot_attention_grad", d.flops(5), [=](const Run& run) {
+    kernels::DotAttentionGrad a = args;
+    a.workspace = run(workspace);
+    for (int64_t i = 0; i < d.cut.walked(); ++i) {
+      d.set(run, i, a);
+      a.out = d.cut.heads<const float>(run, o, i), a.lse = d.cut.heads<const float>(run, lse, i);
+      a.dout = d.cut.heads<const float>(run, g, i);
+      a.dweights = d.cut.heads<const float>(run, dweights, i);
+      a.dq = d.cut.heads<float>(run, dq, i), a.dk = d.cut.heads<float>(run, dk, i);
+      a.dv = d.cut.heads<float>(run, dv, i);
+      a.dbias.data = d.cut.at<float>(run, dbias, i);
+      kernels::dot_attention_grad(a);
+    }
+  });
 }
 
 }  // namespace
@@ -418,12 +506,15 @@ void lower_dot_grad(Emit& e) {
 Layout attention_operand(const ir::OpView& op, int operand) {
   for (const std::string_view name : {"mask", "bias"})
     if (op.has(name) && operand == op.position(name)) return Layout::any;
-  for (const std::string_view name : {"q", "k", "v"})
-    if (operand == op.position(name)) return Layout::inner;
-  return Layout::dense;
+  for (const std::string_view name : {"v_a", "step", "rows", "position"})
+    if (op.has(name) && operand == op.position(name)) return Layout::dense;
+  return Layout::inner;
 }
 
-bool attention_serves(const ir::OpView& op) { return !(additive(op) && op.has("bias")); }
+// Additive attention of several heads with dropout has no kernel.
+bool attention_serves(const ir::OpView& op) {
+  return !additive(op) || op.real("keep") == 1.0 || op.operand("k").rank() == 3;
+}
 
 void lower_attention(Emit& e) {
   e.needs_arithmetic(e.in("q").dtype);

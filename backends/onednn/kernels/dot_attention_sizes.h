@@ -1,0 +1,79 @@
+// backends/onednn/kernels/dot_attention_sizes.h -- blocks and buffers of dot attention, in floats.
+//
+// A tile is kTileKeys keys by kTileQueries queries, keys in rows; both are multiples of the
+// micro-kernel's rows (6, 12) and columns (16, 32). Block borders depend on positions only, so that
+// hidden keys behind a sentence change no bit of it.
+#pragma once
+#include "backends/onednn/kernels/dot_attention.h"
+
+namespace weft::onednn::kernels {
+
+inline constexpr int64_t kTileKeys = 96, kTileQueries = 96;
+inline constexpr int64_t kSmallTileQueries = 32;  // where there would be few blocks
+inline constexpr int64_t kFewUnits = 16;          // less work than this is cut smaller
+inline constexpr int64_t kFewQueries = 4;         // up to here no tiles: one query at a time
+inline constexpr int64_t kKeyRange = 128;         // ... and keys are divided by this
+inline constexpr int64_t kLaneLimit = 32;         // columns of a micro-kernel at most
+
+constexpr int64_t rounded(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+// To whole cache lines, and off the 4 KB grid.
+constexpr int64_t padded_row(int64_t n) {
+  return rounded(n, 16) + (rounded(n, 16) % 256 == 0 ? 16 : 0);
+}
+
+template <class Args>
+constexpr bool few_queries(const Args& args) {
+  return args.queries <= kFewQueries;
+}
+
+// --- forward
+
+constexpr int64_t query_block(const DotAttention& args) {
+  const int64_t blocks = (args.queries + kTileQueries - 1) / kTileQueries;
+  return args.batch * args.heads * blocks < kFewUnits ? kSmallTileQueries : kTileQueries;
+}
+// With few queries: ranges of keys, each giving an unfinished sum.
+constexpr int64_t key_ranges(const DotAttention& args) {
+  return args.keys <= kKeyRange ? 1 : (args.keys + kKeyRange - 1) / kKeyRange;
+}
+constexpr int64_t partial_floats(const DotAttention& args) { return rounded(args.width, 16) + 16; }
+
+constexpr int64_t thread_floats(const DotAttention& args) {
+  if (few_queries(args)) return 0;
+  const int64_t q = kTileQueries, k = kTileKeys;
+  return q * (args.hidden + args.width + 2) +          // transposed queries, sums; max and sum
+         k * kLaneLimit * (args.dropout.on ? 2 : 1) +  // scores, what dropout keeps
+         k * (padded_row(args.hidden) + padded_row(args.width)) + 64;  // a block of keys and values
+}
+constexpr int64_t shared_floats(const DotAttention& args) {
+  if (!few_queries(args) || key_ranges(args) == 1) return 0;
+  return args.batch * args.heads * args.queries * key_ranges(args) * partial_floats(args);
+}
+
+// --- gradient
+
+// Ranges of keys that are done apart, each with sums for dq of its own: of the sizes only.
+constexpr int64_t key_ranges(const DotAttentionGrad& args) {
+  const int64_t most = (args.keys + kTileKeys - 1) / kTileKeys;
+  const bool summed_over_keys = args.dbias.data != nullptr && args.dbias.column == 0;
+  const int64_t units = args.batch * args.heads;
+  if (units == 0 || most <= 1 || summed_over_keys) return 1;
+  const int64_t wanted = units >= kFewUnits ? 1 : kFewUnits / units;
+  return wanted < most ? wanted : most;
+}
+constexpr int64_t thread_floats(const DotAttentionGrad& args) {
+  const int64_t q = kTileQueries, k = kTileKeys;
+  const int64_t d = padded_row(args.hidden), e = padded_row(args.width);
+  if (few_queries(args)) return 4 * rounded(args.keys, 16) + 64;
+  return q * (args.hidden + args.width) +  // queries and dout transposed
+         q * (2 * d + e) +                 // queries, sums for dq, dout
+         k * (d + e) +                     // keys, values
+         q * k * (args.dropout.on ? 3 : 2) + 4 * q +
+         64;  // weights, ds, what dropout keeps; lse, terms
+}
+constexpr int64_t shared_floats(const DotAttentionGrad& args) {
+  if (args.dq.data == nullptr || key_ranges(args) == 1) return 0;
+  return args.batch * args.heads * key_ranges(args) * args.queries * padded_row(args.hidden);
+}
+
+}  // namespace weft::onednn::kernels

@@ -1,0 +1,383 @@
+// tests/kernels/dot_attention_test.cpp -- dot attention and its gradients against plain loops in
+// double.
+#include "tests/kernels/kernel_test.h"
+
+#include <algorithm>
+
+using namespace weft::test;
+
+namespace {
+
+enum class See { everything, keys, prefix, pairs, queries, nothing };
+enum class Add { nothing, pairs, heads, keys, queries };  // bias
+
+struct Problem {
+  int64_t B, H, T, S, D, E;
+  See see = See::everything;
+  Add add = Add::nothing;
+  bool causal = false, dropout = false, weights = false, packed = false;
+  int64_t column = 1;  // distance of dropout's elements
+};
+
+// All operands with padded rows, [B,T,H*(D+..)] where not packed, and the expected results.
+struct Dot {
+  Problem p;
+  float scale = 0.4F;
+  int64_t lq, lk, lv;
+  Floats q, k, v, dout, dweights, bias;
+  std::vector<uint8_t> mask;
+  std::vector<int64_t> ids;
+  std::vector<int32_t> positions;
+  std::vector<double> a, out, lse, dq, dk, dv, dbias;
+  k::WeightDropout drop;
+  k::Bias where;  // of bias, data aside
+  int64_t bias_size = 0;
+
+  explicit Dot(const Problem& problem) : p(problem), lq(p.D + 3), lk(p.D + 1), lv(p.E + 5) {
+    q = random_floats(p.B * p.T * p.H * lq, 1, -2, 2);
+    k = random_floats(p.B * p.S * p.H * lk, 2, -2, 2);
+    v = random_floats(p.B * p.S * p.H * lv, 3);
+    dout = random_floats(p.B * p.T * p.H * lv, 5);
+    dweights = random_floats(p.B * p.H * p.T * p.S, 6);
+    mask = random_mask(p.B * std::max<int64_t>(p.T, 1) * std::max<int64_t>(p.S, 1), 7);
+    for (int64_t b = 0; b < p.B && p.see == See::prefix; ++b)
+      for (int64_t j = 0; j < p.S; ++j)
+        mask[b * p.S + j] = j < (b % 3 == 0 ? p.S : b % 3 == 1 ? 1 : p.S * 2 / 3);
+    if (p.add == Add::pairs)
+      where = {nullptr, p.H * p.T * p.S, p.T * p.S, p.S, 1}, bias_size = p.B * p.H * p.T * p.S;
+    if (p.add == Add::heads) where = {nullptr, 0, p.T * p.S, p.S, 1}, bias_size = p.H * p.T * p.S;
+    if (p.add == Add::keys) where = {nullptr, p.S, 0, 0, 1}, bias_size = p.B * p.S;
+    if (p.add == Add::queries) where = {nullptr, 0, p.T, 1, 0}, bias_size = p.H * p.T;
+    bias = random_floats(bias_size, 8);
+    for (int64_t b = 0; b < p.B; ++b) ids.push_back(b * 77 + (int64_t{1} << 33));
+    for (int64_t t = 0; t < p.T; ++t) positions.push_back(static_cast<int32_t>(t + 5));
+    if (p.dropout) {
+      drop = {.on = true,
+              .threshold = k::philox_threshold(0.7),
+              .factor = 1 / 0.7F,
+              .stream = 9876543210123,
+              .step = 11,
+              .row_id = ids.data(),
+              .position = p.column == 1 ? nullptr : positions.data(),
+              .position_row = 1};
+      drop.column = p.column;
+      drop.row = p.column == 1 ? p.S : 0, drop.head = p.column == 1 ? p.T * p.S : 1;
+    }
+    hide();
+    compute();
+  }
+
+  bool sees(int64_t b, int64_t t, int64_t j) const {
+    if (p.causal && j > t) return false;
+    switch (p.see) {
+      case See::keys:
+      case See::prefix:
+        return mask[b * p.S + j] != 0;
+      case See::pairs:
+        return mask[(b * p.T + t) * p.S + j] != 0;
+      case See::queries:
+        return mask[b * p.T + t] != 0;
+      case See::nothing:
+        return false;
+      default:
+        return true;
+    }
+  }
+  k::Mask kernel_mask() const {
+    static const uint8_t none = 0;
+    switch (p.see) {
+      case See::keys:
+      case See::prefix:
+        return {mask.data(), p.S, 0, 0, 1};
+      case See::pairs:
+        return {mask.data(), p.T * p.S, 0, p.S, 1};
+      case See::queries:
+        return {mask.data(), p.T, 0, 1, 0};
+      case See::nothing:
+        return {&none, 0, 0, 0, 0};
+      default:
+        return {};
+    }
+  }
+  // NaN in every key and value that a mask of keys hides.
+  void hide() {
+    if (p.see != See::keys && p.see != See::prefix && p.see != See::nothing) return;
+    for (int64_t b = 0; b < p.B; ++b)
+      for (int64_t h = 0; h < p.H; ++h)
+        for (int64_t j = 0; j < p.S; ++j) {
+          if (p.see != See::nothing && mask[b * p.S + j]) continue;
+          for (int64_t c = 0; c < p.D; ++c) k[k_at(b, h, j) + c] = kNaN;
+          for (int64_t c = 0; c < p.E; ++c) v[v_at(b, h, j) + c] = kNaN;
+        }
+  }
+  int64_t at(int64_t b, int64_t h, int64_t t, int64_t rows, int64_t ld) const {
+    return p.packed ? ((b * p.H + h) * rows + t) * ld : ((b * rows + t) * p.H + h) * ld;
+  }
+  int64_t q_at(int64_t b, int64_t h, int64_t t) const { return at(b, h, t, p.T, lq); }
+  int64_t k_at(int64_t b, int64_t h, int64_t t) const { return at(b, h, t, p.S, lk); }
+  int64_t v_at(int64_t b, int64_t h, int64_t t) const { return at(b, h, t, p.S, lv); }
+  int64_t o_at(int64_t b, int64_t h, int64_t t) const { return at(b, h, t, p.T, lv); }
+  template <class T>
+  k::Heads<T> heads(T* data, int64_t rows, int64_t ld) const {
+    return {data, rows * p.H * ld, p.packed ? rows * ld : ld, p.packed ? ld : p.H * ld};
+  }
+  int64_t bias_at(int64_t b, int64_t h, int64_t t, int64_t j) const {
+    return b * where.batch + h * where.head + t * where.row + j * where.column;
+  }
+  double kept(int64_t b, int64_t h, int64_t t, int64_t j) const {
+    if (!p.dropout) return 1;
+    const int64_t element = h * drop.head + t * drop.row + j * drop.column;
+    const int64_t position = drop.position == nullptr ? 0 : drop.position[t];
+    return k::philox_bits(drop.stream, drop.step, ids[b], position, element) < drop.threshold
+               ? double(drop.factor)
+               : 0;
+  }
+
+  void compute() {
+    a.assign(p.B * p.H * p.T * p.S, 0), out.assign(dout.size(), -7),
+        lse.assign(p.B * p.H * p.T, -kInf);
+    dq.assign(q.size(), -7), dk.assign(k.size(), -7), dv.assign(v.size(), -7),
+        dbias.assign(bias_size, 0);
+    for (int64_t b = 0; b < p.B; ++b)
+      for (int64_t h = 0; h < p.H; ++h) {
+        for (int64_t j = 0; j < p.S; ++j) {
+          for (int64_t c = 0; c < p.D; ++c) dk[k_at(b, h, j) + c] = 0;
+          for (int64_t c = 0; c < p.E; ++c) dv[v_at(b, h, j) + c] = 0;
+        }
+        for (int64_t t = 0; t < p.T; ++t) query(b, h, t);
+      }
+  }
+  void query(int64_t b, int64_t h, int64_t t) {
+    double* row = a.data() + ((b * p.H + h) * p.T + t) * p.S;
+    const float* w = dweights.data() + ((b * p.H + h) * p.T + t) * p.S;
+    const float* g = dout.data() + o_at(b, h, t);
+    double top = -kInf, sum = 0, mean = 0;
+    for (int64_t j = 0; j < p.S; ++j) {
+      if (!sees(b, t, j)) continue;
+      for (int64_t c = 0; c < p.D; ++c)
+        row[j] += double(scale) * q[q_at(b, h, t) + c] * k[k_at(b, h, j) + c];
+      if (bias_size > 0) row[j] += bias[bias_at(b, h, t, j)];
+      top = std::fmax(top, row[j]);
+    }
+    for (int64_t j = 0; j < p.S; ++j)
+      if (sees(b, t, j)) sum += row[j] = std::exp(row[j] - top);
+    if (sum > 0) lse[(b * p.H + h) * p.T + t] = top + std::log(sum);
+    double *o = out.data() + o_at(b, h, t), *dq_t = dq.data() + q_at(b, h, t);
+    for (int64_t c = 0; c < p.E; ++c) o[c] = 0;
+    for (int64_t c = 0; c < p.D; ++c) dq_t[c] = 0;
+    std::vector<double> da(p.S, 0);
+    for (int64_t j = 0; j < p.S; ++j) {
+      if (!sees(b, t, j)) continue;
+      row[j] /= sum;
+      const double z = kept(b, h, t, j);
+      for (int64_t c = 0; c < p.E; ++c) {
+        o[c] += z * row[j] * v[v_at(b, h, j) + c];
+        da[j] += z * g[c] * v[v_at(b, h, j) + c];
+        dv[v_at(b, h, j) + c] += z * row[j] * g[c];
+      }
+      if (p.weights) da[j] += w[j];
+      mean += row[j] * da[j];
+    }
+    for (int64_t j = 0; j < p.S; ++j) {
+      if (!sees(b, t, j)) continue;
+      const double ds = row[j] * (da[j] - mean);
+      if (bias_size > 0) dbias[bias_at(b, h, t, j)] += ds;
+      for (int64_t c = 0; c < p.D; ++c) {
+        dq_t[c] += scale * ds * k[k_at(b, h, j) + c];
+        dk[k_at(b, h, j) + c] += scale * ds * q[q_at(b, h, t) + c];
+      }
+    }
+  }
+
+  struct Results {
+    Floats out, weights, lse, dq, dk, dv, dbias;
+  };
+
+  k::DotAttention forward_args(Results& r) const {
+    r.out.assign(out.size(), -7), r.weights.assign(a.size(), -7), r.lse.assign(lse.size(), -7);
+    k::DotAttention args{.batch = p.B,
+                         .heads = p.H,
+                         .queries = p.T,
+                         .keys = p.S,
+                         .hidden = p.D,
+                         .width = p.E,
+                         .q = heads(q.data(), p.T, lq),
+                         .k = heads(k.data(), p.S, lk),
+                         .v = heads(v.data(), p.S, lv),
+                         .mask = kernel_mask(),
+                         .bias = where,
+                         .scale = scale,
+                         .dropout = drop,
+                         .out = heads(r.out.data(), p.T, lv),
+                         .weights = {r.weights.data(), p.H * p.T * p.S, p.T * p.S, p.S},
+                         .lse = {r.lse.data(), p.H * p.T, p.T, 1}};
+    if (p.causal) args.diagonal = 0;
+    args.bias.data = bias_size > 0 ? bias.data() : nullptr;
+    return args;
+  }
+  k::DotAttentionGrad grad_args(Results& r) const {
+    r.dq.assign(dq.size(), -7), r.dk.assign(dk.size(), -7), r.dv.assign(dv.size(), -7),
+        r.dbias.assign(bias_size, 0);
+    const k::DotAttention f = forward_args(r);
+    return {.batch = p.B,
+            .heads = p.H,
+            .queries = p.T,
+            .keys = p.S,
+            .hidden = p.D,
+            .width = p.E,
+            .q = f.q,
+            .k = f.k,
+            .v = f.v,
+            .mask = f.mask,
+            .diagonal = f.diagonal,
+            .bias = f.bias,
+            .scale = scale,
+            .dropout = drop,
+            .out = {r.out.data(), f.out.batch, f.out.head, f.out.row},
+            .lse = {r.lse.data(), p.H * p.T, p.T, 1},
+            .dout = heads(dout.data(), p.T, lv),
+            .dweights = {p.weights ? dweights.data() : nullptr, p.H * p.T * p.S, p.T * p.S, p.S},
+            .dq = heads(r.dq.data(), p.T, lq),
+            .dk = heads(r.dk.data(), p.S, lk),
+            .dv = heads(r.dv.data(), p.S, lv),
+            .dbias = {bias_size > 0 ? r.dbias.data() : nullptr, where.batch, where.head, where.row,
+                      where.column}};
+  }
+};
+
+void run(k::DotAttention args) {
+  std::vector<char> workspace(k::dot_attention_workspace_bytes(args));
+  args.workspace = workspace.data();
+  k::dot_attention(args);
+}
+void run(k::DotAttentionGrad args) {
+  std::vector<char> workspace(k::dot_attention_grad_workspace_bytes(args));
+  args.workspace = workspace.data();
+  k::dot_attention_grad(args);
+}
+void run(const Dot& x, Dot::Results& r) {
+  run(x.forward_args(r));
+  const k::DotAttentionGrad grad = x.grad_args(r);
+  run(x.forward_args(r));
+  run(grad);
+}
+
+std::string name(const Problem& p) {
+  std::string s;
+  for (const int64_t n : {p.B, p.H, p.T, p.S, p.D, p.E}) s += std::to_string(n) + " ";
+  return s + "mask " + std::to_string(static_cast<int>(p.see)) + " bias " +
+         std::to_string(static_cast<int>(p.add)) + (p.causal ? " causal" : "") +
+         (p.dropout ? " dropout " + std::to_string(p.column) : "") + (p.weights ? " weights" : "");
+}
+
+// Scores are sums of D products up to 4, each with an error of a few 1e-7, and a weight's relative
+// error is its score's absolute one.
+void check(const Dot& x) {
+  Dot::Results r;
+  run(x, r);
+  INFO(name(x.p));
+  check_close(r.out, x.out, 2e-5);
+  check_close(r.weights, x.a, 2e-5);
+  check_close(r.lse, x.lse, 1e-5);
+  check_close(r.dq, x.dq, 5e-5);
+  check_close(r.dk, x.dk, 5e-5);
+  check_close(r.dv, x.dv, 5e-5);
+  check_close(r.dbias, x.dbias, 5e-5);
+}
+
+const Problem problems[] = {
+    {2, 2, 1, 5, 7, 3},      {1, 1, 1, 300, 64, 64}, {1, 3, 2, 1, 1, 1},
+    {2, 2, 3, 33, 17, 40},   {1, 2, 5, 9, 8, 16},    {2, 1, 17, 25, 33, 17},
+    {1, 2, 97, 100, 16, 24}, {3, 2, 40, 64, 64, 64}, {1, 1, 200, 131, 20, 9},
+    {0, 2, 7, 5, 4, 4},      {2, 2, 0, 5, 4, 4},     {2, 2, 7, 0, 4, 4},
+};
+
+}  // namespace
+
+TEST_CASE("dot_attention: values and gradients under every mask, causal or not") {
+  for (Problem p : problems)
+    for (const See see :
+         {See::everything, See::keys, See::prefix, See::pairs, See::queries, See::nothing})
+      for (const bool causal : {false, true}) {
+        p.see = see, p.causal = causal, p.packed = causal;
+        const Dot x(p);
+        on_every_machine([&] { check(x); });
+      }
+}
+
+TEST_CASE("dot_attention: every bias and its gradient, gradients of the weights") {
+  for (Problem p : problems)
+    for (const Add add : {Add::pairs, Add::heads, Add::keys, Add::queries})
+      for (const bool weights : {false, true}) {
+        p.add = add, p.weights = weights, p.see = weights ? See::prefix : See::everything;
+        const Dot x(p);
+        on_every_machine([&] { check(x); });
+      }
+}
+
+TEST_CASE("dot_attention: dropout from the counter, however its elements are laid out") {
+  for (Problem p : problems)
+    for (const int64_t column : {1, 2, 3, 4, 8})
+      for (const bool weights : {false, true}) {
+        p.dropout = true, p.column = column, p.weights = weights,
+        p.see = weights ? See::keys : See::everything;
+        const Dot x(p);
+        on_every_machine([&] { check(x); });
+      }
+}
+
+TEST_CASE("dot_attention_grad: what is not wanted is not needed by the rest") {
+  for (const int64_t queries : {2, 40}) {
+    const Dot x({2, 2, queries, 110, 24, 16, See::prefix, Add::heads});
+    on_every_machine([&] {
+      Dot::Results all, one;
+      run(x, all);
+      one = all;
+      for (int only = 0; only < 3; ++only) {
+        auto args = x.grad_args(one);
+        run(x.forward_args(one));
+        args.dbias = {};
+        if (only != 0) args.dq.data = nullptr;
+        if (only != 1) args.dk.data = nullptr;
+        if (only != 2) args.dv.data = nullptr;
+        run(args);
+        if (only == 0) check_close(one.dq, std::vector<double>(all.dq.begin(), all.dq.end()), 1e-5);
+        if (only == 1) check_close(one.dk, std::vector<double>(all.dk.begin(), all.dk.end()), 1e-5);
+        if (only == 2) check_close(one.dv, std::vector<double>(all.dv.begin(), all.dv.end()), 1e-5);
+      }
+    });
+  }
+}
+
+TEST_CASE("dot_attention: the bits do not depend on the number of threads") {
+  for (const Problem& p :
+       {Problem{1, 1, 1, 700, 64, 64, See::keys}, Problem{1, 2, 150, 400, 32, 40, See::prefix},
+        Problem{2, 2, 30, 200, 64, 64, See::pairs, Add::heads, true, true}}) {
+    const Dot x(p);
+    same_bits_for_every_team([&] {
+      Dot::Results r;
+      run(x, r);
+      Floats all = r.out;
+      for (const Floats* part : {&r.lse, &r.weights, &r.dq, &r.dk, &r.dv, &r.dbias})
+        all.insert(all.end(), part->begin(), part->end());
+      return all;
+    });
+  }
+}
+
+TEST_CASE("dot_attention: a sentence's bits depend neither on its batch nor on its padding") {
+  for (const int64_t queries : {1, 6, 40}) {
+    Problem p{4, 2, queries, 300, 32, 24, See::prefix};
+    const Dot x(p);
+    Dot::Results together, alone;
+    run(x.forward_args(together));
+    auto args = x.forward_args(alone);
+    args.batch = 1;
+    args.q.data += 2 * args.q.batch, args.k.data += 2 * args.k.batch,
+        args.v.data += 2 * args.v.batch;
+    args.mask = {}, args.keys = p.S * 2 / 3, args.weights = {};
+    run(args);
+    CHECK(std::memcmp(alone.out.data(), together.out.data() + 2 * args.out.batch,
+                      static_cast<size_t>(args.out.batch) * sizeof(float)) == 0);
+  }
+}
