@@ -40,6 +40,7 @@ constexpr const VjpRule* kTable[] = {
     &rules::iota,
     &rules::is_finite,
     &rules::length_mask,
+    &rules::length_order,
     &rules::less,
     &rules::less_equal,
     &rules::linear,
@@ -63,6 +64,7 @@ constexpr const VjpRule* kTable[] = {
     &rules::neg,
     &rules::not_equal,
     &rules::one_hot,
+    &rules::pack,
     &rules::pad,
     &rules::pow,
     &rules::prod,
@@ -94,6 +96,7 @@ constexpr const VjpRule* kTable[] = {
     &rules::tanh,
     &rules::top_k,
     &rules::transpose,
+    &rules::unpack,
     &rules::update_slice,
 };
 

@@ -9,6 +9,13 @@ namespace weft::onednn {
 const Tensor& Emit::place(ir::Value v) const { return block_.place(v); }
 const Engine& Emit::engine() const { return *block_.plan_.engine; }
 
+std::optional<RowBound> Emit::bound() const {
+  const int count = block_.bounds_.of_node(nodes.back());
+  if (count < 0) return std::nullopt;
+  return RowBound{block_.count_at_[static_cast<size_t>(count)],
+                  block_.bounds_.counts()[static_cast<size_t>(count)].rows};
+}
+
 Tensor Emit::temporary(ir::DType dtype, const Dims& dims, bool padded) {
   Tensor t{dtype, dims, padded ? padded_strides(dims, dtype) : dense_strides(dims), {}};
   t.at = workspace(std::max<int64_t>(t.span_bytes(), 1));

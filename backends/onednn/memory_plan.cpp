@@ -13,6 +13,10 @@
 namespace weft::onednn {
 namespace {
 
+// Live rows are counted in eights: what a product of fewer rows computes may differ in the last
+// bits from what it computes of the same rows among others.
+constexpr int64_t kRowsAtOnce = 8;
+
 bool keeps_elements(const ir::Node& node) {
   return node.op == &ir::ops::reshape || node.op == &ir::ops::same_dim ||
          node.op == &ir::ops::stop_gradient;
@@ -50,7 +54,8 @@ Ref Plan::add_constant(const void* data, int64_t bytes) {
   return {kConstantsBase, offset};
 }
 
-Block::Block(Plan& plan, const ir::Graph& graph, Program& program, int arena_base, int depth)
+Block::Block(Plan& plan, const ir::Graph& graph, Program& program, int arena_base, int depth,
+             const BodyRows* rows)
     : plan_(plan), graph_(graph), program_(&program), arena_base_(arena_base), depth_(depth) {
   const size_t values = static_cast<size_t>(graph.value_count());
   readers_.resize(values);
@@ -61,6 +66,10 @@ Block::Block(Plan& plan, const ir::Graph& graph, Program& program, int arena_bas
   unit_of_.resize(graph.nodes().size());
   targets_.resize(graph.outputs().size());
   first_write_.resize(graph.outputs().size());
+  // Where values are looked at all of their rows are there.
+  if (!plan.options.check_nan && !(plan.options.keep_all && depth == 0))
+    bounds_ = RowBounds(graph, rows);
+  count_at_.resize(bounds_.counts().size());
   const bool group =
       plan.options.group && !plan.options.check_nan && !(plan.options.keep_all && depth == 0);
   for (std::vector<int>& nodes : group_elementwise(graph, group)) {
@@ -278,6 +287,7 @@ void Block::place_results(int index) {
 void Block::lower_unit(int index) {
   const Unit& u = units_[static_cast<size_t>(index)];
   const ir::Node& node = node_of(u);
+  if (const int count = bounds_.of_node(u.nodes.back()); count >= 0) count_rows(count);
   if (u.lowering->view == nullptr || !lower_view(u)) {
     if (!u.lowering->constant) place_results(index);
     {
@@ -329,6 +339,34 @@ void Block::copy_outputs() {
              place_text(from.at) + " -> " + place_text(targets_[j].at);
     program_->kernels.push_back(std::move(k));
   }
+}
+
+// The count has a place of its own, written once: before the first kernel that asks for it.
+void Block::count_rows(int count) {
+  Ref& to = count_at_[static_cast<size_t>(count)];
+  if (to.base >= 0) return;
+  to = {arena_base_, arena_.take(static_cast<int64_t>(sizeof(int64_t)))};
+  const RowBounds::Count& c = bounds_.counts()[static_cast<size_t>(count)];
+  Kernel k;
+  k.name = k.op = "count rows";
+  if (c.lengths.valid()) {
+    k.run = [lengths = place(c.lengths), steps = c.steps, to](const Run& run) {
+      int64_t n = 0;
+      for (int64_t b = 0; b < lengths.dim(0); ++b)
+        n += std::clamp<int64_t>(run.at<int32_t>(lengths.at)[b * lengths.stride(0)], 0, steps);
+      *run.at<int64_t>(to) = n;
+    };
+  } else {
+    k.run = [lengths = lengths_, counter = counter_, to](const Run& run) {
+      int64_t n = lengths.dim(0);
+      while (n > 0 &&
+             run.at<int32_t>(lengths.at)[(n - 1) * lengths.stride(0)] <= run.steps[counter])
+        --n;
+      *run.at<int64_t>(to) =
+          std::min(lengths.dim(0), (n + kRowsAtOnce - 1) / kRowsAtOnce * kRowsAtOnce);
+    };
+  }
+  program_->kernels.push_back(std::move(k));
 }
 
 // A view is made after what it views, so its number is the higher one.

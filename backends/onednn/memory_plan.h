@@ -18,6 +18,7 @@
 #include "backends/onednn/engine.h"
 #include "backends/onednn/lower/lowering.h"
 #include "backends/onednn/program.h"
+#include "backends/onednn/row_bounds.h"
 
 #include <deque>
 #include <memory>
@@ -58,7 +59,14 @@ std::vector<std::vector<int>> group_elementwise(const ir::Graph& graph, bool ena
 
 class Block {
  public:
-  Block(Plan& plan, const ir::Graph& graph, Program& program, int arena_base, int depth);
+  // `rows`: of a loop's body, those that may end.
+  Block(Plan& plan, const ir::Graph& graph, Program& program, int arena_base, int depth,
+        const BodyRows* rows = nullptr);
+
+  // The rows of this body end with `lengths`, its step is counted at `counter`.
+  void set_lengths(Tensor lengths, int counter) {
+    lengths_ = std::move(lengths), counter_ = counter;
+  }
 
   void place_argument(int argument, Tensor place);
   void target_output(int output, Tensor place);
@@ -109,6 +117,7 @@ class Block {
   void free_buffer(int64_t offset, int64_t bytes);
   void copy_outputs();
   void find_last_reads();
+  void count_rows(int count);
   void check_for_nan(const Unit& u);
   void describe(Kernel& kernel, Emit& e) const;
   std::string operands_and_results(const Emit& e) const;
@@ -130,6 +139,10 @@ class Block {
   std::vector<int> first_write_;  // by output
   std::vector<int> last_read_;    // by value; its views' readers count
   std::vector<int> alias_of_;     // by value: the value it is a view of, or -1
+  RowBounds bounds_;
+  std::vector<Ref> count_at_;  // by count of bounds_; base -1: not counted yet
+  Tensor lengths_;             // of a body's rows
+  int counter_ = -1;
 };
 
 }  // namespace weft::onednn

@@ -7,6 +7,7 @@
 #include "ir/ops/loss.h"
 #include "ir/ops/matmul.h"
 #include "ir/ops/optimizer.h"
+#include "ir/ops/pack.h"
 #include "ir/ops/random.h"
 #include "ir/ops/recurrent.h"
 #include "ir/ops/reduce.h"

@@ -43,6 +43,7 @@ constexpr const OpDef* kTable[] = {
     &iota,
     &is_finite,
     &length_mask,
+    &length_order,
     &less,
     &less_equal,
     &linear,
@@ -66,6 +67,7 @@ constexpr const OpDef* kTable[] = {
     &neg,
     &not_equal,
     &one_hot,
+    &pack,
     &pad,
     &pow,
     &prod,
@@ -97,6 +99,7 @@ constexpr const OpDef* kTable[] = {
     &tanh,
     &top_k,
     &transpose,
+    &unpack,
     &update_slice,
 };
 

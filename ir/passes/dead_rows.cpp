@@ -166,9 +166,7 @@ const Node* mixes_ended_rows(const Graph& body, const Dim& batch, Value live) {
   return nullptr;
 }
 
-Graph drop_live_selects(const Graph& body, int carries, const Dim& batch, Value live) {
-  if (!live.valid()) return body;
-  // counts[v]: some dead row of v may reach an output where it counts.
+std::vector<bool> rows_that_count(const Graph& body, int carries, const Dim& batch) {
   std::vector<bool> counts(static_cast<size_t>(body.value_count()));
   for (size_t i = 0; i < body.outputs().size(); ++i) {
     const Value v = body.outputs()[i].value;
@@ -186,6 +184,12 @@ Graph drop_live_selects(const Graph& body, int carries, const Dim& batch, Value 
       if (reaches) counts[static_cast<size_t>(node.operands[static_cast<size_t>(i)].id)] = true;
     }
   }
+  return counts;
+}
+
+Graph drop_live_selects(const Graph& body, int carries, const Dim& batch, Value live) {
+  if (!live.valid()) return body;
+  const std::vector<bool> counts = rows_that_count(body, carries, batch);
   bool any = false;
   const auto droppable = [&](const Node& node) {
     return node.op == &ops::select && !counts[static_cast<size_t>(node.results[0].id)] &&

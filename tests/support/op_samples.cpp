@@ -208,6 +208,8 @@ std::vector<Samples> make_table() {
       {&ops::length_mask,
        {"graph(%len_upto_4: s32[B], %z: f32[T]) { %y = OP(%len_upto_4) {size=T} return %y }",
         "graph(%len_upto_4: s64[$M,$N]) { %y = OP(%len_upto_4) {size=4} return %y }"}},
+      {&ops::length_order,
+       {"graph(%length_upto_4: s32[B]) { %y0, %y1 = OP(%length_upto_4) return %y0, %y1 }"}},
       {&ops::less, all(kCompare)},
       {&ops::less_equal, all(kCompare)},
       {&ops::linear,
@@ -329,6 +331,20 @@ std::vector<Samples> make_table() {
         " (%s, %x, %U) { %r, %o = OP(%s; %x; %U) {axes=[0], out_axes=[0], reverse=true}"
         " (%s, %x, %U) { %m = matmul(%s, %U) %z = mul(%m, %x) %n = tanh(%z) yield %n; %m }"
         " %q = sum(%o) {axes=[0]} yield %r; %q } return %y0, %y1 }"}},
+      {&ops::pack,
+       {"graph(%x: f32[T,B,$N], %length_upto_4: s32[B]) { %y = OP(%x, %length_upto_4) return %y }",
+        "graph(%x: f32[3,B], %length_upto_4: s32[B]) { %y = OP(%x, %length_upto_4) return %y }",
+        "graph(%x: f32[T,B,2], %length_upto_4: s32[B]) { %o, %places = "
+        "length_order(%length_upto_4) "
+        "%y = OP(%x, %length_upto_4; %places) return %y }"}},
+      {&ops::unpack,
+       {"graph(%x: f32[T*B,$N,2], %length_upto_4: s32[B]) { %y = OP(%x, %length_upto_4) {steps=T} "
+        "return %y }",
+        "graph(%x: f32[3*B], %length_upto_4: s32[B]) { %y = OP(%x, %length_upto_4) {steps=3} "
+        "return %y }",
+        "graph(%x: f32[T*B,2], %length_upto_4: s32[B]) { %o, %places = "
+        "length_order(%length_upto_4) "
+        "%y = OP(%x, %length_upto_4; %places) {steps=T} return %y }"}},
       {&ops::scatter_add,
        {"graph(%x: f32[5,$N], %i_below_5: s32[$M], %u: f32[$M,$N]) { %y = OP(%x, %i_below_5, %u) "
         "{axis=0} return %y }",

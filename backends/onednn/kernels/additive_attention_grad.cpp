@@ -149,7 +149,8 @@ class Gradient {
   void run_entry(int64_t b) {
     const Range hidden{0, args_.hidden}, width{0, args_.width};
     clear(b, hidden, width);
-    for (int64_t n = 0; n < blocks(); ++n) {
+    const int64_t queries = args_.dq == nullptr ? wanted_queries(b) : args_.queries;
+    for (int64_t n = 0; n < ceil_div(queries, step_); ++n) {
       const Block block = block_at(b, n);
       run_block(block);
       if (args_.dv != nullptr) add_dv(block, a_, width);
@@ -200,6 +201,22 @@ class Gradient {
   Block block_at(int64_t b, int64_t n) {
     const int64_t t = n * step_;
     return {b, t, smaller(step_, args_.queries - t), list_, list_keys(args_, b, t, list_)};
+  }
+
+  // Without those at the end that nothing comes back from, as from steps behind a sequence's end:
+  // they add nothing to dk, dv and dva.
+  int64_t wanted_queries(int64_t b) const {
+    int64_t n = args_.queries;
+    const Block all{b, 0, n, nullptr, 0};
+    while (n > 0 && is_zero(dout(all) + (n - 1) * args_.dout_row, args_.width) &&
+           (args_.dweights == nullptr || is_zero(dweights(all, n - 1), args_.keys)))
+      --n;
+    return n;
+  }
+  static bool is_zero(const float* x, int64_t n) {
+    for (int64_t i = 0; i < n; ++i)
+      if (x[i] != 0) return false;
+    return true;
   }
 
   float lse(const Block& block, int64_t t) const {
@@ -401,8 +418,8 @@ void additive_attention_grad(const AdditiveAttentionGrad& args) {
       gradient.run_columns(share_columns(args.hidden, thread, threads),
                            share_columns(args.width, thread, threads));
     } else {
-      const Range entries = share(args.batch, thread, threads);
-      for (int64_t b = entries.begin; b < entries.end; ++b) gradient.run_entry(b);
+      // In turns, since entries in the order of their lengths are not equal work.
+      for (int64_t b = thread; b < args.batch; b += threads) gradient.run_entry(b);
     }
     if (args.dva == nullptr) return;
     wait_for_team(threads);

@@ -333,7 +333,16 @@ size_t Elementwise::workspace_bytes() const {
 }
 
 void Elementwise::run(const void* const* inputs, void* const* outputs, void* workspace) const {
-  elementwise_run({plan_.get(), inputs, outputs, static_cast<char*>(workspace)});
+  elementwise_run(
+      {plan_.get(), inputs, outputs, static_cast<char*>(workspace), plan_->rows, plan_->columns});
+}
+
+void Elementwise::run_rows(const void* const* inputs, void* const* outputs, void* workspace,
+                           int64_t count, int64_t rows) const {
+  const bool one = plan_->rows == 1;  // axis 0 lies within the columns
+  elementwise_run({plan_.get(), inputs, outputs, static_cast<char*>(workspace),
+                   one ? 1 : plan_->rows / rows * count,
+                   one ? plan_->columns / rows * count : plan_->columns});
 }
 
 }  // namespace weft::onednn::kernels

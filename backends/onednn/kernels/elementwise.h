@@ -122,6 +122,10 @@ class Elementwise {
   // Scratch for all threads; 64-byte aligned. 0 when every operand and result is used in place.
   size_t workspace_bytes() const;
   void run(const void* const* inputs, void* const* outputs, void* workspace) const;
+  // The first `count` of `rows` equal parts of the shape's axis 0 only (in the order of which
+  // results lie).
+  void run_rows(const void* const* inputs, void* const* outputs, void* workspace, int64_t count,
+                int64_t rows) const;
 
  private:
   const char* error_ = nullptr;

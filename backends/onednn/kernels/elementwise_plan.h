@@ -47,6 +47,7 @@ struct ElementwiseRun {
   const void* const* inputs;
   void* const* outputs;
   char* workspace;
+  int64_t rows, columns;  // the plan's, or fewer
 };
 
 void elementwise_run(const ElementwiseRun& args);

@@ -107,16 +107,16 @@ class Walk {
 
 void elementwise_run(const ElementwiseRun& run) {
   const ElementwisePlan& plan = *run.plan;
-  if (plan.rows == 0 || plan.columns == 0) return;
-  const int64_t blocks = ceil_div(plan.columns, plan.block);
-  const int64_t work = plan.rows * plan.columns * plan.cost;
+  if (run.rows == 0 || run.columns == 0) return;
+  const int64_t blocks = ceil_div(run.columns, plan.block);
+  const int64_t work = run.rows * run.columns * plan.cost;
   parallel(work, [&](int64_t thread, int64_t threads) {
     Walk walk(run, run.workspace + thread * plan.slots * plan.slot_bytes);
-    const Range mine = share(plan.rows * blocks, thread, threads);
+    const Range mine = share(run.rows * blocks, thread, threads);
     int64_t row = mine.begin / blocks, block = mine.begin % blocks;
     for (int64_t unit = mine.begin; unit < mine.end; ++unit) {
       const int64_t column = block * plan.block;
-      walk.block(row, column, smaller(plan.block, plan.columns - column));
+      walk.block(row, column, smaller(plan.block, run.columns - column));
       if (++block == blocks) block = 0, ++row;
     }
   });

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 namespace weft::onednn {
 namespace {
@@ -174,6 +175,12 @@ Additive batched(const Shapes& s, const std::vector<Tensor>& all) {
   return a;
 }
 
+// The kernel's batch where it is the bound's rows; else all rows are computed, which does no harm.
+std::optional<RowBound> bound_of(const Emit& e, int64_t walked, int64_t batch) {
+  const auto rows = e.bound();
+  return rows && walked == 1 && batch == rows->rows ? rows : std::nullopt;
+}
+
 kernels::Mask mask_of(const Additive& a, int slot) {
   return {.batch = a.batch(slot), .row = a.row(slot), .column = a.column(slot)};
 }
@@ -223,21 +230,23 @@ void lower_additive(Emit& e) {
   const Ref workspace =
       e.workspace(static_cast<int64_t>(kernels::additive_attention_workspace_bytes(args)));
   const Ref va = e.in("v_a").at;
-  e.kernel("additive_attention", 0, [=](const Run& run) {
-    kernels::AdditiveAttention k = args;
-    for (int64_t i = 0; i < a.walk.count(); ++i) {
-      k.q = a.at<float>(run, kQ, i), k.k = a.at<float>(run, kK, i), k.v = a.at<float>(run, kV, i),
-      k.va = run.at<float>(va);
-      k.mask.allowed = masked ? a.at<uint8_t>(run, kMask, i) : nullptr;
-      k.bias.data = biased ? a.at<float>(run, kBias, i) : nullptr;
-      drawn.set(run, k.dropout);
-      k.out = a.at<float>(run, kO, i);
-      k.weights = weighted ? a.at<float>(run, kWeights, i) : nullptr;
-      k.lse = summed ? a.at<float>(run, kLse, i) : nullptr;
-      k.workspace = run(workspace);
-      kernels::additive_attention(k);
-    }
-  });
+  e.kernel("additive_attention", 0,
+           [=, rows = bound_of(e, a.walk.count(), args.batch)](const Run& run) {
+             kernels::AdditiveAttention k = args;
+             if (rows) k.batch = (*rows)(run);
+             for (int64_t i = 0; i < a.walk.count(); ++i) {
+               k.q = a.at<float>(run, kQ, i), k.k = a.at<float>(run, kK, i),
+               k.v = a.at<float>(run, kV, i), k.va = run.at<float>(va);
+               k.mask.allowed = masked ? a.at<uint8_t>(run, kMask, i) : nullptr;
+               k.bias.data = biased ? a.at<float>(run, kBias, i) : nullptr;
+               drawn.set(run, k.dropout);
+               k.out = a.at<float>(run, kO, i);
+               k.weights = weighted ? a.at<float>(run, kWeights, i) : nullptr;
+               k.lse = summed ? a.at<float>(run, kLse, i) : nullptr;
+               k.workspace = run(workspace);
+               kernels::additive_attention(k);
+             }
+           });
 }
 
 int wanted_index(const ir::OpView& op, std::string_view name) {
@@ -317,27 +326,29 @@ void lower_additive_grad(Emit& e) {
       e.workspace(static_cast<int64_t>(kernels::additive_attention_grad_workspace_bytes(args)));
   const Ref va = e.in("v_a").at, dva_at = dva >= 0 ? e.out(dva).at : va;
   if (s.batch == 0 && dva >= 0) emit_fill(e, e.out(dva), 0);
-  e.kernel("additive_attention_grad", 0, [=](const Run& run) {
-    kernels::AdditiveAttentionGrad k = args;
-    for (int64_t i = 0; i < a.walk.count(); ++i) {
-      k.q = a.at<float>(run, kQ, i), k.k = a.at<float>(run, kK, i), k.v = a.at<float>(run, kV, i),
-      k.va = run.at<float>(va);
-      k.mask.allowed = masked ? a.at<uint8_t>(run, kMask, i) : nullptr;
-      k.bias.data = biased ? a.at<float>(run, kBias, i) : nullptr;
-      drawn.set(run, k.dropout);
-      k.ds = dbias >= 0 ? a.at<float>(run, kDs, i) : nullptr;
-      k.out = a.at<float>(run, kO, i), k.dout = a.at<float>(run, kDo, i),
-      k.lse = a.at<float>(run, kLse, i);
-      k.dweights = weighted ? a.at<float>(run, kDweights, i) : nullptr;
-      k.dq = dq >= 0 ? a.at<float>(run, kDq, i) : nullptr;
-      k.dk = dk >= 0 ? a.at<float>(run, kDk, i) : nullptr;
-      k.dv = dv >= 0 ? a.at<float>(run, kDv, i) : nullptr;
-      k.dva = dva >= 0 ? run.at<float>(dva_at) : nullptr;
-      k.accumulate_dva = i > 0;
-      k.workspace = run(workspace);
-      kernels::additive_attention_grad(k);
-    }
-  });
+  e.kernel("additive_attention_grad", 0,
+           [=, rows = bound_of(e, a.walk.count(), args.batch)](const Run& run) {
+             kernels::AdditiveAttentionGrad k = args;
+             if (rows) k.batch = (*rows)(run);
+             for (int64_t i = 0; i < a.walk.count(); ++i) {
+               k.q = a.at<float>(run, kQ, i), k.k = a.at<float>(run, kK, i),
+               k.v = a.at<float>(run, kV, i), k.va = run.at<float>(va);
+               k.mask.allowed = masked ? a.at<uint8_t>(run, kMask, i) : nullptr;
+               k.bias.data = biased ? a.at<float>(run, kBias, i) : nullptr;
+               drawn.set(run, k.dropout);
+               k.ds = dbias >= 0 ? a.at<float>(run, kDs, i) : nullptr;
+               k.out = a.at<float>(run, kO, i), k.dout = a.at<float>(run, kDo, i),
+               k.lse = a.at<float>(run, kLse, i);
+               k.dweights = weighted ? a.at<float>(run, kDweights, i) : nullptr;
+               k.dq = dq >= 0 ? a.at<float>(run, kDq, i) : nullptr;
+               k.dk = dk >= 0 ? a.at<float>(run, kDk, i) : nullptr;
+               k.dv = dv >= 0 ? a.at<float>(run, kDv, i) : nullptr;
+               k.dva = dva >= 0 ? run.at<float>(dva_at) : nullptr;
+               k.accumulate_dva = i > 0;
+               k.workspace = run(workspace);
+               kernels::additive_attention_grad(k);
+             }
+           });
   if (dbias >= 0) emit_sum_to(e, ds, s.with_queries(e.out(dbias)));
 }
 
@@ -446,17 +457,19 @@ void lower_dot(Emit& e) {
   d.sizes(args);
   const Ref workspace =
       e.workspace(static_cast<int64_t>(kernels::dot_attention_workspace_bytes(args)));
-  e.kernel("dot_attention", d.flops(2), [=](const Run& run) {
-    kernels::DotAttention a = args;
-    a.workspace = run(workspace);
-    for (int64_t i = 0; i < d.cut.walked(); ++i) {
-      d.set(run, i, a);
-      a.out = d.cut.heads<float>(run, o, i);
-      a.weights = d.cut.heads<float>(run, weights, i);
-      a.lse = d.cut.heads<float>(run, lse, i);
-      kernels::dot_attention(a);
-    }
-  });
+  e.kernel("dot_attention", d.flops(2),
+           [=, rows = bound_of(e, d.cut.walked(), args.batch)](const Run& run) {
+             kernels::DotAttention a = args;
+             if (rows) a.batch = (*rows)(run);
+             a.workspace = run(workspace);
+             for (int64_t i = 0; i < d.cut.walked(); ++i) {
+               d.set(run, i, a);
+               a.out = d.cut.heads<float>(run, o, i);
+               a.weights = d.cut.heads<float>(run, weights, i);
+               a.lse = d.cut.heads<float>(run, lse, i);
+               kernels::dot_attention(a);
+             }
+           });
 }
 
 void lower_dot_grad(Emit& e) {
@@ -485,20 +498,23 @@ void lower_dot_grad(Emit& e) {
   args.dbias.data = dbias.present ? &present : nullptr;
   const Ref workspace =
       e.workspace(static_cast<int64_t>(kernels::dot_attention_grad_workspace_bytes(args)));
-  e.kernel("dot_attention_grad", d.flops(5), [=](const Run& run) {
-    kernels::DotAttentionGrad a = args;
-    a.workspace = run(workspace);
-    for (int64_t i = 0; i < d.cut.walked(); ++i) {
-      d.set(run, i, a);
-      a.out = d.cut.heads<const float>(run, o, i), a.lse = d.cut.heads<const float>(run, lse, i);
-      a.dout = d.cut.heads<const float>(run, g, i);
-      a.dweights = d.cut.heads<const float>(run, dweights, i);
-      a.dq = d.cut.heads<float>(run, dq, i), a.dk = d.cut.heads<float>(run, dk, i);
-      a.dv = d.cut.heads<float>(run, dv, i);
-      a.dbias.data = d.cut.at<float>(run, dbias, i);
-      kernels::dot_attention_grad(a);
-    }
-  });
+  e.kernel("dot_attention_grad", d.flops(5),
+           [=, rows = bound_of(e, d.cut.walked(), args.batch)](const Run& run) {
+             kernels::DotAttentionGrad a = args;
+             if (rows) a.batch = (*rows)(run);
+             a.workspace = run(workspace);
+             for (int64_t i = 0; i < d.cut.walked(); ++i) {
+               d.set(run, i, a);
+               a.out = d.cut.heads<const float>(run, o, i),
+               a.lse = d.cut.heads<const float>(run, lse, i);
+               a.dout = d.cut.heads<const float>(run, g, i);
+               a.dweights = d.cut.heads<const float>(run, dweights, i);
+               a.dq = d.cut.heads<float>(run, dq, i), a.dk = d.cut.heads<float>(run, dk, i);
+               a.dv = d.cut.heads<float>(run, dv, i);
+               a.dbias.data = d.cut.at<float>(run, dbias, i);
+               kernels::dot_attention_grad(a);
+             }
+           });
 }
 
 }  // namespace

@@ -132,6 +132,19 @@ void emit_copy(Emit& e, const Tensor& from, const Tensor& to) {
   if (from.size() > 0) e.kernel("copy", 0, copy_kernel(from, to).run);
 }
 
+void emit_copy(Emit& e, const Tensor& from, const Tensor& to, const std::optional<RowBound>& rows) {
+  kernels::CopyStrided args;
+  if (!rows || rows->rows <= 1 || from.size() == 0 || !strided_copy(from, to, args))
+    return emit_copy(e, from, to);
+  e.kernel("copy", 0, [args, rows = *rows, src = from.at, dst = to.at](const Run& run) {
+    kernels::CopyStrided copy = args;
+    copy.shape[0] = rows.of(run, args.shape[0]);
+    copy.src = run(src);
+    copy.dst = run(dst);
+    if (copy.src != copy.dst && copy.shape[0] > 0) kernels::copy_strided(copy);
+  });
+}
+
 uint64_t bits_of(double value, DType dtype) {
   uint64_t bits = 0;
   store_real(reinterpret_cast<char*>(&bits), dtype, value);

@@ -136,11 +136,20 @@ bool runs_as_program(const ir::OpView& op) {
          opcodes().count(&op.def()) > 0;
 }
 
+std::optional<RowBound> prefix_bound(const std::optional<RowBound>& rows, const Tensor& out) {
+  if (!rows || rows->rows <= 1) return std::nullopt;
+  WEFT_CHECK(out.dim(0) == rows->rows);
+  for (int axis = 1; axis < out.rank(); ++axis)
+    if (out.dim(axis) > 1 && out.stride(axis) > out.stride(0)) return std::nullopt;
+  return rows;
+}
+
 void lower_elementwise(Emit& e) {
   if (!runs_as_program(e.op)) return lower_plainly(e);
   if (e.out().size() == 0) return;
   Builder b{e, {}, {}, {}};
   Tensor out = e.out();
+  const auto rows = prefix_bound(e.bound(), out);
   b.add_inputs(out.dims);
   b.add_nodes();
   std::vector<Tensor*> all{&out};
@@ -156,10 +165,11 @@ void lower_elementwise(Emit& e) {
   for (const Tensor& t : b.inputs) refs.push_back(t.at);
   const size_t scratch = program->workspace_bytes();
   const Ref workspace = e.workspace(static_cast<int64_t>(scratch));
-  e.kernel("elementwise", 0, [program, refs, out = out.at, workspace](const Run& run) {
+  e.kernel("elementwise", 0, [program, refs, out = out.at, workspace, rows](const Run& run) {
     const void* inputs[256];
     for (size_t i = 0; i < refs.size(); ++i) inputs[i] = run(refs[i]);
     void* outputs[] = {run(out)};
+    if (rows) return program->run_rows(inputs, outputs, run(workspace), (*rows)(run), rows->rows);
     program->run(inputs, outputs, run(workspace));
   });
 }

@@ -10,6 +10,9 @@ bool divides_integers(const ir::OpView& op);
 // plainly.
 bool runs_as_program(const ir::OpView& op);
 void lower_elementwise(Emit& e);
+// The bound if the kernel can keep to it: axis 0 of the result, rows, is its outermost in memory.
+// If not all rows are computed, which does no harm.
+std::optional<RowBound> prefix_bound(const std::optional<RowBound>& rows, const Tensor& out);
 void lower_plainly(Emit& e);  // one node of any dtypes, an element at a time
 
 }  // namespace weft::onednn

@@ -104,13 +104,31 @@ void lower_gather(Emit& e) {
                                    .columns = p.inner,
                                    .element_bytes = bytes,
                                    .index_dtype = *kernel_dtype(indices.dtype)};
-    return e.kernel("gather_rows", 0, [=](const Run& run) {
+    return e.kernel("gather_rows", 0, [=, rows = e.bound()](const Run& run) {
       kernels::GatherRows gather = args;
+      if (rows) gather.n = rows->of(run, args.n);
       gather.table = run(x.at);
       gather.index = run(indices.at);
       gather.y = run(y.at);
       if (const int64_t wrong = kernels::gather_rows(gather); wrong >= 0)
         complaint.raise(run, wrong);
+    });
+  }
+  if (p.batch == 1 && is_index(indices.dtype) && y.size() > 0) {
+    const kernels::GatherRows args{.n = p.picks,
+                                   .table_rows = p.n,
+                                   .columns = p.inner,
+                                   .element_bytes = bytes,
+                                   .index_dtype = *kernel_dtype(indices.dtype)};
+    return e.kernel("gather_rows, along an axis", 0, [=](const Run& run) {
+      kernels::GatherRows gather = args;
+      gather.index = run(indices.at);
+      for (int64_t o = 0; o < p.outer; ++o) {
+        gather.table = run(x.at) + o * p.n * p.inner * bytes;
+        gather.y = run(y.at) + o * p.picks * p.inner * bytes;
+        if (const int64_t wrong = kernels::gather_rows(gather); wrong >= 0)
+          complaint.raise(run, wrong);
+      }
     });
   }
   e.kernel("gather, plain", 0, [=](const Run& run) {
@@ -124,6 +142,13 @@ void lower_gather(Emit& e) {
                       run(x.at) + static_cast<size_t>((b * p.outer + o) * p.n + k) * row, row);
       }
   });
+}
+
+bool look_up_bounded(const ir::OpView& op) {
+  const Picks p = picks_of(op);
+  const bool rows =
+      p.batch * p.outer == 1 && op.axis() == 0 && is_index(op.operand(1).dtype) && p.inner > 0;
+  return rows && (&op.def() == &ir::ops::gather || op.result().dtype == ir::DType::f32);
 }
 
 Layout scatter_operand(const ir::OpView&, int operand) {
@@ -147,8 +172,9 @@ void lower_scatter_add(Emit& e) {
                                        .columns = p.inner,
                                        .index_dtype = *kernel_dtype(indices.dtype),
                                        .accumulate = !zero};
-    return e.kernel("scatter_add_rows", 0, [=](const Run& run) {
+    return e.kernel("scatter_add_rows", 0, [=, rows = e.bound()](const Run& run) {
       kernels::ScatterAddRows scatter = args;
+      if (rows) scatter.n = rows->of(run, args.n);
       scatter.x = run.at<float>(updates.at);
       scatter.index = run(indices.at);
       scatter.table = run.at<float>(y.at);

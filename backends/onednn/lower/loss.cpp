@@ -7,6 +7,7 @@
 #include "backends/onednn/lower/ops.h"
 
 #include <cmath>
+#include <optional>
 
 namespace weft::onednn {
 namespace {
@@ -15,13 +16,15 @@ struct Rows {
   kernels::CrossEntropy args;
   Tensor logits, labels, weights;
   bool weighted;
+  std::optional<RowBound> bound;
   std::string before, after;  // of the complaint about a label
 
   explicit Rows(Emit& e)
       : logits(e.in("logits")),
         labels(e.in("labels")),
         weights(labels),
-        weighted(e.has("weights")) {
+        weighted(e.has("weights")),
+        bound(e.bound()) {
     e.needs_arithmetic(logits.dtype);
     if (weighted) weights = e.in("weights");
     args.rows = row_count(logits);
@@ -49,6 +52,7 @@ struct Rows {
 
   kernels::CrossEntropy resolved(const Run& run) const {
     kernels::CrossEntropy k = args;
+    if (bound) k.rows = (*bound)(run);
     k.logits = run.at<float>(logits.at);
     k.labels = run(labels.at);
     k.weight = weighted ? run.at<float>(weights.at) : nullptr;
@@ -96,6 +100,11 @@ void lower_softmax_cross_entropy_grad(Emit& e) {
     k.dlogits = run.at<float>(dlogits.at);
     rows.check(run, kernels::cross_entropy_grad(k));
   });
+}
+
+bool loss_bounded(const ir::OpView& op) {
+  const ir::DType labels = op.operand("labels").dtype;
+  return op.operand("logits").rank() == 2 && (labels == ir::DType::s32 || labels == ir::DType::s64);
 }
 
 bool loss_grad_in_place(const ir::OpView& op, int, int operand) {

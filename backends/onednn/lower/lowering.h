@@ -6,6 +6,7 @@
 // by value and resolve them with the Run they are given; while a graph runs they allocate nothing.
 #pragma once
 #include "backends/onednn/program.h"
+#include "backends/onednn/row_bounds.h"
 #include "backends/onednn/tensor.h"
 #include "ir/graph.h"
 
@@ -40,6 +41,10 @@ class Emit {
   const Tensor& out(int result = 0) const {
     return place(op.node().results[static_cast<size_t>(result)]);
   }
+
+  // Where kernels are to read and write the first rows only (row_bounds.h), of which all else is
+  // left alone.
+  std::optional<RowBound> bound() const;
 
   // Throws GraphError for f16 and bf16, which are for storage only.
   void needs_arithmetic(ir::DType dtype) const;
@@ -81,6 +86,8 @@ struct Lowering {
   bool constant = false;
   // Does the lowering serve this node; if not it runs as its expansion.
   bool (*serves)(const ir::OpView&) = nullptr;
+  // Do the kernels keep to Emit::bound: rows of results or, for sums over rows, of operands?
+  bool (*bounded)(const ir::OpView&) = nullptr;
 };
 
 inline Layout operand_layout(const Lowering& l, const ir::OpView& op, int operand) {
@@ -89,16 +96,22 @@ inline Layout operand_layout(const Lowering& l, const ir::OpView& op, int operan
 
 // Pieces that several lowerings use.
 void emit_copy(Emit& e, const Tensor& from, const Tensor& to);  // of one shape
+void emit_copy(Emit& e, const Tensor& from, const Tensor& to,
+               const std::optional<RowBound>& rows);  // axis 0 counts them
 void emit_fill(Emit& e, const Tensor& to, double value);
 
 struct MatmulOptions {
   std::optional<Tensor> bias;  // f32[N]
   std::string_view activation = "none";
-  bool accumulate = false;  // c += a b
+  bool accumulate = false;             // c += a b
+  std::optional<RowBound> rows = {};   // of a and c, both then of rank 2
+  std::optional<RowBound> depth = {};  // of what is summed over: a's columns, b's rows; likewise
 };
 // c[...,M,N] = a[...,M,K] b[...,K,N] on float; leading axes are those of c or 1, of any stride.
 void emit_matmul(Emit& e, Tensor a, Tensor b, Tensor c, const MatmulOptions& options = {});
-void emit_activation(Emit& e, std::string_view activation, const Tensor& x);  // in place
+// In place.
+void emit_activation(Emit& e, std::string_view activation, const Tensor& x,
+                     const std::optional<RowBound>& rows = {});
 
 // An integer scalar read when the graph runs.
 int64_t integer_at(const Run& run, const Tensor& tensor, int64_t i = 0);

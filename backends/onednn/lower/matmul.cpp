@@ -9,6 +9,7 @@
 #include "backends/onednn/compat.h"
 #include "backends/onednn/kernels/elementwise.h"
 #include "backends/onednn/lower/copy.h"
+#include "backends/onednn/lower/elementwise.h"
 #include "backends/onednn/memory_plan.h"
 #include "ir/check.h"
 
@@ -226,8 +227,10 @@ bool emit_product(Emit& e, Product p) {
 }
 
 // y = y + bias, or y + x; x broadcast to y.
-void emit_add(Emit& e, const Tensor& y, const Tensor& x) {
+void emit_add(Emit& e, const Tensor& y, const Tensor& x,
+              const std::optional<RowBound>& bound = {}) {
   Tensor to = y, from = broadcast_to(x, y.dims);
+  const auto rows = prefix_bound(bound, y);
   collapse({&to, &from});
   kernels::ElementwiseSpec spec;
   spec.shape = to.dims;
@@ -242,11 +245,70 @@ void emit_add(Emit& e, const Tensor& y, const Tensor& x) {
   const auto program = std::make_shared<kernels::Elementwise>(spec);
   WEFT_CHECK(program->error() == nullptr);
   const Ref scratch = e.workspace(static_cast<int64_t>(program->workspace_bytes()));
-  e.kernel("elementwise", 0, [program, scratch, y = y.at, x = x.at](const Run& run) {
+  e.kernel("elementwise", 0, [program, scratch, y = y.at, x = x.at, rows](const Run& run) {
     const void* in[] = {run(y), run(x)};
     void* out[] = {run(y)};
+    if (rows) return program->run_rows(in, out, run(scratch), (*rows)(run), rows->rows);
     program->run(in, out, run(scratch));
   });
+}
+
+// A matrix as dnnl_sgemm reads it: stored as it is, or transposed.
+struct Operand {
+  char transposed;
+  int64_t ld;
+};
+
+Operand operand_of(const Tensor& t) {
+  const bool plain = t.dim(1) == 1 || t.stride(1) == 1;
+  const int64_t across = plain ? t.dim(1) : t.dim(0), step = plain ? t.stride(0) : t.stride(1);
+  return {plain ? 'N' : 'T', std::max<int64_t>({step, across, 1})};
+}
+
+// Rows or depth known at run time only: dnnl_sgemm takes sizes when it is called, and is as fast as
+// the primitive (the same code). The bias is what the product is added to.
+void emit_bounded(Emit& e, const Tensor& a, const Tensor& b, const Tensor& c,
+                  const MatmulOptions& options) {
+  const Operand oa = operand_of(a), ob = operand_of(b);
+  const int64_t m = c.dim(0), n = c.dim(1), k = a.dim(1), ldc = std::max<int64_t>(c.stride(0), n);
+  const Tensor bias = options.bias.value_or(Tensor{});
+  const bool has_bias = options.bias.has_value();
+  const float beta = options.accumulate || has_bias ? 1.0F : 0.0F;
+  e.kernel(
+      "matmul, bounded", flops({a, b, c, {}, "none", false}),
+      [=, rows = options.rows, depth = options.depth,
+       accumulate = options.accumulate](const Run& run) {
+        const int64_t real_m = rows ? (*rows)(run) : m, real_k = depth ? (*depth)(run) : k;
+        float* to = run.at<float>(c.at);
+        if (real_m == 0) return;
+        if (has_bias && !accumulate) {
+          kernels::CopyStrided fill{.rank = 2,
+                                    .element_bytes = 4,
+                                    .shape = {real_m, n},
+                                    .src = run(bias.at),
+                                    .src_strides = {0, 1},
+                                    .dst = to,
+                                    .dst_strides = {ldc, 1}};
+          kernels::copy_strided(fill);
+        }
+        if (real_k == 0) {
+          for (int64_t i = 0; i < real_m && beta == 0; ++i)
+            std::memset(to + i * ldc, 0, static_cast<size_t>(n) * sizeof(float));
+          return;
+        }
+        const dnnl_status_t status =
+            dnnl_sgemm(oa.transposed, ob.transposed, real_m, n, real_k, 1.0F, run.at<float>(a.at),
+                       oa.ld, run.at<float>(b.at), ob.ld, beta, to, ldc);
+        if (status != dnnl_success)
+          throw ir::RuntimeError(ir::concat("error: oneDNN's sgemm failed with status ", status));
+      },
+      "gemm");
+  if (has_bias && options.accumulate) emit_add(e, c, bias, options.rows);
+  emit_activation(e, options.activation, c, options.rows);
+}
+
+bool can_be_bounded(const Tensor& a, const Tensor& b, const Tensor& c) {
+  return a.rank() == 2 && b.rank() == 2 && c.rank() == 2 && (c.dim(1) == 1 || c.stride(1) == 1);
 }
 
 // Integers wrap.
@@ -287,7 +349,8 @@ void emit_integers(Emit& e, const Tensor& a, const Tensor& b, const Tensor& c) {
 
 }  // namespace
 
-void emit_activation(Emit& e, std::string_view name, const Tensor& x) {
+void emit_activation(Emit& e, std::string_view name, const Tensor& x,
+                     const std::optional<RowBound>& bound) {
   using kernels::Opcode;
   if (name == "none" || x.size() == 0) return;
   static constexpr std::pair<std::string_view, Opcode> kNamed[] = {
@@ -296,6 +359,7 @@ void emit_activation(Emit& e, std::string_view name, const Tensor& x) {
   const auto* found = std::find_if(std::begin(kNamed), std::end(kNamed),
                                    [&](const auto& n) { return n.first == name; });
   WEFT_CHECK(found != std::end(kNamed));
+  const auto rows = prefix_bound(bound, x);
   Tensor t = x;
   collapse({&t});
   kernels::Access access;
@@ -304,9 +368,10 @@ void emit_activation(Emit& e, std::string_view name, const Tensor& x) {
   const auto program = std::make_shared<kernels::Elementwise>(spec);
   WEFT_CHECK(program->error() == nullptr);
   const Ref scratch = e.workspace(static_cast<int64_t>(program->workspace_bytes()));
-  e.kernel("elementwise", 0, [program, scratch, at = x.at](const Run& run) {
+  e.kernel("elementwise", 0, [program, scratch, at = x.at, rows](const Run& run) {
     const void* in[] = {run(at)};
     void* out[] = {run(at)};
+    if (rows) return program->run_rows(in, out, run(scratch), (*rows)(run), rows->rows);
     program->run(in, out, run(scratch));
   });
 }
@@ -322,6 +387,10 @@ void emit_matmul(Emit& e, Tensor a, Tensor b, Tensor c, const MatmulOptions& opt
   }
   a = e.as(Layout::matrix, a);
   b = e.as(Layout::matrix, b);
+  if (options.rows || options.depth) {
+    WEFT_CHECK(can_be_bounded(a, b, c));
+    return emit_bounded(e, a, b, c, options);
+  }
   const bool fused = options.activation == "relu" || options.activation == "gelu";
   if (emit_product(
           e, {a, b, c, options.bias, fused ? options.activation : "none", options.accumulate}))
@@ -340,7 +409,14 @@ void emit_matmul(Emit& e, Tensor a, Tensor b, Tensor c, const MatmulOptions& opt
 void lower_matmul(Emit& e) {
   const Tensor a = e.op.flag("transpose_a") ? transposed(e.in(0)) : e.in(0);
   const Tensor b = e.op.flag("transpose_b") ? transposed(e.in(1)) : e.in(1);
-  emit_matmul(e, a, b, e.out());
+  MatmulOptions options;
+  (e.op.flag("transpose_a") ? options.depth : options.rows) = e.bound();
+  emit_matmul(e, a, b, e.out(), options);
+}
+
+bool matmul_bounded(const ir::OpView& op) {
+  return op.result().dtype == ir::DType::f32 && op.operand(0).rank() == 2 &&
+         op.operand(1).rank() == 2 && op.result().rank() == 2;
 }
 
 Layout linear_operand(const ir::OpView& op, int operand) {
@@ -356,7 +432,7 @@ void lower_linear(Emit& e) {
     y = with_axis(y, 0, 1, y.dim(0));
   }
   const Tensor w = e.op.flag("transpose_b") ? transposed(e.in("w")) : e.in("w");
-  MatmulOptions options{.activation = e.op.text("activation")};
+  MatmulOptions options{.activation = e.op.text("activation"), .rows = e.bound()};
   if (e.has("bias")) options.bias = e.in("bias");
   emit_matmul(e, x, w, y, options);
 }

@@ -6,6 +6,7 @@ namespace weft::onednn {
 
 void lower_matmul(Emit& e);
 void lower_linear(Emit& e);
+bool matmul_bounded(const ir::OpView& op);
 Layout linear_operand(const ir::OpView& op, int operand);
 
 }  // namespace weft::onednn

@@ -19,6 +19,7 @@ void lower_dynamic_slice(Emit& e);
 void lower_gather(Emit& e);
 void lower_scatter_add(Emit& e);
 void lower_update_slice(Emit& e);
+bool look_up_bounded(const ir::OpView& op);
 Layout scatter_operand(const ir::OpView& op, int operand);
 bool over_first(const ir::OpView& op, int result, int operand);
 
@@ -26,6 +27,7 @@ bool over_first(const ir::OpView& op, int result, int operand);
 void lower_softmax_cross_entropy(Emit& e);
 void lower_softmax_cross_entropy_grad(Emit& e);
 Layout loss_operand(const ir::OpView& op, int operand);
+bool loss_bounded(const ir::OpView& op);
 bool loss_grad_in_place(const ir::OpView& op, int result, int operand);
 
 // optimizer.cpp
@@ -34,6 +36,13 @@ void lower_adam_update(Emit& e);
 void lower_squared_norm(Emit& e);
 bool update_in_place(const ir::OpView& op, int result, int operand);
 bool update_serves(const ir::OpView& op);
+
+// pack.cpp
+void lower_length_order(Emit& e);
+void lower_pack(Emit& e);
+void lower_unpack(Emit& e);
+Layout pack_operand(const ir::OpView& op, int operand);
+Layout unpack_operand(const ir::OpView& op, int operand);
 
 // random.cpp
 void lower_random(Emit& e);
@@ -49,6 +58,7 @@ Layout cell_operand(const ir::OpView& op, int operand);
 void lower_arg_max(Emit& e);
 void lower_cumsum(Emit& e);
 void lower_reduce(Emit& e);
+bool reduce_bounded(const ir::OpView& op);
 
 // shape.cpp
 void lower_concat(Emit& e);

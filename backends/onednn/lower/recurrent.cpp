@@ -22,12 +22,13 @@ bool is_weight(const ir::OpView& op, int operand) {
 }
 
 void gru_before(Emit& e) {
+  const auto rows = e.bound();
   const Tensor g = e.in("g"), s = e.in("s"), s1 = e.out(0);
   const int64_t batch = s.dim(0), hidden = s.dim(1);
   const Tensor su = e.temporary(kFloat, {batch, 2 * hidden}),
                rs = e.temporary(kFloat, {batch, hidden}, true);
   const Tensor gates = e.op.flag("gates") ? e.out(1) : e.temporary(kFloat, {batch, 3 * hidden});
-  emit_matmul(e, s, e.in("U"), su);
+  emit_matmul(e, s, e.in("U"), su, {.rows = rows});
   const kernels::GruReset reset{.batch = batch,
                                 .hidden = hidden,
                                 .ld_g = ld(g),
@@ -37,12 +38,13 @@ void gru_before(Emit& e) {
                                 .ld_rs = ld(rs)};
   e.kernel("gru_reset", 0, [=](const Run& run) {
     kernels::GruReset k = reset;
+    if (rows) k.batch = (*rows)(run);
     k.g = run.at<float>(g.at), k.su = run.at<float>(su.at), k.s = run.at<float>(s.at);
     k.gates = run.at<float>(gates.at), k.rs = run.at<float>(rs.at);
     kernels::gru_reset(k);
   });
   const Tensor rn = columns(su, 0, hidden);  // su is done with
-  emit_matmul(e, rs, e.in("Un"), rn);
+  emit_matmul(e, rs, e.in("Un"), rn, {.rows = rows});
   const kernels::GruUpdate update{.batch = batch,
                                   .hidden = hidden,
                                   .ld_g = ld(g),
@@ -52,6 +54,7 @@ void gru_before(Emit& e) {
                                   .ld_s_out = ld(s1)};
   e.kernel("gru_update", 0, [=](const Run& run) {
     kernels::GruUpdate k = update;
+    if (rows) k.batch = (*rows)(run);
     k.g = run.at<float>(g.at), k.rn = run.at<float>(rn.at), k.s = run.at<float>(s.at);
     k.gates = run.at<float>(gates.at), k.s_out = run.at<float>(s1.at);
     kernels::gru_update(k);
@@ -59,11 +62,12 @@ void gru_before(Emit& e) {
 }
 
 void gru_after(Emit& e) {
+  const auto rows = e.bound();
   const Tensor g = e.in("g"), s = e.in("s"), s1 = e.out(0);
   const int64_t batch = s.dim(0), hidden = s.dim(1);
   const Tensor su = e.temporary(kFloat, {batch, 3 * hidden});
-  emit_matmul(e, s, e.in("U"), columns(su, 0, 2 * hidden));
-  emit_matmul(e, s, e.in("Un"), columns(su, 2 * hidden, hidden));
+  emit_matmul(e, s, e.in("U"), columns(su, 0, 2 * hidden), {.rows = rows});
+  emit_matmul(e, s, e.in("Un"), columns(su, 2 * hidden, hidden), {.rows = rows});
   const bool keep = e.op.flag("gates"), bias = e.has("bias_n");
   const Tensor gates = keep ? e.out(1) : su, bn = bias ? e.in("bias_n") : su;
   const kernels::GruAfter args{.batch = batch,
@@ -75,6 +79,7 @@ void gru_after(Emit& e) {
                                .ld_s_out = ld(s1)};
   e.kernel("gru_after", 0, [=](const Run& run) {
     kernels::GruAfter k = args;
+    if (rows) k.batch = (*rows)(run);
     k.g = run.at<float>(g.at), k.su = run.at<float>(su.at), k.s = run.at<float>(s.at);
     k.bn = bias ? run.at<float>(bn.at) : nullptr;
     k.gates = keep ? run.at<float>(gates.at) : nullptr;
@@ -84,6 +89,7 @@ void gru_after(Emit& e) {
 }
 
 void gru_before_grad(Emit& e) {
+  const auto rows = e.bound();
   const Tensor d = e.in("ds1"), s = e.in("s"), gates = e.in("gates"), dg = e.out(0), ds = e.out(1);
   const int64_t batch = s.dim(0), hidden = s.dim(1);
   const kernels::GruUpdateGrad update{.batch = batch,
@@ -95,12 +101,13 @@ void gru_before_grad(Emit& e) {
                                       .ld_ds = ld(ds)};
   e.kernel("gru_update_grad", 0, [=](const Run& run) {
     kernels::GruUpdateGrad k = update;
+    if (rows) k.batch = (*rows)(run);
     k.d = run.at<float>(d.at), k.s = run.at<float>(s.at), k.gates = run.at<float>(gates.at);
     k.dg = run.at<float>(dg.at), k.ds = run.at<float>(ds.at);
     kernels::gru_update_grad(k);
   });
   const Tensor drs = e.temporary(kFloat, {batch, hidden});
-  emit_matmul(e, columns(dg, 2 * hidden, hidden), transposed(e.in("Un")), drs);
+  emit_matmul(e, columns(dg, 2 * hidden, hidden), transposed(e.in("Un")), drs, {.rows = rows});
   const kernels::GruResetGrad reset{.batch = batch,
                                     .hidden = hidden,
                                     .ld_drs = ld(drs),
@@ -110,20 +117,23 @@ void gru_before_grad(Emit& e) {
                                     .ld_ds = ld(ds)};
   e.kernel("gru_reset_grad", 0, [=](const Run& run) {
     kernels::GruResetGrad k = reset;
+    if (rows) k.batch = (*rows)(run);
     k.drs = run.at<float>(drs.at), k.s = run.at<float>(s.at), k.gates = run.at<float>(gates.at);
     k.dg = run.at<float>(dg.at), k.ds = run.at<float>(ds.at);
     kernels::gru_reset_grad(k);
   });
-  emit_matmul(e, columns(dg, 0, 2 * hidden), transposed(e.in("U")), ds, {.accumulate = true});
+  emit_matmul(e, columns(dg, 0, 2 * hidden), transposed(e.in("U")), ds,
+              {.accumulate = true, .rows = rows});
 }
 
 void gru_after_grad(Emit& e) {
+  const auto rows = e.bound();
   const Tensor d = e.in("ds1"), s = e.in("s"), gates = e.in("gates"), dg = e.out(0), ds = e.out(1),
                dm = e.out(2);
   const int64_t batch = s.dim(0), hidden = s.dim(1);
   const Tensor hn = e.temporary(kFloat, {batch, hidden}),
                dsu = e.temporary(kFloat, {batch, 3 * hidden});
-  MatmulOptions options;
+  MatmulOptions options{.rows = rows};
   if (e.has("bias_n")) options.bias = e.in("bias_n");
   emit_matmul(e, s, e.in("Un"), hn, options);
   const kernels::GruAfterGrad args{.batch = batch,
@@ -137,15 +147,17 @@ void gru_after_grad(Emit& e) {
                                    .ld_ds = ld(ds)};
   e.kernel("gru_after_grad", 0, [=](const Run& run) {
     kernels::GruAfterGrad k = args;
+    if (rows) k.batch = (*rows)(run);
     k.d = run.at<float>(d.at), k.s = run.at<float>(s.at), k.gates = run.at<float>(gates.at),
     k.hn = run.at<float>(hn.at);
     k.dg = run.at<float>(dg.at), k.dsu = run.at<float>(dsu.at), k.ds = run.at<float>(ds.at);
     kernels::gru_after_grad(k);
   });
   const Tensor m = columns(dsu, 2 * hidden, hidden);
-  emit_copy(e, m, dm);
-  emit_matmul(e, columns(dsu, 0, 2 * hidden), transposed(e.in("U")), ds, {.accumulate = true});
-  emit_matmul(e, m, transposed(e.in("Un")), ds, {.accumulate = true});
+  emit_copy(e, m, dm, rows);
+  emit_matmul(e, columns(dsu, 0, 2 * hidden), transposed(e.in("U")), ds,
+              {.accumulate = true, .rows = rows});
+  emit_matmul(e, m, transposed(e.in("Un")), ds, {.accumulate = true, .rows = rows});
 }
 
 }  // namespace
@@ -172,8 +184,9 @@ void lower_lstm_cell(Emit& e) {
   const Tensor g = e.in("g"), h = e.in("h"), c = e.in("c"), h1 = e.out(0), c1 = e.out(1);
   if (h1.size() == 0) return;
   const int64_t batch = h.dim(0), hidden = h.dim(1);
+  const auto rows = e.bound();
   const Tensor hu = e.temporary(kFloat, {batch, 4 * hidden});
-  emit_matmul(e, h, e.in("U"), hu);
+  emit_matmul(e, h, e.in("U"), hu, {.rows = rows});
   const bool keep = e.op.flag("gates");
   const Tensor gates = keep ? e.out(2) : hu;
   const kernels::LstmCell args{.batch = batch,
@@ -186,6 +199,7 @@ void lower_lstm_cell(Emit& e) {
                                .ld_h_out = ld(h1)};
   e.kernel("lstm_cell", 0, [=](const Run& run) {
     kernels::LstmCell k = args;
+    if (rows) k.batch = (*rows)(run);
     k.g = run.at<float>(g.at), k.hu = run.at<float>(hu.at), k.c = run.at<float>(c.at);
     k.gates = keep ? run.at<float>(gates.at) : nullptr;
     k.c_out = run.at<float>(c1.at), k.h_out = run.at<float>(h1.at);
@@ -199,6 +213,7 @@ void lower_lstm_cell_grad(Emit& e) {
                gates = e.in("gates");
   const Tensor dg = e.out(0), dh = e.out(1), dc = e.out(2);
   if (dc.size() == 0) return;
+  const auto rows = e.bound();
   const kernels::LstmCellGrad args{.batch = c.dim(0),
                                    .hidden = c.dim(1),
                                    .ld_dh_out = ld(dh1),
@@ -210,12 +225,13 @@ void lower_lstm_cell_grad(Emit& e) {
                                    .ld_dc_in = ld(dc)};
   e.kernel("lstm_cell_grad", 0, [=](const Run& run) {
     kernels::LstmCellGrad k = args;
+    if (rows) k.batch = (*rows)(run);
     k.dh_out = run.at<float>(dh1.at), k.dc_out = run.at<float>(dc1.at), k.c = run.at<float>(c.at);
     k.c_out = run.at<float>(c1.at), k.gates = run.at<float>(gates.at);
     k.dg = run.at<float>(dg.at), k.dc_in = run.at<float>(dc.at);
     kernels::lstm_cell_grad(k);
   });
-  emit_matmul(e, dg, transposed(e.in("U")), dh);
+  emit_matmul(e, dg, transposed(e.in("U")), dh, {.rows = rows});
 }
 
 }  // namespace weft::onednn

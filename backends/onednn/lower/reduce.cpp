@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 
 namespace weft::onednn {
 namespace {
@@ -40,14 +41,19 @@ Folded folded(const Dims& dims, int from, int to) {
 }
 
 // One run of neighbouring axes.
-void emit_reduce(Emit& e, Reduction kind, const Tensor& x, const Folded& f, Ref to) {
+// With a bound, rows are the outermost of what is kept, or of what is reduced (outer is 1 then).
+void emit_reduce(Emit& e, Reduction kind, const Tensor& x, const Folded& f, Ref to,
+                 const std::optional<RowBound>& rows, bool over_rows) {
   kernels::Reduce args{
       .kind = kind, .dtype = *kernel_dtype(x.dtype), .outer = f.outer, .n = f.n, .inner = f.inner};
   const size_t bytes = kernels::reduce_workspace_bytes(args);
   const Ref workspace = e.workspace(static_cast<int64_t>(bytes));
   e.kernel("reduce", static_cast<double>(x.size()),
-           [args, from = x.at, to, workspace](const Run& run) {
+           [args, from = x.at, to, workspace, rows, over_rows](const Run& run) {
              kernels::Reduce reduce = args;
+             if (rows)
+               (over_rows ? reduce.n : reduce.outer) =
+                   rows->of(run, over_rows ? args.n : args.outer);
              reduce.x = run(from);
              reduce.y = run(to);
              reduce.workspace = run(workspace);
@@ -101,6 +107,14 @@ void emit_plain(Emit& e, Reduction kind, const Tensor& x, const std::vector<int6
 
 }  // namespace
 
+// One run of neighbouring axes is one kernel.
+bool reduce_bounded(const ir::OpView& op) {
+  std::vector<int64_t> axes = op.axes();
+  std::sort(axes.begin(), axes.end());
+  return !axes.empty() && axes.back() - axes.front() + 1 == static_cast<int64_t>(axes.size()) &&
+         kernel_dtype(op.operand(0).dtype).has_value();
+}
+
 void lower_reduce(Emit& e) {
   const Reduction kind = kind_of(e.op.def());
   std::vector<int64_t> axes = e.op.axes();
@@ -122,7 +136,7 @@ void lower_reduce(Emit& e) {
     x.dims.erase(x.dims.begin() + from, x.dims.begin() + to);
     Tensor next = axes.empty() ? dense(x.dtype, x.dims, y.at) : e.temporary(x.dtype, x.dims);
     Tensor in = dense(x.dtype, {f.outer, f.n, f.inner}, x.at);
-    if (next.size() > 0) emit_reduce(e, kind, in, f, next.at);
+    if (next.size() > 0) emit_reduce(e, kind, in, f, next.at, e.bound(), from == 0);
     x = next;
   }
 }

@@ -8,7 +8,9 @@
 //   scanned      read in place: a base pointer that moves by one step
 //   stacked      written in place, likewise
 //   invariants   read where they lie; matrices whose rows alias in the cache are copied once,
-//   padded ended rows   after the body: carries keep the row, stacked outputs are zero there
+//                padded
+//   ended rows   after the body: carries keep the row, stacked outputs are zero there; rows behind
+//                the last live one are not computed (row_bounds.h)
 #include "backends/onednn/lower/scan.h"
 
 #include "backends/onednn/lower/copy.h"
@@ -104,11 +106,13 @@ class ScanLowering {
         graph_(e.op.region()),
         plan_(e.block().plan()),
         program_(plan_.programs.emplace_back()),
+        rows_(rows_of_body()),
         block_(plan_, graph_, program_, (loop_.arena_base = plan_.new_base()),
-               e.block().depth() + 1) {
+               e.block().depth() + 1, parts_.has_lengths ? &rows_ : nullptr) {
     loop_.steps = *parts_.steps.constant();
     loop_.reverse = parts_.reverse;
     loop_.counter = plan_.new_loop();
+    if (parts_.has_lengths) block_.set_lengths(e.in("lengths"), loop_.counter);
     loop_.body = &program_;
   }
 
@@ -139,6 +143,28 @@ class ScanLowering {
  private:
   static size_t at(int i) { return static_cast<size_t>(i); }
   ir::Value argument(int i) const { return graph_.arguments()[at(i)].value; }
+
+  // Carries that keep their rows and slices of what is scanned have the batch's; of what leaves the
+  // body ended rows count only where `end_rows` does not see to them.
+  BodyRows rows_of_body() const {
+    BodyRows rows{std::vector<bool>(graph_.arguments().size()),
+                  std::vector<bool>(graph_.outputs().size())};
+    if (!parts_.has_lengths) return rows;
+    const int64_t batch = e_.in("lengths").dim(0);
+    const auto led = [&](ir::Value v) {
+      return graph_.type(v).rank() > 0 && graph_.type(v).dim(0).is(batch);
+    };
+    for (int i = 0; i < parts_.carries; ++i)
+      rows.arguments[at(i)] = is_marked(graph_.name, i) && led(argument(i));
+    for (int i = parts_.carries; i < parts_.carries + parts_.scanned; ++i)
+      rows.arguments[at(i)] = led(argument(i));
+    rows.arguments[at(parts_.carries + parts_.scanned + parts_.invariants)] = true;
+    for (size_t j = 0; j < graph_.outputs().size(); ++j)
+      rows.whole_outputs[j] = static_cast<int>(j) < parts_.carries
+                                  ? !rows.arguments[j]
+                                  : !led(graph_.outputs()[j].value);
+    return rows;
+  }
 
   void place_carries() {
     for (int i = 0; i < parts_.carries; ++i) {
@@ -267,6 +293,7 @@ class ScanLowering {
   Plan& plan_;
   Program& program_;
   Loop loop_{};
+  const BodyRows rows_;
   Block block_;
   std::vector<Tensor> stacked_;
 };

@@ -78,7 +78,7 @@ void lower_concat(Emit& e) {
   int64_t at = 0;
   for (int i = 0; i < e.op.operand_count(); ++i) {
     const Tensor& x = e.in(i);
-    emit_copy(e, x, sliced(e.out(), axis, at, x.dim(axis)));
+    emit_copy(e, x, sliced(e.out(), axis, at, x.dim(axis)), e.bound());
     at += x.dim(axis);
   }
 }

@@ -47,6 +47,7 @@ extern const Evaluation abs, add, ceil, cast, cos, div, equal, erf, exp, expm1, 
     tanh;                                                                  // elementwise.cpp
 extern const Evaluation dynamic_slice, gather, scatter_add, update_slice;  // gather.cpp
 extern const Evaluation matmul;                                            // matmul.cpp
+extern const Evaluation length_order, pack, unpack;                        // pack.cpp
 extern const Evaluation random;                                            // random.cpp
 extern const Evaluation arg_max, cumsum, max, mean, min, prod, sum;        // reduce.cpp
 extern const Evaluation custom_vjp, scan;                                  // scan.cpp

@@ -1,0 +1,29 @@
+// autodiff/rules/pack.cpp -- derivatives of moving real rows together and back.
+#include "autodiff/rules/table.h"
+
+namespace weft::autodiff::rules {
+namespace ops = ir::ops;
+namespace {
+
+ir::OperandGroups like(Vjp& g) {
+  ir::OperandGroups groups{{g.cotangent()}, {g.operand(1)}};
+  if (g.op().has("places")) groups.push_back({g.operand(2)});
+  return groups;
+}
+
+}  // namespace
+
+// p = pack(x)   =>   dx = unpack(dp)
+const VjpRule pack{
+    &ops::pack, [](Vjp& g) -> Grads {
+      return {g.builder.emit(ops::unpack, like(g), {{"steps", g.op().operand(0).dim(0)}}), {}, {}};
+    }};
+
+// y = unpack(p)   =>   dp = pack(dy)
+const VjpRule unpack{&ops::unpack, [](Vjp& g) -> Grads {
+                       return {g.builder.emit(ops::pack, like(g)), {}, {}};
+                     }};
+
+const VjpRule length_order = zero_gradient(ops::length_order);
+
+}  // namespace weft::autodiff::rules

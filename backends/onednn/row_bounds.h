@@ -1,0 +1,68 @@
+// backends/onednn/row_bounds.h -- rows that need not be computed, and who says at run time how many
+// there are.
+//
+// What `pack` makes has its real rows first; in a loop with lengths no row lives behind the last
+// live one. A node that treats rows one by one then works on the first `count` rows only, if
+//   - its kernels can (Lowering::bounded), and
+//   - nobody reads the others: every reader is such a node, an `unpack`, or a sum over rows that
+//   stops at
+//     the same count, which it may where the rows behind are zeros by the meaning of the graph.
+// Rows behind the count are then neither written nor read.
+#pragma once
+#include "backends/onednn/program.h"
+#include "ir/graph.h"
+
+#include <optional>
+#include <vector>
+
+namespace weft::onednn {
+
+// The first `*count` (an int64_t) of `rows` rows.
+struct RowBound {
+  Ref count;
+  int64_t rows = 0;
+
+  int64_t operator()(const Run& run) const { return *run.at<int64_t>(count); }
+  // Of `whole` things, as many to each row.
+  int64_t of(const Run& run, int64_t whole) const {
+    return rows == 0 ? 0 : whole / rows * (*this)(run);
+  }
+};
+
+// A body's rows: which arguments are led by them, and which outputs need rows that have ended.
+struct BodyRows {
+  std::vector<bool> arguments, whole_outputs;
+};
+
+class RowBounds {
+ public:
+  // Of real rows (lengths, steps) or, lengths invalid, of a body's live rows.
+  struct Count {
+    ir::Value lengths;
+    int64_t steps = 0, rows = 0;
+  };
+
+  RowBounds() = default;
+  RowBounds(const ir::Graph& graph, const BodyRows* body);
+
+  const std::vector<Count>& counts() const { return counts_; }
+  int of_node(int node) const {
+    return node_.empty() ? -1 : node_[static_cast<size_t>(node)];
+  }  // -1: none
+  bool any() const;
+
+ private:
+  void find_led(const BodyRows* body);
+  void find_bounded();
+  int count_of(const ir::Node& node, const ir::Graph& graph);
+  std::vector<bool> led(const ir::Node& node, int count) const;
+  bool stops(const ir::Node& node, int count) const;
+
+  const ir::Graph* graph_ = nullptr;
+  std::vector<Count> counts_;
+  std::vector<int> led_by_;         // by value: the count of the rows it is led by; -1: none
+  std::vector<bool> zero_, whole_;  // by value: rows behind are zero; somebody reads them
+  std::vector<int> node_;           // by node
+};
+
+}  // namespace weft::onednn

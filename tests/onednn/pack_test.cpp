@@ -1,0 +1,153 @@
+// tests/onednn/pack_test.cpp -- kernels that work on real rows only: from none to all of them, in a
+// poisoned arena.
+#include "ir/text/text.h"
+#include "tests/onednn/compare.h"
+#include "tests/support/op_samples.h"
+
+#include <doctest/doctest.h>
+
+using namespace weft;
+
+namespace {
+
+const std::vector<std::vector<int64_t>> kLengths{{0, 0, 0}, {4, 4, 4}, {4, 2, 0},
+                                                 {0, 0, 1}, {1, 4, 3}, {9, -1, 2}};
+
+// On the same arguments but for the lengths.
+void check_lengths(const ir::Graph& graph, const ir::Bindings& bindings, uint64_t seed = 1) {
+  std::vector<ir::Array> arguments = tests::sample_arguments(graph, bindings, seed, ir::DType::f32);
+  const int lengths = graph.find_argument("length_upto_4");
+  REQUIRE(lengths >= 0);
+  for (const auto& rows : kLengths) {
+    CAPTURE(rows);
+    ir::Array& array = arguments[static_cast<size_t>(lengths)];
+    for (int64_t b = 0; b < array.size(); ++b)
+      array.set_integer(b, rows[static_cast<size_t>(b % 3)]);
+    for (const bool group : {true, false})
+      tests::check_same(graph, arguments, {.bindings = bindings, .group = group});
+  }
+}
+
+void check_text(const std::string& text) {
+  const ir::Graph graph = ir::parse(text);
+  for (const int64_t steps : {4, 1, 0})
+    for (const int64_t batch : {3, 1, 0}) check_lengths(graph, {{"T", steps}, {"B", batch}});
+}
+
+}  // namespace
+
+TEST_CASE("pack: row-wise work between pack and unpack") {
+  check_text(R"(graph(%x: f32[T,B,6], %W: f32[6,5], %b: f32[5], %length_upto_4: s32[B]) {
+      %p = pack(%x, %length_upto_4)
+      %y = linear(%p, %W; %b) {activation="tanh"}
+      %z = mul(%y, %y)
+      %c = concat(%z, %p) {axis=-1}
+      %s = sum(%c) {axes=[1]}
+      %u = unpack(%c, %length_upto_4) {steps=T}
+      %v = unpack(%s, %length_upto_4) {steps=T}
+      return %u, %v })");
+}
+
+TEST_CASE("pack: sums over rows stop at the count where rows behind are zero, else they do not") {
+  check_text(R"(graph(%x: f32[T,B,6], %z: f32[T,B,5], %b: f32[5], %length_upto_4: s32[B]) {
+      %p = pack(%x, %length_upto_4)
+      %q = pack(%z, %length_upto_4)
+      %w = matmul(%p, %q) {transpose_a=true}
+      %s = sum(%q) {axes=[0]}
+      %e = exp(%q)
+      %f = sum(%e) {axes=[0]}
+      %g = add(%q, %b)
+      %h = matmul(%g, %g) {transpose_a=true}
+      return %w, %s, %f, %h })");
+}
+
+TEST_CASE("pack: a value that leaves the graph has all of its rows") {
+  check_text(R"(graph(%x: f32[T,B,6], %W: f32[6,5], %b: f32[5], %length_upto_4: s32[B]) {
+      %p = pack(%x, %length_upto_4)
+      %y = linear(%p, %W; %b)
+      %m = softmax(%y)
+      return %p, %y, %m })");
+}
+
+TEST_CASE("pack: look-ups, the loss and their gradients") {
+  check_text(
+      R"(graph(%E: f32[7,6], %i_below_7: s32[T,B], %W: f32[6,5], %y_below_5: s32[T,B], %d: f32[T,B], %length_upto_4: s32[B]) {
+      %i = pack(%i_below_7, %length_upto_4)
+      %x = gather(%E, %i) {axis=0}
+      %z = matmul(%x, %W)
+      %y = pack(%y_below_5, %length_upto_4)
+      %pd = pack(%d, %length_upto_4)
+      %l, %e = softmax_cross_entropy(%z, %y)
+      %dz = softmax_cross_entropy_grad(%pd, %z, %y, %e)
+      %dx = matmul(%dz, %W) {transpose_b=true}
+      %dW = matmul(%x, %dz) {transpose_a=true}
+      %o = constant() {shape=[7,6], values=[0]}
+      %dE = scatter_add(%o, %i, %dx) {axis=0}
+      %u = unpack(%l, %length_upto_4) {steps=T}
+      return %u, %dW, %dE })");
+}
+
+TEST_CASE("pack: transposed, strided and other operands") {
+  check_text(R"(graph(%x: f32[B,T,6], %k: s32[B,T], %h: f32[T,B,3,2], %length_upto_4: s32[B]) {
+      %t = transpose(%x) {perm=[1,0,2]}
+      %p = pack(%t, %length_upto_4)
+      %s = transpose(%k) {perm=[1,0]}
+      %q = pack(%s, %length_upto_4)
+      %r = reverse(%h) {axis=0}
+      %g = pack(%r, %length_upto_4)
+      %u = unpack(%p, %length_upto_4) {steps=T}
+      %v = unpack(%q, %length_upto_4) {steps=T}
+      %w = unpack(%g, %length_upto_4) {steps=T}
+      return %p, %q, %g, %u, %v, %w })");
+}
+
+TEST_CASE("pack: rows as many as a weight has") {
+  check_lengths(ir::parse(R"(graph(%x: f32[4,3,12], %W: f32[12,12], %length_upto_4: s32[3]) {
+      %p = pack(%x, %length_upto_4)
+      %y = matmul(%p, %W)
+      %z = matmul(%W, %y)
+      %u = unpack(%y, %length_upto_4) {steps=4}
+      return %u, %z })"),
+                {});
+}
+
+TEST_CASE("pack: sequences that lie in another order") {
+  check_text(R"(graph(%x: f32[T,B,6], %W: f32[6,5], %length_upto_4: s32[B]) {
+      %order, %places = length_order(%length_upto_4)
+      %p = pack(%x, %length_upto_4; %places)
+      %y = matmul(%p, %W)
+      %u = unpack(%y, %length_upto_4; %places) {steps=T}
+      %v = unpack(%y, %length_upto_4; %order) {steps=T}
+      return %order, %places, %p, %u, %v })");
+}
+
+TEST_CASE("pack: places outside the batch are named") {
+  const ir::Graph graph = ir::parse(
+      "graph(%x: f32[T,B,6], %n: s32[B], %places: s32[B]) "
+      "{ %p = pack(%x, %n; %places) return %p }");
+  for (const int64_t wrong : {-1, 2}) {
+    ir::Array x(ir::DType::f32, {3, 2, 6}), n(ir::DType::s32, {2}), places(ir::DType::s32, {2});
+    places.set_integer(1, wrong);
+    const std::string found =
+        "needs places in [0, 2), found " + std::to_string(wrong) + " at places[1]";
+    CHECK_THROWS_WITH(tests::run_onednn(graph, {x, n, places}, {}, {{"T", 3}, {"B", 2}}),
+                      doctest::Contains(found.c_str()));
+  }
+}
+
+TEST_CASE("loops: rows behind the last that lives are not looked at") {
+  check_text(R"(graph(%s: f32[B,6], %x: f32[T,B,18], %k: f32[B,4,5], %v: f32[B,4,3], %U: f32[6,12],
+            %Un: f32[6,6], %Wq: f32[6,5], %va: f32[5], %length_upto_4: s32[B]) {
+      %o, %p = length_order(%length_upto_4)
+      %n = gather(%length_upto_4, %o) {axis=0}
+      %r, %y, %c = scan(%s; %x; %k, %v, %U, %Un, %Wq, %va; %n) {axes=[0], out_axes=[0,1]}
+      (%s, %x, %k, %v, %U, %Un, %Wq, %va, %live) {
+        %q = matmul(%s, %Wq)
+        %a = attention(%q, %k, %v; %va) {score="additive"}
+        %h, %g = gru_cell(%x, %s, %U, %Un) {gates=true}
+        %m = reshape(%live) {shape=[B,1]}
+        %z = select(%m, %h, 0)
+        yield %h; %z, %a
+      }
+      return %r, %y, %c })");
+}
