@@ -13,6 +13,8 @@
 #include "ir/passes/fuse_optimizer.h"
 #include "ir/passes/fuse_top_k.h"
 #include "ir/passes/merge_matmuls.h"
+#include "ir/passes/pack_tokens.h"
+#include "ir/passes/sort_rows.h"
 #include "ir/passes/split_scan.h"
 #include "ir/text/text.h"
 #include "ir/verify.h"
@@ -39,6 +41,8 @@ constexpr Pass kPasses[] = {
     {"fuse_optimizer", fuse_optimizer, "norms and updates of all parameters become one op each"},
     {"fuse_top_k", fuse_top_k, "log-softmax and the choice of its best become one op"},
     {"merge_matmuls", merge_matmuls, "products of one value with several weights become one"},
+    {"pack_tokens", pack_tokens, "work batched over time runs on the real tokens only"},
+    {"sort_rows", sort_rows, "rows of a loop stand in the order of their lengths"},
     {"split_scan", split_scan, "what does not recur leaves the loop"},
 };
 
@@ -76,6 +80,8 @@ constexpr const Pass* kOptimise[] = {
     pass("canonicalize"),
     pass("cse"),
     pass("dce"),
+    pass("pack_tokens"),
+    pass("sort_rows"),
 };
 
 bool same(const Graph& a, const Graph& b) {

@@ -1,0 +1,422 @@
+// ir/passes/pack_tokens.cpp -- work batched over time runs on the real tokens only.
+#include "ir/passes/pack_tokens.h"
+
+#include "ir/ops/all.h"
+#include "ir/passes/dead_rows.h"
+#include "ir/rewrite.h"
+#include "ir/row_use.h"
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <numeric>
+
+namespace weft::ir {
+namespace {
+
+constexpr std::string_view kName = "pack_tokens";
+
+bool is_zero_constant(const Graph& g, Value v) {
+  const Node* p = g.producer(v);
+  return p != nullptr && p->op == &ops::constant && OpView(g, *p).reals("values") == Reals{0.0};
+}
+
+// The sequences of one scan.
+struct Sequences {
+  Value lengths;
+  Dim steps, batch;
+  bool operator==(const Sequences& o) const { return lengths == o.lengths && steps == o.steps; }
+};
+
+std::vector<Sequences> sequences_of(const Graph& g) {
+  std::vector<Sequences> all;
+  for (const Node& node : g.nodes()) {
+    if (node.op != &ops::scan || !OpView(g, node).has("lengths")) continue;
+    const OpView op(g, node);
+    const Value lengths = node.operands[static_cast<size_t>(op.position("lengths"))];
+    const Sequences s{lengths, ops::ScanParts(op).steps, g.type(lengths).dim(0)};
+    if (std::find(all.begin(), all.end(), s) == all.end()) all.push_back(s);
+  }
+  return all;
+}
+
+// Where a value has the rows of the sequences: nowhere (axes 0), as its first axis (1: rows one
+// after the other) or its first two (2: steps and sequences); in the order of steps, or of
+// sequences.
+struct Form {
+  int axes = 0;
+  bool by_sequence = false;
+  bool operator==(const Form&) const = default;
+};
+
+// What may be packed for some sequences, and what is.
+class Choice {
+ public:
+  Choice(const Graph& g, const Sequences& s) : g_(g), s_(s), rows_(s.steps * s.batch) {
+    form_.resize(static_cast<size_t>(g.value_count()));
+    zero_.resize(form_.size());
+    packed_zero_.resize(form_.size());
+    use_.resize(g.nodes().size());
+    for (const Argument& a : g.arguments()) form_[at(a.value)] = form_of_type(a.value);
+    for (size_t n = 0; n < g.nodes().size(); ++n) look_at(n);
+    while (demote_one_round()) {
+    }
+    demote_light_chains();
+  }
+
+  // Steps and sequences change places.
+  static bool swaps(const OpView& op, Form k) {
+    return &op.def() == &ops::transpose && k.axes == 2 && op.integers("perm")[0] == 1 &&
+           op.integers("perm")[1] == 0;
+  }
+
+  bool packs(size_t n) const { return use_[n] != RowUse::mixed; }
+  bool summed(size_t n) const { return use_[n] == RowUse::summed; }
+  Form form(Value v) const { return form_[at(v)]; }
+  int count() const {
+    return static_cast<int>(
+        std::count_if(use_.begin(), use_.end(), [](RowUse u) { return u != RowUse::mixed; }));
+  }
+
+  // Is row-wise result `v` of a packed node read by one that is not?
+  bool is_read_unpacked(Value v) const {
+    for (size_t n = 0; n < g_.nodes().size(); ++n)
+      if (!packs(n) && std::find(g_.nodes()[n].operands.begin(), g_.nodes()[n].operands.end(), v) !=
+                           g_.nodes()[n].operands.end())
+        return true;
+    return std::any_of(g_.outputs().begin(), g_.outputs().end(),
+                       [&](const Output& o) { return o.value == v; });
+  }
+
+ private:
+  static size_t at(Value v) { return static_cast<size_t>(v.id); }
+  bool leads(Value v, const Dim& first, const Dim& second) const {
+    const TensorType& t = g_.type(v);
+    return t.rank() >= 2 && t.dim(0) == first && t.dim(1) == second;
+  }
+  Form form_of_type(Value v) const {
+    if (leads(v, s_.steps, s_.batch)) return {2, false};
+    if (leads(v, s_.batch, s_.steps)) return {2, true};
+    return {};
+  }
+  bool is_packed(Value v) const {
+    const int n = g_.info(v).node;
+    return n >= 0 && use_[static_cast<size_t>(n)] == RowUse::row_wise;
+  }
+
+  std::vector<bool> zeros(const Node& node, const std::function<bool(Value)>& is_zero) const {
+    std::vector<bool> zero;
+    for (const Value v : node.operands) zero.push_back(is_zero(v) || is_zero_constant(g_, v));
+    return zero;
+  }
+  std::vector<bool> original_zeros(const Node& node) const {
+    return zeros(node, [&](Value v) { return form(v).axes > 0 && zero_[at(v)]; });
+  }
+  // Rows behind the real ones: what `pack` makes has zeros there.
+  std::vector<bool> packed_zeros(const Node& node) const {
+    return zeros(
+        node, [&](Value v) { return form(v).axes > 0 && (!is_packed(v) || packed_zero_[at(v)]); });
+  }
+
+  void look_at(size_t n) {
+    const Node& node = g_.nodes()[n];
+    const OpView op(g_, node);
+    for (const Value v : node.results) form_[at(v)] = form_of_type(v);
+    find_zeros(op);
+    const Form k = form_of_operands(op);
+    if (k.axes == 0 || !node.regions.empty() || node.op == &ops::pack || node.op == &ops::unpack)
+      return;
+    if (node.op == &ops::reshape) return look_at_reshape(n, op);
+    if (swaps(op, k)) return same_rows(n, {2, !k.by_sequence});
+    std::vector<bool> led;
+    for (const Value v : node.operands) led.push_back(form(v) == k);
+    use_[n] = row_use(op, led, k.axes);
+    if (use_[n] != RowUse::row_wise) return;
+    if (!all_convertible(op, led, k)) {
+      use_[n] = RowUse::mixed;
+      return;
+    }
+    const std::vector<bool> zero = original_zeros(node);
+    for (size_t r = 0; r < node.results.size(); ++r) {
+      form_[at(node.results[r])] = k;
+      zero_[at(node.results[r])] = keeps_zero(op, static_cast<int>(r), zero);
+    }
+  }
+
+  // The rows of operand 0 as they are.
+  void same_rows(size_t n, Form form) {
+    const Node& node = g_.nodes()[n];
+    form_[at(node.results[0])] = form;
+    zero_[at(node.results[0])] = zero_[at(node.operands[0])];
+    use_[n] = RowUse::row_wise;
+  }
+
+  void look_at_reshape(size_t n, const OpView& op) {
+    const Value y = op.node().results[0];
+    const bool by_sequence = form(op.node().operands[0]).by_sequence;
+    const Dim &first = by_sequence ? s_.batch : s_.steps,
+              &second = by_sequence ? s_.steps : s_.batch;
+    if (leads(y, first, second))
+      same_rows(n, {2, by_sequence});
+    else if (op.result().rank() > 0 && op.result().dim(0) == rows_)
+      same_rows(n, {1, by_sequence});
+  }
+
+  // Of the led operands, if they agree.
+  Form form_of_operands(const OpView& op) const {
+    Form k;
+    for (const Value v : op.node().operands) {
+      if (form(v).axes == 0) continue;
+      if (k.axes != 0 && form(v) != k) return {};
+      k = form(v);
+    }
+    return k;
+  }
+
+  // Operands without rows of their own are read as they are, or get rows first; with one leading
+  // axis nothing tells the latter from something else of that size.
+  bool all_convertible(const OpView& op, const std::vector<bool>& led, Form k) const {
+    for (size_t i = 0; i < led.size() && k.axes == 1; ++i) {
+      const TensorType& x = op.operand(static_cast<int>(i));
+      if (!led[i] && x.rank() > 0 && x.dim(0) == rows_) return false;
+    }
+    return true;
+  }
+
+  // What is zero in ended rows by itself.
+  void find_zeros(const OpView& op) {
+    const Node& node = op.node();
+    if (node.op == &ops::scan && op.has("lengths") &&
+        node.operands[static_cast<size_t>(op.position("lengths"))] == s_.lengths) {
+      const ops::ScanParts parts(op);
+      for (int i = 0; i < parts.stacked && parts.steps == s_.steps; ++i)
+        if (parts.out_axes[static_cast<size_t>(i)] == 0)
+          zero_[at(node.results[static_cast<size_t>(parts.carries + i)])] = true;
+    } else if (node.op == &ops::length_mask) {
+      zero_[at(node.results[0])] = form(node.results[0]) == Form{2, true} &&
+                                   node.operands[0] == s_.lengths && op.dim("size") == s_.steps;
+    } else if (node.op == &ops::unpack) {
+      zero_[at(node.results[0])] = node.operands[1] == s_.lengths && op.dim("steps") == s_.steps;
+    }
+  }
+
+  // A scan with these lengths whose body lets ended rows of this operand reach nothing that counts.
+  bool ignores(const Node& node, size_t operand) const {
+    if (node.op != &ops::scan) return false;
+    const OpView op(g_, node);
+    const ops::ScanParts parts(op);
+    const int i = static_cast<int>(operand) - parts.carries;
+    if (!parts.has_lengths ||
+        node.operands[static_cast<size_t>(op.position("lengths"))] != s_.lengths ||
+        parts.steps != s_.steps)
+      return false;
+    if (i < 0 || i >= parts.scanned || parts.axes[static_cast<size_t>(i)] != 0 ||
+        form(node.operands[operand]) != Form{2, false})
+      return false;
+    const Graph& body = node.regions[0];
+    return !rows_that_count(body, parts.carries, s_.batch)[at(body.arguments()[operand].value)];
+  }
+
+  bool demote_one_round() {
+    std::vector<bool> wants_values(form_.size());  // some reader wants ended rows as they are
+    for (const Output& o : g_.outputs()) wants_values[at(o.value)] = true;
+    for (size_t n = 0; n < g_.nodes().size(); ++n)
+      for (size_t i = 0; i < g_.nodes()[n].operands.size(); ++i) {
+        const Value v = g_.nodes()[n].operands[i];
+        if (!packs(n) && is_packed(v) && !wants_values[at(v)])
+          wants_values[at(v)] = !ignores(g_.nodes()[n], i);
+      }
+    bool changed = false;
+    for (size_t n = 0; n < g_.nodes().size(); ++n) {
+      if (!packs(n)) continue;
+      const Node& node = g_.nodes()[n];
+      const OpView op(g_, node);
+      const std::vector<bool> zero = packed_zeros(node);
+      bool keep = true;
+      if (summed(n)) keep = adds_nothing(op, zero) && adds_nothing(op, original_zeros(node));
+      for (size_t r = 0; r < node.results.size() && !summed(n); ++r) {
+        const size_t v = at(node.results[r]);
+        packed_zero_[v] = node.op == &ops::reshape || node.op == &ops::transpose
+                              ? zero[0]
+                              : keeps_zero(op, static_cast<int>(r), zero);
+        keep = keep && (!wants_values[v] || zero_[v]);
+      }
+      if (keep) continue;
+      use_[n] = RowUse::mixed;
+      changed = true;
+    }
+    return changed;
+  }
+
+  static bool is_heavy(const OpDef* op) {
+    return op == &ops::matmul || op == &ops::linear || op == &ops::softmax_cross_entropy ||
+           op == &ops::softmax_cross_entropy_grad;
+  }
+
+  // Moving rows pays for products and losses only.
+  void demote_light_chains() {
+    std::vector<size_t> chain(use_.size());
+    std::iota(chain.begin(), chain.end(), size_t{0});
+    const std::function<size_t(size_t)> root = [&](size_t n) {
+      return chain[n] == n ? n : chain[n] = root(chain[n]);
+    };
+    for (size_t n = 0; n < use_.size(); ++n)
+      for (const Value v : g_.nodes()[n].operands)
+        if (packs(n) && is_packed(v)) chain[root(n)] = root(static_cast<size_t>(g_.info(v).node));
+    std::vector<bool> heavy(use_.size());
+    for (size_t n = 0; n < use_.size(); ++n)
+      if (packs(n) && is_heavy(g_.nodes()[n].op)) heavy[root(n)] = true;
+    for (size_t n = 0; n < use_.size(); ++n)
+      if (packs(n) && !heavy[root(n)]) use_[n] = RowUse::mixed;
+  }
+
+  const Graph& g_;
+  const Sequences s_;
+  const Dim rows_;
+  std::vector<Form> form_;  // by value
+  std::vector<bool> zero_,
+      packed_zero_;  // by value: ended rows are zero; rows behind the real ones are, once packed
+  std::vector<RowUse> use_;  // by node; mixed: stays as it is
+};
+
+class Packing {
+ public:
+  Packing(const Graph& g, const Sequences& s, const Choice& choice)
+      : g_(g), s_(s), choice_(choice), r_(g) {}
+
+  Graph run() {
+    for (size_t n = 0; n < g_.nodes().size(); ++n) {
+      const Node& node = g_.nodes()[n];
+      if (!choice_.packs(n)) {
+        r_.copy(node);
+        continue;
+      }
+      r_.at(node);
+      const Values made = emit(node, choice_.summed(n));
+      for (size_t i = 0; i < made.size(); ++i) finish(node.results[i], made[i], choice_.summed(n));
+    }
+    return r_.finish();
+  }
+
+ private:
+  Builder& build() { return r_.builder; }
+
+  void finish(Value old, Value made, bool summed) {
+    if (summed) return r_.replace(old, made);
+    packed_[old] = made;
+    if (!choice_.is_read_unpacked(old)) return;
+    Value back = build().emit(ops::unpack, {{made}, {r_(s_.lengths)}}, {{"steps", s_.steps}});
+    if (choice_.form(old).by_sequence) back = steps_swapped(back);
+    r_.replace(old, build().reshape(back, g_.type(old).shape));
+  }
+
+  // Shape of a value's rows, packed.
+  Shape packed_shape(Value v) const {
+    const Shape& whole = g_.type(v).shape;
+    Shape shape{s_.steps * s_.batch};
+    shape.insert(shape.end(), whole.begin() + choice_.form(v).axes, whole.end());
+    return shape;
+  }
+
+  Value packed(Value old) {
+    if (const auto known = packed_.find(old); known != packed_.end()) return known->second;
+    const auto [axes, by_sequence] = choice_.form(old);
+    Value x = r_(old);
+    if (axes == 1) {
+      Shape shape = g_.type(old).shape;
+      shape[0] = by_sequence ? s_.batch : s_.steps;
+      shape.insert(shape.begin() + 1, by_sequence ? s_.steps : s_.batch);
+      x = build().reshape(x, shape);
+    }
+    return packed_[old] = pack(x, by_sequence);
+  }
+  Value pack(Value x, bool by_sequence) {
+    return build().emit(ops::pack, {{by_sequence ? steps_swapped(x) : x}, {r_(s_.lengths)}});
+  }
+  Value steps_swapped(Value x) {
+    Integers perm(static_cast<size_t>(build().type(x).rank()));
+    std::iota(perm.begin(), perm.end(), 0);
+    std::swap(perm[0], perm[1]);
+    return build().transpose(x, perm);
+  }
+
+  // An operand of an elementwise op on [T,B,...] that has not got all of these axes.
+  Value converted(Value old, const TensorType& result, bool by_sequence) {
+    const TensorType& t = g_.type(old);
+    if (t.rank() + 2 <= result.rank()) return r_(old);
+    Shape shape(static_cast<size_t>(result.rank() - t.rank()), Dim(1));
+    shape.insert(shape.end(), t.shape.begin(), t.shape.end());
+    if (shape[0].is(1) && shape[1].is(1)) {
+      shape.erase(shape.begin());
+      return build().reshape(r_(old), shape);
+    }
+    const Value x = build().reshape(r_(old), shape);
+    shape[0] = by_sequence ? s_.batch : s_.steps;
+    shape[1] = by_sequence ? s_.steps : s_.batch;
+    return pack(build().broadcast(x, shape), by_sequence);
+  }
+
+  Values emit(const Node& node, bool summed) {
+    const OpView op(g_, node);
+    Form k;
+    for (const Value v : node.operands)
+      if (choice_.form(v).axes > 0) k = choice_.form(v);
+    Values operands;
+    for (const Value v : node.operands)
+      operands.push_back(choice_.form(v).axes > 0 ? packed(v)
+                         : node.op->elementwise && k.axes == 2
+                             ? converted(v, op.result(), k.by_sequence)
+                             : r_(v));
+    if (node.op == &ops::reshape)
+      return {build().reshape(operands[0], packed_shape(node.results[0]))};
+    if (node.op == &ops::broadcast)
+      return {build().broadcast(operands[0], packed_shape(node.results[0]))};
+    if (node.op == &ops::transpose) {
+      const Integers& perm = op.integers("perm");
+      return {build().transpose(operands[0], k.axes == 2 ? without_second(perm) : perm)};
+    }
+    Attrs attrs = node.attrs;
+    if (k.axes == 2 && node.op == &ops::sum && summed) attrs.set("axes", without_second(op.axes()));
+    OperandGroups groups;
+    for (size_t i = 0, first = 0; i < node.group_sizes.size();
+         first += static_cast<size_t>(node.group_sizes[i]), ++i)
+      groups.emplace_back(operands.begin() + static_cast<int64_t>(first),
+                          operands.begin() + static_cast<int64_t>(first) + node.group_sizes[i]);
+    Values made = build().emit_all(*node.op, groups, attrs);
+    if (summed) made[0] = build().reshape(made[0], g_.type(node.results[0]).shape);
+    return made;
+  }
+
+  // Axes 0 and 1 have become axis 0.
+  static Integers without_second(const Integers& axes) {
+    Integers out;
+    for (const int64_t axis : axes)
+      if (axis != 1) out.push_back(axis == 0 ? 0 : axis - 1);
+    return out;
+  }
+
+  const Graph& g_;
+  const Sequences& s_;
+  const Choice& choice_;
+  Rewriter r_;
+  std::map<Value, Value> packed_;  // old value -> new, packed
+};
+
+}  // namespace
+
+Graph pack_tokens(const Graph& graph, PassContext& context) {
+  Graph out = graph;
+  // Values of the old graph mean nothing in the new one: sequences are known by their numbers.
+  for (size_t i = 0; i < sequences_of(out).size(); ++i) {
+    const Sequences s = sequences_of(out)[i];
+    if (out.producer(s.lengths) != nullptr) continue;  // known before anything is packed
+    const Choice choice(out, s);
+    if (choice.count() == 0) continue;
+    context.done(kName, concat(choice.count(), " ops work on the tokens within ",
+                               out.display_name(s.lengths), " only"));
+    out = Packing(out, s, choice).run();
+  }
+  return out;
+}
+
+}  // namespace weft::ir

@@ -1,0 +1,194 @@
+// tests/passes/pack_tokens_test.cpp -- work batched over time runs on the real tokens only.
+#include "tests/support/check_rewrite.h"
+
+#include <doctest/doctest.h>
+
+using namespace weft;
+using test::check_keeps_values;
+using test::check_rewrite;
+using test::check_unchanged;
+
+namespace {
+
+// Arguments, and a loop whose rows end; %o is zero where they have.
+const std::string kLoop = R"(
+    graph(%s: f32[B,H], %x: f32[T,B,H], %U: f32[H,H], %W: f32[H,V], %b: f32[V], %y: s32[T,B], %n: s32[B]) {
+      %sN, %o = scan(%s; %x; %U; %n) {axes=[0], out_axes=[0]}
+      (%s, %x, %U, %live) {
+        %m = matmul(%s, %U)
+        %a = add(%m, %x)
+        %h = tanh(%a)
+        yield %h; %h
+      })";
+
+}  // namespace
+
+TEST_CASE("pack_tokens: the vocabulary projection and its loss") {
+  check_rewrite("pack_tokens", kLoop + R"(
+      %z = linear(%o, %W; %b)
+      %m = length_mask(%n) {size=T}
+      %t = transpose(%m) {perm=[1,0]}
+      %w = cast(%t) {dtype=f32}
+      %l, %e = softmax_cross_entropy(%z, %y; %w)
+      %r = sum(%l) {axes=[0,1]}
+      return %r
+    })",
+                kLoop + R"(
+      %po = pack(%o, %n)
+      %z = linear(%po, %W; %b)
+      %m = length_mask(%n) {size=T}
+      %t = transpose(%m) {perm=[1,0]}
+      %pt = pack(%t, %n)
+      %w = cast(%pt) {dtype=f32}
+      %py = pack(%y, %n)
+      %l, %e = softmax_cross_entropy(%z, %py; %w)
+      %r = sum(%l) {axes=[0]}
+      return %r
+    })");
+}
+
+TEST_CASE("pack_tokens: a sum over rows stops where ended rows add nothing to it") {
+  check_rewrite("pack_tokens", kLoop + R"(
+      %a = reshape(%x) {shape=[T*B,H]}
+      %c = reshape(%o) {shape=[T*B,H]}
+      %w = matmul(%a, %c) {transpose_a=true}
+      return %w
+    })",
+                kLoop + R"(
+      %px = pack(%x, %n)
+      %po = pack(%o, %n)
+      %w = matmul(%px, %po) {transpose_a=true}
+      return %w
+    })");
+}
+
+TEST_CASE("pack_tokens: rows that are zero where they have ended come back") {
+  check_rewrite("pack_tokens", kLoop + R"(
+      %z = matmul(%o, %W)
+      %q = mul(%z, %z)
+      return %q
+    })",
+                kLoop + R"(
+      %po = pack(%o, %n)
+      %z = matmul(%po, %W)
+      %q = mul(%z, %z)
+      %u = unpack(%q, %n) {steps=T}
+      return %u
+    })");
+}
+
+TEST_CASE("pack_tokens: operands without rows of their own get them, or are read as they are") {
+  check_rewrite("pack_tokens", kLoop + R"(
+      %z = matmul(%o, %U)
+      %v = reshape(%b) {shape=[1,1,V]}
+      %c = matmul(%o, %W)
+      %d = mul(%c, %v)
+      %e = mul(%z, %s)
+      %k = concat(%d, %e) {axis=-1}
+      return %k
+    })",
+                kLoop + R"(
+      %po = pack(%o, %n)
+      %z = matmul(%po, %U)
+      %v = reshape(%b) {shape=[1,1,V]}
+      %c = matmul(%po, %W)
+      %v1 = reshape(%v) {shape=[1,V]}
+      %d = mul(%c, %v1)
+      %s1 = reshape(%s) {shape=[1,B,H]}
+      %s2 = broadcast(%s1) {shape=[T,B,H]}
+      %s3 = pack(%s2, %n)
+      %e = mul(%z, %s3)
+      %k = concat(%d, %e) {axis=-1}
+      %u = unpack(%k, %n) {steps=T}
+      return %u
+    })");
+}
+
+TEST_CASE("pack_tokens: what a loop with these lengths reads of ended rows does not matter") {
+  check_rewrite("pack_tokens", R"(
+    graph(%s: f32[B,V], %x: f32[T,B,H], %W: f32[H,V], %b: f32[V], %n: s32[B]) {
+      %g = linear(%x, %W; %b)
+      %sN = scan(%s; %g; ; %n) {axes=[0]}
+      (%s, %g, %live) {
+        %a = add(%s, %g)
+        %h = tanh(%a)
+        yield %h
+      }
+      return %sN
+    })",
+                R"(
+    graph(%s: f32[B,V], %x: f32[T,B,H], %W: f32[H,V], %b: f32[V], %n: s32[B]) {
+      %px = pack(%x, %n)
+      %pg = linear(%px, %W; %b)
+      %g = unpack(%pg, %n) {steps=T}
+      %sN = scan(%s; %g; ; %n) {axes=[0]}
+      (%s, %g, %live) {
+        %a = add(%s, %g)
+        %h = tanh(%a)
+        yield %h
+      }
+      return %sN
+    })");
+}
+
+TEST_CASE("pack_tokens: a loop that adds up ended rows as well holds it back") {
+  check_unchanged("pack_tokens", R"(
+    graph(%s: f32[V], %x: f32[T,B,H], %W: f32[H,V], %b: f32[V], %n: s32[B]) {
+      %g = linear(%x, %W; %b)
+      %sN = scan(%s; %g; ; %n) {axes=[0]}
+      (%s, %g, %live) {
+        %q = sum(%g) {axes=[0]}
+        %a = add(%s, %q)
+        yield %a
+      }
+      return %sN
+    })");
+}
+
+TEST_CASE("pack_tokens: ended rows that are read as they are hold it back") {
+  check_unchanged("pack_tokens", kLoop + R"(
+      %z = linear(%o, %W; %b)
+      return %z
+    })");
+  check_unchanged("pack_tokens", kLoop + R"(
+      %a = reshape(%x) {shape=[T*B,H]}
+      %w = matmul(%a, %a) {transpose_a=true}
+      return %w, %o
+    })");
+}
+
+TEST_CASE("pack_tokens: elementwise work alone is not worth moving rows") {
+  check_unchanged("pack_tokens", kLoop + R"(
+      %z = mul(%o, %x)
+      %q = sum(%z) {axes=[0,1]}
+      return %q
+    })");
+}
+
+TEST_CASE("pack_tokens: sequences before steps are the same rows") {
+  check_rewrite("pack_tokens", kLoop + R"(
+      %p = transpose(%o) {perm=[1,0,2]}
+      %z = matmul(%p, %W)
+      return %z
+    })",
+                kLoop + R"(
+      %po = pack(%o, %n)
+      %z = matmul(%po, %W)
+      %u = unpack(%z, %n) {steps=T}
+      %t = transpose(%u) {perm=[1,0,2]}
+      return %t
+    })");
+  check_keeps_values("pack_tokens", kLoop + R"(
+      %p = transpose(%o) {perm=[1,0,2]}
+      %m = length_mask(%n) {size=T}
+      %c = cast(%m) {dtype=f32}
+      %d = reshape(%c) {shape=[B,T,1]}
+      %e = mul(%p, %d)
+      %f = reshape(%e) {shape=[B*T,H]}
+      %z = matmul(%p, %W)
+      %zf = reshape(%z) {shape=[B*T,V]}
+      %w = matmul(%f, %zf) {transpose_a=true}
+      %r = sum(%e) {axes=[0,1]}
+      return %z, %w, %r
+    })");
+}
