@@ -1,9 +1,11 @@
 // tests/bench/training.cpp -- milliseconds a training step, and the share of the FMA peak.
 //
-//   training_bench [WORKLOAD...] [--full] [--steps N] [--profile]
+//   training_bench [WORKLOAD...] [--padding SHARE,...] [--without PASS,...] [--steps N] [--profile]
+//                  [--table]
 //
-// Prints one line of JSON a workload. The peak is measured before and after; a step's operations
-// are those of matrix products, backward counted twice the forward.
+// Prints one line of JSON a workload and share of padding (default 0.3; 0: every length is full),
+// or a table of real target tokens per second by share of padding. The peak is measured after each;
+// a step's operations are those of matrix products, backward counted twice the forward.
 #include "backends/backend.h"
 #include "backends/onednn/kernels/peak.h"
 #include "frontend/session.h"
@@ -15,7 +17,9 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
+#include <sstream>
+#include <string>
+#include <vector>
 
 using namespace weft;
 
@@ -25,68 +29,141 @@ double seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-void measure(const bench::Workload& w, bool full, int steps, bool profile) {
-  const double start = seconds();
-  const ir::Graph graph = rnn::loss_graph(w.config, false);
-  ProgramOptions options;
-  options.backend = backends::make_onednn();
-  options.compile.profile = profile;
-  Program program = Program::training(graph, {}, options);
-  const double compiled = seconds();
-  ParameterStore store(1);
-  formats::NamedArrays batch = bench::random_batch(w, 7, full);
-  ir::Array rate(ir::DType::f32, {});
-  rate.set(0, 1e-3);
-  batch.add("lr", rate);
-  formats::NamedArrays results = program.run(store, batch);
-  const double first = seconds();
-  std::vector<double> times;
-  for (int i = 0; i < steps; ++i) {
-    const double t = seconds();
-    results = program.run(store, batch);
-    times.push_back((seconds() - t) * 1e3);
+struct Options {
+  std::vector<std::string> workloads, without;
+  std::vector<double> paddings{0.3};
+  int steps = 15;
+  bool profile = false, table = false;
+};
+
+// A workload's training step, compiled once.
+class Bench {
+ public:
+  Bench(const bench::Workload& w, const Options& options)
+      : w_(w), options_(options), program_(Program::training(graph_of(w), {}, program_options())) {
+    passes_ms_ = (seconds() - start_) * 1e3;
   }
-  const auto peak = onednn::kernels::measure_peak(0.3);
-  std::sort(times.begin(), times.end());
-  const double median = times[times.size() / 2];
-  double tokens = 0;
-  for (int64_t b = 0; b < w.batch; ++b) tokens += batch.at("target_lengths").at(b);
-  const double padded = 3 * bench::forward_flop(w) / median / 1e6,
-               real = 3 * bench::forward_flop(w, &batch) / median / 1e6;
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  std::printf(
-      "{\"case\":\"%s-train%s\",\"ms_median\":%.1f,\"ms_min\":%.1f,\"tokens_per_s\":%.0f,\"gflops_"
-      "padded\":%.1f,\"gflops_real\":%.1f,"
-      "\"peak_gflops\":%.1f,\"share_padded\":%.2f,\"share_real\":%.2f,\"rss_mb\":%ld,\"passes_ms\":"
-      "%.0f,\"first_step_ms\":%.0f,\"loss\":%.4f}\n",
-      w.name.c_str(), full ? "-full" : "", median, times[0], tokens / median * 1e3, padded, real,
-      peak.gflops, padded / peak.gflops, real / peak.gflops, usage.ru_maxrss / 1024,
-      (compiled - start) * 1e3, (first - compiled) * 1e3, results.at("loss").at(0));
-  std::fflush(stdout);
-  if (profile) std::printf("%s\n", program.executable(store, batch).profile_text().c_str());
+
+  // Prints a line unless there is to be a table; returns real target tokens per second.
+  double measure(double padding) {
+    formats::NamedArrays batch = bench::random_batch(w_, 7, padding);
+    ir::Array rate(ir::DType::f32, {});
+    rate.set(0, 1e-3);
+    batch.add("lr", rate);
+    double t = seconds();
+    formats::NamedArrays results = program_.run(store_, batch);
+    const double first_ms = (seconds() - t) * 1e3;
+    std::vector<double> times;
+    for (int i = 0; i < options_.steps; ++i) {
+      t = seconds();
+      results = program_.run(store_, batch);
+      times.push_back((seconds() - t) * 1e3);
+    }
+    std::sort(times.begin(), times.end());
+    const double median = times[times.size() / 2];
+    double tokens = 0;
+    for (int64_t b = 0; b < w_.batch; ++b) tokens += batch.at("target_lengths").at(b);
+    if (options_.table) return tokens / median * 1e3;
+    const auto peak = onednn::kernels::measure_peak(0.3);
+    const double padded = 3 * bench::forward_flop(w_) / median / 1e6,
+                 real = 3 * bench::forward_flop(w_, &batch) / median / 1e6;
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    std::printf(
+        "{\"case\":\"%s-train\",\"padding\":%.2f,\"ms_median\":%.1f,\"ms_min\":%.1f,"
+        "\"tokens_per_s\":%.0f,\"gflops_padded\":%.1f,\"gflops_real\":%.1f,\"peak_gflops\":%.1f,"
+        "\"share_padded\":%.2f,\"share_real\":%.2f,\"rss_mb\":%ld,\"passes_ms\":%.0f,"
+        "\"first_step_ms\":%.0f,\"loss\":%.4f}\n",
+        w_.name.c_str(), 1 - tokens / static_cast<double>(w_.batch * w_.target), median, times[0],
+        tokens / median * 1e3, padded, real, peak.gflops, padded / peak.gflops, real / peak.gflops,
+        usage.ru_maxrss / 1024, passes_ms_, first_ms, results.at("loss").at(0));
+    std::fflush(stdout);
+    if (options_.profile)
+      std::printf("%s\n", program_.executable(store_, batch).profile_text().c_str());
+    return tokens / median * 1e3;
+  }
+
+ private:
+  static ir::Graph graph_of(const bench::Workload& w) { return rnn::loss_graph(w.config, false); }
+  ProgramOptions program_options() const {
+    ProgramOptions options;
+    options.backend = backends::make_onednn();
+    options.compile.profile = options_.profile;
+    options.disabled_passes = options_.without;
+    return options;
+  }
+
+  const double start_ = seconds();
+  const bench::Workload& w_;
+  const Options& options_;
+  Program program_;
+  ParameterStore store_{1};
+  double passes_ms_ = 0;
+};
+
+void print_table(const Options& options) {
+  std::printf("| real target tokens per second, share of padding |");
+  for (const double p : options.paddings) std::printf(" %g |", p);
+  std::printf("\n|---|");
+  for (size_t i = 0; i < options.paddings.size(); ++i) std::printf("---|");
+  for (const std::string& name : options.workloads) {
+    Bench bench(bench::workload(name), options);
+    std::printf("\n| %s |", name.c_str());
+    for (const double p : options.paddings) {
+      std::printf(" %.0f |", bench.measure(p));
+      std::fflush(stdout);
+    }
+  }
+  std::printf("\n");
+}
+
+std::vector<std::string> parts(const std::string& list) {
+  std::vector<std::string> out;
+  std::istringstream in(list);
+  for (std::string part; std::getline(in, part, ',');) out.push_back(part);
+  return out;
+}
+
+Options options_of(int argc, char** argv) {
+  Options o;
+  for (int i = 1; i < argc; ++i) {
+    const std::string option = argv[i];
+    if (option == "--profile") {
+      o.profile = true;
+    } else if (option == "--table") {
+      o.table = true;
+    } else if (option.rfind("--", 0) != 0) {
+      o.workloads.push_back(option);
+    } else if (i + 1 == argc) {
+      throw ir::GraphError("error: " + option + " needs a value, or is unknown");
+    } else if (option == "--steps") {
+      o.steps = std::max(1, std::atoi(argv[++i]));
+    } else if (option == "--without") {
+      o.without = parts(argv[++i]);
+    } else if (option == "--padding") {
+      o.paddings.clear();
+      for (const std::string& p : parts(argv[++i])) o.paddings.push_back(std::atof(p.c_str()));
+    } else {
+      throw ir::GraphError("error: " + option + " is unknown");
+    }
+  }
+  if (o.workloads.empty()) o.workloads = {"W1", "W2", "W2b"};
+  return o;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  bool full = false, profile = false;
-  int steps = 15;
-  std::vector<std::string> names;
-  for (int i = 1; i < argc; ++i) {
-    if (std::strcmp(argv[i], "--full") == 0)
-      full = true;
-    else if (std::strcmp(argv[i], "--profile") == 0)
-      profile = true;
-    else if (std::strcmp(argv[i], "--steps") == 0 && i + 1 < argc)
-      steps = std::max(1, std::atoi(argv[++i]));
-    else
-      names.emplace_back(argv[i]);
-  }
-  if (names.empty())
-    for (const bench::Workload& w : bench::training_workloads()) names.push_back(w.name);
   try {
-    for (const std::string& n : names) measure(bench::workload(n), full, steps, profile);
+    const Options options = options_of(argc, argv);
+    if (options.table) {
+      print_table(options);
+      return 0;
+    }
+    for (const std::string& name : options.workloads) {
+      Bench bench(bench::workload(name), options);
+      for (const double p : options.paddings) bench.measure(p);
+    }
   } catch (const std::exception& e) {
     std::fprintf(stderr, "%s\n", e.what());
     return 1;

@@ -4,6 +4,9 @@
 #include "models/data/random.h"
 #include "models/data/vocabulary.h"
 
+#include <algorithm>
+#include <cmath>
+
 namespace weft::bench {
 namespace {
 
@@ -39,14 +42,14 @@ rnn::Config demo() {
 
 // lengths s32[B] and tokens s32[B,n], <pad> behind them.
 std::pair<ir::Array, ir::Array> side(data::Random& random, int64_t rows, int64_t width,
-                                     int64_t vocabulary, bool full) {
+                                     int64_t vocabulary, double padding) {
   ir::Array lengths(ir::DType::s32, {rows}), tokens(ir::DType::s32, {rows, width});
-  const int64_t low = std::max<int64_t>(1, 10 * width / 25);
+  const int64_t low = std::max<int64_t>(
+      1, std::lround(static_cast<double>(width) * (1 - 2 * std::min(padding, 0.5))));
   for (int64_t b = 0; b < rows; ++b) {
     const int64_t n =
-        b == 0 || full
-            ? width
-            : low + static_cast<int64_t>(random.below(static_cast<uint64_t>(width - low + 1)));
+        b == 0 ? width
+               : low + static_cast<int64_t>(random.below(static_cast<uint64_t>(width - low + 1)));
     lengths.set_integer(b, n);
     for (int64_t i = 0; i < n; ++i)
       tokens.set_integer(b * width + i,
@@ -79,12 +82,12 @@ const Workload& workload(std::string_view name) {
   throw ir::GraphError(ir::concat("there is no workload '", name, "'; there are ", names));
 }
 
-formats::NamedArrays random_batch(const Workload& w, uint64_t seed, bool full) {
+formats::NamedArrays random_batch(const Workload& w, uint64_t seed, double padding) {
   data::Random random(seed);
   const auto [source_lengths, source] =
-      side(random, w.batch, w.source, w.config.source_vocabulary, full);
+      side(random, w.batch, w.source, w.config.source_vocabulary, padding);
   const auto [target_lengths, target_out] =
-      side(random, w.batch, w.target, w.config.target_vocabulary, full);
+      side(random, w.batch, w.target, w.config.target_vocabulary, padding);
   ir::Array target_in(ir::DType::s32, {w.batch, w.target}), rows(ir::DType::s64, {w.batch});
   for (int64_t b = 0; b < w.batch; ++b) {
     rows.set_integer(b, b);

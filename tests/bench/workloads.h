@@ -24,8 +24,9 @@ struct Workload {
 const std::vector<Workload>& training_workloads();
 const Workload& workload(std::string_view name);  // GraphError listing them
 
-// Random tokens; lengths uniform in [10*n/25, n], the first row full (or all full).
-formats::NamedArrays random_batch(const Workload& w, uint64_t seed, bool full = false);
+// Random tokens. Lengths uniform in [(1-2*padding)*n, n] (at least 1), the first row full: that
+// share of all positions is padding, up to a half.
+formats::NamedArrays random_batch(const Workload& w, uint64_t seed, double padding = 0.3);
 
 // Of matrix products of a forward pass (2mnk each), padding included; with `lengths`, of real
 // tokens only.
