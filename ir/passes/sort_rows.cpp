@@ -41,6 +41,11 @@ class Loop {
   }
 
   bool may_be_sorted() {
+    // A carry with rows that do not end, or one that only looks so.
+    for (int i = 0; i < parts.carries; ++i)
+      if (!argument_has_rows(i) &&
+          has_rows_at(body_.type(body_.arguments()[static_cast<size_t>(i)].value), 0, batch))
+        return false;
     bool heavy = false;
     for (const Node& node : body_.nodes()) {
       if (!look_at(node)) return false;
