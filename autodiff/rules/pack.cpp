@@ -11,18 +11,24 @@ ir::OperandGroups like(Vjp& g) {
   return groups;
 }
 
+// To lengths and places nothing flows.
+Grads only(ir::Value first, Vjp& g) {
+  Grads grads(g.op().has("places") ? 3 : 2);
+  grads[0] = first;
+  return grads;
+}
+
 }  // namespace
 
 // p = pack(x)   =>   dx = unpack(dp)
 const VjpRule pack{
     &ops::pack, [](Vjp& g) -> Grads {
-      return {g.builder.emit(ops::unpack, like(g), {{"steps", g.op().operand(0).dim(0)}}), {}, {}};
+      return only(g.builder.emit(ops::unpack, like(g), {{"steps", g.op().operand(0).dim(0)}}), g);
     }};
 
 // y = unpack(p)   =>   dp = pack(dy)
-const VjpRule unpack{&ops::unpack, [](Vjp& g) -> Grads {
-                       return {g.builder.emit(ops::pack, like(g)), {}, {}};
-                     }};
+const VjpRule unpack{&ops::unpack,
+                     [](Vjp& g) -> Grads { return only(g.builder.emit(ops::pack, like(g)), g); }};
 
 const VjpRule length_order = zero_gradient(ops::length_order);
 

@@ -13,10 +13,17 @@ int64_t beam_of(const ir::Graph& step) {
   throw ir::GraphError("graph '" + step.name + "' is no step of a search: it has no input 'score'");
 }
 
+// What a product computes of a row may differ in the last bits with the row's place. Where rows
+// move with the lengths of the others, a sentence would not be decoded alike in every batch.
+ProgramOptions rows_stay(ProgramOptions options) {
+  for (const char* pass : {"pack_tokens", "sort_rows"}) options.disabled_passes.emplace_back(pass);
+  return options;
+}
+
 }  // namespace
 
 Decoder::Decoder(const ir::Graph& encode, const ir::Graph& step, const ProgramOptions& options)
-    : encode(Program::inference(encode, options)),
+    : encode(Program::inference(encode, rows_stay(options))),
       step(Program::inference(step, options)),
       beam(beam_of(step)),
       weights(false) {
