@@ -25,6 +25,8 @@ class Forward {
 
   // Queries [t, t+queries) of one head.
   void run(int64_t b, int64_t h, int64_t t, int64_t queries) {
+    fetch(args_.q, b, h, t, queries, args_.hidden);
+    fetch(args_.out, b, h, t, queries, args_.width);
     for (int64_t i = 0; i < queries; i += kLanes) start(panel(b, h, t, queries, i), i);
     Range seen = seen_keys(args_, b, h);
     seen.end = keys_up_to(args_.diagonal, t + queries - 1, 0, seen.end);
@@ -75,49 +77,70 @@ class Forward {
   void attend(const Panel& p, int64_t i, KeyBlock block) {
     if (!scores(p, i, block)) return;
     float* o = o_ + i * args_.width;
-    if (args_.dropout.on) draw_tile(args_.dropout, p, block.j, block.n, z_, kLanes);
-    for (int64_t l = 0; l < kLanes; l += kWidth) {
-      // Copies: a vector store might alias anything in memory.
-      float *const e = e_ + l, *const sums = o + l;
-      const int64_t n = block.n;
-      const Vec old = load(top_ + i + l);
-      const Vec top = top_of(e, n, old);
-      const Vec shift = select(equal(top, -infinity()), splat(0), top);
-      const Vec total = to_powers(e, n, shift);
-      const Vec fade = exp2_open(old - shift);
-      store(sum_ + i + l, fma(load(sum_ + i + l), fade, total));
-      store(top_ + i + l, top);
-      if (args_.dropout.on) times(e, z_ + l, n);
-      if (!any(greater(top, old))) continue;
-      const int64_t width = args_.width;
-      for (int64_t c = 0; c < width; ++c) store(sums + c * kLanes, load(sums + c * kLanes) * fade);
+    Pair top = load_pair(top_ + i);
+    const Pair old = top;
+    raise(e_, block.n, top);
+    const Pair shift = shift_of(top);
+    const Pair total = to_powers(e_, block.n, shift);
+    const Pair fade{exp2_open(old.a - shift.a), exp2_open(old.b - shift.b)}, sum = load_pair(sum_ + i);
+    store_pair(sum_ + i, {fma(sum.a, fade.a, total.a), fma(sum.b, fade.b, total.b)});
+    store_pair(top_ + i, top);
+    if (args_.dropout.on) {
+      draw_tile(args_.dropout, p, block.j, block.n, z_, kLanes);
+      times(e_, z_, block.n);
     }
+    if (any(either(greater(top.a, old.a), greater(top.b, old.b)))) times(o, fade, args_.width);
     multiply_panel<true>(args_.width, block.n, {block.v, 1, block.ld_v}, e_, kLanes, o, kLanes);
   }
 
-  static Vec top_of(const float* e, int64_t n, Vec top) {
-    Vec other = top;
+  // A row of a panel: two vectors, worked on together so that the latency of one hides behind the
+  // other.
+  struct Pair {
+    Vec a, b;
+  };
+  static Pair load_pair(const float* x) { return {load(x), load(x + kWidth)}; }
+  static void store_pair(float* x, Pair y) {
+    store(x, y.a);
+    store(x + kWidth, y.b);
+  }
+  static Pair shift_of(Pair top) {
+    return {select(equal(top.a, -infinity()), splat(0), top.a),
+            select(equal(top.b, -infinity()), splat(0), top.b)};
+  }
+
+  static void raise(const float* e, int64_t n, Pair& top) {
+    Pair other = top;
     int64_t j = 0;
     for (; j + 2 <= n; j += 2) {
-      top = max(load(e + j * kLanes), top);
-      other = max(load(e + (j + 1) * kLanes), other);
+      const Pair x = load_pair(e + j * kLanes), y = load_pair(e + (j + 1) * kLanes);
+      top = {max(x.a, top.a), max(x.b, top.b)};
+      other = {max(y.a, other.a), max(y.b, other.b)};
     }
-    if (j < n) top = max(load(e + j * kLanes), top);
-    return max(top, other);
+    if (j < n) {
+      const Pair x = load_pair(e + j * kLanes);
+      top = {max(x.a, top.a), max(x.b, top.b)};
+    }
+    top = {max(top.a, other.a), max(top.b, other.b)};
   }
-  // e to 2^(e - shift); returns the sums.
-  static Vec to_powers(float* e, int64_t n, Vec shift) {
-    Vec total = splat(0);
+  // e to 2^(e - shift); returns the sums. Out of line: constants stay in registers.
+  [[gnu::noinline]] static Pair to_powers(float* e, int64_t n, Pair shift) {
+    Pair total{splat(0), splat(0)};
     for (int64_t j = 0; j < n; ++j) {
-      const Vec a = exp2_open(load(e + j * kLanes) - shift);
-      store(e + j * kLanes, a);
-      total += a;
+      const Pair x = load_pair(e + j * kLanes);
+      const Pair a{exp2_open(x.a - shift.a), exp2_open(x.b - shift.b)};
+      store_pair(e + j * kLanes, a);
+      total = {total.a + a.a, total.b + a.b};
     }
     return total;
   }
   static void times(float* x, const float* y, int64_t n) {
-    for (int64_t j = 0; j < n; ++j)
-      store(x + j * kLanes, load(x + j * kLanes) * load(y + j * kLanes));
+    for (int64_t j = 0; j < n * kLanes; j += kWidth) store(x + j, load(x + j) * load(y + j));
+  }
+  static void times(float* x, Pair by, int64_t n) {
+    for (int64_t j = 0; j < n; ++j) {
+      const Pair y = load_pair(x + j * kLanes);
+      store_pair(x + j * kLanes, {y.a * by.a, y.b * by.b});
+    }
   }
 
   // Sums to results: divided and turned back into rows. What put_weights needs stays in `sum_`.
@@ -136,10 +159,7 @@ class Forward {
 
   void put_weights(const Panel& p, int64_t i, KeyBlock block) {
     if (!scores(p, i, block)) return;
-    for (int64_t l = 0; l < kLanes; l += kWidth) {
-      const Vec top = load(top_ + i + l);
-      to_powers(e_ + l, block.n, select(equal(top, -infinity()), splat(0), top));
-    }
+    to_powers(e_, block.n, shift_of(load_pair(top_ + i)));
     take_transposed(e_, kLanes, p.queries, block.n, sum_ + i,
                     row_of(args_.weights, p.b, p.h, p.t) + block.j, args_.weights.row);
   }

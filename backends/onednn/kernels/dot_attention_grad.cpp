@@ -41,8 +41,10 @@ class Gradient {
         continue;
       }
       start(block);
-      for (int64_t j = seen.begin; j < end; j += kTileKeys)
+      for (int64_t j = seen.begin; j < end; j += kTileKeys) {
+        fetch_keys(b, h, j + kTileKeys, end);
         step(block, j, smaller(kTileKeys, end - j));
+      }
       if (to != nullptr)
         copy_rows(dq_, ld_d_, block.queries, args_.hidden, {nullptr, 0}, 0, to, ld_dq);
     }
@@ -56,10 +58,19 @@ class Gradient {
     return {block.b, block.h, block.t + i, smaller(kLanes, block.queries - i)};
   }
 
+  void fetch_keys(int64_t b, int64_t h, int64_t j, int64_t end) const {
+    const int64_t n = smaller(kTileKeys, end - j);
+    fetch(args_.k, b, h, j, n, args_.hidden);
+    fetch(args_.v, b, h, j, n, args_.width);
+    if (args_.dk.data != nullptr) fetch(args_.dk, b, h, j, n, args_.hidden);
+    if (args_.dv.data != nullptr) fetch(args_.dv, b, h, j, n, args_.width);
+  }
+
   // Queries and G as rows and transposed; lse and terms. Lanes without a query get weights of 0.
   void start(const Block& block) {
     const float *q = row_of(args_.q, block.b, block.h, block.t),
                 *g = row_of(args_.dout, block.b, block.h, block.t);
+    fetch(args_.out, block.b, block.h, block.t, block.queries, args_.width);
     copy_rows(q, args_.q.row, block.queries, args_.hidden, {nullptr, 0}, 0, q_, ld_d_);
     copy_rows(g, args_.dout.row, block.queries, args_.width, {nullptr, 0}, 0, g_, ld_e_);
     memset(dq_, 0, (size_t)(block.queries * ld_d_) * sizeof(float));
@@ -240,9 +251,11 @@ void clear(const Heads<float>& x, int64_t b, int64_t h, Range rows, int64_t colu
     memset(row_of(x, b, h, t), 0, (size_t)columns * sizeof(float));
 }
 
+// Sums of a range but the first, whose go to dq itself.
 float* partial_dq(const DotAttentionGrad& args, int64_t b, int64_t h, int64_t range) {
   return static_cast<float*>(args.workspace) +
-         ((b * args.heads + h) * key_ranges(args) + range) * args.queries * padded_row(args.hidden);
+         ((b * args.heads + h) * (key_ranges(args) - 1) + range - 1) * args.queries *
+             padded_row(args.hidden);
 }
 
 void run_head(const DotAttentionGrad& args, Gradient& gradient, float* buffer, int64_t b, int64_t h,
@@ -257,7 +270,7 @@ void run_head(const DotAttentionGrad& args, Gradient& gradient, float* buffer, i
   int64_t ld = args.dq.row;
   if (args.dq.data != nullptr) {
     dq = row_of(args.dq, b, h, 0);
-    if (ranges > 1) dq = partial_dq(args, b, h, range), ld = padded_row(args.hidden);
+    if (range > 0) dq = partial_dq(args, b, h, range), ld = padded_row(args.hidden);
   }
   if (few_queries(args))
     dot_attention_grad_rows(args, b, h, keys, dq, ld, buffer);
@@ -270,8 +283,8 @@ void add_partial_dq(const DotAttentionGrad& args, int64_t row, int64_t ranges) {
                 t = row % args.queries, ld = padded_row(args.hidden);
   float* y = row_of(args.dq, b, h, t);
   for_columns(args.hidden, [&](int64_t c, auto at) {
-    Vec total = splat(0);
-    for (int64_t r = 0; r < ranges; ++r) total += at.get(partial_dq(args, b, h, r) + t * ld + c);
+    Vec total = at.get(y + c);
+    for (int64_t r = 1; r < ranges; ++r) total += at.get(partial_dq(args, b, h, r) + t * ld + c);
     at.put(y + c, total);
   });
 }

@@ -23,6 +23,15 @@ WEFT_INLINE T* row_of(const Heads<T>& x, int64_t b, int64_t h, int64_t t) {
   return x.data + b * x.batch + h * x.head + t * x.row;
 }
 
+// Asks for rows that will be read soon: the processor foresees long runs only.
+template <class T>
+WEFT_INLINE void fetch(const Heads<T>& x, int64_t b, int64_t h, int64_t t, int64_t rows,
+                       int64_t columns) {
+  for (int64_t i = 0; i < rows; ++i)
+    for (int64_t c = 0; c < columns; c += 16)
+      _mm_prefetch((const char*)(row_of(x, b, h, t + i) + c), _MM_HINT_T1);
+}
+
 // Units of work handed to whoever is free.
 template <class Body>
 WEFT_INLINE void take_units(int64_t* next, int64_t units, const Body& body) {

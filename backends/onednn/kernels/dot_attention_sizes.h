@@ -11,6 +11,7 @@ namespace weft::onednn::kernels {
 inline constexpr int64_t kTileKeys = 96, kTileQueries = 96;
 inline constexpr int64_t kSmallTileQueries = 32;  // where there would be few blocks
 inline constexpr int64_t kFewUnits = 16;          // less work than this is cut smaller
+inline constexpr int64_t kSharedRanges = 4;      // of keys where many heads are one unit, at most
 inline constexpr int64_t kFewQueries = 4;         // up to here no tiles: one query at a time
 inline constexpr int64_t kKeyRange = 128;         // ... and keys are divided by this
 inline constexpr int64_t kLaneLimit = 32;         // columns of a micro-kernel at most
@@ -52,13 +53,17 @@ constexpr int64_t shared_floats(const DotAttention& args) {
 
 // --- gradient
 
-// Ranges of keys that are done apart, each with sums for dq of its own: of the sizes only.
+// Ranges of keys that are done apart, all but the first with sums for dq of their own: of the sizes
+// only. Heads that add to the same dbias are one unit of work.
 constexpr int64_t key_ranges(const DotAttentionGrad& args) {
   const int64_t most = (args.keys + kTileKeys - 1) / kTileKeys;
-  const bool summed_over_keys = args.dbias.data != nullptr && args.dbias.column == 0;
-  const int64_t units = args.batch * args.heads;
+  const bool biased = args.dbias.data != nullptr;
+  const bool summed_over_keys = biased && args.dbias.column == 0;
+  const int64_t units = (biased && args.dbias.batch == 0 ? args.batch > 0 : args.batch) *
+                        (biased && args.dbias.head == 0 ? args.heads > 0 : args.heads);
   if (units == 0 || most <= 1 || summed_over_keys) return 1;
-  const int64_t wanted = units >= kFewUnits ? 1 : kFewUnits / units;
+  int64_t wanted = units >= kFewUnits ? 1 : kFewUnits / units;
+  if (units < args.batch * args.heads && wanted > kSharedRanges) wanted = kSharedRanges;
   return wanted < most ? wanted : most;
 }
 constexpr int64_t thread_floats(const DotAttentionGrad& args) {
@@ -73,7 +78,8 @@ constexpr int64_t thread_floats(const DotAttentionGrad& args) {
 }
 constexpr int64_t shared_floats(const DotAttentionGrad& args) {
   if (args.dq.data == nullptr || key_ranges(args) == 1) return 0;
-  return args.batch * args.heads * key_ranges(args) * args.queries * padded_row(args.hidden);
+  return args.batch * args.heads * (key_ranges(args) - 1) * args.queries *
+         padded_row(args.hidden);
 }
 
 }  // namespace weft::onednn::kernels
