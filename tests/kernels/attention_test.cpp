@@ -13,6 +13,7 @@ struct Problem {
   int64_t B, T, S, A, E;
   See see = See::everything;
   bool weights = false;
+  float range = 2;  // of queries and keys
 };
 
 // All operands with padded rows, and the expected results in double.
@@ -27,8 +28,8 @@ struct Additive {
 
   explicit Additive(const Problem& problem)
       : p(problem), lq(p.A + 3), lk(p.A + 1), lv(p.E + 5), lo(p.E + 2) {
-    q = random_floats(p.B * p.T * lq, 1, -2, 2);
-    k = random_floats(p.B * p.S * lk, 2, -2, 2);
+    q = random_floats(p.B * p.T * lq, 1, -p.range, p.range);
+    k = random_floats(p.B * p.S * lk, 2, -p.range, p.range);
     v = random_floats(p.B * p.S * lv, 3);
     va = random_floats(p.A, 4);
     dout = random_floats(p.B * p.T * lo, 5);
@@ -282,6 +283,26 @@ TEST_CASE("additive_attention_grad: all four gradients under every mask") {
       }
 }
 
+TEST_CASE(
+    "additive_attention: many queries, of any size: tiny, large, beyond where e^2x is a float") {
+  for (const float range : {1e-3F, 10.0F, 43.5F, 60.0F, 1e4F})
+    for (const See see : {See::everything, See::keys, See::queries}) {
+      const Additive x({2, 11, 13, 20, 24, see, true, range});
+      on_every_machine([&] {
+        Additive::Results r;
+        run(x.forward_args(r));
+        run(x.grad_args(r, -7));
+        INFO("range ", range, " mask ", static_cast<int>(see));
+        check_rows(r.out, x.out, x.lo, x.p.E, -7, 1e-5);
+        // A float near 1e4 is off by up to 5e-4, its tanh where it matters by as much.
+        const double slope = range > 100 ? 1e-3 : 3e-5;
+        check_rows(r.dq, x.dq, x.lq, x.p.A, -7, slope);
+        check_rows(r.dk, x.dk, x.lk, x.p.A, -7, slope);
+        check_close(r.dva, x.dva, 3e-5);
+      });
+    }
+}
+
 TEST_CASE("additive_attention_grad: what is not wanted is not needed by the rest") {
   const Additive x({3, 6, 10, 40, 24, See::lengths});
   on_every_machine([&] {
@@ -306,7 +327,8 @@ TEST_CASE("additive_attention_grad: what is not wanted is not needed by the rest
 
 TEST_CASE("additive_attention: the bits depend neither on the number of threads nor on the batch") {
   for (const Problem& p : {Problem{1, 1, 25, 512, 64}, Problem{3, 7, 25, 96, 72},
-                           Problem{2, 5, 19, 512, 100, See::queries}}) {
+                           Problem{2, 5, 19, 512, 100, See::queries}, Problem{1, 21, 26, 96, 40},
+                           Problem{3, 13, 25, 40, 24, See::lengths, false, 60}}) {
     const Additive x(p);
     same_bits_for_every_team([&] {
       Additive::Results r;

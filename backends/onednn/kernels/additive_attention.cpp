@@ -108,11 +108,12 @@ void drop(const AdditiveAttention& args, int64_t b, int64_t t, int32_t* list, in
 }
 
 // One thread computes a block of queries from scores to sums.
-void run_block(const AdditiveAttention& args, int64_t b, int64_t t0, int64_t queries,
-               float* buffer) {
+void run_block(const AdditiveAttention& args, int64_t b, int64_t t0, int64_t queries, float* buffer,
+               ScoredRows& rows) {
   const int64_t ld = padded(args.keys);
   auto* list = reinterpret_cast<int32_t*>(buffer + kQueryBlock * ld);
-  const float *k = args.k + b * args.k_batch, *v = args.v + b * args.v_batch;
+  const float* v = args.v + b * args.v_batch;
+  rows.of(args, b, t0);
   float* out = args.out + b * args.out_batch;
   const Range all{0, args.width};
   const bool shared = same_keys(args);
@@ -122,9 +123,7 @@ void run_block(const AdditiveAttention& args, int64_t b, int64_t t0, int64_t que
     // Keys outside, queries inside: a key row then stays in the L1 cache.
     for (int64_t j = 0; j < n; ++j)
       for (int64_t t = i; t < i + step; ++t)
-        buffer[t * ld + j] =
-            score<false>(args.q + b * args.q_batch + (t0 + t) * args.q_row,
-                         k + list[j] * args.k_row, args.va, args.hidden, args.scale, nullptr);
+        buffer[t * ld + j] = rows.score<false>(t, list[j], nullptr);
     for (int64_t t = i; t < i + step; ++t) {
       float* a = buffer + t * ld;
       add_bias(args, b, t0 + t, list, n, a);
@@ -138,15 +137,15 @@ void run_block(const AdditiveAttention& args, int64_t b, int64_t t0, int64_t que
 // Few queries, many threads: the threads divide the keys, then the columns of the sum. Each of them
 // repeats the softmax, which is small.
 void run_divided(const AdditiveAttention& args, int64_t thread, int64_t threads, float* buffer,
-                 float* scores) {
+                 float* scores, ScoredRows& rows) {
   const int64_t ld = padded(args.keys);
   auto* list = reinterpret_cast<int32_t*>(buffer + kQueryBlock * ld);
   for (int64_t b = 0; b < args.batch; ++b)
     for (int64_t t = 0; t < args.queries; ++t) {
       const Range mine = share(list_keys(args, b, t, list), thread, threads);
-      score_row(args, args.q + b * args.q_batch + t * args.q_row, args.k + b * args.k_batch,
-                list + mine.begin, mine.end - mine.begin,
-                scores + (b * args.queries + t) * ld + mine.begin);
+      rows.of(args, b, t / kQueryBlock * kQueryBlock);
+      rows.scores(t % kQueryBlock, list + mine.begin, mine.end - mine.begin,
+                  scores + (b * args.queries + t) * ld + mine.begin);
     }
   wait_for_team(threads);
   const Range slices = share(ceil_div(args.width, 16), thread, threads);
@@ -173,12 +172,13 @@ void additive_attention(const AdditiveAttention& args) {
   auto* workspace = static_cast<float*>(args.workspace);
   parallel(work, [&](int64_t thread, int64_t threads) {
     float* buffer = workspace + shared_floats(args) + thread * thread_floats(args);
+    ScoredRows rows(args, buffer + thread_floats(args) - power_floats(args));
     if (units < threads && units < kSplitUnits)
-      return run_divided(args, thread, threads, buffer, workspace);
+      return run_divided(args, thread, threads, buffer, workspace, rows);
     const Range mine = share(units, thread, threads);
     for (int64_t unit = mine.begin; unit < mine.end; ++unit) {
       const int64_t b = unit / blocks, t0 = unit % blocks * kQueryBlock;
-      run_block(args, b, t0, smaller(kQueryBlock, args.queries - t0), buffer);
+      run_block(args, b, t0, smaller(kQueryBlock, args.queries - t0), buffer, rows);
     }
   });
 }

@@ -18,7 +18,8 @@
 //   with dweights W:  ds = a*(z*G.v[j] + W[j] - (G.out + sum_i a[i]*W[i]))
 // Each of dq, dk, dv, dva may be null: what nobody wants is not computed.
 //
-// Bits do not depend on the number of threads.
+// With many queries tanh comes from e^2q and e^2k, made once a row (additive_powers.h). Bits do not
+// depend on the number of threads.
 #pragma once
 #include "backends/onednn/kernels/dot_attention.h"
 #include "backends/onednn/kernels/types.h"

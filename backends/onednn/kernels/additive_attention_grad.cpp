@@ -1,5 +1,5 @@
 // backends/onednn/kernels/additive_attention_grad.cpp -- the gradient of additive attention, one
-// tanh an element.
+// tanh a pair.
 //
 // The saved log-sum-exp makes every weight local: for a query and four keys, tanh is computed once,
 // kept in the L1 cache, summed to the score, and read back for the gradients.
@@ -129,7 +129,9 @@ class Gradient {
         step_(same_keys(args) ? kQueryBlock : 1),
         weighs_(args.dq != nullptr || args.dk != nullptr || args.dva != nullptr ||
                 args.ds != nullptr),
-        add_(choose_add(args.dq != nullptr, args.dva != nullptr, args.dk != nullptr)) {
+        add_(choose_add(args.dq != nullptr, args.dva != nullptr, args.dk != nullptr)),
+        rows_(args, static_cast<float*>(args.workspace) + shared_floats(args) +
+                        (thread + 1) * thread_floats(args) - power_floats(args)) {
     auto* workspace = static_cast<float*>(args.workspace);
     dva_ = workspace;
     shared_a_ = workspace + args.batch * ld_h_;
@@ -168,8 +170,7 @@ class Gradient {
     float term[kQueryBlock];
     start(block, a, ds, term);
     for (int64_t t = 0; t < block.queries; ++t) {
-      const float* q = args_.q + b * args_.q_batch + (block.t + t) * args_.q_row;
-      score_row(args_, q, args_.k + b * args_.k_batch, block.list, block.keys, a + t * ld_);
+      rows_.scores(first_row(block) + t, block.list, block.keys, a + t * ld_);
       weigh(block, t, 0, block.keys, term[t], a + t * ld_, ds + t * ld_);
     }
   }
@@ -219,6 +220,9 @@ class Gradient {
     return true;
   }
 
+  // Of a block's queries among those of rows_, which come by kQueryBlock.
+  static int64_t first_row(const Block& block) { return block.t % kQueryBlock; }
+
   float lse(const Block& block, int64_t t) const {
     return args_.lse[block.b * args_.lse_batch + (block.t + t) * args_.lse_row];
   }
@@ -246,6 +250,7 @@ class Gradient {
   // da = G.v[j] into ds, and the term that softmax subtracts, G.out. With dweights W the term has
   // sum a*W too, which costs a pass over the scores of its own.
   void start(const Block& block, float* a, float* ds, float* term) {
+    rows_.of(args_, block.b, block.t - first_row(block));
     for (int64_t t = 0; t < block.queries && args_.ds != nullptr; ++t)
       zero(args_.ds + (block.b * args_.queries + block.t + t) * args_.keys, {0, args_.keys});
     for (int64_t t = 0; t < block.queries && args_.dropout.on; ++t)
@@ -275,10 +280,9 @@ class Gradient {
     for_columns(n, [&](int64_t j, auto at) { at.put(x + j, at.get(x + j) * at.get(y + j)); });
   }
 
-  float weighted_term(const Block& block, int64_t t, float* a) const {
-    const float* q = args_.q + block.b * args_.q_batch + (block.t + t) * args_.q_row;
+  float weighted_term(const Block& block, int64_t t, float* a) {
     const float* w = dweights(block, t);
-    score_row(args_, q, args_.k + block.b * args_.k_batch, block.list, block.keys, a);
+    rows_.scores(first_row(block) + t, block.list, block.keys, a);
     add_bias(args_, block.b, block.t + t, block.list, block.keys, a);
     to_weights(a, block.keys, lse(block, t));
     float term = 0;
@@ -313,15 +317,12 @@ class Gradient {
     float term[kQueryBlock];
     start(block, a_, ds_, term);
     for (int64_t t = 0; t < block.queries; ++t) zero(dq_ + t * ld_h_, all);
-    const float* k = args_.k + block.b * args_.k_batch;
     for (int64_t i = 0; i < block.keys; i += kKeyGroup) {
       const int64_t end = smaller(block.keys, i + kKeyGroup);
       for (int64_t t = 0; t < block.queries; ++t) {
-        const float* q = args_.q + block.b * args_.q_batch + (block.t + t) * args_.q_row;
         float *a = a_ + t * ld_, *ds = ds_ + t * ld_;
         for (int64_t j = i; j < end; ++j)
-          a[j] = score<true>(q, k + block.list[j] * args_.k_row, args_.va, args_.hidden,
-                             args_.scale, h_ + (j - i) * ld_h_);
+          a[j] = rows_.score<true>(first_row(block) + t, block.list[j], h_ + (j - i) * ld_h_);
         weigh(block, t, i, end, term[t], a, ds);
         if (weighs_) add(block, t, i, end, ds, all);
       }
@@ -331,25 +332,17 @@ class Gradient {
 
   // As run_block, but ds is known and only some columns are ours.
   void add_columns(const Block& block, const float* ds, Range columns) {
+    rows_.of(args_, block.b, block.t - first_row(block), columns);
     for (int64_t t = 0; t < block.queries; ++t) zero(dq_ + t * ld_h_, columns);
-    const float* k = args_.k + block.b * args_.k_batch;
     for (int64_t i = 0; i < block.keys; i += kKeyGroup) {
       const int64_t end = smaller(block.keys, i + kKeyGroup);
       for (int64_t t = 0; t < block.queries; ++t) {
-        const float* q = args_.q + block.b * args_.q_batch + (block.t + t) * args_.q_row;
         for (int64_t j = i; j < end; ++j)
-          keep_tanh(q, k + block.list[j] * args_.k_row, h_ + (j - i) * ld_h_, columns);
+          rows_.keep_tanh(first_row(block) + t, block.list[j], h_ + (j - i) * ld_h_, columns);
         add(block, t, i, end, ds + t * ld_, columns);
       }
     }
     put_dq(block, columns);
-  }
-
-  static void keep_tanh(const float* q, const float* k, float* h, Range columns) {
-    for_columns(columns.end - columns.begin, [&](int64_t j, auto at) {
-      const int64_t c = columns.begin + j;
-      at.put(h + c, tanh_open(at.get(q + c) + at.get(k + c)));
-    });
   }
 
   void add(const Block& block, int64_t t, int64_t begin, int64_t end, const float* ds,
@@ -390,6 +383,7 @@ class Gradient {
   float *dva_, *shared_a_, *shared_ds_, *h_, *dq_, *a_, *ds_;
   int32_t* list_;
   uint32_t* words_;
+  ScoredRows rows_;
   float* z_;  // what dropout keeps, of a block of queries
 };
 

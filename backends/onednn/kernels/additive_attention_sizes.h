@@ -8,10 +8,11 @@
 
 namespace weft::onednn::kernels {
 
-inline constexpr int64_t kQueryBlock = 4;   // queries that share each load of a value row
-inline constexpr int64_t kKeyGroup = 4;     // keys whose tanh is kept in the L1 cache at a time
-inline constexpr int64_t kSplitUnits = 64;  // fewer units than this may be divided
-inline constexpr int64_t kSplitBatch = 16;  // gradient: fewer batch entries than this may be
+inline constexpr int64_t kQueryBlock = 4;    // queries that share each load of a value row
+inline constexpr int64_t kKeyGroup = 4;      // keys whose tanh is kept in the L1 cache at a time
+inline constexpr int64_t kPowerQueries = 8;  // from here on e^2k is made once for all of them
+inline constexpr int64_t kSplitUnits = 64;   // fewer units than this may be divided
+inline constexpr int64_t kSplitBatch = 16;   // gradient: fewer batch entries than this may be
 
 // To whole cache lines, and off the 4 KB grid.
 constexpr int64_t padded(int64_t n) { return (n + 15) / 16 * 16 + 16; }
@@ -20,9 +21,19 @@ constexpr int64_t query_blocks(const AdditiveAttention& args) {
   return (args.queries + kQueryBlock - 1) / kQueryBlock;
 }
 
-// Weights of a block of queries, the list of keys, words of dropout.
+// e^2x of rows, and a mark for each (additive_powers.h).
+constexpr int64_t power_floats(int64_t rows, int64_t columns) {
+  return rows * padded(columns) + padded(rows);
+}
+template <class Args>
+constexpr int64_t power_floats(const Args& args) {
+  if (args.queries < kPowerQueries) return 0;
+  return power_floats(args.keys, args.hidden) + power_floats(kQueryBlock, args.hidden);
+}
+
+// Weights of a block of queries, the list of keys, words of dropout, powers.
 constexpr int64_t thread_floats(const AdditiveAttention& args) {
-  return (kQueryBlock + (args.dropout.on ? 2 : 1)) * padded(args.keys);
+  return (kQueryBlock + (args.dropout.on ? 2 : 1)) * padded(args.keys) + power_floats(args);
 }
 // Scores of everything.
 constexpr int64_t shared_floats(const AdditiveAttention& args) {
@@ -31,10 +42,11 @@ constexpr int64_t shared_floats(const AdditiveAttention& args) {
 }
 
 // tanh of a group of keys and the sums for dq, weights and ds of a block of queries, the list of
-// keys, what dropout keeps and its words.
+// keys, what dropout keeps and its words, powers.
 constexpr int64_t thread_floats(const AdditiveAttentionGrad& args) {
   return (kKeyGroup + kQueryBlock) * padded(args.hidden) +
-         (2 * kQueryBlock + 1 + (args.dropout.on ? kQueryBlock + 1 : 0)) * padded(args.keys);
+         (2 * kQueryBlock + 1 + (args.dropout.on ? kQueryBlock + 1 : 0)) * padded(args.keys) +
+         power_floats(args);
 }
 // dva of each batch entry; weights and ds of everything.
 constexpr int64_t shared_floats(const AdditiveAttentionGrad& args) {

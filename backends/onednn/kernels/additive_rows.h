@@ -1,7 +1,7 @@
 // backends/onednn/kernels/additive_rows.h -- the pieces that additive attention and its gradient
 // share.
 #pragma once
-#include "backends/onednn/kernels/additive_attention_sizes.h"
+#include "backends/onednn/kernels/additive_powers.h"
 #include "backends/onednn/kernels/columns.h"
 #include "backends/onednn/kernels/dropout_words.h"
 #include "backends/onednn/kernels/mask_row.h"
@@ -64,11 +64,72 @@ template <bool Keeps>
   return scale * sum(total);
 }
 
-template <class Args>
-void score_row(const Args& args, const float* q, const float* k, const int32_t* list, int64_t n,
-               float* e) {
-  for (int64_t i = 0; i < n; ++i)
-    e[i] = score<false>(q, k + list[i] * args.k_row, args.va, args.hidden, args.scale, nullptr);
+// The same from e^2q and e^2k.
+template <bool Keeps>
+[[gnu::noinline]] float score_of_powers(const float* q, const float* k, const float* va,
+                                        int64_t hidden, float scale, float* h) {
+  Vec total = splat(0);
+  for_columns(hidden, [&](int64_t c, auto at) {
+    const Vec t = tanh_of_powers(at.get(q + c), at.get(k + c));
+    if (Keeps) at.put(h + c, t);
+    total = fma(at.get(va + c), t, total);
+  });
+  return scale * sum(total);
 }
+
+// Queries [t, ...) and keys of one batch entry, their powers where there are many queries.
+class ScoredRows {
+ public:
+  template <class Args>
+  ScoredRows(const Args& args, float* buffer)
+      : va_(args.va),
+        hidden_(args.hidden),
+        scale_(args.scale),
+        q_powers_(args.queries < kPowerQueries ? nullptr : buffer, kQueryBlock, args.hidden),
+        k_powers_(args.queries < kPowerQueries ? nullptr
+                                               : buffer + power_floats(kQueryBlock, args.hidden),
+                  args.keys, args.hidden) {}
+
+  template <class Args>
+  void of(const Args& args, int64_t b, int64_t t, Range part) {
+    q_ = args.q + b * args.q_batch + t * args.q_row, q_row_ = args.q_row;
+    k_ = args.k + b * args.k_batch, k_row_ = args.k_row;
+    q_powers_.of(q_, q_row_, part);
+    k_powers_.of(k_, k_row_, part);
+  }
+  template <class Args>
+  void of(const Args& args, int64_t b, int64_t t) {
+    of(args, b, t, {0, args.hidden});
+  }
+
+  // Of query t + i and key j.
+  template <bool Keeps>
+  float score(int64_t i, int64_t j, float* h) {
+    const float *q = q_powers_.at(i), *k = q == nullptr ? nullptr : k_powers_.at(j);
+    return k == nullptr ? kernels::WEFT_ISA::score<Keeps>(q_ + i * q_row_, k_ + j * k_row_, va_,
+                                                          hidden_, scale_, h)
+                        : score_of_powers<Keeps>(q, k, va_, hidden_, scale_, h);
+  }
+  void scores(int64_t i, const int32_t* list, int64_t n, float* e) {
+    for (int64_t j = 0; j < n; ++j) e[j] = score<false>(i, list[j], nullptr);
+  }
+  void keep_tanh(int64_t i, int64_t j, float* h, Range columns) {
+    const float *q = q_powers_.at(i), *k = q == nullptr ? nullptr : k_powers_.at(j);
+    for_columns(columns.end - columns.begin, [&](int64_t x, auto at) {
+      const int64_t c = columns.begin + x;
+      at.put(h + c, k != nullptr
+                        ? tanh_of_powers(at.get(q + c), at.get(k + c))
+                        : tanh_open(at.get(q_ + i * q_row_ + c) + at.get(k_ + j * k_row_ + c)));
+    });
+  }
+
+ private:
+  const float* va_;
+  int64_t hidden_;
+  float scale_;
+  const float *q_ = nullptr, *k_ = nullptr;
+  int64_t q_row_ = 0, k_row_ = 0;
+  Powers q_powers_, k_powers_;
+};
 
 }  // namespace weft::onednn::kernels::WEFT_ISA

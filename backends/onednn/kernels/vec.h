@@ -48,6 +48,7 @@ WEFT_INLINE Vec fnma(Vec a, Vec b, Vec c) {  // c - a*b
 WEFT_INLINE Vec min(Vec a, Vec b) { return (Vec)_mm512_min_ps((__m512)a, (__m512)b); }
 WEFT_INLINE Vec max(Vec a, Vec b) { return (Vec)_mm512_max_ps((__m512)a, (__m512)b); }
 WEFT_INLINE Vec sqrt(Vec a) { return (Vec)_mm512_sqrt_ps((__m512)a); }
+WEFT_INLINE Vec rough_reciprocal(Vec a) { return (Vec)_mm512_rcp14_ps((__m512)a); }
 WEFT_INLINE Vec round(Vec a) { return (Vec)_mm512_roundscale_ps((__m512)a, 8); }
 WEFT_INLINE Vec floor(Vec a) { return (Vec)_mm512_roundscale_ps((__m512)a, 9); }
 WEFT_INLINE Vec ceil(Vec a) { return (Vec)_mm512_roundscale_ps((__m512)a, 10); }
@@ -107,6 +108,7 @@ WEFT_INLINE Vec fnma(Vec a, Vec b, Vec c) {  // c - a*b
 WEFT_INLINE Vec min(Vec a, Vec b) { return (Vec)_mm256_min_ps((__m256)a, (__m256)b); }
 WEFT_INLINE Vec max(Vec a, Vec b) { return (Vec)_mm256_max_ps((__m256)a, (__m256)b); }
 WEFT_INLINE Vec sqrt(Vec a) { return (Vec)_mm256_sqrt_ps((__m256)a); }
+WEFT_INLINE Vec rough_reciprocal(Vec a) { return (Vec)_mm256_rcp_ps((__m256)a); }  // 12 bits
 WEFT_INLINE Vec round(Vec a) { return (Vec)_mm256_round_ps((__m256)a, 8); }
 WEFT_INLINE Vec floor(Vec a) { return (Vec)_mm256_round_ps((__m256)a, 9); }
 WEFT_INLINE Vec ceil(Vec a) { return (Vec)_mm256_round_ps((__m256)a, 10); }
