@@ -7,7 +7,8 @@
 // 8 heads of 64 (4096: batch 1); causal-T: the same, causal; additive: batch 32, width 512. Prints
 // a line of JSON a case, each measured in a process of its own. gflops counts 4*B*H*T*T*D forward
 // and twice that backward, whatever is recomputed or skipped; gtanh counts one an element forward
-// and one more backward. rss_delta_mb is what running added to the operands.
+// and one more backward. arena_mb is what the program plans besides operands and results
+// (intermediate values, workspaces), rss_delta_mb what running added to them.
 #include "autodiff/gradient.h"
 #include "backends/backend.h"
 #include "backends/onednn/kernels/peak.h"
@@ -148,8 +149,9 @@ void measure(const Case& c, double seconds, bool profile) {
     std::printf("\"gtanh\":%.3f,\"peak_gtanh\":%.3f,\"share\":%.3f,\"share_best\":%.3f,",
                 c.tanh / median * 1e-9, peak.gtanh, c.tanh / median * 1e-9 / peak.gtanh,
                 c.tanh / times[0] * 1e-9 / peak.gtanh);
-  std::printf("\"rss_delta_mb\":%.1f,\"rss_mb\":%ld}\n", static_cast<double>(delta) / 1024,
-              usage.ru_maxrss / 1024);
+  std::printf("\"arena_mb\":%.2f,\"rss_delta_mb\":%.1f,\"rss_mb\":%ld}\n",
+              static_cast<double>(executable->arena_bytes()) / (1 << 20),
+              static_cast<double>(delta) / 1024, usage.ru_maxrss / 1024);
   if (profile) std::printf("%s\n", executable->profile_text().c_str());
   std::fflush(stdout);
 }

@@ -82,7 +82,8 @@ class Forward {
     raise(e_, block.n, top);
     const Pair shift = shift_of(top);
     const Pair total = to_powers(e_, block.n, shift);
-    const Pair fade{exp2_open(old.a - shift.a), exp2_open(old.b - shift.b)}, sum = load_pair(sum_ + i);
+    const Pair fade{exp2_open(old.a - shift.a), exp2_open(old.b - shift.b)},
+        sum = load_pair(sum_ + i);
     store_pair(sum_ + i, {fma(sum.a, fade.a, total.a), fma(sum.b, fade.b, total.b)});
     store_pair(top_ + i, top);
     if (args_.dropout.on) {
