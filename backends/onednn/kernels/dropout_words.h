@@ -21,6 +21,13 @@ WEFT_INLINE void draw_words(const WeightDropout& d, int64_t b, int64_t h, int64_
     }
     return;
   }
+  if (d.column % 4 == 0) {
+    for (int64_t at = 0; at < n; at += kBlocks) {
+      philox_blocks(stream, (first + at * d.column) / 4, d.column / 4, drawn);
+      for (int64_t m = 0; m < kBlocks && at + m < n; ++m) words[at + m] = drawn[4 * m + first % 4];
+    }
+    return;
+  }
   // Every fourth key is a whole number of counters further.
   for (int64_t i = 0; i < 4 && i < n; ++i)
     for (int64_t at = i; at < n; at += 4 * kBlocks) {
