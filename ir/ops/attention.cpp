@@ -23,7 +23,7 @@ bool drops(const OpView& op) { return op.real("keep") != 1.0; }
 // Axes of the scores that dropout's elements are counted along: all but the first, and but the
 // queries' where each of them has a position of its own.
 void check_dropout(const OpView& op, const std::string& label) {
-  if (op.real("keep") <= 0 || op.real("keep") > 1)
+  if (!(op.real("keep") > 0 && op.real("keep") <= 1))
     op.fail(label + ".18", "keep must lie in (0, 1], found ", op.real("keep"));
   for (const std::string_view name : {"step", "rows"})
     if (op.has(name) != drops(op))

@@ -91,6 +91,33 @@ TEST_CASE("text: structure alone decides canonical text") {
   CHECK(canonical_text(a) != canonical_text(c));
 }
 
+TEST_CASE("text: attention says what its dropout and its causal mask need") {
+  const auto check = [](const std::string& operands, const std::string& attrs,
+                        std::string_view expected) {
+    const std::string text =
+        "graph(%q: f32[2,3,4], %k: f32[2,5,4], %one: f32[2,4], %s: s64[], %r: s64[2], %r3: s64[3], "
+        "%p: s32[3], %p5: s32[5]) { %o = attention(" +
+        operands + ") {" + attrs + "} return %o }";
+    check_error(text.c_str(), expected);
+  };
+  check("%one, %k, %k", "causal=true", "causal needs an axis of queries [attention.17]");
+  for (const char* keep : {"0.0", "1.5", "-1.0"})
+    check("%q, %k, %k; ; ; ; %s; %r", std::string("inner_axes=[-2, -1], keep=") + keep,
+          "keep must lie in (0, 1]");
+  check("%q, %k, %k", "keep=0.5",
+        "needs step and rows exactly where keep is below 1 [attention.19]");
+  check("%q, %k, %k; ; ; ; %s; %r", "keep=1.0", "exactly where keep is below 1 [attention.19]");
+  check("%q, %k, %k; ; ; ; %s; %r3", "keep=0.5, inner_axes=[-2, -1]",
+        "needs rows of s64[2], found s64[3] [attention.20]");
+  check("%q, %k, %k; ; ; ; %r; %r", "keep=0.5, inner_axes=[-2, -1]",
+        "needs an integer scalar step");
+  check("%q, %k, %k; ; ; ; %s; %r; %p5", "keep=0.5, inner_axes=[-1]",
+        "needs positions of s32, one or one a query, found s32[5] [attention.20]");
+  check("%q, %k, %k; ; ; ; %s; %r; %p", "keep=0.5, inner_axes=[-2, -1]",
+        "inner_axes must be all axes of the scores [2,3,5] but the first and the queries'");
+  check("%q, %k, %k; ; ; ; %s; %r", "keep=0.5, inner_axes=[-1, -1]", "[attention.21]");
+}
+
 TEST_CASE("text: errors name file, line and what was needed") {
   check_error("graph(%x: f32[2]) {\n  %y = tanhh(%x)\n  return %y\n}",
               "graph.ir:2: error: there is no op 'tanhh'; did you mean 'tanh'?");

@@ -187,6 +187,15 @@ TEST_CASE("fuse_attention: masks as sums of 0 and -inf, biases of which one is s
     %o = attention(%q, %k, %k; ; %m; %b2) {scale=0.5} return %o)");
 }
 
+TEST_CASE("fuse_attention: learned biases of relative positions (Raffel et al. 2020)") {
+  const char* bias = "%g = gather(%w, %n) {axis=0}  %b = transpose(%g) {perm=[2,0,1]}  ";
+  becomes("%q: f32[B,2,T,D], %k: f32[B,2,S,D], %w: f32[4,2], %n: s32[T,S]",
+          std::string(bias) +
+              "%e = matmul(%q, %k) {transpose_b=true}  %eb = add(%e, %b)  %a = softmax(%eb)  %o = "
+              "matmul(%a, %k)  return %o",
+          std::string(bias) + "%o = attention(%q, %k, %k; ; ; %b) return %o");
+}
+
 TEST_CASE("fuse_attention: dropout on the weights, drawn in the weights' order or by position") {
   const std::string arguments =
       "%q: f32[B,2,T,D], %k: f32[B,2,S,D], %v: f32[B,2,S,E], %t: s64[], %r: s64[B]";
