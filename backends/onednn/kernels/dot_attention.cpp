@@ -26,6 +26,9 @@ class Forward {
   // Queries [t, t+queries) of one head.
   void run(int64_t b, int64_t h, int64_t t, int64_t queries) {
     fetch(args_.q, b, h, t, queries, args_.hidden);
+    const int64_t first = smaller(kTileKeys, args_.keys);
+    fetch(args_.k, b, h, 0, first, args_.hidden);
+    fetch(args_.v, b, h, 0, first, args_.width);
     fetch(args_.out, b, h, t, queries, args_.width);
     for (int64_t i = 0; i < queries; i += kLanes) start(panel(b, h, t, queries, i), i);
     Range seen = seen_keys(args_, b, h);
