@@ -11,7 +11,7 @@ namespace weft::onednn::kernels {
 inline constexpr int64_t kTileKeys = 96, kTileQueries = 96;
 inline constexpr int64_t kSmallTileQueries = 32;  // where there would be few blocks
 inline constexpr int64_t kFewUnits = 16;          // less work than this is cut smaller
-inline constexpr int64_t kSharedRanges = 4;      // of keys where many heads are one unit, at most
+inline constexpr int64_t kSharedRanges = 4;       // of keys where many heads are one unit, at most
 inline constexpr int64_t kFewQueries = 4;         // up to here no tiles: one query at a time
 inline constexpr int64_t kKeyRange = 128;         // ... and keys are divided by this
 inline constexpr int64_t kLaneLimit = 32;         // columns of a micro-kernel at most
@@ -78,8 +78,7 @@ constexpr int64_t thread_floats(const DotAttentionGrad& args) {
 }
 constexpr int64_t shared_floats(const DotAttentionGrad& args) {
   if (args.dq.data == nullptr || key_ranges(args) == 1) return 0;
-  return args.batch * args.heads * (key_ranges(args) - 1) * args.queries *
-         padded_row(args.hidden);
+  return args.batch * args.heads * (key_ranges(args) - 1) * args.queries * padded_row(args.hidden);
 }
 
 }  // namespace weft::onednn::kernels
