@@ -16,6 +16,18 @@ int64_t stream_of(uint64_t seed, const std::string& path, int use) {
 
 }  // namespace
 
+Tensor keep_mask(const Scope& p, const Shape& inner, double rate, const Noise& noise,
+                 const Tensor& positions, SourceLoc loc) {
+  if (rate < 0 || rate >= 1) fail(loc, "'dropout' rate must lie in [0, 1), found ", rate);
+  const Tensors position = positions.valid() ? Tensors{positions} : Tensors{};
+  const int64_t stream =
+      stream_of(noise.seed, p.path(), p.tracer()->next_use("dropout:" + p.path()));
+  return apply(
+      ir::ops::random, {{noise.step}, {noise.rows}, position},
+      {{"stream", stream}, {"inner", inner}, {"form", std::string("keep")}, {"keep", 1 - rate}},
+      loc)[0];
+}
+
 Tensor dropout(const Scope& p, const Tensor& x, double rate, const Noise& noise,
                const Tensor& positions, SourceLoc loc) {
   if (rate < 0 || rate >= 1) fail(loc, "'dropout' rate must lie in [0, 1), found ", rate);
@@ -26,13 +38,7 @@ Tensor dropout(const Scope& p, const Tensor& x, double rate, const Noise& noise,
   if (shape.size() < leading + 1)
     fail(loc, "'dropout' needs the rows behind ", leading, " axes of positions, found ", x.type());
   const Shape inner(shape.begin() + static_cast<int64_t>(leading) + 1, shape.end());
-  const Tensors position = positions.valid() ? Tensors{positions} : Tensors{};
-  const int64_t stream =
-      stream_of(noise.seed, p.path(), p.tracer()->next_use("dropout:" + p.path()));
-  const Tensor keep = apply(
-      ir::ops::random, {{noise.step}, {noise.rows}, position},
-      {{"stream", stream}, {"inner", inner}, {"form", std::string("keep")}, {"keep", 1 - rate}},
-      loc)[0];
+  const Tensor keep = keep_mask(p, inner, rate, noise, positions, loc);
   return where(Operand(keep, loc), Operand(x, loc) * Operand(1 / (1 - rate), loc), Operand(0, loc));
 }
 

@@ -22,6 +22,10 @@ struct Noise {
 Tensor dropout(const Scope& p, const Tensor& x, double rate, const Noise& noise,
                const Tensor& positions = {}, SourceLoc loc = SourceLoc::here());
 
+// Which elements dropout keeps: a mask of [P...,B,inner...], positions: s32[P...] or none.
+Tensor keep_mask(const Scope& p, const Shape& inner, double rate, const Noise& noise,
+                 const Tensor& positions = {}, SourceLoc loc = SourceLoc::here());
+
 // The same for a sequence x: T[S,B,...], positions 0.. along its first axis.
 Tensor sequence_dropout(const Scope& p, const Tensor& x, double rate, const Noise& noise,
                         SourceLoc loc = SourceLoc::here());

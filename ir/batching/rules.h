@@ -23,6 +23,10 @@ Values scatter_add(const Lift& lift, const Wants& wants);
 bool can_matmul(const OpView& op, const Flags& lifted, const Wants& wants);
 Values matmul(const Lift& lift, const Wants& wants);
 bool can_linear(const OpView& op, const Flags& lifted, const Wants& wants);
+// norm.cpp
+bool can_norm(const OpView& op, const Flags& lifted, const Wants& wants);
+bool can_norm_grad(const OpView& op, const Flags& lifted, const Wants& wants);
+Values norm_grad(const Lift& lift, const Wants& wants);
 // random.cpp
 bool can_random(const OpView& op, const Flags& lifted, const Wants& wants);
 // reduce.cpp

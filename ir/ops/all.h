@@ -6,6 +6,7 @@
 #include "ir/ops/gather.h"
 #include "ir/ops/loss.h"
 #include "ir/ops/matmul.h"
+#include "ir/ops/norm.h"
 #include "ir/ops/optimizer.h"
 #include "ir/ops/pack.h"
 #include "ir/ops/random.h"

@@ -10,6 +10,7 @@
 #include "ir/passes/fuse_cells.h"
 #include "ir/passes/fuse_cross_entropy.h"
 #include "ir/passes/fuse_linear.h"
+#include "ir/passes/fuse_norm.h"
 #include "ir/passes/fuse_optimizer.h"
 #include "ir/passes/fuse_top_k.h"
 #include "ir/passes/merge_matmuls.h"
@@ -38,6 +39,7 @@ constexpr Pass kPasses[] = {
     {"fuse_cross_entropy", fuse_cross_entropy,
      "log-softmax, look-up, smoothing and weights become one op"},
     {"fuse_linear", fuse_linear, "product, bias and activation become one op"},
+    {"fuse_norm", fuse_norm, "mean, variance and their root become layer norm or RMS norm"},
     {"fuse_optimizer", fuse_optimizer, "norms and updates of all parameters become one op each"},
     {"fuse_top_k", fuse_top_k, "log-softmax and the choice of its best become one op"},
     {"merge_matmuls", merge_matmuls, "products of one value with several weights become one"},
@@ -57,14 +59,30 @@ constexpr const Pass* pass(std::string_view name) {
 // fuse_attention finds what only hoisting and batching made visible. Weights are concatenated by
 // fuse_cells, hoisted by split_scan. `linear` comes last, its pieces are what others look for.
 constexpr const Pass* kRecognise[] = {
-    pass("canonicalize"),      pass("cse"),           pass("dce"),
-    pass("fold_constants"),    pass("canonicalize"),  pass("fuse_attention"),
-    pass("fuse_cells"),        pass("canonicalize"),  pass("cse"),
-    pass("split_scan"),        pass("dce"),           pass("canonicalize"),
-    pass("fuse_attention"),    pass("merge_matmuls"), pass("fuse_cross_entropy"),
-    pass("fuse_top_k"),        pass("canonicalize"),  pass("fuse_linear"),
-    pass("split_scan"),        pass("canonicalize"),  pass("cse"),
-    pass("drop_ignored_rows"), pass("dce"),
+    pass("canonicalize"),
+    pass("cse"),
+    pass("dce"),
+    pass("fold_constants"),
+    pass("canonicalize"),
+    pass("fuse_attention"),
+    pass("fuse_cells"),
+    pass("fuse_norm"),
+    pass("canonicalize"),
+    pass("cse"),
+    pass("split_scan"),
+    pass("dce"),
+    pass("canonicalize"),
+    pass("fuse_attention"),
+    pass("merge_matmuls"),
+    pass("fuse_cross_entropy"),
+    pass("fuse_top_k"),
+    pass("canonicalize"),
+    pass("fuse_linear"),
+    pass("split_scan"),
+    pass("canonicalize"),
+    pass("cse"),
+    pass("drop_ignored_rows"),
+    pass("dce"),
 };
 
 // Recognition is over before differentiation: gradients of fused ops are ops, those of `linear`

@@ -28,7 +28,7 @@ void attend(const AttendOptions& o) {
     throw UsageError("--rank " + std::to_string(o.rank) + " asks for more than --beam " +
                      std::to_string(o.search.beam) + " keeps");
   Model model(o.model, {.beam = o.search.beam, .weights = true});
-  if (model.config.attention == rnn::AttentionKind::none)
+  if (!seq2seq::has_attention(model.config))
     throw ir::GraphError(o.model + ": the model has no attention");
   search::SearchOptions options = o.search.options;
   options.n_best = o.rank;

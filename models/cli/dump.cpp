@@ -83,9 +83,9 @@ Compiled training_step_at_stage(const DumpOptions& o) {
   options.disabled_passes = o.disabled;
   const bool recipe = o.what.ends_with(".toml");
   const auto task = recipe ? std::optional(read_task(o.what)) : std::nullopt;
-  const rnn::Config config = recipe ? task->config : training::ModelFolder(o.what).config();
+  const seq2seq::Config config = recipe ? task->config : training::ModelFolder(o.what).config();
   const Program program = Program::training(
-      rnn::loss_graph(config), recipe ? task->recipe.optimizer : OptimizerSettings(), options);
+      seq2seq::loss_graph(config), recipe ? task->recipe.optimizer : OptimizerSettings(), options);
   return {o.stage == "planned" ? program.graph() : program.stage(o.stage), program.notes()};
 }
 

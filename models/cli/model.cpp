@@ -25,11 +25,11 @@ Task read_task(const std::string& path, const training::Vocabularies* vocabulari
                                        data::count_target_tokens(task.train), "target vocabulary",
                                        files.target_min_count, files.target_max_size)};
   task.config = task.recipe.model;
-  task.config.source_vocabulary = task.vocabularies.source.size();
-  task.config.target_vocabulary = task.vocabularies.target.size();
-  task.config.seed = task.recipe.seed;
+  seq2seq::set_vocabularies(task.config, task.vocabularies.source.size(),
+                            task.vocabularies.target.size());
+  seq2seq::set_seed(task.config, task.recipe.seed);
   task.recipe.batch.seed = task.recipe.seed;
-  rnn::check(task.config);
+  seq2seq::check(task.config);
   return task;
 }
 

@@ -22,7 +22,7 @@ ProgramOptions program_options();
 struct Task {
   training::Recipe recipe;
   training::Vocabularies vocabularies;
-  rnn::Config config;  // the recipe's, with the vocabularies' sizes
+  seq2seq::Config config;  // the recipe's, with the vocabularies' sizes
   data::Examples train, valid;
 };
 // `vocabularies`: those to go on with; by default they are made from the training data.
@@ -39,7 +39,7 @@ struct SearchFlags {
 struct Model {
   explicit Model(const std::string& folder, const search::StepOptions& step = {});
 
-  rnn::Config config;
+  seq2seq::Config config;
   training::Vocabularies vocabularies;
   ParameterStore store;
   search::Decoder decoder;

@@ -58,8 +58,8 @@ void train(const TrainOptions& o) {
   fmt::print(
       stderr,
       "{} examples, {} to validate on; {} source and {} target tokens; graph of {} nodes{}\n",
-      task.train.size(), task.valid.size(), task.config.source_vocabulary,
-      task.config.target_vocabulary, trainer.training().graph().node_count(),
+      task.train.size(), task.valid.size(), seq2seq::source_vocabulary(task.config),
+      seq2seq::target_vocabulary(task.config), trainer.training().graph().node_count(),
       o.resume ? fmt::format("; going on after step {}", trainer.progress().step) : "");
   const training::StopSignal stop;
   const training::Ended ended =

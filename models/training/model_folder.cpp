@@ -103,7 +103,7 @@ void load_parameters(ParameterStore& store, const NamedArrays& arrays, const ir:
 
 bool ModelFolder::has_model() const { return fs::exists(file("model.toml")); }
 
-void ModelFolder::create(const rnn::Config& c, const Vocabularies& v) const {
+void ModelFolder::create(const seq2seq::Config& c, const Vocabularies& v) const {
   if (has_model())
     throw GraphError(
         concat(path_, ": error: holds a model already; resume it, or name another folder"));
@@ -113,30 +113,32 @@ void ModelFolder::create(const rnn::Config& c, const Vocabularies& v) const {
   v.source.save(file("source.vocab"));
   v.target.save(file("target.vocab"));
   formats::write_file_atomically(
-      file("model.toml"), concat("format = 1\nfamily = \"rnn\"\nsource_vocabulary = ",
-                                 c.source_vocabulary, "\ntarget_vocabulary = ", c.target_vocabulary,
-                                 "\nseed = ", c.seed, "\n\n[model]\n", config_toml(c)));
+      file("model.toml"), concat("format = 1\nfamily = ", toml_string(seq2seq::family(c)),
+                                 "\nsource_vocabulary = ", seq2seq::source_vocabulary(c),
+                                 "\ntarget_vocabulary = ", seq2seq::target_vocabulary(c),
+                                 "\nseed = ", seq2seq::seed(c), "\n\n[model]\n", config_toml(c)));
 }
 
-rnn::Config ModelFolder::config() const {
+seq2seq::Config ModelFolder::config() const {
   if (!has_model())
     throw GraphError(concat(path_, ": error: is no model folder, it has no model.toml"));
   TomlTable t = TomlTable::parse_file(file("model.toml"));
-  rnn::Config c;
-  int64_t format = 0;
-  std::string family;
+  seq2seq::Config c;
+  int64_t format = 0, source = 0, target = 0;
+  uint64_t seed = 1;
   t.take("format", format, 1, 1);
-  t.take("family", family);
-  if (family != "rnn") t.fail("family", concat("there is no family '", family, "'; there is rnn"));
-  t.take("source_vocabulary", c.source_vocabulary, 1, 1 << 24);
-  t.take("target_vocabulary", c.target_vocabulary, 1, 1 << 24);
-  t.take("seed", c.seed);
+  t.take_word("family", [&](const std::string& w) { c = seq2seq::family_named(w); });
+  t.take("source_vocabulary", source, 1, 1 << 24);
+  t.take("target_vocabulary", target, 1, 1 << 24);
+  t.take("seed", seed);
+  seq2seq::set_vocabularies(c, source, target);
+  seq2seq::set_seed(c, seed);
   TomlTable model = t.table("model");
   t.finish();
   read_config(model, c);
   model.finish();
   try {
-    rnn::check(c);
+    seq2seq::check(c);
   } catch (const GraphError& e) {
     t.fail("model", e.what());
   }
@@ -144,7 +146,7 @@ rnn::Config ModelFolder::config() const {
 }
 
 Vocabularies ModelFolder::vocabularies() const {
-  const rnn::Config c = config();
+  const seq2seq::Config c = config();
   Vocabularies v{data::Vocabulary::load(file("source.vocab")),
                  data::Vocabulary::load(file("target.vocab"))};
   const auto check = [&](const data::Vocabulary& vocabulary, int64_t needed,
@@ -153,8 +155,8 @@ Vocabularies ModelFolder::vocabularies() const {
       throw GraphError(concat(file(name), ": error: has ", vocabulary.size(),
                               " tokens, the model in model.toml needs ", needed));
   };
-  check(v.source, c.source_vocabulary, "source.vocab");
-  check(v.target, c.target_vocabulary, "target.vocab");
+  check(v.source, seq2seq::source_vocabulary(c), "source.vocab");
+  check(v.target, seq2seq::target_vocabulary(c), "target.vocab");
   return v;
 }
 
@@ -178,11 +180,11 @@ void ModelFolder::save_last(const ParameterStore& store, const Progress& progres
 }
 
 ParameterStore ModelFolder::load(ir::DType real) const {
-  const rnn::Config c = config();
+  const seq2seq::Config c = config();
   const std::string best = file("best.safetensors"),
                     name = fs::exists(best) ? best : file("last.safetensors");
-  ParameterStore store(c.seed, real);
-  load_parameters(store, formats::read_safetensors(name), rnn::loss_graph(c, false), name);
+  ParameterStore store(seq2seq::seed(c), real);
+  load_parameters(store, formats::read_safetensors(name), seq2seq::loss_graph(c, false), name);
   return store;
 }
 
@@ -191,8 +193,8 @@ Progress ModelFolder::resume(ParameterStore& store) const {
   const std::string last = file("last.safetensors");
   if (!fs::exists(last))
     throw GraphError(concat(path_, ": error: has no last.safetensors to go on from"));
-  load_parameters(store, formats::read_safetensors(last, &meta), rnn::loss_graph(config(), false),
-                  last);
+  load_parameters(store, formats::read_safetensors(last, &meta),
+                  seq2seq::loss_graph(config(), false), last);
   Progress progress = progress_of(meta, last);
   const std::string state = file(state_file(progress.step));
   const NamedArrays states = formats::read_safetensors(state, &state_meta);

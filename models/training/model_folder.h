@@ -12,7 +12,7 @@
 #include "frontend/parameter_store.h"
 #include "models/data/batching.h"
 #include "models/data/vocabulary.h"
-#include "models/rnn/rnn.h"
+#include "models/seq2seq/seq2seq.h"
 
 #include <string>
 
@@ -39,9 +39,9 @@ class ModelFolder {
   explicit ModelFolder(std::string path) : path_(std::move(path)) {}
 
   // Makes the folder; GraphError where one with a model is there already.
-  void create(const rnn::Config& config, const Vocabularies& vocabularies) const;
+  void create(const seq2seq::Config& config, const Vocabularies& vocabularies) const;
   bool has_model() const;  // is there a model.toml
-  rnn::Config config() const;
+  seq2seq::Config config() const;
   Vocabularies vocabularies() const;
 
   void save_best(const ParameterStore& store, const Progress& progress) const;

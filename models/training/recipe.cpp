@@ -70,10 +70,9 @@ void read_limits(TomlTable& t, Limits& l, uint64_t& seed) {
   t.finish();
 }
 
-}  // namespace
+constexpr int64_t kMostWidth = 1 << 16;
 
-void read_config(TomlTable& t, rnn::Config& c) {
-  constexpr int64_t kMostWidth = 1 << 16;
+void read(TomlTable& t, rnn::Config& c) {
   t.take_word("cell", [&](const std::string& w) { c.cell = rnn::cell_named(w); });
   t.take_word("attention", [&](const std::string& w) { c.attention = rnn::attention_named(w); });
   t.take_word("readout", [&](const std::string& w) { c.readout = rnn::readout_named(w); });
@@ -89,8 +88,33 @@ void read_config(TomlTable& t, rnn::Config& c) {
   t.take("dropout", c.dropout, 0, 0.999);
 }
 
-std::string config_toml(const rnn::Config& c) {
-  const auto flag = [](bool b) { return b ? "true" : "false"; };
+void read(TomlTable& t, transformer::Config& c) {
+  t.take("width", c.width, 1, kMostWidth);
+  t.take("heads", c.heads, 1, 1024);
+  t.take("feed_forward", c.feed_forward, 1, kMostWidth);
+  t.take("encoder_layers", c.encoder_layers, 1, 64);
+  t.take("decoder_layers", c.decoder_layers, 1, 64);
+  t.take_word("activation",
+              [&](const std::string& w) { c.activation = transformer::activation_named(w); });
+  t.take_word("norm", [&](const std::string& w) { c.norm = transformer::norm_named(w); });
+  t.take_word("positions",
+              [&](const std::string& w) { c.positions = transformer::positions_named(w); });
+  t.take("max_positions", c.max_positions, 1, 1 << 20);
+  t.take("pre_norm", c.pre_norm);
+  t.take("final_norm", c.final_norm);
+  t.take("bias", c.bias);
+  t.take("tied_output", c.tied_output);
+  t.take("output_bias", c.output_bias);
+  t.take("shared_embedding", c.shared_embedding);
+  t.take("dropout", c.dropout, 0, 0.999);
+  t.take("attention_dropout", c.attention_dropout, 0, 0.999);
+  t.take("label_smoothing", c.label_smoothing, 0, 0.999);
+}
+
+const char* flag(bool b) { return b ? "true" : "false"; }
+std::string real(double x) { return ir::str(ir::Attr(x)); }
+
+std::string toml(const rnn::Config& c) {
   return ir::concat(
       "cell = ", toml_string(rnn::name(c.cell)),
       "\nattention = ", toml_string(rnn::name(c.attention)),
@@ -99,7 +123,32 @@ std::string config_toml(const rnn::Config& c) {
       "\nreadout_width = ", c.readout_width, "\nlayers = ", c.layers,
       "\nbidirectional = ", flag(c.bidirectional), "\ninput_feeding = ", flag(c.input_feeding),
       "\ncell_bias = ", flag(c.cell_bias), "\noutput_bias = ", flag(c.output_bias),
-      "\ndropout = ", ir::str(ir::Attr(c.dropout)), "\n");
+      "\ndropout = ", real(c.dropout), "\n");
+}
+
+std::string toml(const transformer::Config& c) {
+  return ir::concat(
+      "width = ", c.width, "\nheads = ", c.heads, "\nfeed_forward = ", c.feed_forward,
+      "\nencoder_layers = ", c.encoder_layers, "\ndecoder_layers = ", c.decoder_layers,
+      "\nactivation = ", toml_string(transformer::name(c.activation)),
+      "\nnorm = ", toml_string(transformer::name(c.norm)),
+      "\npositions = ", toml_string(transformer::name(c.positions)),
+      "\nmax_positions = ", c.max_positions, "\npre_norm = ", flag(c.pre_norm),
+      "\nfinal_norm = ", flag(c.final_norm), "\nbias = ", flag(c.bias),
+      "\ntied_output = ", flag(c.tied_output), "\noutput_bias = ", flag(c.output_bias),
+      "\nshared_embedding = ", flag(c.shared_embedding), "\ndropout = ", real(c.dropout),
+      "\nattention_dropout = ", real(c.attention_dropout),
+      "\nlabel_smoothing = ", real(c.label_smoothing), "\n");
+}
+
+}  // namespace
+
+void read_config(TomlTable& table, seq2seq::Config& config) {
+  std::visit([&](auto& c) { read(table, c); }, config);
+}
+
+std::string config_toml(const seq2seq::Config& config) {
+  return std::visit([](const auto& c) { return toml(c); }, config);
 }
 
 Recipe read_recipe(const std::string& path) {
@@ -109,6 +158,7 @@ Recipe read_recipe(const std::string& path) {
             optimizer = file.table("optimizer"), training = file.table("training");
   file.finish();
   read_data(data, r.data, std::filesystem::path(path).parent_path());
+  model.take_word("family", [&](const std::string& w) { r.model = seq2seq::family_named(w); });
   read_config(model, r.model);
   model.finish();
   read_batch(batch, r.batch);
@@ -116,11 +166,12 @@ Recipe read_recipe(const std::string& path) {
   read_limits(training, r.limits, r.seed);
   if (r.rate.schedule == Schedule::linear && r.limits.steps == 0)
     optimizer.fail("schedule", "schedule linear needs training.steps, where the rate reaches 0");
-  r.batch.seed = r.model.seed = r.seed;
-  rnn::Config whole = r.model;
-  whole.source_vocabulary = whole.target_vocabulary = 1;
+  r.batch.seed = r.seed;
+  seq2seq::set_seed(r.model, r.seed);
+  seq2seq::Config whole = r.model;
+  seq2seq::set_vocabularies(whole, 1, 1);
   try {
-    rnn::check(whole);
+    seq2seq::check(whole);
   } catch (const ir::GraphError& e) {
     model.fail("", e.what());
   }

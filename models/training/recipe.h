@@ -2,7 +2,8 @@
 //
 //   [data]       train, valid (TSV, relative to the recipe); source_min_count, target_min_count,
 //                source_max_size, target_max_size, max_tokens
-//   [model]      the fields of rnn::Config but the vocabularies' sizes and the seed
+//   [model]      family, "rnn" or "transformer", and the fields of its Config but the
+//                vocabularies' sizes and the seed
 //   [batch]      the fields of data::BatchOptions but the seed
 //   [optimizer]  kind, learning_rate, schedule, warmup, and the fields of OptimizerSettings
 //   [training]   the fields of Limits, and seed
@@ -12,7 +13,7 @@
 #include "frontend/optimizer.h"
 #include "models/data/batching.h"
 #include "models/data/tsv.h"
-#include "models/rnn/rnn.h"
+#include "models/seq2seq/seq2seq.h"
 #include "models/training/toml_table.h"
 
 #include <string>
@@ -52,7 +53,7 @@ struct DataFiles {
 
 struct Recipe {
   DataFiles data;
-  rnn::Config model;  // without the vocabularies' sizes
+  seq2seq::Config model;  // without the vocabularies' sizes
   data::BatchOptions batch;
   OptimizerSettings optimizer;
   Rate rate;
@@ -62,8 +63,8 @@ struct Recipe {
 
 Recipe read_recipe(const std::string& path);
 
-// The model's table alone, which model folders hold too.
-void read_config(TomlTable& table, rnn::Config& config);
-std::string config_toml(const rnn::Config& config);
+// The model's table alone, without its family, which model folders hold too.
+void read_config(TomlTable& table, seq2seq::Config& config);
+std::string config_toml(const seq2seq::Config& config);
 
 }  // namespace weft::training

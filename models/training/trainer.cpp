@@ -37,8 +37,8 @@ data::BatchOptions seeded(data::BatchOptions options, uint64_t seed) {
   return options;
 }
 
-rnn::Config seeded(rnn::Config config, uint64_t seed) {
-  config.seed = seed;
+seq2seq::Config seeded(seq2seq::Config config, uint64_t seed) {
+  seq2seq::set_seed(config, seed);
   return config;
 }
 
@@ -67,9 +67,9 @@ formats::NamedArrays inputs_of(const data::Batch& b) {
 Trainer::Trainer(TrainerSetup setup)
     : setup_(checked(std::move(setup))),
       store_(setup_.seed, setup_.program.real),
-      training_(Program::training(rnn::loss_graph(setup_.config, true), setup_.optimizer,
+      training_(Program::training(seq2seq::loss_graph(setup_.config, true), setup_.optimizer,
                                   setup_.program)),
-      evaluation_(Program::inference(rnn::loss_graph(setup_.config, false), setup_.program)),
+      evaluation_(Program::inference(seq2seq::loss_graph(setup_.config, false), setup_.program)),
       stream_(setup_.train, setup_.batch) {
   progress_.seed = setup_.seed;
   store_.prepare(training_.graph());

@@ -15,7 +15,7 @@
 namespace weft::training {
 
 struct TrainerSetup {
-  rnn::Config config;
+  seq2seq::Config config;
   OptimizerSettings optimizer;
   Rate rate;
   Limits limits;
@@ -77,7 +77,7 @@ class Trainer {
   double gradient_norm_ = 0;
 };
 
-// A batch as the inputs of rnn's graphs.
+// A batch as the inputs of a model's graphs.
 formats::NamedArrays inputs_of(const data::Batch& batch);
 
 // One line on stderr, rewritten in place on a terminal: step, epoch, loss, examples/s, time left.

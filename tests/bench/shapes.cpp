@@ -40,7 +40,7 @@ void measure(const bench::Workload& w, int shapes, bool run) {
   ProgramOptions options;
   options.backend = backends::make_onednn();
   options.cache_bytes = int64_t{256} << 20;
-  Program program = Program::training(rnn::loss_graph(w.config, false), {}, options);
+  Program program = Program::training(seq2seq::loss_graph(w.config), {}, options);
   ParameterStore store(1);
   ir::Array rate(ir::DType::f32, {});
   rate.set(0, 1e-3);

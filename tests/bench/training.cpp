@@ -84,7 +84,7 @@ class Bench {
   }
 
  private:
-  static ir::Graph graph_of(const bench::Workload& w) { return rnn::loss_graph(w.config, false); }
+  static ir::Graph graph_of(const bench::Workload& w) { return seq2seq::loss_graph(w.config); }
   ProgramOptions program_options() const {
     ProgramOptions options;
     options.backend = backends::make_onednn();

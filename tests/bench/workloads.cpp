@@ -31,6 +31,18 @@ rnn::Config additive() {
   return c;
 }
 
+transformer::Config transformer_of(int64_t width, int64_t heads, int64_t feed_forward,
+                                   int64_t layers) {
+  transformer::Config c;
+  c.source_vocabulary = c.target_vocabulary = kVocabulary;
+  c.width = width;
+  c.heads = heads;
+  c.feed_forward = feed_forward;
+  c.encoder_layers = c.decoder_layers = layers;
+  c.label_smoothing = 0.1;
+  return c;
+}
+
 rnn::Config demo() {
   rnn::Config c;
   c.source_vocabulary = 30;
@@ -59,17 +71,15 @@ std::pair<ir::Array, ir::Array> side(data::Random& random, int64_t rows, int64_t
   return {lengths, tokens};
 }
 
-double sum(const ir::Array& lengths) {
-  double s = 0;
-  for (int64_t i = 0; i < lengths.size(); ++i) s += lengths.at(i);
-  return s;
-}
-
 }  // namespace
 
 const std::vector<Workload>& training_workloads() {
-  static const std::vector<Workload> all{
-      {"W1", additive()}, {"W2", luong(false)}, {"W2b", luong(true)}, {"demo", demo(), 64, 10, 8}};
+  static const std::vector<Workload> all{{"W1", additive()},
+                                         {"W2", luong(false)},
+                                         {"W2b", luong(true)},
+                                         {"W3", transformer_of(256, 4, 1024, 3)},
+                                         {"W3b", transformer_of(512, 8, 2048, 6), 16, 64, 64},
+                                         {"demo", demo(), 64, 10, 8}};
   return all;
 }
 
@@ -85,9 +95,9 @@ const Workload& workload(std::string_view name) {
 formats::NamedArrays random_batch(const Workload& w, uint64_t seed, double padding) {
   data::Random random(seed);
   const auto [source_lengths, source] =
-      side(random, w.batch, w.source, w.config.source_vocabulary, padding);
+      side(random, w.batch, w.source, seq2seq::source_vocabulary(w.config), padding);
   const auto [target_lengths, target_out] =
-      side(random, w.batch, w.target, w.config.target_vocabulary, padding);
+      side(random, w.batch, w.target, seq2seq::target_vocabulary(w.config), padding);
   ir::Array target_in(ir::DType::s32, {w.batch, w.target}), rows(ir::DType::s64, {w.batch});
   for (int64_t b = 0; b < w.batch; ++b) {
     rows.set_integer(b, b);
@@ -105,32 +115,59 @@ formats::NamedArrays random_batch(const Workload& w, uint64_t seed, double paddi
   return batch;
 }
 
-double forward_flop(const Workload& w, const formats::NamedArrays* lengths) {
-  const rnn::Config& c = w.config;
+namespace {
+
+// What operations are counted over: tokens, and pairs of a query and a key.
+struct Counts {
+  double rows, source, target;
+  double source_pairs, target_pairs, cross_pairs;
+};
+
+Counts counts_of(const Workload& w, const formats::NamedArrays* lengths) {
+  const auto rows = static_cast<double>(w.batch), s = static_cast<double>(w.source),
+             t = static_cast<double>(w.target);
+  if (lengths == nullptr)
+    return {rows, rows * s, rows * t, rows * s * s, rows * t * t, rows * s * t};
+  Counts c{rows, 0, 0, 0, 0, 0};
+  for (int64_t b = 0; b < w.batch; ++b) {
+    const double n = lengths->at("source_lengths").at(b), m = lengths->at("target_lengths").at(b);
+    c.source += n, c.target += m;
+    c.source_pairs += n * n, c.target_pairs += m * m, c.cross_pairs += n * m;
+  }
+  return c;
+}
+
+double flop(const rnn::Config& c, const Counts& n) {
   const auto h = static_cast<double>(c.hidden), m = static_cast<double>(c.embedding),
              v = static_cast<double>(c.target_vocabulary);
-  const double source = lengths != nullptr ? sum(lengths->at("source_lengths"))
-                                           : static_cast<double>(w.batch * w.source);
-  const double target = lengths != nullptr ? sum(lengths->at("target_lengths"))
-                                           : static_cast<double>(w.batch * w.target);
-  double pairs = static_cast<double>(w.batch * w.source * w.target);  // of queries and keys
-  if (lengths != nullptr) {
-    pairs = 0;
-    for (int64_t b = 0; b < w.batch; ++b)
-      pairs += lengths->at("source_lengths").at(b) * lengths->at("target_lengths").at(b);
-  }
   if (c.cell == CellKind::gru) {
-    const double encoder = source * (2 * 2 * 3 * h * (m + h) + 2 * 2 * h * h) +
-                           2 * static_cast<double>(w.batch) * h * h;
+    const double encoder =
+        n.source * (2 * 2 * 3 * h * (m + h) + 2 * 2 * h * h) + 2 * n.rows * h * h;
     const double decoder =
-        target * (2 * h * h + 2 * 3 * h * (m + 2 * h + h)) + pairs * (2 * h + 2 * 2 * h);
-    return encoder + decoder + target * (2 * (3 * h + m) * h + 2 * h * v);
+        n.target * (2 * h * h + 2 * 3 * h * (m + 2 * h + h)) + n.cross_pairs * (2 * h + 2 * 2 * h);
+    return encoder + decoder + n.target * (2 * (3 * h + m) * h + 2 * h * v);
   }
   const double fed = c.input_feeding ? h : 0;
-  const double encoder = source * (2 * 4 * h * (m + h) + 2 * 4 * h * 2 * h);
-  const double decoder = target * (2 * 4 * h * (m + fed + h) + 2 * 4 * h * 2 * h);
-  return encoder + decoder + target * 2 * h * h + pairs * 4 * h +
-         target * (2 * 2 * h * h + 2 * h * v);
+  const double encoder = n.source * (2 * 4 * h * (m + h) + 2 * 4 * h * 2 * h);
+  const double decoder = n.target * (2 * 4 * h * (m + fed + h) + 2 * 4 * h * 2 * h);
+  return encoder + decoder + n.target * 2 * h * h + n.cross_pairs * 4 * h +
+         n.target * (2 * 2 * h * h + 2 * h * v);
+}
+
+double flop(const transformer::Config& c, const Counts& n) {
+  const auto d = static_cast<double>(c.width), f = static_cast<double>(c.feed_forward),
+             v = static_cast<double>(c.target_vocabulary);
+  const double encoder = n.source * (2 * 4 * d * d + 4 * d * f) + 4 * n.source_pairs * d;
+  const double decoder = n.target * (2 * 6 * d * d + 4 * d * f) + n.source * 4 * d * d +
+                         4 * (n.target_pairs + n.cross_pairs) * d;
+  return static_cast<double>(c.encoder_layers) * encoder +
+         static_cast<double>(c.decoder_layers) * decoder + n.target * 2 * d * v;
+}
+
+}  // namespace
+
+double forward_flop(const Workload& w, const formats::NamedArrays* lengths) {
+  return std::visit([&](const auto& c) { return flop(c, counts_of(w, lengths)); }, w.config);
 }
 
 double decoding_flop(const Workload& w, int64_t beam, int64_t steps) {

@@ -2,12 +2,14 @@
 //
 // W1: bidirectional GRU encoder (512 a direction), GRU decoder 512 with additive attention (512),
 // step by step, teacher forcing; W2: 2-layer LSTM encoder and decoder, 512, Luong general; W2b: the
-// same with input feeding. Embeddings 256, vocabularies 8000, batch 64, lengths 10..25 padded to
+// same with input feeding. W3: transformer 256 wide, 4 heads, feed-forward 1024, 3+3 layers,
+// pre-norm, tied output, label smoothing 0.1; W3b: 512, 8, 2048, 6+6, 16 x 64 tokens. Else
+// embeddings 256, vocabularies 8000, batch 64, lengths 10..25 padded to
 // 25, mean cross-entropy of live tokens, Adam, clipping at 1. "demo" is the model of ./demo on
 // words of up to 10 letters and 8 phones.
 #pragma once
 #include "frontend/formats/named_arrays.h"
-#include "models/rnn/rnn.h"
+#include "models/seq2seq/seq2seq.h"
 
 #include <string>
 #include <string_view>
@@ -17,7 +19,7 @@ namespace weft::bench {
 
 struct Workload {
   std::string name;
-  rnn::Config config;
+  seq2seq::Config config;
   int64_t batch = 64, source = 25, target = 25;
 };
 

@@ -35,8 +35,8 @@ void add(Totals& totals, Program& program, size_t parameters, ParameterStore& st
   }
 }
 
-void check_model(const rnn::Config& config, bool optimize) {
-  const ir::Graph built = rnn::loss_graph(config, true);
+void check_model(const seq2seq::Config& config, bool optimize) {
+  const ir::Graph built = seq2seq::loss_graph(config, true);
   const std::vector<std::string> paths = trainable_parameters(built);
   ir::PassContext context;
   ir::Graph graph = optimize ? ir::run_passes(built, ir::recognise_passes(), context).graph : built;
@@ -84,6 +84,24 @@ TEST_CASE("padding: a batch is each sentence alone, dropout included, for every 
         c.dropout = 0.3;
         CAPTURE(rnn::name(kind));
         CAPTURE(rnn::name(cell));
+        CAPTURE(optimize);
+        check_model(c, optimize);
+      }
+}
+
+TEST_CASE("padding: a batch is each sentence alone for transformers, dropout of weights included") {
+  for (const bool optimize : {false, true})
+    for (const bool pre_norm : {false, true})
+      for (const auto positions :
+           {transformer::PositionKind::sinusoidal, transformer::PositionKind::relative}) {
+        transformer::Config c = tests::small_transformer(4);
+        c.pre_norm = pre_norm;
+        c.positions = positions;
+        c.dropout = 0.3;
+        c.attention_dropout = 0.3;
+        c.label_smoothing = 0.1;
+        CAPTURE(transformer::name(positions));
+        CAPTURE(pre_norm);
         CAPTURE(optimize);
         check_model(c, optimize);
       }

@@ -37,6 +37,16 @@ inline rnn::Config small_config(int64_t width) {
           .hidden = width};
 }
 
+inline transformer::Config small_transformer(int64_t width) {
+  return {.source_vocabulary = kSmallVocabulary,
+          .target_vocabulary = kSmallVocabulary,
+          .width = width,
+          .heads = 2,
+          .feed_forward = 2 * width,
+          .encoder_layers = 2,
+          .decoder_layers = 2};
+}
+
 // What small trainings run on.
 inline ProgramOptions fast_options() {
 #ifdef WEFT_TEST_ONEDNN

@@ -22,8 +22,10 @@ data::Vocabulary small_vocabulary(const std::string& name) {
 
 TrainerSetup small_setup(int64_t steps, const std::string& folder = {}) {
   TrainerSetup s;
-  s.config = tests::small_config(8);
-  s.config.dropout = 0.1;
+  rnn::Config config = tests::small_config(8);
+  config.dropout = 0.1;
+  config.seed = 3;
+  s.config = config;
   s.limits = {.steps = steps, .validate_every = 7};
   s.rate = {.learning_rate = 0.01, .shrink = 0.9};
   s.batch = {.max_rows = 8};
@@ -33,11 +35,8 @@ TrainerSetup small_setup(int64_t steps, const std::string& folder = {}) {
   s.program = tests::fast_options();
   if (!folder.empty()) {
     s.folder = ModelFolder(folder);
-    rnn::Config c = s.config;
-    c.seed = s.seed;
-    s.config = c;
     if (!s.folder->has_model())
-      s.folder->create(c, {small_vocabulary("source"), small_vocabulary("target")});
+      s.folder->create(s.config, {small_vocabulary("source"), small_vocabulary("target")});
   }
   return s;
 }
@@ -65,6 +64,27 @@ TEST_CASE("training: a small RNNsearch learns to reverse sequences, and greedy s
   for (size_t i = 0; i < unseen.size(); ++i)
     right += found[i].front().tokens == unseen[i].target ? 1 : 0;
   CHECK(right >= 90);
+}
+
+TEST_CASE("training: a small transformer learns to reverse sequences, and decodes with caches") {
+  TrainerSetup s;
+  s.config = tests::small_transformer(32);
+  s.limits.steps = 500;
+  s.rate = {.learning_rate = 0.005, .warmup = 50};
+  s.batch = {.max_rows = 32};
+  s.train = tests::reversals(1000, 6, 1);
+  s.program = tests::fast_options();
+  Trainer trainer(s);
+  const std::vector<data::EncodedExample> unseen = tests::reversals(100, 6, 99);
+  CHECK(trainer.run() == Ended::steps);
+  const double loss = trainer.evaluate(unseen);
+  MESSAGE("loss after 500 steps: " << loss);
+  CHECK(loss < 0.2);
+  search::Decoder decoder(s.config, s.program);
+  const auto found = search::greedy(decoder, trainer.store(), unseen, s.batch);
+  int right = 0;
+  for (size_t i = 0; i < unseen.size(); ++i) right += found[i] == unseen[i].target ? 1 : 0;
+  CHECK(right >= 80);
 }
 
 TEST_CASE("training: N + M steps are the same bytes as N, stop, resume, M") {
@@ -122,7 +142,7 @@ TEST_CASE("model folder: what is missing, foreign or damaged is one clear line")
           ModelFolder(folder / "none").load();
         }).find("is no model folder") != std::string::npos);
   CHECK(message_of<ir::GraphError>([&] {
-          ModelFolder(path).create({}, {});
+          ModelFolder(path).create(rnn::Config(), {});
         }).find("holds a model already") != std::string::npos);
 
   std::string toml = tests::bytes_of(path + "/model.toml");
@@ -148,7 +168,7 @@ TEST_CASE("recipe: every key is read, faults name file and line") {
                         "[model]\nattention = \"general\"\ncell = \"lstm\"\nlayers = "
                         "2\n[optimizer]\nkind = \"adadelta\"\n[training]\nsteps = 9\nseed = 5\n");
   CHECK(r.data.train == folder / "a.tsv");
-  CHECK(r.model.attention == rnn::AttentionKind::general);
+  CHECK(std::get<rnn::Config>(r.model).attention == rnn::AttentionKind::general);
   CHECK(r.optimizer.kind == OptimizerKind::adadelta);
   CHECK(r.rate.learning_rate == 1);
   CHECK(r.limits.steps == 9);
@@ -173,4 +193,14 @@ TEST_CASE("recipe: every key is read, faults name file and line") {
             "r.toml:5: error: schedule linear needs training.steps"));
   CHECK(has(error(data + "[modle]\n"), "r.toml:4: error: there is no 'modle'"));
   CHECK(has(error(data + "[model\n"), "r.toml:4: error: "));
+
+  const Recipe t =
+      read(data + "[model]\nfamily = \"transformer\"\nwidth = 64\nactivation = \"swiglu\"\n");
+  CHECK(std::get<transformer::Config>(t.model).width == 64);
+  CHECK(std::get<transformer::Config>(t.model).activation == FeedForwardKind::swiglu);
+  CHECK(has(
+      error(data + "[model]\nfamily = \"lstm\"\n"),
+      "r.toml:5: error: 'model.family': there is no family 'lstm'; there are rnn, transformer"));
+  CHECK(has(error(data + "[model]\nfamily = \"transformer\"\nheads = 3\n"),
+            "r.toml:4: error: a width of 256 is not divided by 3 heads"));
 }

@@ -205,6 +205,19 @@ std::vector<Samples> make_table() {
        {"graph(%x: f32[B]) { %y = OP() {shape=[$M,B], axis=1, dtype=s32} return %y }",
         "graph() { %y = OP() {shape=[$M,$N], axis=0, dtype=f32} return %y }"}},
       {&ops::is_finite, all(kUnary)},
+      {&ops::layer_norm,
+       {"graph(%x: f32[$M,$N,6]) { %y = OP(%x) return %y }",
+        "graph(%x: f32[B,5], %g: f32[5], %b: f32[5]) { %y0, %y1, %y2 = OP(%x; %g; %b) {eps=0.1, "
+        "statistics=true} return %y0, %y1, %y2 }",
+        "graph(%x: f32[$M,20], %b: f32[20]) { %y = OP(%x; ; %b) {eps=0.01} return %y }"}},
+      {&ops::layer_norm_grad,
+       {"graph(%d: f32[$M,7], %x: f32[$M,7]) { %y, %m, %r = layer_norm(%x) {eps=0.1, "
+        "statistics=true}"
+        " %y0 = OP(%d, %x, %m, %r) {eps=0.1, wanted=[\"x\"]} return %y0 }",
+        "graph(%d: f32[B,T,18], %x: f32[B,T,18], %g: f32[18], %b: f32[18]) {"
+        " %y, %m, %r = layer_norm(%x; %g; %b) {eps=0.1, statistics=true}"
+        " %y0, %y1, %y2 = OP(%d, %x, %m, %r; %g; %b) {eps=0.1, wanted=[\"x\", \"scale\", "
+        "\"shift\"]} return %y0, %y1, %y2 }"}},
       {&ops::length_mask,
        {"graph(%len_upto_4: s32[B], %z: f32[T]) { %y = OP(%len_upto_4) {size=T} return %y }",
         "graph(%len_upto_4: s64[$M,$N]) { %y = OP(%len_upto_4) {size=4} return %y }"}},
@@ -293,6 +306,16 @@ std::vector<Samples> make_table() {
       {&ops::reverse,
        {"graph(%x: f32[$M,$N]) { %y = OP(%x) {axis=0} return %y }",
         "graph(%x: f32[B,T,2]) { %y = OP(%x) {axis=-2} return %y }"}},
+      {&ops::rms_norm,
+       {"graph(%x: f32[$M,$N,6]) { %y = OP(%x) {eps=0.1} return %y }",
+        "graph(%x: f32[B,19], %g: f32[19]) { %y0, %y1 = OP(%x; %g) {eps=0.1, statistics=true} "
+        "return %y0, %y1 }"}},
+      {&ops::rms_norm_grad,
+       {"graph(%d: f32[$M,7], %x: f32[$M,7]) { %y, %r = rms_norm(%x) {eps=0.1, statistics=true}"
+        " %y0 = OP(%d, %x, %r) {eps=0.1, wanted=[\"x\"]} return %y0 }",
+        "graph(%d: f32[B,T,18], %x: f32[B,T,18], %g: f32[18]) {"
+        " %y, %r = rms_norm(%x; %g) {eps=0.1, statistics=true}"
+        " %y0, %y1 = OP(%d, %x, %r; %g) {eps=0.1, wanted=[\"x\", \"scale\"]} return %y0, %y1 }"}},
       {&ops::round, all(kUnaryPositive)},
       {&ops::rsqrt, all(kUnaryPositive)},
       {&ops::same_dim, {"graph(%x: f32[$M,4]) { %y = OP(%x) {axis=1, size=4} return %y }"}},

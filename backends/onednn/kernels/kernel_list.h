@@ -33,6 +33,8 @@
   KERNEL(void, log_sum_exp, LogSumExp)                         \
   KERNEL(void, lstm_cell, LstmCell)                            \
   KERNEL(void, lstm_cell_grad, LstmCellGrad)                   \
+  KERNEL(void, norm, Norm)                                     \
+  KERNEL(void, norm_grad, NormGrad)                            \
   KERNEL(void, one_hot, OneHot)                                \
   KERNEL(void, pad, Pad)                                       \
   KERNEL(double, peak_run, PeakRun)                            \

@@ -3,6 +3,7 @@
 // Per-thread parts count omp_get_max_threads() at the time of asking: ask again if that changes.
 #include "backends/onednn/kernels/additive_attention_sizes.h"
 #include "backends/onednn/kernels/dot_attention_sizes.h"
+#include "backends/onednn/kernels/norm.h"
 #include "backends/onednn/kernels/optimizer.h"
 #include "backends/onednn/kernels/reduce_chunks.h"
 #include "backends/onednn/kernels/top_k_parts.h"
@@ -22,6 +23,11 @@ size_t sum_of_squares_workspace_bytes(const SumOfSquares& args) {
   for (int64_t i = 0; i < args.count; ++i)
     chunks += (args.tensors[i].n + kSumOfSquaresChunk - 1) / kSumOfSquaresChunk;
   return static_cast<size_t>(chunks) * sizeof(double);
+}
+
+size_t norm_grad_workspace_bytes(const NormGrad& args) {
+  const int64_t chunks = (args.rows + kNormChunk - 1) / kNormChunk;
+  return static_cast<size_t>(2 * chunks * args.n) * sizeof(float);
 }
 
 size_t additive_attention_workspace_bytes(const AdditiveAttention& args) {

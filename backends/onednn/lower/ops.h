@@ -30,6 +30,13 @@ Layout loss_operand(const ir::OpView& op, int operand);
 bool loss_bounded(const ir::OpView& op);
 bool loss_grad_in_place(const ir::OpView& op, int result, int operand);
 
+// norm.cpp
+void lower_norm(Emit& e);
+void lower_norm_grad(Emit& e);
+Layout norm_operand(const ir::OpView& op, int operand);
+bool norm_in_place(const ir::OpView& op, int result, int operand);
+bool norm_grad_in_place(const ir::OpView& op, int result, int operand);
+
 // optimizer.cpp
 void lower_adadelta_update(Emit& e);
 void lower_adam_update(Emit& e);

@@ -1,0 +1,35 @@
+// frontend/nn/positions.h -- where in its sequence a token stands.
+#pragma once
+#include "frontend/scope.h"
+
+namespace weft {
+
+// The positions of `length` tokens, from `start`: s32[] on (none: 0). `like` is any tensor of the
+// graph they are made in.      -> s32[length]
+Tensor positions_from(const Tensor& like, const Dim& length, const Tensor& start = {},
+                      SourceLoc loc = SourceLoc::here());
+
+// PE(p, 2i) = sin(p / 10000^(2i/D)), PE(p, 2i+1) = cos(p / 10000^(2i/D))
+// (Vaswani et al. 2017, section 3.5)
+// positions: integer[N], D even -> f32[N,D]
+Tensor sinusoidal_positions(const Tensor& positions, int64_t width,
+                            SourceLoc loc = SourceLoc::here());
+
+// Rows of the parameter p: T[most,D].      positions: integer[N], each below `most` -> T[N,D]
+Tensor learned_positions(const Scope& p, const Tensor& positions, const Dim& most, const Dim& width,
+                         SourceLoc loc = SourceLoc::here());
+
+struct RelativeBuckets {
+  int64_t buckets = 32;        // even where bidirectional
+  int64_t max_distance = 128;  // from here on all distances share a bucket
+  bool bidirectional = true;   // else keys ahead of the query share bucket 0
+};
+
+// A learned bias of attention scores by the distance between key and query, in buckets: one each
+// for half of them, logarithmically wider ones beyond (Raffel et al. 2020, section 2.1).
+// queries: s32[Tq], keys: s32[Tk], positions -> T[heads,Tq,Tk]; parameter p [buckets,heads]
+Tensor relative_position_bias(const Scope& p, const Tensor& queries, const Tensor& keys,
+                              int64_t heads, const RelativeBuckets& buckets = {},
+                              SourceLoc loc = SourceLoc::here());
+
+}  // namespace weft

@@ -1,0 +1,77 @@
+// frontend/nn/transformer.h -- the layers of a transformer (Vaswani et al. 2017, section 3.1).
+//
+//   post-norm   x = norm(x + f(x))          as in the paper
+//   pre-norm    x = x + f(norm(x))          Xiong et al. 2020; the stack ends with a norm
+//
+// f is attention, then the feed-forward network; dropout comes before the sum. Sequences are
+// batch-major, T[B,T,M]. Training and decoding share `decoder_layer`: what it attends to of its own
+// past are the keys and values it is given, or those in a cache that it writes to.
+#pragma once
+#include "frontend/nn/multi_head.h"
+#include "frontend/nn/norm.h"
+
+namespace weft {
+
+enum class NormKind { layer, rms };
+enum class FeedForwardKind {
+  relu,
+  gelu,
+  gelu_tanh,
+  silu,
+  geglu,  // gelu(x W) * (x V), Shazeer 2020
+  swiglu  // silu(x W) * (x V)
+};
+
+struct TransformerOptions {
+  MultiHeadOptions attention;
+  int64_t feed_forward = 2048;  // width between the two products
+  FeedForwardKind activation = FeedForwardKind::relu;
+  NormKind norm = NormKind::layer;
+  double eps = 1e-5;      // of the norms
+  bool pre_norm = false;  // else post-norm
+  bool bias = true;       // of the feed-forward network
+  double dropout = 0;     // of what is added to x, and between the two products
+  Noise noise;
+};
+
+// y = f(x W1 + b1) W2 + b2      x: T[...,M] -> T[...,M]
+// Parameters in/W [M,F], in/b [F], out/W [F,M], out/b [M], gated: gate/W [M,F], gate/b [F]
+Tensor feed_forward(const Scope& p, const Tensor& x, const TransformerOptions& options,
+                    SourceLoc loc = SourceLoc::here());
+
+// Of the options' kind.      x: T[...,M] -> T[...,M]
+Tensor norm(const Scope& p, const Tensor& x, const TransformerOptions& options,
+            SourceLoc loc = SourceLoc::here());
+
+// x: T[B,S,M], mask and bias as for multi_head_attention -> T[B,S,M]
+// Parameters at p/self, p/feed_forward, p/self_norm, p/feed_forward_norm
+Tensor encoder_layer(const Scope& p, const Tensor& x, const Tensor& mask, const Tensor& bias,
+                     const TransformerOptions& options, SourceLoc loc = SourceLoc::here());
+
+// What a decoder's layer looks at.
+struct DecoderView {
+  KeysValues memory;   // of the source, from decoder_memory
+  Tensor memory_mask;  // broadcasts to [B,heads,T,S], or none
+  Tensor self_mask;    // broadcasts to [B,heads,T,T'], T' being the keys of its past
+  Tensor self_bias;    // the same, or none
+  KeysValues past;     // decoding: the cache, T[B,C,heads,D]; x is written to it ...
+  Tensor position;     // ... from here on, s32[]
+};
+
+struct DecoderLayer {
+  Tensor x;         // T[B,T,M]
+  KeysValues past;  // the keys and values of its past, x included; with a cache, the cache
+  Tensor weights;   // of attention to the source, T[B,heads,T,S]
+};
+
+// h: T[B,S,M], the encoder's output -> what a layer's attention to the source reads
+KeysValues decoder_memory(const Scope& p, const Tensor& h, const TransformerOptions& options,
+                          SourceLoc loc = SourceLoc::here());
+
+// x: T[B,T,M] -> T[B,T,M]
+// Parameters at p/self, p/cross, p/feed_forward and the norms p/self_norm, p/cross_norm,
+// p/feed_forward_norm
+DecoderLayer decoder_layer(const Scope& p, const Tensor& x, const DecoderView& view,
+                           const TransformerOptions& options, SourceLoc loc = SourceLoc::here());
+
+}  // namespace weft
