@@ -9,11 +9,12 @@
 namespace weft::autodiff::rules {
 
 // y = softmax(x)   =>   dx = y * (dy - sum(dy * y, axis)); 0 where y is, so also in a lane of -inf
-const VjpRule softmax{&ir::ops::softmax, [](Vjp& g) -> Grads {
-                        const int64_t axis = g.op().axis();
-                        const Expr y = g.result(), dy = g.cotangent();
-                        return {y * (dy - sum_keep(dy * y, axis))};
-                      }};
+const VjpRule softmax{
+    &ir::ops::softmax, [](Vjp& g) -> Grads {
+      return {g.builder.emit(ir::ops::softmax_grad, {{g.cotangent()}, {g.result()}},
+                             {{"axis", g.op().integer("axis")}})};
+    }};
+const VjpRule softmax_grad = through_expansion(ir::ops::softmax_grad);
 
 // y = log(softmax(x))   =>   dx = dy - exp(y) * sum(dy, axis); 0 in a lane that is -inf throughout
 const VjpRule log_softmax{

@@ -91,6 +91,7 @@ constexpr const VjpRule* kTable[] = {
     &rules::softmax,
     &rules::softmax_cross_entropy,
     &rules::softmax_cross_entropy_grad,
+    &rules::softmax_grad,
     &rules::softplus,
     &rules::sqrt,
     &rules::squared_norm,

@@ -20,8 +20,8 @@ extern const VjpRule abs, adadelta_update, adam_update, add, arg_max, attention,
     logical_or, logical_xor, lstm_cell, lstm_cell_grad, matmul, max, maximum, mean, min, minimum,
     mul, neg, not_equal, one_hot, pack, pad, pow, prod, random, relu, remainder, reshape, reverse,
     rms_norm, rms_norm_grad, round, rsqrt, same_dim, scan, scatter_add, select, sigmoid, sign, silu,
-    sin, slice, softmax, softmax_cross_entropy, softmax_cross_entropy_grad, softplus, sqrt,
-    squared_norm, stop_gradient, sub, sum, tanh, top_k, transpose, unpack, update_slice;
+    sin, slice, softmax, softmax_cross_entropy, softmax_cross_entropy_grad, softmax_grad, softplus,
+    sqrt, squared_norm, stop_gradient, sub, sum, tanh, top_k, transpose, unpack, update_slice;
 
 }  // namespace rules
 }  // namespace weft::autodiff

@@ -52,6 +52,7 @@ std::span<const BatchingRule> rules() {
       {&ops::softmax, only_each, same_node},
       {&ops::softmax_cross_entropy, only_each, same_node_all_lifted},
       {&ops::softmax_cross_entropy_grad, only_each, same_node_all_lifted},
+      {&ops::softmax_grad, only_each, same_node_all_lifted},
       {&ops::stop_gradient, only_each, same_node},
       {&ops::sum, can_sum, sum},
       {&ops::top_k, only_each, same_node},

@@ -6,12 +6,16 @@
 // subtracted so that large scores do not overflow. A lane that is -inf throughout (nothing to
 // attend to) gives zeros with zero gradient, and -inf for log_softmax (whose gradient is zero there
 // too).
+//
+//   dx = softmax_grad(dy, y) {axis}      dx = y * (dy - sum(dy * y, axis))
 #pragma once
 #include "ir/op_def.h"
 
 namespace weft::ir::ops {
 
 Types infer_softmax(const OpView& op);
+Types infer_softmax_grad(const OpView& op);
+Graph expand_softmax_grad(const OpView& op);
 
 inline constexpr OpDef softmax{
     .name = "softmax",
@@ -19,6 +23,14 @@ inline constexpr OpDef softmax{
     .attrs = {{"axis", AttrKind::axis, int64_t{-1}}},
     .infer = infer_softmax,
     .doc = "Normalised exponential along `axis`; a lane of -inf gives zeros."};
+
+inline constexpr OpDef softmax_grad{.name = "softmax_grad",
+                                    .operands = {"dy", "y"},
+                                    .attrs = {{"axis", AttrKind::axis, int64_t{-1}}},
+                                    .infer = infer_softmax_grad,
+                                    .zero_preserving = true,
+                                    .expand = expand_softmax_grad,
+                                    .doc = "Adjoint of softmax's operand, from its result y."};
 
 inline constexpr OpDef log_softmax{.name = "log_softmax",
                                    .operands = {"x"},

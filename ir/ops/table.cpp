@@ -94,6 +94,7 @@ constexpr const OpDef* kTable[] = {
     &softmax,
     &softmax_cross_entropy,
     &softmax_cross_entropy_grad,
+    &softmax_grad,
     &softplus,
     &sqrt,
     &squared_norm,

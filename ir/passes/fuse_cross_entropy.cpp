@@ -14,6 +14,7 @@ namespace {
 // label * logp[label] + mean * mean(logp): what a value is, as far as it is made of these alone.
 struct Combination {
   Value logp, labels;  // none as yet
+  Value negated;       // -logp, where sums read that
   double label = 0, mean = 0;
   std::vector<int> nodes;
 };
@@ -32,17 +33,21 @@ class LossFinder {
     if (!(smoothing >= 0 && smoothing <= 1)) return std::nullopt;
     const Node& softmax = *r_.producer(c.logp);
     const int logp_node = r_.graph->info(c.logp).node;
-    for (const int reader : r_.of(c.logp))
-      if (reader < 0 || std::find(c.nodes.begin(), c.nodes.end(), reader) == c.nodes.end()) {
-        context_.near_miss(
-            "fuse_cross_entropy",
-            concat(where(root), ": log-probabilities ", r_.graph->display_name(c.logp),
-                   " are read elsewhere, by ",
-                   reader < 0 ? "a result of the graph"
-                              : concat("'", r_.graph->nodes()[static_cast<size_t>(reader)].op->name,
-                                       "'")));
-        return std::nullopt;
-      }
+    Values read{c.logp};
+    if (c.negated.valid()) read.push_back(c.negated);
+    for (const Value v : read)
+      for (const int reader : r_.of(v))
+        if (reader < 0 || std::find(c.nodes.begin(), c.nodes.end(), reader) == c.nodes.end()) {
+          context_.near_miss(
+              "fuse_cross_entropy",
+              concat(
+                  where(root), ": log-probabilities ", r_.graph->display_name(v),
+                  " are read elsewhere, by ",
+                  reader < 0
+                      ? "a result of the graph"
+                      : concat("'", r_.graph->nodes()[static_cast<size_t>(reader)].op->name, "'")));
+          return std::nullopt;
+        }
     Replacement r;
     r.outputs = {root.results[0]};
     r.inputs = {softmax.operands[0], c.labels};
@@ -68,7 +73,15 @@ class LossFinder {
   }
 
  private:
-  bool same_logp(Value v, Combination& c) const {
+  // v is logp, or -logp, which turns the factor around.
+  bool same_logp(Value v, double& factor, Combination& c) const {
+    if (const Node* minus = r_.producer(v, ops::neg)) {
+      if (c.negated.valid() && c.negated != v) return false;
+      if (!c.negated.valid()) c.nodes.push_back(r_.graph->info(v).node);
+      c.negated = v;
+      factor = -factor;
+      v = minus->operands[0];
+    }
     const Node* n = r_.producer(v, ops::log_softmax);
     if (n == nullptr || r_.view(*n).integer("axis") != -1 || (c.logp.valid() && c.logp != v))
       return false;
@@ -100,7 +113,7 @@ class LossFinder {
     const Value x = n.operands[0], labels = n.operands[1];
     const int rank = r_.graph->type(x).rank();
     if (c.labels.valid() || r_.view(n).axis() != rank - 1 ||
-        r_.view(n).integer("batch") != rank - 1 || !same_logp(x, c))
+        r_.view(n).integer("batch") != rank - 1 || !same_logp(x, factor, c))
       return false;
     Shape rows = r_.graph->type(x).shape, given = r_.graph->type(labels).shape;
     rows.pop_back();
@@ -120,12 +133,13 @@ class LossFinder {
     if (m == nullptr || !r_.one(sum.operands[0])) return false;
     for (const size_t i : {0, 1}) {
       const Node* hot = r_.producer(m->operands[i], ops::one_hot);
+      double signed_factor = factor;
       if (hot == nullptr || r_.graph->type(m->operands[i]) != r_.graph->type(m->results[0]) ||
-          !same_logp(m->operands[1 - i], c))
+          !same_logp(m->operands[1 - i], signed_factor, c))
         continue;
       c.nodes.push_back(r_.graph->info(sum.operands[0]).node);
       c.labels = hot->operands[0];
-      c.label += factor;
+      c.label += signed_factor;
       return true;
     }
     return false;
@@ -135,7 +149,7 @@ class LossFinder {
     const auto size = r_.graph->type(n.operands[0]).dim(-1).constant();
     const OpView op = r_.view(n);
     if (op.integers("axes") != Integers{-1} || op.flag("keep") || (n.op == &ops::sum && !size) ||
-        !same_logp(n.operands[0], c))
+        !same_logp(n.operands[0], factor, c))
       return false;
     c.mean += n.op == &ops::sum ? factor * static_cast<double>(*size) : factor;
     return true;

@@ -2,6 +2,7 @@
 #include "ir/passes/fuse_norm.h"
 
 #include "ir/error.h"
+#include "ir/passes/simplifier.h"
 #include "ir/pattern.h"
 
 #include <algorithm>
@@ -83,19 +84,15 @@ class NormFinder {
   std::optional<Value> mean_of(Value v) {
     const size_t before = nodes_.size();
     const Node* n = r_.producer(v);
-    if (n != nullptr && n->op == &ops::reshape) {  // a mean that is not kept, and put back
-      const Shape from = shape(n->operands[0]);
-      Shape kept = from;
-      kept.emplace_back(1);
-      if (kept != shape(v)) return std::nullopt;
-      take(*n);
-      n = r_.producer(n->operands[0]);
-    }
     double factor = 1;
-    if (n != nullptr && n->op == &ops::mul) {  // a sum times 1/width
-      const auto by = r_.scalar(n->operands[1]);
-      if (!by) return undone(before);
-      factor = *by;
+    while (n != nullptr && (n->op == &ops::reshape || n->op == &ops::mul)) {
+      if (n->op == &ops::mul) {  // a sum times 1/width
+        const auto by = r_.scalar(n->operands[1]);
+        if (!by) return undone(before);
+        factor *= *by;
+      } else if (without_ones(shape(n->operands[0])) != without_ones(shape(n->results[0]))) {
+        return undone(before);
+      }  // else a mean that is not kept, and put back
       take(*n);
       n = r_.producer(n->operands[0]);
     }

@@ -54,9 +54,24 @@ Value join_pads(Simplifier& s, const Node& n) {
   return join(y, x, second, first);
 }
 
+// Rows added to zeros and those to x are rows added to x: the gradient of a table that is looked up
+// and multiplied with.
+Value add_rows(Simplifier& s, const Node& n) {
+  for (const size_t i : {0, 1}) {
+    const auto rows = s.made_by(n.operands[i], ops::scatter_add);
+    if (!rows || s.scalar(rows->operands[0]) != 0.0 ||
+        s.type(n.operands[1 - i]) != s.type(n.results[0]))
+      continue;
+    return s.emit(ops::scatter_add, {{n.operands[1 - i]}, {rows->operands[1]}, {rows->operands[2]}},
+                  rows->attrs);
+  }
+  return {};
+}
+
 Value add(Simplifier& s, const Node& n) {
   const Value x = n.operands[0], y = n.operands[1];
   if (const Value joined = join_pads(s, n); joined.valid()) return joined;
+  if (const Value rows = add_rows(s, n); rows.valid()) return rows;
   if (const auto c = s.scalar(y)) {
     if (*c == 0) return as_result(s, n, x);
     if (const auto inner = s.made_by(x, ops::add))

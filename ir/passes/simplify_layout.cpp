@@ -125,9 +125,30 @@ Value slice(Simplifier& s, const Node& n) {
   return {};
 }
 
+// Parts whose last two axes were made one are put side by side before that:
+//   concat(reshape(x: [...,G,D]), reshape(y: [...,H,D])) {axis=-1}
+//     =>  reshape(concat(x, y) {axis=-2}: [...,G+H,D])
+// so that parts which are transposed are moved once.
+Value concat_of_joined(Simplifier& s, const Node& n) {
+  Values inner;
+  for (const Value v : n.operands) {
+    const auto r = s.made_by(v, ops::reshape);
+    if (!r) return {};
+    const Shape to = s.type(v).shape, from = s.type(r->operands[0]).shape;
+    if (from.size() != to.size() + 1 || from.size() < 3 ||
+        !std::equal(to.begin(), to.end() - 1, from.begin()) ||
+        (!inner.empty() && s.type(inner[0]).shape.back() != from.back()))
+      return {};
+    inner.push_back(r->operands[0]);
+  }
+  return s.reshape(s.emit(ops::concat, {inner}, {{"axis", -2}}), s.type(n.results[0]).shape);
+}
+
 Value concat(Simplifier& s, const Node& n) {
   const int64_t axis = s.view(n).integer("axis");
   if (n.operands.size() == 1) return n.operands[0];
+  if (axis == -1)
+    if (const Value joined = concat_of_joined(s, n); joined.valid()) return joined;
   Values parts;
   bool changed = false;
   for (const Value v : n.operands) {

@@ -7,7 +7,7 @@
 #include "backends/backend.h"
 #include "frontend/session.h"
 #include "ir/text/text.h"
-#include "models/rnn/rnn.h"
+#include "models/seq2seq/seq2seq.h"
 
 #include <doctest/doctest.h>
 
@@ -46,10 +46,10 @@ std::string read(const std::string& path) {
   return text.str();
 }
 
-void check_golden(const std::string& name, const rnn::Config& config) {
+void check_golden(const std::string& name, const seq2seq::Config& config) {
   ProgramOptions options;
   options.backend = backends::make_reference();
-  const Program program = Program::training(rnn::loss_graph(config), {}, options);
+  const Program program = Program::training(seq2seq::loss_graph(config), {}, options);
   const std::string text = ir::print(program.stage("optimised"));
   const std::string path = std::string(WEFT_SOURCE_DIR) + "/tests/golden/" + name + ".ir";
   if (std::getenv("WEFT_UPDATE_GOLDEN") != nullptr) {
@@ -84,4 +84,17 @@ TEST_CASE("golden: the attention-free baseline") {
   rnn::Config c = luong(rnn::AttentionKind::none, false);
   c.dropout = 0.2;
   check_golden("none", c);
+}
+
+TEST_CASE("golden: a pre-norm transformer with dropout and label smoothing") {
+  transformer::Config c;
+  c.source_vocabulary = 30;
+  c.target_vocabulary = 40;
+  c.width = 16;
+  c.heads = 2;
+  c.feed_forward = 32;
+  c.encoder_layers = c.decoder_layers = 2;
+  c.dropout = c.attention_dropout = 0.1;
+  c.label_smoothing = 0.1;
+  check_golden("transformer", c);
 }

@@ -59,6 +59,16 @@ TEST_CASE("fuse_cross_entropy: label smoothing") {
       after);
 }
 
+TEST_CASE("fuse_cross_entropy: sums that read the negated log-probabilities") {
+  becomes(
+      "%p = log_softmax(%x) %q = neg(%p) %g = gather(%q, %l) {axis=2, batch=2} %a = mul(%g, 0.75) "
+      "%u = mean(%q) {axes=[-1]} %v = mul(%u, 0.25) %y = add(%a, %v) return %y",
+      "%y, %e = softmax_cross_entropy(%x, %l) {smoothing=0.25} return %y");
+  check_unchanged("fuse_cross_entropy",
+                  "graph(%x: f32[B,V], %l: s32[B]) { %p = log_softmax(%x) %q = neg(%p) "
+                  "%g = gather(%q, %l) {axis=1, batch=1} return %g, %q }");
+}
+
 TEST_CASE("fuse_cross_entropy: log-probabilities that are read elsewhere hold it back") {
   const std::string text =
       "graph(%x: f32[B,V], %l: s32[B]) { %p = log_softmax(%x) %g = gather(%p, %l) {axis=1, "

@@ -62,8 +62,7 @@ TEST_CASE("fuse_norm: what is read elsewhere holds it back, and is named") {
   check_unchanged("fuse_norm", text);
   ir::PassContext context;
   run("fuse_norm", ir::parse(text), &context);
-  CHECK(
-      noted(context, ir::Note::Kind::near_miss, "%c is read elsewhere, by a result of the graph"));
+  CHECK(noted(context, ir::Note::Kind::near_miss, "is read elsewhere, by a result of the graph"));
 }
 
 TEST_CASE("fuse_norm: other axes, and another row than the one whose squares were taken, stay") {

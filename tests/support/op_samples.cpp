@@ -399,6 +399,10 @@ std::vector<Samples> make_table() {
         "graph(%d: f32[B,T], %x: f32[B,T,5], %i_below_5: s64[B,T], %w: f32[B,T]) {"
         " %loss, %l = softmax_cross_entropy(%x, %i_below_5; %w) {smoothing=0.2}"
         " %y = OP(%d, %x, %i_below_5, %l; %w) {smoothing=0.2} return %y }"}},
+      {&ops::softmax_grad,
+       {"graph(%d: f32[$M,$N], %x: f32[$M,$N]) { %y = softmax(%x) %dx = OP(%d, %y) return %dx }",
+        "graph(%d: f32[$M,T,$N], %x: f32[$M,T,$N]) { %y = softmax(%x) {axis=1} %dx = OP(%d, %y) "
+        "{axis=1} return %dx }"}},
       {&ops::softplus, all(kUnary)},
       {&ops::sqrt, all(kUnaryPositive)},
       {&ops::squared_norm, {"graph(%a: f32[$M,$N], %b: f32[$K]) { %y = OP(%a, %b) return %y }"}},

@@ -84,7 +84,9 @@ std::optional<Tensor> view_transpose(const ir::OpView& op, const Tensor& x);
 
 // softmax.cpp
 void lower_softmax(Emit& e);
+void lower_softmax_grad(Emit& e);
 Layout softmax_operand(const ir::OpView& op, int operand);
+bool softmax_grad_in_place(const ir::OpView& op, int result, int operand);
 bool softmax_in_place(const ir::OpView& op, int result, int operand);
 
 // top_k.cpp

@@ -54,6 +54,32 @@ void lower_softmax(Emit& e) {
   });
 }
 
+void lower_softmax_grad(Emit& e) {
+  const Tensor dy = e.in(0), y = e.in(1), dx = e.out();
+  e.needs_arithmetic(dx.dtype);
+  if (dx.size() == 0) return;
+  const int axis = static_cast<int>(e.op.axis());
+  kernels::SoftmaxGrad args;
+  for (int i = 0; i < dx.rank(); ++i)
+    (i < axis ? args.rows : i == axis ? args.n : args.inner) *= dx.dim(i);
+  const bool last = axis == dx.rank() - 1;
+  const auto distance = [&](const Tensor& t) {
+    return last ? *row_stride(t) : args.n * args.inner;
+  };
+  args.ld_dy = distance(dy), args.ld_y = distance(y), args.ld_dx = distance(dx);
+  e.kernel("softmax_grad", 0, [args, dy = dy.at, y = y.at, dx = dx.at](const Run& run) {
+    kernels::SoftmaxGrad grad = args;
+    grad.dy = run.at<float>(dy);
+    grad.y = run.at<float>(y);
+    grad.dx = run.at<float>(dx);
+    kernels::softmax_grad(grad);
+  });
+}
+
+bool softmax_grad_in_place(const ir::OpView& op, int, int) {
+  return op.axis() == op.operand(0).rank() - 1;
+}
+
 bool softmax_in_place(const ir::OpView& op, int, int) {
   return &op.def() == &ir::ops::softmax && op.axis() == op.operand(0).rank() - 1;
 }
