@@ -1,8 +1,6 @@
 // frontend/nn/transformer.cpp -- transformer layers in plain ops.
 #include "frontend/nn/transformer.h"
 
-#include <functional>
-
 namespace weft {
 namespace {
 
@@ -85,12 +83,9 @@ DecoderLayer decoder_layer(const Scope& p, const Tensor& x, const DecoderView& v
   const Scope self = p / "self";
   DecoderLayer layer;
   Tensor y = residual(p, "self", x, o, loc, [&](const Tensor& h) {
-    layer.past = project_keys_values(self, h, width, o.attention, loc);
-    if (view.past.valid())
-      layer.past = {update_slice(view.past.keys, layer.past.keys, view.position, 1, loc),
-                    update_slice(view.past.values, layer.past.values, view.position, 1, loc)};
-    return multi_head_attention(self, h, layer.past, view.self_mask, view.self_bias, o.attention,
-                                loc)
+    const KeysValues own = project_keys_values(self, h, width, o.attention, loc);
+    return multi_head_attention(self, h, view.past ? view.past(own) : own, view.self_mask,
+                                view.self_bias, o.attention, loc)
         .context;
   });
   y = residual(p, "cross", y, o, loc, [&](const Tensor& h) {

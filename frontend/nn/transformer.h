@@ -5,10 +5,12 @@
 //
 // f is attention, then the feed-forward network; dropout comes before the sum. Sequences are
 // batch-major, T[B,T,M]. Training and decoding share `decoder_layer`: what it attends to of its own
-// past are the keys and values it is given, or those in a cache that it writes to.
+// past are its own keys and values, or those of a cache that they are written to.
 #pragma once
 #include "frontend/nn/multi_head.h"
 #include "frontend/nn/norm.h"
+
+#include <functional>
 
 namespace weft {
 
@@ -54,14 +56,14 @@ struct DecoderView {
   Tensor memory_mask;  // broadcasts to [B,heads,T,S], or none
   Tensor self_mask;    // broadcasts to [B,heads,T,T'], T' being the keys of its past
   Tensor self_bias;    // the same, or none
-  KeysValues past;     // decoding: the cache, T[B,C,heads,D]; x is written to it ...
-  Tensor position;     // ... from here on, s32[]
+  // Decoding: from the keys and values of x, T[B,T,heads,D], to those of its whole past,
+  // T[B,T',heads,D]. None: x is all there is.
+  std::function<KeysValues(const KeysValues&)> past;
 };
 
 struct DecoderLayer {
-  Tensor x;         // T[B,T,M]
-  KeysValues past;  // the keys and values of its past, x included; with a cache, the cache
-  Tensor weights;   // of attention to the source, T[B,heads,T,S]
+  Tensor x;        // T[B,T,M]
+  Tensor weights;  // of attention to the source, T[B,heads,T,S]
 };
 
 // h: T[B,S,M], the encoder's output -> what a layer's attention to the source reads

@@ -50,7 +50,7 @@ Model::Model(const std::string& path, const search::StepOptions& step)
     : config(training::ModelFolder(path).config()),
       vocabularies(training::ModelFolder(path).vocabularies()),
       store(training::ModelFolder(path).load()),
-      decoder(rnn::decoder(config, step, program_options())) {}
+      decoder(seq2seq::decoder(config, step, program_options())) {}
 
 std::vector<search::Hypotheses> Model::translate(std::span<const Tokens> sources,
                                                  const search::SearchOptions& options) {

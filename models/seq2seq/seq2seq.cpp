@@ -50,8 +50,13 @@ ir::Graph encode_graph(const Config& config) {
   return std::visit([](const auto& c) { return encode_graph(c); }, config);
 }
 
-ir::Graph step_graph(const Config& config) {
-  return std::visit([](const auto& c) { return step_graph(c); }, config);
+ir::Graph step_graph(const Config& config, const search::StepOptions& options) {
+  return std::visit([&](const auto& c) { return step_graph(c, options); }, config);
+}
+
+search::Decoder decoder(const Config& config, const search::StepOptions& options,
+                        const ProgramOptions& program) {
+  return std::visit([&](const auto& c) { return decoder(c, options, program); }, config);
 }
 
 ir::Graph attention_graph(const Config& config) {

@@ -1,9 +1,7 @@
 // models/seq2seq/seq2seq.h -- any family of encoder-decoders, by its configuration.
 //
 // What training, search and the program need of a model are four graphs, whatever is inside; each
-// family has functions of these names. The step's inputs state.* are what the step before returned;
-// at the first step, what the encoder returned, and zeros where it returned none (caches, whose
-// capacity is the symbol C).
+// family has functions of these names.
 #pragma once
 #include "models/rnn/rnn.h"
 #include "models/transformer/transformer.h"
@@ -29,7 +27,9 @@ bool has_attention(const Config& config);
 void check(const Config& config);
 ir::Graph loss_graph(const Config& config, bool training = true);
 ir::Graph encode_graph(const Config& config);
-ir::Graph step_graph(const Config& config);
+ir::Graph step_graph(const Config& config, const search::StepOptions& options = {});
+search::Decoder decoder(const Config& config, const search::StepOptions& options,
+                        const ProgramOptions& program);
 ir::Graph attention_graph(const Config& config);
 
 }  // namespace weft::seq2seq

@@ -72,8 +72,11 @@ Tensor scores(const Scope& p, const Config& c, const Tensor& x, const SourceLoc&
          Operand(output.parameter("b", {c.target_vocabulary}, init::zeros(), loc), loc);
 }
 
+// Of a layer: from its own keys and values to those of its past.
+using PastOf = std::function<KeysValues(int64_t layer, const KeysValues& own)>;
+
 Decoded run_decoder(const Scope& p, const Config& c, Tensor x, const Memory& memory,
-                    DecoderView view, const std::vector<KeysValues>& caches, const Noise& noise,
+                    DecoderView view, const PastOf& past_of, const Noise& noise,
                     const SourceLoc& loc) {
   const Scope stack = p / "decoder";
   const auto in = stack.enter();
@@ -82,10 +85,9 @@ Decoded run_decoder(const Scope& p, const Config& c, Tensor x, const Memory& mem
   Decoded d;
   for (int64_t i = 0; i < c.decoder_layers; ++i) {
     view.memory = memory.layers[static_cast<size_t>(i)];
-    if (!caches.empty()) view.past = caches[static_cast<size_t>(i)];
+    if (past_of) view.past = [&past_of, i](const KeysValues& own) { return past_of(i, own); };
     const DecoderLayer layer = decoder_layer(stack / i, x, view, options, loc);
     x = layer.x;
-    d.past.push_back(layer.past);
     d.weights = layer.weights;
   }
   if (c.final_norm) x = norm(stack / "norm", x, options, loc);
@@ -105,22 +107,8 @@ Inputs source_inputs(Model& m) {
   return {m.input("source", s32, {b, dim("S")}), m.input("source_lengths", s32, {b})};
 }
 
-std::string cache_name(std::string_view what, int64_t layer, std::string_view part) {
+std::string part_name(std::string_view what, int64_t layer, std::string_view part) {
   return ir::concat(what, ".", layer, ".", part);
-}
-
-KeysValues keys_values_inputs(Model& m, const Config& c, std::string_view what, int64_t layer,
-                              const Dim& length) {
-  const Shape shape{dim("B"), length, c.heads, c.width / c.heads};
-  return {m.input(cache_name(what, layer, "keys"), f32, shape),
-          m.input(cache_name(what, layer, "values"), f32, shape)};
-}
-
-void keys_values_outputs(Model& m, std::string_view what, const std::vector<KeysValues>& layers) {
-  for (size_t i = 0; i < layers.size(); ++i) {
-    m.output(cache_name(what, static_cast<int64_t>(i), "keys"), layers[i].keys);
-    m.output(cache_name(what, static_cast<int64_t>(i), "values"), layers[i].values);
-  }
 }
 
 }  // namespace
@@ -161,18 +149,29 @@ Decoded decode(const Scope& p, const Config& c, const Memory& memory, const Tens
   return run_decoder(p, c, x, memory, view, {}, noise, loc);
 }
 
-Decoded decode_step(const Scope& p, const Config& c, const Memory& memory,
-                    const std::vector<KeysValues>& caches, const Tensor& token,
-                    const Tensor& position, SourceLoc loc) {
-  const Tensor here = positions_from(token, 1, position, loc);  // s32[1]
-  const Dim capacity = caches[0].keys.dim(1, loc);
-  const Tensor keys = positions_from(token, capacity, {}, loc);
-  const Tensor x = embedded(p, c, "target", expand(token, 1, loc), here, {}, loc);
+Decoded decode_step(search::StepGraph& step, const Config& c, const Memory& memory, SourceLoc loc) {
+  const Scope p = step.scope();
+  const int64_t d = c.width / c.heads, k = step.beam();
+  const Tensor token = step.by_sentence(step.token());                 // s32[B,K]
+  const Tensor here = positions_from(token, 1, step.position(), loc);  // s32[1]
+  const Tensor x = embedded(p, c, "target", token, here, {}, loc);
   DecoderView view;
-  view.self_mask = Operand(keys, loc) <= Operand(expand(here, 1, loc), loc);  // pred[1,C]
-  view.self_bias = self_bias(p / "decoder", c, here, keys, false, loc);
-  view.position = position;
-  return run_decoder(p, c, x, memory, view, caches, {}, loc);
+  view.self_mask = expand(step.visible(), 1, loc);  // pred[B,1,K,C*K]
+  const Tensor entries = positions_from(token, view.self_mask.dim(-1, loc), {}, loc);
+  view.self_bias =
+      self_bias(p / "decoder", c, here, Operand(entries, loc) / Operand(k, loc), false, loc);
+  const auto cached = [&](int64_t layer, const char* part, const Tensor& own) {
+    const Tensor rows = step.by_row(own);  // [B*K,heads,D]
+    const Tensor all = step.cached(part_name("past", layer, part),
+                                   reshape(rows, {rows.dim(0, loc), c.width}, loc));
+    return reshape(all, {all.dim(0, loc), all.dim(1, loc), c.heads, d}, loc);
+  };
+  return run_decoder(
+      p, c, x, memory, view,
+      [&](int64_t layer, const KeysValues& own) -> KeysValues {
+        return {cached(layer, "keys", own.keys), cached(layer, "values", own.values)};
+      },
+      {}, loc);
 }
 
 ir::Graph loss_graph(const Config& c, bool training) {
@@ -205,31 +204,30 @@ ir::Graph encode_graph(const Config& c) {
   Model m("encode");
   const auto [source, source_lengths] = source_inputs(m);
   const Tensor h = encode(m.scope(), c, source, source_lengths);
-  keys_values_outputs(m, "memory", remember(m.scope(), c, h, source_lengths).layers);
-  m.output("state.position", full(source, 0, {}, s32));
+  const Memory memory = remember(m.scope(), c, h, source_lengths);
+  for (int64_t i = 0; i < c.decoder_layers; ++i) {
+    m.output(part_name("memory", i, "keys"), memory.layers[static_cast<size_t>(i)].keys);
+    m.output(part_name("memory", i, "values"), memory.layers[static_cast<size_t>(i)].values);
+  }
   return m.graph();
 }
 
-ir::Graph step_graph(const Config& c) {
+ir::Graph step_graph(const Config& c, const search::StepOptions& options) {
   check(c);
-  Model m("step");
-  const Dim b = dim("B"), s = dim("S");
-  const Tensor token = m.input("token", s32, {b});
-  Memory memory{{}, length_mask(m.input("source_lengths", s32, {b}), s)};
-  std::vector<KeysValues> caches;
+  search::StepGraph step("step", options);
+  const Shape shape{dim("S"), c.heads, c.width / c.heads};
+  Memory memory{{}, length_mask(step.memory("source_lengths", s32, {}), dim("S"))};
   for (int64_t i = 0; i < c.decoder_layers; ++i)
-    memory.layers.push_back(keys_values_inputs(m, c, "memory", i, s));
-  const Tensor position = m.input("state.position", s32, {});
-  for (int64_t i = 0; i < c.decoder_layers; ++i)
-    caches.push_back(keys_values_inputs(m, c, "state", i, dim("C")));
-  const Decoded d = decode_step(m.scope(), c, memory, caches, token, position);
-  const Tensor logits = squeeze(d.logits, 1);
-  m.output("logits", logits);
-  m.output("best", arg_max(logits));
-  m.output("weights", squeeze(mean_of_heads(d.weights), 1));
-  m.output("state.position", position + 1);
-  keys_values_outputs(m, "state", d.past);
-  return m.graph();
+    memory.layers.push_back({step.memory(part_name("memory", i, "keys"), f32, shape),
+                             step.memory(part_name("memory", i, "values"), f32, shape)});
+  const Decoded d = decode_step(step, c, memory);
+  return step.finish(step.by_row(d.logits),
+                     step.wants_weights() ? mean_of_heads(d.weights) : Tensor());
+}
+
+search::Decoder decoder(const Config& c, const search::StepOptions& options,
+                        const ProgramOptions& program) {
+  return {encode_graph(c), step_graph(c, options), program};
 }
 
 ir::Graph attention_graph(const Config& c) {

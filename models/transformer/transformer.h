@@ -6,6 +6,8 @@
 // a step, its past in caches) are the same layers.
 #pragma once
 #include "frontend/weft.h"
+#include "models/search/decoder.h"
+#include "models/search/step_graph.h"
 
 #include <string>
 #include <string_view>
@@ -61,9 +63,8 @@ struct Memory {
 };
 
 struct Decoded {
-  Tensor logits;                 // T[B,T,V]
-  Tensor weights;                // of the last layer's attention to the source, T[B,heads,T,S]
-  std::vector<KeysValues> past;  // of each layer
+  Tensor logits;   // T[B,T,V]
+  Tensor weights;  // of the last layer's attention to the source, T[B,heads,T,S]
 };
 
 // source: s32[B,S], lengths: s32[B] -> annotations T[B,S,M]
@@ -77,11 +78,10 @@ Memory remember(const Scope& p, const Config& config, const Tensor& h, const Ten
 Decoded decode(const Scope& p, const Config& config, const Memory& memory, const Tensor& target,
                const Noise& noise = {}, SourceLoc loc = SourceLoc::here());
 
-// One position. token: s32[B], position: s32[], caches of capacity C: T[B,C,heads,D] of each layer,
-// filled before `position` -> logits T[B,1,V] and the caches with this position in them
-Decoded decode_step(const Scope& p, const Config& config, const Memory& memory,
-                    const std::vector<KeysValues>& caches, const Tensor& token,
-                    const Tensor& position, SourceLoc loc = SourceLoc::here());
+// One position of K beams of each sentence, whose past is in the step's caches -> logits T[B,K,V],
+// weights T[B,heads,K,S]
+Decoded decode_step(search::StepGraph& step, const Config& config, const Memory& memory,
+                    SourceLoc loc = SourceLoc::here());
 
 // --- whole graphs. Inputs are named as the fields of data::Batch.
 
@@ -89,13 +89,15 @@ Decoded decode_step(const Scope& p, const Config& config, const Memory& memory,
 // s32[B], and with dropout row_ids s64[B], step s64[] -> loss f32[], the mean over live target
 // tokens, and tokens f32[], their number. `training`: dropout and label smoothing are on.
 ir::Graph loss_graph(const Config& config, bool training = true);
-// inputs source, source_lengths -> memory.<layer>.keys, memory.<layer>.values f32[B,S,heads,D] and
-// state.position s32[], 0
+// inputs source, source_lengths -> memory.<layer>.keys, memory.<layer>.values f32[B,S,heads,D]:
+// what step_graph takes
 ir::Graph encode_graph(const Config& config);
-// inputs token s32[B], source_lengths, memory.*, state.position s32[], state.<layer>.keys and
-// state.<layer>.values f32[B,C,heads,D], which start as zeros -> logits f32[B,V], best s32[B],
-// weights f32[B,S] (last layer, mean of the heads), state.* after the step
-ir::Graph step_graph(const Config& config);
+// A step of a search: memory source_lengths, memory.*; caches past.<layer>.keys,
+// past.<layer>.values; weights are those of the last layer, the mean of its heads
+ir::Graph step_graph(const Config& config, const search::StepOptions& options = {});
+// The two, compiled.
+search::Decoder decoder(const Config& config, const search::StepOptions& options,
+                        const ProgramOptions& program);
 // inputs source, source_lengths, target_in, target_lengths -> weights f32[B,T,S], of the last
 // layer, the mean of its heads
 ir::Graph attention_graph(const Config& config);

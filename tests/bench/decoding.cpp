@@ -2,9 +2,9 @@
 //
 //   decoding_bench [WORKLOAD...] [--beam N] [--reps N] [--profile]
 //
-// W4: 32 sources of 10..25 tokens, always 30 steps, </s> or not, with the model of W1. Prints one
-// line of JSON a workload and beam (1 and 5 unless --beam says otherwise): tokens/s counts one
-// hypothesis a sentence. Operations are those of matrix products, every beam counted.
+// W4: 32 sources of 10..25 tokens, always 30 steps, </s> or not, with the models of W1 and W3.
+// Prints one line of JSON a workload and beam (1 and 5 unless --beam says otherwise): tokens/s
+// counts one hypothesis a sentence. Operations are those of matrix products, every beam counted.
 #include "backends/backend.h"
 #include "backends/onednn/kernels/peak.h"
 #include "models/search/beam_search.h"
@@ -40,7 +40,7 @@ void measure(const bench::Workload& training, int64_t beam, const Options& optio
   ProgramOptions program;
   program.backend = backends::make_onednn();
   program.compile.profile = options.profile;
-  search::Decoder decoder = rnn::decoder(w.config, {.beam = beam}, program);
+  search::Decoder decoder = seq2seq::decoder(w.config, {.beam = beam}, program);
   ParameterStore store(1);
   const search::SearchOptions limits{.max_length = kSteps, .min_length = kSteps};
   std::vector<search::Hypotheses> found;
@@ -90,7 +90,7 @@ int main(int argc, char** argv) {
     else
       names.emplace_back(argv[i]);
   }
-  if (names.empty()) names = {"W1"};
+  if (names.empty()) names = {"W1", "W3"};
   if (beams.empty()) beams = {1, 5};
   try {
     for (const std::string& n : names)

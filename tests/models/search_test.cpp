@@ -87,6 +87,24 @@ rnn::Config config_of(rnn::AttentionKind attention, int64_t width = 16) {
   return c;
 }
 
+std::vector<std::pair<std::string, seq2seq::Config>> every_model() {
+  std::vector<std::pair<std::string, seq2seq::Config>> all;
+  using enum rnn::AttentionKind;
+  for (const auto kind : {additive, dot, general, concat, none})
+    all.emplace_back(rnn::name(kind), config_of(kind));
+  using enum transformer::PositionKind;
+  for (const auto positions : {sinusoidal, learned, relative})
+    for (const bool pre_norm : {true, false}) {
+      transformer::Config c = tests::small_transformer(8);
+      c.positions = positions;
+      c.pre_norm = pre_norm;
+      all.emplace_back(ir::concat(pre_norm ? "pre" : "post", "-norm transformer, ",
+                                  transformer::name(positions)),
+                       c);
+    }
+  return all;
+}
+
 // Parameters large enough for sentences to differ.
 ParameterStore lively_store(const search::Decoder& d, uint64_t seed, ir::DType real) {
   ParameterStore store(seed, real);
@@ -213,19 +231,19 @@ TEST_CASE("search: the lists of Hugging Face's beam search with early stopping")
   CHECK(lists == 64);
 }
 
-TEST_CASE("search: probabilities and weights are those of teacher forcing, for every attention") {
-  using enum rnn::AttentionKind;
-  for (const auto kind : {additive, dot, general, concat, none}) {
-    CAPTURE(rnn::name(kind));
-    const rnn::Config c = config_of(kind);
-    search::Decoder d = rnn::decoder(c, {.beam = 3, .weights = true}, tests::reference_options());
+TEST_CASE("search: probabilities and weights are those of teacher forcing, for every model") {
+  for (const auto& [what, c] : every_model()) {
+    CAPTURE(what);
+    search::Decoder d =
+        seq2seq::decoder(c, {.beam = 3, .weights = true}, tests::reference_options());
     ParameterStore store = lively_store(d, 11, ir::DType::f64);
     const auto sources = tests::reversals(5, 6, 12);
     const auto found = search::search(d, store, sources, {}, {.n_best = 3});
-    Program loss = Program::inference(rnn::loss_graph(c, false), tests::reference_options());
+    Program loss = Program::inference(seq2seq::loss_graph(c, false), tests::reference_options());
     std::optional<Program> attention;
-    if (kind != none)
-      attention.emplace(Program::inference(rnn::attention_graph(c), tests::reference_options()));
+    if (seq2seq::has_attention(c))
+      attention.emplace(
+          Program::inference(seq2seq::attention_graph(c), tests::reference_options()));
     for (size_t i = 0; i < found.size(); ++i) {
       REQUIRE(found[i].size() == 3);
       CHECK(found[i][0].score >= found[i][1].score);

@@ -58,7 +58,7 @@ TEST_CASE("training: a small RNNsearch learns to reverse sequences, and greedy s
   const double loss = trainer.evaluate(unseen);
   MESSAGE("loss after 500 steps: " << loss);
   CHECK(loss < 0.1);
-  search::Decoder decoder = rnn::decoder(s.config, {}, s.program);
+  search::Decoder decoder = seq2seq::decoder(s.config, {}, s.program);
   const auto found = search::search(decoder, trainer.store(), unseen, s.batch);
   int right = 0;
   for (size_t i = 0; i < unseen.size(); ++i)
@@ -80,10 +80,11 @@ TEST_CASE("training: a small transformer learns to reverse sequences, and decode
   const double loss = trainer.evaluate(unseen);
   MESSAGE("loss after 500 steps: " << loss);
   CHECK(loss < 0.2);
-  search::Decoder decoder(s.config, s.program);
-  const auto found = search::greedy(decoder, trainer.store(), unseen, s.batch);
+  search::Decoder decoder = seq2seq::decoder(s.config, {}, s.program);
+  const auto found = search::search(decoder, trainer.store(), unseen, s.batch);
   int right = 0;
-  for (size_t i = 0; i < unseen.size(); ++i) right += found[i] == unseen[i].target ? 1 : 0;
+  for (size_t i = 0; i < unseen.size(); ++i)
+    right += found[i].front().tokens == unseen[i].target ? 1 : 0;
   CHECK(right >= 80);
 }
 

@@ -1,9 +1,7 @@
-// tests/models/transformer_test.cpp -- layers and models against PyTorch; decoding against teacher
-// forcing; what passes make of them.
+// tests/models/transformer_test.cpp -- layers and models against PyTorch; what passes make of them.
 #include "models/transformer/transformer.h"
 
 #include "ir/text/text.h"
-#include "models/seq2seq/seq2seq.h"
 #include "tests/models/oracle.h"
 #include "tests/models/small_data.h"
 
@@ -271,55 +269,6 @@ TEST_CASE("transformer: twelve steps of Adam with warm-up and clipping follow Py
     if (!p.path.ends_with(
             "/k/b"))  // its gradient is 0 but for rounding, which Adam divides by itself
       check_near(store.at(p.path), as_here(arrays.at("out/final/" + p.file), p), 1e-5, p.path);
-}
-
-TEST_CASE("transformer: decoding with caches, step by step, follows teacher forcing") {
-  for (const auto positions :
-       {transformer::PositionKind::sinusoidal, transformer::PositionKind::learned,
-        transformer::PositionKind::relative})
-    for (const bool pre_norm : {true, false}) {
-      transformer::Config c = tests::small_transformer(8);
-      c.positions = positions;
-      c.pre_norm = pre_norm;
-      CAPTURE(transformer::name(positions));
-      CAPTURE(pre_norm);
-      const ProgramOptions options = tests::reference_options();
-      ParameterStore store(5, ir::DType::f64);
-      Program encode = Program::inference(transformer::encode_graph(c), options),
-              step = Program::inference(transformer::step_graph(c), options),
-              attention = Program::inference(transformer::attention_graph(c), options);
-      const auto examples = tests::reversals(3, 4, 8);
-      const data::Batch b = data::make_batch(examples, std::vector<int64_t>{0, 1, 2}, {});
-      const Array forced = attention.run(store, training::inputs_of(b)).at("weights");
-      NamedArrays given = encode.run(store, training::inputs_of(b));
-      given.add("source_lengths", b.source_lengths);
-      NamedArrays state;
-      state.add("state.position", given.at("state.position"));
-      for (int64_t layer = 0; layer < c.decoder_layers; ++layer)
-        for (const char* part : {"keys", "values"})
-          state.add(
-              ir::concat("state.", layer, ".", part),
-              Array(ir::DType::f64, {b.rows(), b.target_width() + 2, c.heads, c.width / c.heads}));
-      for (int64_t t = 0; t < b.target_width(); ++t) {
-        NamedArrays inputs;
-        Array token(ir::DType::s32, {b.rows()});
-        for (int64_t r = 0; r < b.rows(); ++r)
-          token.set_integer(r, b.target_in.integer_at(r * b.target_width() + t));
-        inputs.add("token", token);
-        for (const auto& entry : given)
-          if (!entry.name.starts_with("state.")) inputs.add(entry.name, entry.array);
-        for (const auto& entry : state)
-          if (entry.name.starts_with("state.")) inputs.add(entry.name, entry.array);
-        state = step.run(store, inputs);
-        CHECK(state.at("state.position").integer_at(0) == t + 1);
-        const Array& weights = state.at("weights");
-        for (int64_t r = 0; r < b.rows(); ++r)
-          for (int64_t s = 0; t < b.target_lengths.integer_at(r) && s < b.source_width(); ++s)
-            CHECK(weights.at(r * b.source_width() + s) ==
-                  doctest::Approx(forced.at((r * b.target_width() + t) * b.source_width() + s))
-                      .epsilon(1e-11));
-      }
-    }
 }
 
 TEST_CASE("transformer: every layer's norm, attention and loss are found") {
