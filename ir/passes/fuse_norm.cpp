@@ -53,14 +53,7 @@ class NormFinder {
     take(*product);
     Value y = product->results[0], scale, shift;
     extend(y, ops::mul, x, scale);
-    extend(y, ops::add, x, shift);
-    if (!centred && shift.valid()) {  // rms_norm has none
-      y = r_.graph->nodes()[static_cast<size_t>(nodes_.back())].operands[0] == shift
-              ? r_.graph->nodes()[static_cast<size_t>(nodes_.back())].operands[1]
-              : r_.graph->nodes()[static_cast<size_t>(nodes_.back())].operands[0];
-      nodes_.pop_back();
-      shift = {};
-    }
+    if (centred) extend(y, ops::add, x, shift);  // rms_norm has none
     if (!only_inside(y)) return miss(root, reason_);
     return replacement(root, x, scale, shift, y, centred, *eps);
   }

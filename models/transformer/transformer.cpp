@@ -7,9 +7,7 @@ namespace weft::transformer {
 namespace {
 
 TransformerOptions layer_options(const Config& c, const Noise& noise) {
-  const bool relative = c.positions == PositionKind::relative;
   return {.attention = {.heads = c.heads,
-                        .scale = relative ? 1.0 : 0.0,  // Raffel et al. leave the scale to the init
                         .bias = c.bias,
                         .dropout = c.attention_dropout,
                         .noise = noise},
