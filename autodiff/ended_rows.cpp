@@ -24,8 +24,12 @@ constexpr const ir::OpDef* kBounded[] = {&ops::cos,  &ops::erf, &ops::exp,     &
 constexpr const ir::OpDef* kWithPoles[] = {
     &ops::log, &ops::log1p, &ops::pow, &ops::remainder, &ops::rsqrt, &ops::scan, &ops::custom_vjp};
 // Adjoints that are linear in their first operands.
-constexpr const ir::OpDef* kAdjoints[] = {&ops::attention_grad, &ops::gru_cell_grad,
-                                          &ops::lstm_cell_grad, &ops::softmax_cross_entropy_grad};
+constexpr const ir::OpDef* kAdjoints[] = {&ops::attention_grad,  &ops::gru_cell_grad,
+                                          &ops::layer_norm_grad, &ops::lstm_cell_grad,
+                                          &ops::rms_norm_grad,   &ops::softmax_cross_entropy_grad,
+                                          &ops::softmax_grad};
+// Of finite rows finite (eps is positive), of infinite ones NaN.
+constexpr const ir::OpDef* kNorms[] = {&ops::layer_norm, &ops::rms_norm};
 
 EndedRows of_constant(const ir::OpView& op) {
   EndedRows worst = zero;
@@ -79,6 +83,7 @@ EndedRows ended_rows(const ir::Graph& graph, const Node& node, const std::vector
                          at(view.position("dweights")) == zero);
     return silent && worst <= extended ? zero : any;
   }
+  if (one_of(op, kNorms) && worst > finite) return any;
   if (op == &ops::div) return is_nonzero_constant(graph, node.operands[1]) ? at(0) : any;
   if (one_of(op, kBounded) && worst <= extended) return finite;
   if (one_of(op, kWithPoles)) return any;

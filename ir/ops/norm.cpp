@@ -23,8 +23,7 @@ TensorType check_common(const OpView& op) {
   for (const std::string_view name : {"scale", "shift"})
     if (takes(op, name) && op.operand(name) != vector)
       op.fail(label + ".3", "needs ", name, " of ", vector, ", found ", op.operand(name));
-  if (!(op.real("eps") >= 0))
-    op.fail(label + ".4", "eps must be 0 or more, found ", op.real("eps"));
+  if (!(op.real("eps") > 0)) op.fail(label + ".4", "eps must be positive, found ", op.real("eps"));
   TensorType row = x;
   row.shape.pop_back();
   return row;

@@ -51,7 +51,7 @@ bool is_row_wise(const OpView& op, int operand, int result, const Dim& batch) {
   if (any_of(def, {&ops::transpose})) return op.integers("perm")[0] == 0;
   if (any_of(def, {&ops::slice, &ops::pad, &ops::concat, &ops::reverse, &ops::softmax,
                    &ops::log_softmax, &ops::cumsum, &ops::sum, &ops::mean, &ops::max, &ops::min,
-                   &ops::prod, &ops::arg_max}))
+                   &ops::prod, &ops::arg_max, &ops::softmax_grad}))
     return axis_is_inner(op);
   if (any_of(def, {&ops::one_hot, &ops::length_mask})) return true;
   if (any_of(def, {&ops::gather}))
@@ -62,6 +62,9 @@ bool is_row_wise(const OpView& op, int operand, int result, const Dim& batch) {
     const std::string& name = op.texts("wanted")[static_cast<size_t>(result)];
     return name == "q" || name == "k" || name == "v";
   }
+  if (any_of(def, {&ops::layer_norm, &ops::rms_norm})) return x.rank() >= 2;
+  if (any_of(def, {&ops::layer_norm_grad, &ops::rms_norm_grad}))
+    return y.rank() >= 2 && op.texts("wanted")[static_cast<size_t>(result)] == "x";
   if (any_of(def, {&ops::gru_cell, &ops::lstm_cell, &ops::gru_cell_grad, &ops::lstm_cell_grad,
                    &ops::softmax_cross_entropy, &ops::softmax_cross_entropy_grad}))
     return true;
@@ -118,7 +121,8 @@ DeadRows dead_rows(const Graph& body, const Dim& batch, Value live,
       } else if (any_of(node.op, {&ops::mul, &ops::matmul})) {
         z = row_zero(0) || row_zero(1);
       } else if (any_of(node.op, {&ops::div, &ops::attention_grad, &ops::softmax_cross_entropy_grad,
-                                  &ops::gru_cell_grad})) {
+                                  &ops::gru_cell_grad, &ops::softmax_grad, &ops::layer_norm_grad,
+                                  &ops::rms_norm_grad})) {
         z = row_zero(0) && (node.op != &ops::attention_grad || !op.has("dweights") ||
                             row_zero(op.position("dweights")));
       } else if (node.op == &ops::lstm_cell_grad) {
@@ -143,6 +147,8 @@ DeadRows dead_rows(const Graph& body, const Dim& batch, Value live,
           free[id] = operand_zero(0);
         else if (node.op == &ops::attention_grad)
           free[id] = operand_zero(0) && !op.has("dweights");
+        else if (any_of(node.op, {&ops::layer_norm_grad, &ops::rms_norm_grad}))
+          free[id] = operand_zero(0);
         else if (node.op == &ops::scatter_add)
           free[id] = is_free(node.operands[0]) && operand_zero(2);
       }

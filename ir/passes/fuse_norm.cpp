@@ -30,7 +30,7 @@ class NormFinder {
     if (square == nullptr || square->operands[0] != square->operands[1])
       return reason_.empty() ? std::nullopt : miss(root, reason_);
     take(*e), take(*square);
-    if (!(*eps >= 0)) return miss(root, concat("its eps is ", *eps));
+    if (!(*eps > 0)) return miss(root, concat("its eps is ", *eps));
 
     // The centred row, or the row itself.
     const Value c = square->operands[0];
