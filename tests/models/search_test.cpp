@@ -232,8 +232,9 @@ TEST_CASE("search: the lists of Hugging Face's beam search with early stopping")
 }
 
 TEST_CASE("search: probabilities and weights are those of teacher forcing, for every model") {
-  for (const auto& [what, c] : every_model()) {
-    CAPTURE(what);
+  for (const auto& model : every_model()) {
+    CAPTURE(model.first);
+    const seq2seq::Config& c = model.second;
     search::Decoder d =
         seq2seq::decoder(c, {.beam = 3, .weights = true}, tests::reference_options());
     ParameterStore store = lively_store(d, 11, ir::DType::f64);
