@@ -11,6 +11,7 @@ packages=(
   libcli11-dev libfmt-dev libtomlplusplus-dev nlohmann-json3-dev libzip-dev zlib1g-dev
   libgraphviz-dev doctest-dev
 )
+test_packages=(festlex-cmu chromium)  # a dictionary to train on, a browser for pages of weft inspect
 
 say() { printf '\n== %s\n' "$*"; }
 complain() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; exit 1; }

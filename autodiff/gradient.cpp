@@ -62,8 +62,10 @@ Graph gradient(const Graph& graph, std::string_view result,
                const std::vector<std::string>& with_respect_to, const GradientOptions& options) {
   const int seeded = result_index(graph, result);
   const std::vector<int> arguments = argument_indexes(graph, with_respect_to);
-  Question question{
-      std::vector<bool>(graph.arguments().size()), std::vector<bool>(graph.outputs().size()), {}};
+  Question question{std::vector<bool>(graph.arguments().size()),
+                    std::vector<bool>(graph.outputs().size()),
+                    {},
+                    options.residuals};
   for (const int a : arguments) question.wanted[static_cast<size_t>(a)] = true;
   question.seeded[static_cast<size_t>(seeded)] = true;
   const ir::TensorType type = graph.type(graph.outputs()[static_cast<size_t>(seeded)].value);

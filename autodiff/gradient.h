@@ -12,6 +12,7 @@
 // What comes out is ordinary graph: it can be printed, verified, optimised and differentiated
 // again. Nodes of the backward pass bear the scope and line of the node they come from.
 #pragma once
+#include "autodiff/policy.h"
 #include "ir/graph.h"
 
 #include <string>
@@ -22,6 +23,7 @@ namespace weft::autodiff {
 
 struct GradientOptions {
   bool cotangent = false;
+  ResidualPolicy residuals = {};  // of loops; `segments` is for `recomputed`
 };
 
 // The name of the output that `gradient` adds to the graph for an argument.

@@ -31,7 +31,7 @@ void find_active(const Query& q, const Graph& body, Loop& loop) {
     loop.wanted[i] = loop.seeded[i] = loop.wanted[i] && loop.seeded[i];
 }
 
-void differentiate_body(const Graph& body, Loop& loop) {
+void differentiate_body(const Graph& body, Loop& loop, const ResidualPolicy& policy) {
   const auto seed = [&](Builder& b, int output) -> Value {
     const TensorType type = body.type(body.outputs()[static_cast<size_t>(output)].value);
     const Value d = b.graph().add_argument(type, {});
@@ -44,7 +44,7 @@ void differentiate_body(const Graph& body, Loop& loop) {
     const Value live = b.graph().arguments()[static_cast<size_t>(loop.live())].value;
     return b.select(b.reshape(live, column), d, b.scalar(0, type.dtype));
   };
-  loop.joint = differentiate(body, {loop.wanted, loop.seeded, seed});
+  loop.joint = differentiate(body, {loop.wanted, loop.seeded, seed, policy});
 }
 
 // Does the node keep the rows of an operand in front? Types alone do not say where the batch is a
@@ -87,7 +87,7 @@ void find_rows(Loop& loop) {
   }
 }
 
-void choose_residuals(Loop& loop) {
+void choose_residuals(Loop& loop, const ResidualPolicy& policy) {
   const Joint& joint = loop.joint;
   LoopBody body{&joint,
                 std::vector<bool>(static_cast<size_t>(joint.graph.value_count())),
@@ -100,7 +100,7 @@ void choose_residuals(Loop& loop) {
         static_cast<int>(i) >= loop.first_invariant() && static_cast<int>(i) < loop.live();
   }
   body.stacked.assign(joint.outputs.begin() + loop.parts.carries, joint.outputs.end());
-  loop.fate = residuals(body);
+  loop.fate = residuals(body, policy);
 }
 
 }  // namespace
@@ -108,9 +108,9 @@ void choose_residuals(Loop& loop) {
 Loop analysed(const Query& query) {
   Loop loop(query.op());
   find_active(query, query.op().region(), loop);
-  differentiate_body(query.op().region(), loop);
+  differentiate_body(query.op().region(), loop, query.policy);
   find_rows(loop);
-  choose_residuals(loop);
+  choose_residuals(loop, query.policy);
   return loop;
 }
 

@@ -63,6 +63,9 @@ class Decision {
   bool stacked_anyway(Value v) const {
     return std::find(stacked_.begin(), stacked_.end(), v) != stacked_.end();
   }
+  bool may_recompute(const Node& node) const {
+    return is_cheap(*node.op) || (policy_.costly && node.regions.empty());
+  }
   bool is_decided(Value v) const { return fate_[index(v)] != Residual::unused; }
 
   void decide(Value v) {
@@ -79,7 +82,7 @@ class Decision {
 
   bool worth_recomputing(Value v) const {
     if (invariant_[index(v)]) return true;
-    if (!is_cheap(*graph_.producer(v)->op)) return false;
+    if (!may_recompute(*graph_.producer(v))) return false;
     Values frontier;
     std::vector<bool> seen(fate_.size());
     collect(v, frontier, seen, true);
@@ -98,7 +101,7 @@ class Decision {
     const Node* node = graph_.producer(v);
     if (body_.free[index(v)] || fate_[index(v)] == Residual::saved || stacked_anyway(v)) return;
     if (fate_[index(v)] == Residual::recomputed && !root) return;
-    if (node == nullptr || (!is_cheap(*node->op) && !invariant_[index(v)])) {
+    if (node == nullptr || (!may_recompute(*node) && !invariant_[index(v)])) {
       frontier.push_back(v);
       return;
     }

@@ -11,7 +11,10 @@
 // compute is saved: contractions, reductions, cells, attention, loops. What is left (elementwise
 // ops, and ops that only move, repeat or make elements) is recomputed where that needs less memory
 // than saving it: never is a [B,S,A] tanh stacked whose [B,A] and [S,A] operands are there.
+//
+// Of what stands outside of loops all is kept, unless a policy asks for pieces (`recomputed`).
 #pragma once
+#include "autodiff/policy.h"
 #include "autodiff/sweep.h"
 
 #include <vector>
@@ -19,12 +22,6 @@
 namespace weft::autodiff {
 
 enum class Residual : uint8_t { unused, free, saved, recomputed };
-
-struct ResidualPolicy {
-  // A value is recomputed where what must be saved for that is smaller than `threshold` of its own
-  // size: 0 saves nearly everything, a large one trades time for memory.
-  double threshold = 1;
-};
 
 struct LoopBody {
   const Joint* joint;
@@ -35,6 +32,12 @@ struct LoopBody {
 
 // What happens to each value of the joint graph; the backward nodes' own are `unused`.
 std::vector<Residual> residuals(const LoopBody& body, const ResidualPolicy& policy = {});
+
+// The forward nodes of a differentiated graph cut into `segments` pieces: where little crosses, so
+// that each piece holds about as much of what the backward pass reads. What crosses is kept; the
+// rest of every piece but the last is computed again where a backward node first reads of it. To be
+// done last: `cse` would merge what is computed twice.
+ir::Graph recomputed(const ir::Graph& graph, int segments);
 
 // Nodes of the joint graph that its adjoints need, by index.
 std::vector<bool> needed_for(const ir::Graph& graph, const ir::Values& results);

@@ -14,6 +14,7 @@
 // the forward node with extra results.
 #pragma once
 #include "autodiff/expr.h"
+#include "autodiff/policy.h"
 #include "ir/check.h"
 
 #include <any>
@@ -28,8 +29,13 @@ using Grads = std::vector<ir::Value>;  // by operand; not valid: zero
 class Query {
  public:
   Query(const ir::Graph& graph, const ir::Node& node, std::vector<bool> wanted,
-        std::vector<bool> expected)
-      : op_(graph, node), wanted_(std::move(wanted)), expected_(std::move(expected)) {}
+        std::vector<bool> expected, const ResidualPolicy& policy = {})
+      : policy(policy),
+        op_(graph, node),
+        wanted_(std::move(wanted)),
+        expected_(std::move(expected)) {}
+
+  ResidualPolicy policy;  // for what has loops in it
 
   const ir::OpView& op() const { return op_; }  // the node as the user wrote it, before augment
   bool wanted(int operand) const { return wanted_[static_cast<size_t>(operand)]; }

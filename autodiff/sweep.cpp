@@ -21,11 +21,12 @@ using ir::Values;
 
 bool is_float(const Graph& graph, Value v) { return ir::is_float(graph.type(v).dtype); }
 
-Query query(const Graph& graph, const Node& node, const Activity& active) {
+Query query(const Graph& graph, const Node& node, const Activity& active,
+            const ResidualPolicy& policy = {}) {
   std::vector<bool> wanted, expected;
   for (const Value v : node.operands) wanted.push_back(active(v));
   for (const Value v : node.results) expected.push_back(active(v));
-  return {graph, node, std::move(wanted), std::move(expected)};
+  return {graph, node, std::move(wanted), std::move(expected), policy};
 }
 
 bool any_active(const Values& values, const Activity& active) {
@@ -128,7 +129,7 @@ class Sweep {
     const VjpRule& rule = rule_of(*node.op);
     if (on_path(node, active_) && rule.augment != nullptr) {
       builder_.from = node.from;
-      Vjp vjp(query(source_, node, active_), builder_, map_(node.operands));
+      Vjp vjp(query(source_, node, active_, question_.policy), builder_, map_(node.operands));
       kept_[n] = rule.augment(vjp);
       results = kept_[n].results;
       for (size_t i = 0; i < node.results.size(); ++i)
@@ -162,7 +163,7 @@ class Sweep {
     }
     if (!any) return;
     const VjpRule& rule = rule_of(*node.op);
-    Query asked = query(source_, node, active_);
+    Query asked = query(source_, node, active_, question_.policy);
     if (rule.kind == Derivative::none)
       asked.op().fail("gradient.5",
                       "has no derivative, but the result depends on a wanted argument through it");

@@ -1,6 +1,7 @@
 // autodiff/sweep.h -- a graph and its adjoint in one graph: what `gradient` returns, and what the
 // derivative of a loop's body is cut out of.
 #pragma once
+#include "autodiff/policy.h"
 #include "ir/builder.h"
 
 #include <functional>
@@ -24,6 +25,7 @@ struct Question {
   std::vector<bool> seeded;  // outputs that have a cotangent,
   std::function<ir::Value(ir::Builder&, int output)>
       seed;  // made (or added as an argument) by this
+  ResidualPolicy policy = {};
 };
 
 struct Joint {

@@ -1,5 +1,6 @@
 // backends/backend.h -- the whole interface of a backend: compile a bound graph, run it.
 #pragma once
+#include "backends/report.h"
 #include "ir/array.h"
 #include "ir/graph.h"
 
@@ -14,6 +15,7 @@ namespace weft::backends {
 struct CompileOptions {
   bool check_nan = false;  // after each node; names the first that makes one (onednn)
   bool profile = false;    // times each kernel (onednn)
+  bool trace = false;      // and notes when it ran, in the last run (onednn)
   bool poison =
       false;  // NaN-fills freed arena buffers before reuse (onednn; always on in debug builds)
 };
@@ -30,6 +32,7 @@ class Executable {
 
   virtual int64_t arena_bytes() const { return 0; }  // planned memory besides arguments and results
   virtual std::string profile_text() const { return {}; }  // per-op table of the runs so far
+  virtual Report report() const { return {}; }             // empty where there is no plan
 };
 
 class Backend {

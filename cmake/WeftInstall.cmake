@@ -32,5 +32,5 @@ install(FILES ${PROJECT_BINARY_DIR}/include/weft/weft.h DESTINATION include/weft
 foreach(folder ir autodiff frontend)
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/${folder} DESTINATION include/weft FILES_MATCHING PATTERN "*.h")
 endforeach()
-install(FILES ${PROJECT_SOURCE_DIR}/backends/backend.h DESTINATION include/weft/backends)
+install(FILES ${PROJECT_SOURCE_DIR}/backends/backend.h ${PROJECT_SOURCE_DIR}/backends/report.h DESTINATION include/weft/backends)
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})

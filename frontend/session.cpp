@@ -2,10 +2,13 @@
 #include "frontend/session.h"
 
 #include "autodiff/gradient.h"
+#include "autodiff/residuals.h"
+#include "frontend/memory_budget.h"
 #include "ir/error.h"
 #include "ir/prologue.h"
 #include "ir/verify.h"
 
+#include <algorithm>
 #include <chrono>
 
 namespace weft {
@@ -50,6 +53,18 @@ void Program::add_stage(std::string name, const ir::Graph& graph,
   stages_.push_back({std::move(name), std::move(result.graph)});
 }
 
+// What is no pass but stands among them: recorded and observed like one.
+ir::Graph Program::timed(std::string_view what, const ir::Graph& before,
+                         const std::function<ir::Graph(const ir::Graph&)>& work) {
+  const auto start = std::chrono::steady_clock::now();
+  ir::Graph after = work(before);
+  const std::chrono::duration<double, std::milli> elapsed =
+      std::chrono::steady_clock::now() - start;
+  records_.push_back({what, elapsed.count(), before.node_count(), after.node_count(), true});
+  if (options_.observe) options_.observe(what, before, after);
+  return after;
+}
+
 Program Program::inference(const ir::Graph& built, const ProgramOptions& options) {
   Program p(options);
   p.add_stage("built", built, {});
@@ -59,15 +74,41 @@ Program Program::inference(const ir::Graph& built, const ProgramOptions& options
   return p;
 }
 
-Program Program::training(const ir::Graph& built, const OptimizerSettings& settings,
-                          const ProgramOptions& options, const std::string& loss) {
+Program Program::step(const ir::Graph& built, const OptimizerSettings& settings,
+                      const ProgramOptions& options, const std::string& loss,
+                      const autodiff::ResidualPolicy& policy) {
   Program p(options);
   p.add_stage("built", built, {});
   p.add_stage("fused", built, ir::recognise_passes());
   const std::vector<std::string> paths = trainable_parameters(built);
-  p.add_stage("differentiated", autodiff::gradient(p.graph(), loss, paths), {});
-  p.add_stage("optimised", append_optimizer(p.graph(), paths, settings), ir::optimise_passes());
+  const ir::Graph differentiated = p.timed("differentiate", p.graph(), [&](const ir::Graph& g) {
+    return autodiff::gradient(g, loss, paths, {.residuals = policy});
+  });
+  p.add_stage("differentiated", differentiated, {});
+  const ir::Graph updated = p.timed("append_optimizer", differentiated, [&](const ir::Graph& g) {
+    return append_optimizer(g, paths, settings);
+  });
+  p.add_stage("optimised", updated, ir::optimise_passes());
+  if (policy.segments > 1)
+    p.stages_.back().graph = p.timed("recompute", p.graph(), [&](const ir::Graph& g) {
+      return autodiff::recomputed(g, policy.segments);
+    });
   p.finish();
+  return p;
+}
+
+Program Program::training(const ir::Graph& built, const OptimizerSettings& settings,
+                          const ProgramOptions& options, const std::string& loss) {
+  if (options.memory_budget <= 0) return step(built, settings, options, loss, {});
+  ProgramOptions quiet = options;
+  quiet.observe = nullptr;
+  const BudgetChoice choice = choose_policy(options, [&](const autodiff::ResidualPolicy& policy) {
+    return step(built, settings, quiet, loss, policy).graph();
+  });
+  ProgramOptions bounded = options;
+  bounded.cache_bytes = std::min(options.cache_bytes, options.memory_budget - choice.stored_bytes);
+  Program p = step(built, settings, bounded, loss, choice.policy);
+  p.budget_ = choice;
   return p;
 }
 

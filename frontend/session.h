@@ -7,6 +7,7 @@
 // Executables belong to sizes; a program keeps those it has made, least recently used out first.
 // What a run returns of parameters and states goes back to the store, in place where it can.
 #pragma once
+#include "autodiff/policy.h"
 #include "backends/backend.h"
 #include "frontend/formats/named_arrays.h"
 #include "frontend/optimizer.h"
@@ -16,6 +17,7 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,6 +33,22 @@ struct ProgramOptions {
   bool optimize = true;                    // off: run as built (differentiated as built)
   std::function<void(std::string_view pass, const ir::Graph& before, const ir::Graph& after)>
       observe;
+  // Of a training step: bytes that parameters, optimiser state and the arena may take together when
+  // its symbols have these sizes; 0: no limit. What is kept for the backward pass is computed again
+  // instead, by the cheapest policy that fits.
+  int64_t memory_budget = 0;
+  ir::Bindings budget_sizes;
+};
+
+// How a memory budget was met.
+struct BudgetChoice {
+  autodiff::ResidualPolicy policy;
+  int64_t bytes = 0, unlimited_bytes = 0;  // with that policy, without a budget
+  int64_t stored_bytes = 0;                // of both: parameters and optimiser state
+  double flops = 0, unlimited_flops = 0;   // of a step's matrix products
+
+  // "memory budget 200.0 MB: ... needed instead of ...; recomputes ..., 12 % more arithmetic"
+  std::string text(int64_t budget) const;
 };
 
 struct CacheStatistics {
@@ -64,6 +82,7 @@ class Program {
   static Program inference(const ir::Graph& built, const ProgramOptions& options);
   // One training step: `loss` differentiated by every trainable parameter, gradients clipped, the
   // parameters updated. One more input, lr: f32[]; one more result, gradient_norm: f32[].
+  // Throws GraphError, naming the least that is needed, where a memory budget cannot be met.
   static Program training(const ir::Graph& built, const OptimizerSettings& settings,
                           const ProgramOptions& options, const std::string& loss = "loss");
 
@@ -75,6 +94,9 @@ class Program {
   const ir::Graph& stage(std::string_view name) const;  // GraphError naming those there are
   const ir::Graph& graph() const { return stages_.back().graph; }
   const std::vector<ir::Note>& notes() const { return notes_; }
+  // Set where there was a memory budget.
+  const std::optional<BudgetChoice>& budget() const { return budget_; }
+  // All passes, with `differentiate` and `append_optimizer` between them, as `observe` saw them.
   const std::vector<ir::PassRecord>& passes() const { return records_; }
 
   // Inputs by name (what the graph does not take is left alone). Results named after
@@ -102,7 +124,12 @@ class Program {
 
   explicit Program(const ProgramOptions& options);
   RepeatedRun bound(ParameterStore& store, const formats::NamedArrays& inputs);
+  static Program step(const ir::Graph& built, const OptimizerSettings& settings,
+                      const ProgramOptions& options, const std::string& loss,
+                      const autodiff::ResidualPolicy& policy);
   void add_stage(std::string name, const ir::Graph& graph, std::span<const ir::Pass* const> passes);
+  ir::Graph timed(std::string_view what, const ir::Graph& before,
+                  const std::function<ir::Graph(const ir::Graph&)>& work);
   void finish();
   std::vector<ir::Array> arguments(ParameterStore& store, const formats::NamedArrays& inputs) const;
   Entry& entry_for(const std::vector<ir::Array>& arguments);
@@ -111,6 +138,7 @@ class Program {
   std::vector<Stage> stages_;
   std::vector<ir::Note> notes_;
   std::vector<ir::PassRecord> records_;
+  std::optional<BudgetChoice> budget_;
   std::vector<int> stored_;   // for each result: the argument it goes back to, or -1
   std::list<Entry> entries_;  // most recently used first
   std::shared_ptr<Repeated> repeated_;

@@ -22,8 +22,8 @@ Tensor Emit::temporary(ir::DType dtype, const Dims& dims, bool padded) {
   return t;
 }
 
-Ref Emit::workspace(int64_t bytes) {
-  const int64_t offset = block_.arena_.take(bytes);
+Ref Emit::workspace(int64_t bytes, int timeline) {
+  const int64_t offset = block_.take_bytes(bytes, ir::Value(), timeline);
   taken_.emplace_back(offset, bytes);
   return {block_.arena_base_, offset};
 }
@@ -46,11 +46,12 @@ void Emit::kernel(std::string name, double flops, std::function<void(const Run&)
   k.implementation = std::move(implementation);
   k.flops = flops;
   k.run = std::move(run);
+  if (const auto rows = bound()) k.count = rows->count, k.rows = rows->rows;
   block_.describe(k, *this);
   block_.program_->kernels.push_back(std::move(k));
 }
 
-void Emit::loop(std::string name, std::function<void(const Run&)> run, const Program* body) {
+void Emit::loop(std::string name, std::function<void(const Run&)> run, Program* body) {
   kernel(std::move(name), 0, std::move(run));
   block_.program_->kernels.back().body = body;
 }

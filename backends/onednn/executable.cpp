@@ -71,6 +71,16 @@ ir::Graph expanded(const ir::Graph& graph) {
       });
 }
 
+// Outer kernels first, bodies behind their loops.
+void number_kernels(Program& program, int& next) {
+  for (Kernel& k : program.kernels) {
+    k.number = next++;
+    if (k.body == nullptr) continue;
+    k.body->loop = k.number;
+    number_kernels(*k.body, next);
+  }
+}
+
 }  // namespace
 
 ir::Graph prepared(const ir::Graph& graph, const ir::Bindings& bindings) {
@@ -108,7 +118,8 @@ Executable::Executable(std::shared_ptr<const Engine> engine, const ir::Graph& gr
     block_->target_output(static_cast<int>(j), place(graph_.outputs()[j].value));
   block_->lower();
   plan_.arena_bytes = block_->arena_bytes();
-  arena_ = allocate(plan_.arena_bytes);
+  int kernels = 0;
+  number_kernels(plan_.programs.front(), kernels);
   constants_ = allocate(static_cast<int64_t>(plan_.constants.size()));
   if (!plan_.constants.empty())
     std::memcpy(constants_.get(), plan_.constants.data(), plan_.constants.size());
@@ -171,6 +182,7 @@ void Executable::run(std::span<const ir::Array> arguments, std::span<ir::Array> 
     throw ir::RuntimeError(ir::concat("error: planned for ", engine_->threads(),
                                       " OpenMP threads, run with ", omp_get_max_threads(),
                                       ": keep their number constant"));
+  if (!arena_) arena_ = allocate(plan_.arena_bytes);
   bases_[kArenaBase] = arena_.get();
   bases_[kConstantsBase] = constants_.get();
   for (size_t i = 0; i < arguments.size(); ++i)
@@ -179,8 +191,12 @@ void Executable::run(std::span<const ir::Array> arguments, std::span<ir::Array> 
   for (size_t j = 0; j < results.size(); ++j)
     bases_[first_result + j] = result_buffer(j, arguments, results);
   if (plan_.options.poison) std::memset(arena_.get(), 0xFF, static_cast<size_t>(plan_.arena_bytes));
+  if (options_.trace) trace_.begin();
   const auto start = std::chrono::steady_clock::now();
-  execute(plan_.programs.front(), {bases_.data(), steps_.data(), options_.profile});
+  execute(plan_.programs.front(), {.bases = bases_.data(),
+                                   .steps = steps_.data(),
+                                   .timed = options_.profile || options_.trace,
+                                   .trace = options_.trace ? &trace_ : nullptr});
   for (size_t j = 0; j < results.size(); ++j)
     if (shadows_[j] && bases_[first_result + j] == shadows_[j].get())
       std::memcpy(results[j].raw(), shadows_[j].get(), static_cast<size_t>(results[j].bytes()));

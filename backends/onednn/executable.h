@@ -27,6 +27,7 @@ class Executable : public backends::Executable {
   void run(std::span<const ir::Array> arguments, std::span<ir::Array> results) override;
   int64_t arena_bytes() const override { return plan_.arena_bytes; }
   std::string profile_text() const override;
+  backends::Report report() const override;
 
   // The order of the work with places and sizes (`weft dump --stage planned`).
   std::string plan_text() const;
@@ -61,6 +62,7 @@ class Executable : public backends::Executable {
   std::vector<int64_t> steps_;
   std::vector<Memory> shadows_;  // by result: where it is made when it must not be made in place
   std::vector<char> may_share_;  // [argument * results + result]
+  Trace trace_;
   int64_t runs_ = 0;
   double seconds_ = 0;
   std::string notes_;

@@ -4,6 +4,7 @@
 #include "backends/onednn/lower/copy.h"
 #include "backends/onednn/lower/table.h"
 #include "ir/check.h"
+#include "ir/ops/gather.h"
 #include "ir/ops/shape.h"
 
 #include <algorithm>
@@ -80,6 +81,8 @@ Block::Block(Plan& plan, const ir::Graph& graph, Program& program, int arena_bas
     for (const int n : u.nodes) unit_of_[static_cast<size_t>(n)] = index;
     units_.push_back(std::move(u));
   }
+  timeline_ = static_cast<int>(plan.timelines.size());
+  plan.timelines.emplace_back();
   for (size_t i = 0; i < units_.size(); ++i)
     for (const int n : units_[i].nodes)
       for (const ir::Value v : graph.nodes()[static_cast<size_t>(n)].operands) {
@@ -165,10 +168,25 @@ void Block::claim_targets() {
   }
 }
 
-Tensor Block::take(const ir::TensorType& type, Dims strides) {
+Tensor Block::take(ir::Value v, Dims strides) {
+  const ir::TensorType& type = graph_.type(v);
   Tensor t{type.dtype, dims_of(type), std::move(strides), {arena_base_, 0}};
-  t.at.offset = arena_.take(bytes_of(t));
+  t.at.offset = take_bytes(bytes_of(t), v);
   return t;
+}
+
+int64_t Block::take_bytes(int64_t bytes, ir::Value v, int loop) {
+  const int64_t offset = arena_.take(bytes);
+  std::vector<Timeline::Tenancy>& list = plan_.timelines[static_cast<size_t>(timeline_)].tenancies;
+  open_[offset] = static_cast<int>(list.size());
+  list.push_back({offset, Arena::rounded(bytes), now_, -1, {}, loop});
+  if (v.valid()) list.back().values.push_back(v);
+  return offset;
+}
+
+int Block::add_buffer(const Tensor& place, int readers) {
+  buffers_.push_back({place.at.offset, bytes_of(place), readers, open_.at(place.at.offset)});
+  return static_cast<int>(buffers_.size()) - 1;
 }
 
 void Block::materialise_arguments() {
@@ -176,10 +194,9 @@ void Block::materialise_arguments() {
     const Tensor from = place(a.value);
     if (readers_[static_cast<size_t>(a.value.id)].empty() || all_readers_accept(a.value, from))
       continue;
-    const Tensor to = take(graph_.type(a.value), dense_strides(from.dims));
-    buffers_.push_back({to.at.offset, bytes_of(to),
-                        static_cast<int>(readers_[static_cast<size_t>(a.value.id)].size())});
-    set_place(a.value, to, static_cast<int>(buffers_.size()) - 1);
+    const Tensor to = take(a.value, dense_strides(from.dims));
+    set_place(a.value, to,
+              add_buffer(to, static_cast<int>(readers_[static_cast<size_t>(a.value.id)].size())));
     Kernel k = copy_kernel(from, to);
     k.op = "argument " + graph_.display_name(a.value);
     program_->kernels.push_back(std::move(k));
@@ -192,6 +209,26 @@ void Block::lower() {
   for (size_t i = 0; i < units_.size(); ++i) lower_unit(static_cast<int>(i));
   copy_outputs();
   find_last_reads();
+  Timeline& timeline = plan_.timelines[static_cast<size_t>(timeline_)];
+  for (const Unit& u : units_) timeline.units.push_back(u.nodes);
+  timeline.arena_bytes = arena_.peak();
+}
+
+// What the unit reads and writes at least; it stands with the kernel that does the work.
+void Block::count_bytes(const Unit& u, size_t first_kernel) {
+  std::vector<Kernel>& kernels = program_->kernels;
+  if (kernels.size() == first_kernel || !node_of(u).regions.empty()) return;
+  const ir::Node& node = node_of(u);
+  double read = 0, written = 0;
+  for (const ir::Value v : u.inputs) read += static_cast<double>(place(v).span_bytes());
+  for (const ir::Value v : node.results) written += static_cast<double>(place(v).span_bytes());
+  // Of a table only the rows that are looked up.
+  if (node.op == &ir::ops::gather || node.op == &ir::ops::dynamic_slice) read = written;
+  if (node.op == &ir::ops::update_slice) read = written = 0;
+  size_t best = kernels.size() - 1;
+  for (size_t k = first_kernel; k < kernels.size(); ++k)
+    if (kernels[k].flops > kernels[best].flops) best = k;
+  kernels[best].bytes = read + written;
 }
 
 bool Block::lower_view(const Unit& u) {
@@ -233,6 +270,9 @@ bool Block::place_over_operand(const Unit& u, int result) {
     Tensor over = t;
     over.dtype = graph_.type(y).dtype;
     set_place(y, over, b);
+    plan_.timelines[static_cast<size_t>(timeline_)]
+        .tenancies[static_cast<size_t>(buffers_[static_cast<size_t>(b)].tenancy)]
+        .values.push_back(y);
     buffers_[static_cast<size_t>(b)].readers +=
         static_cast<int>(readers_[static_cast<size_t>(y.id)].size());
     return true;
@@ -276,17 +316,18 @@ void Block::place_results(int index) {
       continue;
     }
     if (place_over_operand(u, static_cast<int>(r))) continue;
-    const Tensor t = take(graph_.type(y), result_strides(u, y));
+    const Tensor t = take(y, result_strides(u, y));
     const int keep = plan_.options.keep_all && depth_ == 0 ? 1 : 0;
-    buffers_.push_back({t.at.offset, bytes_of(t),
-                        keep + static_cast<int>(readers_[static_cast<size_t>(y.id)].size())});
-    set_place(y, t, static_cast<int>(buffers_.size()) - 1);
+    set_place(y, t,
+              add_buffer(t, keep + static_cast<int>(readers_[static_cast<size_t>(y.id)].size())));
   }
 }
 
 void Block::lower_unit(int index) {
   const Unit& u = units_[static_cast<size_t>(index)];
   const ir::Node& node = node_of(u);
+  now_ = index;
+  const size_t first_kernel = program_->kernels.size();
   if (const int count = bounds_.of_node(u.nodes.back()); count >= 0) count_rows(count);
   if (u.lowering->view == nullptr || !lower_view(u)) {
     if (!u.lowering->constant) place_results(index);
@@ -294,6 +335,7 @@ void Block::lower_unit(int index) {
       Emit e(*this, ir::OpView(graph_, node), u.nodes);
       u.lowering->lower(e);
     }
+    count_bytes(u, first_kernel);
     if (plan_.options.check_nan) check_for_nan(u);
   }
   for (const ir::Value v : u.inputs) release(v);
@@ -319,6 +361,12 @@ void Block::release(ir::Value v) {
 
 void Block::free_buffer(int64_t offset, int64_t bytes) {
   arena_.give_back(offset, bytes);
+  if (const auto tenancy = open_.find(offset); tenancy != open_.end()) {
+    plan_.timelines[static_cast<size_t>(timeline_)]
+        .tenancies[static_cast<size_t>(tenancy->second)]
+        .last = now_;
+    open_.erase(tenancy);
+  }
   if (!plan_.options.poison) return;
   Kernel k;
   k.name = k.op = "poison";
@@ -345,7 +393,7 @@ void Block::copy_outputs() {
 void Block::count_rows(int count) {
   Ref& to = count_at_[static_cast<size_t>(count)];
   if (to.base >= 0) return;
-  to = {arena_base_, arena_.take(static_cast<int64_t>(sizeof(int64_t)))};
+  to = {arena_base_, take_bytes(static_cast<int64_t>(sizeof(int64_t)), {})};
   const RowBounds::Count& c = bounds_.counts()[static_cast<size_t>(count)];
   Kernel k;
   k.name = k.op = "count rows";
@@ -457,6 +505,7 @@ void Block::describe(Kernel& kernel, Emit& e) const {
   kernel.op = node.op->name;
   kernel.scope = node.from.scope;
   kernel.loc = node.from.loc;
+  kernel.nodes = e.nodes;
   if (e.nodes.size() > 1) {
     kernel.op.clear();
     for (const int n : e.nodes)

@@ -21,6 +21,7 @@
 #include "backends/onednn/row_bounds.h"
 
 #include <deque>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -38,6 +39,21 @@ struct PlanOptions {
 // Bases: the arena, the constants, the arguments, the results, then those that loops move.
 inline constexpr int kArenaBase = 0, kConstantsBase = 1, kArgumentBase = 2;
 
+// Who lies where in a block's arena, and when; times are units.
+struct Timeline {
+  struct Tenancy {
+    int64_t offset = 0, bytes = 0;
+    int first = 0, last = -1;  // -1: to the end
+    ir::Values values;         // none: a workspace
+    int loop = -1;             // the timeline of the loop whose arena this is
+  };
+  std::vector<std::vector<int>> units;  // nodes of each
+  std::vector<Tenancy> tenancies;
+  int64_t arena_bytes = 0;
+
+  backends::MemoryReport report(const std::deque<Timeline>& all) const;
+};
+
 // What all blocks of an executable share.
 struct Plan {
   const Engine* engine = nullptr;
@@ -46,6 +62,7 @@ struct Plan {
   int loops = 0;  // loop nesting counters
   std::vector<char> constants;
   std::deque<Program> programs;  // [0] is the whole; the others are bodies
+  std::deque<Timeline> timelines;
   int64_t arena_bytes = 0;
   std::string text;  // `weft dump --stage planned`
 
@@ -84,6 +101,7 @@ class Block {
 
   const Tensor& place(ir::Value v) const { return places_[static_cast<size_t>(v.id)]; }
   int64_t arena_bytes() const { return arena_.peak(); }
+  int timeline() const { return timeline_; }
   Plan& plan() const { return plan_; }
   const ir::Graph& graph() const { return graph_; }
   int depth() const { return depth_; }
@@ -98,6 +116,7 @@ class Block {
   struct Buffer {
     int64_t offset, bytes;
     int readers;  // units and outputs that have still to read it or a view of it
+    int tenancy;  // of the timeline
   };
 
   const ir::Node& node_of(const Unit& u) const {
@@ -112,7 +131,11 @@ class Block {
   void place_results(int index);
   Dims result_strides(const Unit& u, ir::Value y) const;
   bool place_over_operand(const Unit& u, int result);
-  Tensor take(const ir::TensorType& type, Dims strides);
+  Tensor take(ir::Value v, Dims strides);  // for the buffer made next
+  // Of the arena, for a value or (not valid) as a workspace.
+  int64_t take_bytes(int64_t bytes, ir::Value v, int loop = -1);
+  int add_buffer(const Tensor& place, int readers);
+  void count_bytes(const Unit& u, size_t first_kernel);
   void release(ir::Value v);
   void free_buffer(int64_t offset, int64_t bytes);
   void copy_outputs();
@@ -143,6 +166,8 @@ class Block {
   std::vector<Ref> count_at_;  // by count of bounds_; base -1: not counted yet
   Tensor lengths_;             // of a body's rows
   int counter_ = -1;
+  int timeline_ = 0, now_ = 0;   // now: the unit being lowered
+  std::map<int64_t, int> open_;  // tenancies that have not ended, by offset
 };
 
 }  // namespace weft::onednn

@@ -72,7 +72,8 @@ std::string Executable::profile_text() const {
       const double own = k.seconds - (k.body != nullptr ? body_seconds(*k.body) : 0);
       e.op = k.op, e.where = where,
       e.name = k.name + (k.implementation.empty() ? "" : " " + k.implementation);
-      e.calls += k.calls, e.seconds += own, e.flops += k.flops * static_cast<double>(k.calls);
+      e.calls += k.calls, e.seconds += own;
+      e.flops += k.flops * k.share() * static_cast<double>(k.calls);
       total += own;
     }
   std::vector<Entry> order;

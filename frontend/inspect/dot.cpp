@@ -139,7 +139,9 @@ class Writer {
       out_ << indent << "subgraph cluster_" << c << " {\n"
            << indent << "  label=<"
            << font(g.kind == Group::Kind::loop ? "#4F46E5" : k.line,
-                   g.kind == Group::Kind::part ? 14 : 10, "<b>" + xml_escaped(g.title) + "</b>")
+                   g.kind == Group::Kind::part ? 14 : 10,
+                   "<b>" + xml_escaped(g.title) +
+                       (g.times > 1 ? " \u00D7" + std::to_string(g.times) : "") + "</b>")
            << ">; labeljust=l; tooltip=" << quoted(xml_escaped(g.tooltip)) << ";\n"
            << indent << "  " << style(g, k) << "\n";
       group(c, depth + 1);

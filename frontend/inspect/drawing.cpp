@@ -178,6 +178,7 @@ class Drawer {
     Box box;
     box.kind = Box::Kind::input;
     box.title = name, box.type = graph_.type(a.value).str();
+    box.values = {name};
     box.group = group_of("", ir::Part::forward, -1, "");
     box.tooltip = "input " + name + ": " + box.type;
     return {add_box(std::move(box)), Row::Kind::input, name};
@@ -219,6 +220,7 @@ class Drawer {
     if (box.group != group || (box.kind != Box::Kind::op && box.kind != Box::Kind::fused))
       return false;
     box.rows.push_back({Row::Kind::attribute, "", "then " + std::string(node.op->name)});
+    box.values.push_back(names[static_cast<size_t>(y.id)]);
     box.name = names[static_cast<size_t>(y.id)], box.type = shortened(g.type(y).str(), 64);
     box.tooltip += "\n\n" + tooltip_of(g, node, names);
     ++box.nodes;
@@ -237,7 +239,8 @@ class Drawer {
     box.part = node.from.part;
     box.title = std::string(node.op->name);
     for (const Value v : node.results) {
-      box.name += (box.name.empty() ? "" : ", ") + names[static_cast<size_t>(v.id)];
+      box.values.push_back(names[static_cast<size_t>(v.id)]);
+      box.name += (box.name.empty() ? "" : ", ") + box.values.back();
       box.type += (box.type.empty() ? "" : ", ") + g.type(v).str();
     }
     box.name = shortened(box.name), box.type = shortened(box.type, 64);
@@ -341,6 +344,7 @@ class Drawer {
   // What a box yields bears its name outside too, since rows may refer to it.
   void named_result(int index, const std::string& name, const std::string& type) {
     Box& box = drawing_.boxes[static_cast<size_t>(index)];
+    box.values.push_back(name);
     box.tooltip += "\nyielded as " + name + ": " + type;
     if (box.name.find(" > ") == box.name.npos && box.kind != Box::Kind::carry)
       box.name += " > " + name;
@@ -370,6 +374,7 @@ class Drawer {
         box.kind = carry ? Box::Kind::carry : Box::Kind::scanned;
         box.part = node.from.part;
         box.title = carry ? "carry " + name : name + " at t";
+        box.values = {name};
         box.type = inner.type(v).str();
         box.tooltip = (carry ? "carry " : "scanned ") + name + ": " + box.type;
         box.group = own;
@@ -411,6 +416,8 @@ class Drawer {
 
 Drawing draw(const Graph& graph, const DrawOptions& options) {
   Drawing drawing = Drawer(graph, options).drawing();
+  if (!options.focus.empty()) focus_on(drawing, options.focus, options.radius);
+  if (options.repeats && options.focus.empty()) fold_repeats(drawing);
   collapse(drawing, options.max_boxes);
   return drawing;
 }

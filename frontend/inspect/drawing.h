@@ -6,8 +6,10 @@
 // carries and scanned inputs stand in it as small boxes, invariants are drawn as what they are
 // outside.
 //
-// Groups are, from outside: the part (forward, backward, optimizer), scopes, loops. Where a graph
-// has more boxes than `max_boxes`, the innermost groups with the most boxes become one box each.
+// Groups are, from outside: the part (forward, backward, optimizer), scopes, loops. Groups beside
+// each other that hold the same (the layers of a stack) are drawn once, with their number. Where a
+// graph has more boxes than `max_boxes`, the innermost groups with the most boxes become one box
+// each.
 #pragma once
 #include "ir/graph.h"
 
@@ -38,7 +40,8 @@ struct Box {
   std::string tooltip;
   std::vector<Row> rows;
   int group = 0;
-  int nodes = 1;  // of the graph, that it stands for
+  int nodes = 1;                    // of the graph, that it stands for
+  std::vector<std::string> values;  // names of all values that it makes, "%q"
 };
 
 struct Link {
@@ -53,6 +56,7 @@ struct Group {
   std::string title, tooltip;
   ir::Part part = ir::Part::forward;
   int parent = -1;
+  int times = 1;  // so many like this one stand in a row
 };
 
 struct Drawing {
@@ -65,6 +69,11 @@ struct Drawing {
 struct DrawOptions {
   std::string title;    // default: the graph's name
   int max_boxes = 220;  // more than this are drawn collapsed
+  bool repeats = true;  // equal groups beside each other are drawn once
+  // Only what is at most `radius` links from the value (or all of the scope, or all nodes of the
+  // op) of this name. GraphError where there is none.
+  std::string focus;
+  int radius = 2;
 };
 
 Drawing draw(const ir::Graph& graph, const DrawOptions& options = {});

@@ -155,12 +155,14 @@ PipelineResult run_passes(const Graph& graph, std::span<const Pass* const> passe
     if (std::find(options.disabled.begin(), options.disabled.end(), p->name) !=
         options.disabled.end())
       continue;
+    const size_t notes = context.notes.size();
     const auto start = std::chrono::steady_clock::now();
     Graph after = p->run(result.graph, context);
     const std::chrono::duration<double, std::milli> elapsed =
         std::chrono::steady_clock::now() - start;
     result.records.push_back({p->name, elapsed.count(), result.graph.node_count(),
-                              after.node_count(), !same(result.graph, after)});
+                              after.node_count(), !same(result.graph, after),
+                              static_cast<int>(context.notes.size() - notes)});
     // Before verifying: a dump shows what went wrong.
     ++context.passes_run;
     if (const char* folder = std::getenv("WEFT_DUMP");

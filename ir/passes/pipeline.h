@@ -19,6 +19,7 @@ struct PassRecord {
   double milliseconds = 0;
   int nodes_before = 0, nodes_after = 0;  // those of regions included
   bool changed = false;
+  int notes = 0;  // that it added to the context's
 };
 
 struct PipelineOptions {

@@ -13,13 +13,16 @@
 namespace weft::cli {
 
 void add_attend(CLI::App& program);
+void add_bench(CLI::App& program);
 void add_data(CLI::App& program);
 void add_doctor(CLI::App& program);
 void add_dump(CLI::App& program);
 void add_evaluate(CLI::App& program);
+void add_inspect(CLI::App& program);
 void add_ops(CLI::App& program);
 void add_opt(CLI::App& program);
 void add_run(CLI::App& program);
+void add_stages(CLI::App& program);
 void add_train(CLI::App& program);
 void add_translate(CLI::App& program);
 

@@ -3,12 +3,14 @@
 #include "backends/onednn/engine.h"
 #include "backends/onednn/executable.h"
 #include "frontend/inspect/dot.h"
+#include "frontend/inspect/memory.h"
 #include "ir/text/text.h"
 #include "models/cli/bind_arguments.h"
 #include "models/cli/command.h"
 #include "models/cli/graph_file.h"
 #include "models/cli/model.h"
 #include "models/cli/stages.h"
+#include "models/cli/subject.h"
 
 #include <fmt/format.h>
 
@@ -24,9 +26,10 @@ const std::vector<std::string> kStages = {"built", "fused", "differentiated", "o
                                           "planned"};
 
 struct DumpOptions {
-  std::string what, stage = "built", format, output, gradient;
+  std::string what, stage = "built", format, output, gradient, focus, budget;
   std::vector<std::string> bind, disabled;
-  bool explain = false, locations = false, whole = false;
+  int radius = 2;
+  bool explain = false, locations = false, whole = false, memory = false;
 };
 
 int stage_number(const std::string& stage) {
@@ -37,6 +40,7 @@ int stage_number(const std::string& stage) {
 std::string format_of(const DumpOptions& o) {
   if (!o.format.empty()) return o.format;
   if (o.output.ends_with(".svg")) return "svg";
+  if (o.output.ends_with(".json")) return "json";
   return o.output.ends_with(".dot") || o.output.ends_with(".gv") ? "dot" : "text";
 }
 
@@ -48,12 +52,21 @@ std::string differentiable_result(const ir::Graph& graph, const std::string& fil
       file + ": no result is called 'loss'; --gradient RESULT says which one to differentiate");
 }
 
-std::string plan_text(const ir::Graph& graph, const ir::Bindings& bindings) {
+onednn::Executable planned(const ir::Graph& graph, const ir::Bindings& bindings) {
   for (const std::string& symbol : graph.symbols())
     if (!bindings.contains(symbol))
       throw UsageError("a plan is made for sizes: --bind " + symbol + "=...");
   check_sizes(graph, bindings);
-  return onednn::Executable(std::make_shared<onednn::Engine>(), graph, bindings, {}).plan_text();
+  return {std::make_shared<onednn::Engine>(), graph, bindings, {}};
+}
+
+// The plan, or its memory over time.
+std::string plan_text(const DumpOptions& o, const ir::Graph& graph, const ir::Bindings& bindings) {
+  const onednn::Executable executable = planned(graph, bindings);
+  if (!o.memory) return executable.plan_text();
+  const backends::Report report = executable.report();
+  return format_of(o) == "svg" ? inspect::memory_svg(report.graph, report.memory)
+                               : inspect::memory_text(report.graph, report.memory);
 }
 
 // A graph of the user's own, differentiated if there is a loss, or if that was asked for.
@@ -75,38 +88,53 @@ Compiled graph_at_stage(const DumpOptions& o) {
 }
 
 // The training step of a recipe, or of a model with Adam.
-Compiled training_step_at_stage(const DumpOptions& o) {
+Compiled training_step_at_stage(const DumpOptions& o, const Subject& subject) {
   if (!o.gradient.empty())
     throw UsageError(
         "--gradient is for graphs (.ir); a model is differentiated by all of its parameters");
-  ProgramOptions options = program_options();
+  ProgramOptions options = subject.options();
   options.disabled_passes = o.disabled;
-  const bool recipe = o.what.ends_with(".toml");
-  const auto task = recipe ? std::optional(read_task(o.what)) : std::nullopt;
-  const seq2seq::Config config = recipe ? task->config : training::ModelFolder(o.what).config();
-  const Program program = Program::training(
-      seq2seq::loss_graph(config), recipe ? task->recipe.optimizer : OptimizerSettings(), options);
+  const Program program = Program::training(subject.loss, subject.optimizer, options);
+  if (program.budget()) fmt::print(stderr, "{}\n", program.budget()->text(options.memory_budget));
   return {o.stage == "planned" ? program.graph() : program.stage(o.stage), program.notes()};
 }
 
-void dump(const DumpOptions& o) {
-  const std::string format = format_of(o);
+std::string drawn(const DumpOptions& o, const std::string& format, const ir::Graph& graph) {
+  inspect::DrawOptions drawing{.title = "@" + graph.name + ", " + o.stage,
+                               .repeats = !o.whole,
+                               .focus = o.focus,
+                               .radius = o.radius};
+  if (o.whole) drawing.max_boxes = 4000;
+  if (format == "json") return inspect::json(inspect::draw(graph, drawing));
+  return format == "dot" ? inspect::dot(graph, drawing) : inspect::svg(graph, drawing);
+}
+
+void check_options(const DumpOptions& o, const std::string& format) {
   check_pass_names(o.disabled);
-  if (o.stage == "planned" && format != "text")
+  if (o.memory && format != "text" && format != "svg")
+    throw UsageError("memory over time is text or svg; --memory has no --format " + format);
+  if (o.stage == "planned" && !o.memory && format != "text")
     throw UsageError("a plan is text; --stage planned has no --format " + format);
-  const bool model = o.what.ends_with(".toml") || std::filesystem::is_directory(o.what);
-  const Compiled at = model ? training_step_at_stage(o) : graph_at_stage(o);
+  if (!o.focus.empty() && (format == "text" || o.stage == "planned"))
+    throw UsageError("--focus is for drawings: --format dot, svg or json");
+}
+
+void dump(DumpOptions o) {
+  if (o.memory) o.stage = "planned";
+  const std::string format = format_of(o);
+  check_options(o, format);
+  std::optional<Subject> subject;
+  if (is_model(o.what)) subject = read_subject(o.what, o.bind, o.budget);
+  const Compiled at = subject ? training_step_at_stage(o, *subject) : graph_at_stage(o);
   if (o.explain) fmt::print(stderr, "{}", explained(at.notes));
   if (o.stage == "planned")
-    return put_result(o.output, plan_text(at.graph, parse_bindings(o.bind)));
-  inspect::DrawOptions drawing{.title = "@" + at.graph.name + ", " + o.stage};
-  if (o.whole) drawing.max_boxes = 4000;
-  if (format == "text")
+    put_result(o.output,
+               plan_text(o, at.graph, subject ? subject->bindings() : parse_bindings(o.bind)));
+  else if (format == "text")
     put_result(o.output,
                ir::print(at.graph, {.types = true, .scopes = true, .locations = o.locations}));
   else
-    put_result(o.output,
-               format == "dot" ? inspect::dot(at.graph, drawing) : inspect::svg(at.graph, drawing));
+    put_result(o.output, drawn(o, format, at.graph));
 }
 
 }  // namespace
@@ -128,15 +156,21 @@ void add_dump(CLI::App& program) {
                    "optimised: as it is lowered; planned: as it runs, with places in memory")
       ->check(CLI::IsMember(kStages))
       ->capture_default_str();
-  command->add_option("--format", o->format, "text, dot or svg (default: by the name of the file)")
-      ->check(CLI::IsMember({"text", "dot", "svg"}));
+  command
+      ->add_option("--format", o->format,
+                   "text, dot, svg or json (default: by the name of the file)")
+      ->check(CLI::IsMember({"text", "dot", "svg", "json"}));
   command->add_option("-o,--output", o->output, "Write here instead of to standard output")
       ->type_name("FILE");
   command
       ->add_option("--gradient", o->gradient,
                    "What to differentiate (default: 'loss', or the only result)")
       ->type_name("RESULT[:ARGUMENT,...]");
-  command->add_option("--bind", o->bind, "Sizes for --stage planned, as in S=7")
+  command
+      ->add_option(
+          "--bind", o->bind,
+          "Sizes for --stage planned and --memory, as in S=7 (of a recipe: B rows of S and "
+          "T tokens; default: its largest batch)")
       ->type_name("SYMBOL=SIZE");
   command->add_option("--disable", o->disabled, "Passes to leave out")
       ->delimiter(',')
@@ -144,7 +178,21 @@ void add_dump(CLI::App& program) {
   command->add_flag("--explain", o->explain,
                     "Say on stderr what was fused into what, and what was held back");
   command->add_flag("--locations", o->locations, "Print the lines nodes come from");
-  command->add_flag("--whole", o->whole, "Draw every node, however many there are");
+  command->add_flag("--whole", o->whole,
+                    "Draw every node, however many there are, and every layer");
+  command->add_option("--focus", o->focus, "Draw what is near this value, scope or op, as in %q")
+      ->type_name("NAME");
+  command->add_option("--radius", o->radius, "With --focus: this many links away")
+      ->check(CLI::Range(0, 1000))
+      ->capture_default_str();
+  command->add_flag("--memory", o->memory,
+                    "The planned arena over time: what is in use at each step, who holds the peak "
+                    "(text or svg)");
+  command
+      ->add_option("--memory-budget", o->budget,
+                   "What a training step may take, parameters and optimiser state included, as in "
+                   "200MB: less is kept, more computed again")
+      ->type_name("SIZE");
   command->callback([o] { dump(*o); });
 }
 

@@ -77,7 +77,10 @@ int run(int argc, char** argv) {
   weft::cli::add_translate(program);
   weft::cli::add_evaluate(program);
   weft::cli::add_attend(program);
+  weft::cli::add_bench(program);
   weft::cli::add_dump(program);
+  weft::cli::add_inspect(program);
+  weft::cli::add_stages(program);
   weft::cli::add_opt(program);
   weft::cli::add_run(program);
   weft::cli::add_data(program);

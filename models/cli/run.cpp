@@ -1,7 +1,9 @@
 // models/cli/run.cpp -- weft run: a graph on arrays out of a file.
 #include "autodiff/gradient.h"
 #include "backends/backend.h"
+#include "backends/onednn/kernels/peak.h"
 #include "frontend/formats/npz.h"
+#include "frontend/inspect/trace.h"
 #include "models/cli/bind_arguments.h"
 #include "models/cli/command.h"
 #include "models/cli/compare_reference.h"
@@ -17,7 +19,7 @@ namespace weft::cli {
 namespace {
 
 struct RunOptions {
-  std::string graph, inputs, outputs, backend = "reference", gradient;
+  std::string graph, inputs, outputs, backend = "reference", gradient, trace;
   std::vector<std::string> bind;
   bool check_nan = false, compare_reference = false, profile = false, optimise = false;
 };
@@ -52,8 +54,9 @@ std::vector<ir::Array> room_for_results(const ir::Graph& graph, const ir::Bindin
 
 void run(const RunOptions& o) {
   const bool reference = o.backend == "reference";
-  if (reference && (o.profile || o.check_nan || o.compare_reference))
-    throw UsageError("--profile, --check-nan and --compare-reference need --backend onednn");
+  if (reference && (o.profile || o.check_nan || o.compare_reference || !o.trace.empty()))
+    throw UsageError(
+        "--profile, --trace, --check-nan and --compare-reference need --backend onednn");
   ir::Graph graph = read_graph(o.graph);
   const formats::NamedArrays inputs = read_inputs(o.inputs, graph);
   if (o.optimise) graph = recognised(graph).graph;
@@ -66,8 +69,8 @@ void run(const RunOptions& o) {
   const ir::Bindings bindings = backends::infer_bindings(graph, arguments, parse_bindings(o.bind));
   check_sizes(graph, bindings);
   const auto backend = reference ? backends::make_reference() : backends::make_onednn();
-  const auto executable =
-      backend->compile(graph, bindings, {.check_nan = o.check_nan, .profile = o.profile});
+  const auto executable = backend->compile(
+      graph, bindings, {.check_nan = o.check_nan, .profile = o.profile, .trace = !o.trace.empty()});
   std::vector<ir::Array> results = room_for_results(graph, bindings, reference);
   executable->run(arguments, results);
   if (o.compare_reference) compare_reference(graph, bindings, arguments);
@@ -90,6 +93,9 @@ void run(const RunOptions& o) {
                       ir::dims_str(r.array.dims())));
   }
   if (o.profile) put(executable->profile_text());
+  if (!o.trace.empty())
+    put_result(o.trace, inspect::chrome_trace(executable->report(),
+                                              onednn::kernels::measure_peak(0.05).gflops));
 }
 
 }  // namespace
@@ -125,6 +131,11 @@ void add_run(CLI::App& program) {
                     "Name the first node whose values differ from the reference's (onednn)");
   command->add_flag("--profile", o->profile,
                     "Print time and implementation of each kernel (onednn)");
+  command
+      ->add_option("--trace", o->trace,
+                   "Write when each kernel and each step of each loop ran, for chrome://tracing or "
+                   "ui.perfetto.dev (onednn)")
+      ->type_name("FILE.json");
   command->callback([o] { run(*o); });
 }
 

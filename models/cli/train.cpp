@@ -1,6 +1,8 @@
 // models/cli/train.cpp -- weft train: from a recipe to a model.
+#include "frontend/memory_budget.h"
 #include "models/cli/command.h"
 #include "models/cli/model.h"
+#include "models/cli/subject.h"
 #include "models/training/stop_signal.h"
 #include "models/training/trainer.h"
 
@@ -13,7 +15,7 @@ namespace weft::cli {
 namespace {
 
 struct TrainOptions {
-  std::string recipe, folder;
+  std::string recipe, folder, budget;
   bool resume = false;
 };
 
@@ -21,7 +23,11 @@ std::string folder_for(const TrainOptions& o) {
   return o.folder.empty() ? std::filesystem::path(o.recipe).stem().string() : o.folder;
 }
 
-training::TrainerSetup setup_for(const Task& task, const training::ModelFolder& folder) {
+training::TrainerSetup setup_for(const Task& task, const training::ModelFolder& folder,
+                                 const std::string& budget) {
+  ProgramOptions program = program_options();
+  program.memory_budget = budget.empty() ? task.recipe.memory_budget : bytes_named(budget);
+  program.budget_sizes = bindings_of(largest_batch(task));
   const auto encoded = [&](const data::Examples& examples) {
     return data::encode(examples, task.vocabularies.source, task.vocabularies.target).examples;
   };
@@ -33,7 +39,7 @@ training::TrainerSetup setup_for(const Task& task, const training::ModelFolder& 
           .seed = task.recipe.seed,
           .train = encoded(task.train),
           .valid = encoded(task.valid),
-          .program = program_options(),
+          .program = program,
           .folder = folder};
 }
 
@@ -50,7 +56,9 @@ void train(const TrainOptions& o) {
   if (o.resume && folder.config() != task.config)
     throw ir::GraphError(folder.path() + ": the model is of another configuration than " +
                          o.recipe);
-  training::Trainer trainer(setup_for(task, folder));
+  training::Trainer trainer(setup_for(task, folder, o.budget));
+  if (const auto& budget = trainer.training().budget())
+    fmt::print(stderr, "{}\n", budget->text(trainer.training().options().memory_budget));
   if (o.resume)
     trainer.resume();
   else
@@ -89,6 +97,11 @@ void add_train(CLI::App& program) {
       ->type_name("DIR");
   command->add_flag("--resume", o->resume,
                     "Go on where a run with this recipe and folder ended, bit for bit");
+  command
+      ->add_option("--memory-budget", o->budget,
+                   "What a training step may take, parameters and optimiser state included, as in "
+                   "200MB: less is kept, more computed again")
+      ->type_name("SIZE");
   command->callback([o] { train(*o); });
 }
 

@@ -1,6 +1,7 @@
 // models/training/recipe.cpp -- reading recipes.
 #include "models/training/recipe.h"
 
+#include "frontend/memory_budget.h"
 #include "ir/error.h"
 
 #include <filesystem>
@@ -59,7 +60,7 @@ void read_optimizer(TomlTable& t, OptimizerSettings& o, Rate& r) {
   t.finish();
 }
 
-void read_limits(TomlTable& t, Limits& l, uint64_t& seed) {
+void read_limits(TomlTable& t, Limits& l, uint64_t& seed, int64_t& memory_budget) {
   t.take("seed", seed);
   t.take("epochs", l.epochs, 0, kMost);
   t.take("steps", l.steps, 0, kMost);
@@ -67,6 +68,7 @@ void read_limits(TomlTable& t, Limits& l, uint64_t& seed) {
   t.take("patience", l.patience, 0, kMost);
   t.take("validate_every", l.validate_every, 0, kMost);
   t.take("save_every", l.save_every, 0, kMost);
+  t.take_word("memory_budget", [&](const std::string& w) { memory_budget = bytes_named(w); });
   t.finish();
 }
 
@@ -163,7 +165,7 @@ Recipe read_recipe(const std::string& path) {
   model.finish();
   read_batch(batch, r.batch);
   read_optimizer(optimizer, r.optimizer, r.rate);
-  read_limits(training, r.limits, r.seed);
+  read_limits(training, r.limits, r.seed, r.memory_budget);
   if (r.rate.schedule == Schedule::linear && r.limits.steps == 0)
     optimizer.fail("schedule", "schedule linear needs training.steps, where the rate reaches 0");
   r.batch.seed = r.seed;

@@ -6,7 +6,7 @@
 //                vocabularies' sizes and the seed
 //   [batch]      the fields of data::BatchOptions but the seed
 //   [optimizer]  kind, learning_rate, schedule, warmup, and the fields of OptimizerSettings
-//   [training]   the fields of Limits, and seed
+//   [training]   the fields of Limits, seed, and memory_budget ("200MB")
 //
 // Every key has a default but data.train and data.valid; an unknown key is an error at its line.
 #pragma once
@@ -59,6 +59,7 @@ struct Recipe {
   Rate rate;
   Limits limits;
   uint64_t seed = 1;
+  int64_t memory_budget = 0;  // bytes; 0: no limit
 };
 
 Recipe read_recipe(const std::string& path);

@@ -15,6 +15,9 @@ struct Peak {
 // Takes about `seconds` for each of the three.
 Peak measure_peak(double seconds);
 
+// GB/s of a += s*b on arrays far larger than the caches, over about `seconds`.
+double measure_bandwidth(double seconds);
+
 enum class PeakKind : unsigned char { fma, tanh, exp };
 
 // One measurement: operations (flops, tanh, exp) per second over about `seconds`.

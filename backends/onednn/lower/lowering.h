@@ -50,13 +50,13 @@ class Emit {
   void needs_arithmetic(ir::DType dtype) const;
   // Memory until the node is done. Padded: rows do not alias in the cache.
   Tensor temporary(ir::DType dtype, const Dims& dims, bool padded = false);
-  Ref workspace(int64_t bytes);
+  Ref workspace(int64_t bytes, int timeline = -1);  // `timeline`: of the loop it is the arena of
   // `tensor` where it fits, else a copy that does.
   Tensor as(Layout layout, const Tensor& tensor);
 
   void kernel(std::string name, double flops, std::function<void(const Run&)> run,
               std::string implementation = {});
-  void loop(std::string name, std::function<void(const Run&)> run, const Program* body);
+  void loop(std::string name, std::function<void(const Run&)> run, Program* body);
   // What `emit` adds goes to another program, run by a kernel of this node's.
   void divert(Program& to, const std::function<void()>& emit);
   void place_constant(Tensor place);               // of the result

@@ -62,7 +62,7 @@ struct Loop {
         run.bases[c.in_base] = run(step == 0 ? c.first : c.slots[step % 2]);
         run.bases[c.out_base] = run(step == steps - 1 ? c.last : c.slots[(step + 1) % 2]);
       }
-      execute(*body, run);
+      execute(*body, run, t);
     }
   }
 };
@@ -257,7 +257,7 @@ class ScanLowering {
   }
 
   void give_memory() {
-    loop_.arena = e_.workspace(std::max<int64_t>(block_.arena_bytes(), 1));
+    loop_.arena = e_.workspace(std::max<int64_t>(block_.arena_bytes(), 1), block_.timeline());
     loop_.poison_bytes = plan_.options.poison ? block_.arena_bytes() : 0;
     for (int i = 0; i < parts_.carries; ++i) {
       Carry& c = loop_.carries[at(i)];

@@ -1,0 +1,209 @@
+// models/cli/bench.cpp -- weft bench: how fast a recipe's training step is, and what holds it back.
+//
+// Arithmetic is that of the matrix products of the forward pass, backward counted twice that; real
+// arithmetic that of each sentence by itself, without padding.
+#include "backends/onednn/engine.h"
+#include "backends/onednn/kernels/peak.h"
+#include "backends/onednn/threads.h"
+#include "frontend/inspect/memory.h"
+#include "frontend/inspect/trace.h"
+#include "models/cli/command.h"
+#include "models/cli/model.h"
+#include "models/cli/subject.h"
+#include "models/training/arithmetic.h"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <memory>
+
+namespace weft::cli {
+namespace {
+
+struct BenchOptions {
+  std::string what, trace, budget;
+  std::vector<std::string> bind;
+  int steps = 10, threads = 0;
+  bool full = false;
+};
+
+double seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+double peak_resident_megabytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) * 1024e-6;
+}
+
+struct Measured {
+  double median = 0, best = 0;  // seconds a step
+  double peak_gflops = 0;
+  training::StepArithmetic arithmetic;
+  double tokens = 0;  // target tokens that are no padding
+};
+
+Measured measured(Program& program, const formats::NamedArrays& batch, int steps) {
+  ParameterStore store(1);
+  program.run(store, batch);  // the first makes the executable and touches its memory
+  std::vector<double> times;
+  const double before = onednn::kernels::peak_run({onednn::kernels::PeakKind::fma, 0.2});
+  for (int i = 0; i < steps; ++i) {
+    const double start = seconds();
+    program.run(store, batch);
+    times.push_back(seconds() - start);
+  }
+  const double after = onednn::kernels::peak_run({onednn::kernels::PeakKind::fma, 0.2});
+  std::sort(times.begin(), times.end());
+  Measured m{.median = times[times.size() / 2],
+             .best = times.front(),
+             .peak_gflops = std::max(before, after) * 1e-9,
+             .arithmetic = training::step_arithmetic(program.stage("fused"), batch)};
+  const ir::Array& lengths = batch.at("target_lengths");
+  for (int64_t b = 0; b < lengths.size(); ++b) m.tokens += lengths.at(b);
+  return m;
+}
+
+// --- where the time goes
+
+struct Row {
+  std::string kernel, where;
+  double calls = 0, ms = 0, flops = 0, bytes = 0, limit_ms = 0;
+  bool by_memory = false;
+};
+
+void collect(const std::vector<backends::KernelReport>& kernels, double runs, double peak_gflops,
+             double bandwidth, std::map<std::pair<std::string, std::string>, Row>& rows) {
+  for (const backends::KernelReport& k : kernels) {
+    double own = k.seconds;
+    for (const backends::KernelReport& inner : k.body) own -= inner.seconds;
+    const std::string name =
+        k.implementation.empty() ? k.kernel : k.kernel + " " + k.implementation;
+    Row& row = rows[{name, k.scope}];
+    row.kernel = name, row.where = k.scope;
+    const double calls = static_cast<double>(k.calls) / runs, ms = own / runs * 1e3;
+    const double by_flops = k.flops * calls / peak_gflops * 1e-6,
+                 by_bytes = k.bytes * calls / bandwidth * 1e-6;
+    row.calls += calls, row.ms += ms, row.flops += k.flops * calls, row.bytes += k.bytes * calls;
+    row.limit_ms += std::min(ms, std::max(by_flops, by_bytes));
+    row.by_memory = by_bytes > by_flops;
+    collect(k.body, runs, peak_gflops, bandwidth, rows);
+  }
+}
+
+void put_kernels(const backends::Report& report, double peak_gflops, double bandwidth) {
+  const double runs = static_cast<double>(std::max<int64_t>(report.runs, 1));
+  std::map<std::pair<std::string, std::string>, Row> rows;
+  collect(report.kernels, runs, peak_gflops, bandwidth, rows);
+  std::vector<Row> order;
+  double total = 0, lost = 0;
+  for (const auto& [key, row] : rows) {
+    order.push_back(row);
+    total += row.ms, lost += row.ms - row.limit_ms;
+  }
+  const auto above = [](const Row& r) { return r.ms - r.limit_ms; };
+  std::sort(order.begin(), order.end(),
+            [&](const Row& a, const Row& b) { return above(a) > above(b); });
+  put(
+      fmt::format("\nwhere the time goes, timed kernel by kernel: {:.1f} ms a step, of which "
+                  "{:.1f} ms above the\n"
+                  "hardware's limit (multiply-adds at {:.0f} GFLOP/s, operands at {:.0f} GB/s); "
+                  "the most to gain first\n\n"
+                  "{:>9} {:>6} {:>9} {:>8} {:>9} {:>14}  {:<30} {}\n",
+                  total, lost, peak_gflops, bandwidth, "ms", "share", "above", "calls", "GFLOP/s",
+                  "of its limit", "kernel", "scope"));
+  double shown = 0;
+  for (size_t i = 0; i < order.size() && i < 24; ++i) {
+    const Row& r = order[i];
+    shown += r.ms;
+    put(fmt::format("{:>9.3f} {:>5.1f}% {:>9.3f} {:>8.0f} {:>9} {:>14}  {:<30} {}\n", r.ms,
+                    total > 0 ? r.ms / total * 100 : 0, above(r), r.calls,
+                    r.flops > 0 && r.ms > 0 ? fmt::format("{:.1f}", r.flops / r.ms * 1e-6) : "-",
+                    r.limit_ms > 0 && r.ms > 0 ? fmt::format("{:.0f}% {}", r.limit_ms / r.ms * 100,
+                                                             r.by_memory ? "memory" : "FMA")
+                                               : "-",
+                    r.kernel, r.where));
+  }
+  if (order.size() > 24)
+    put(fmt::format("{:>9.3f} {:>5.1f}% in {} more\n", total - shown,
+                    total > 0 ? (total - shown) / total * 100 : 0, order.size() - 24));
+}
+
+void bench(const BenchOptions& o) {
+  Subject subject = read_subject(o.what, o.bind, o.budget);
+  subject.sizes.full = o.full;
+  const formats::NamedArrays batch = subject.batch();
+  const int most = o.threads > 0 ? o.threads : onednn::Engine().threads();
+  put(fmt::format("{}: training step, {} rows, source {}, target {}, {}\n\n", subject.title,
+                  subject.sizes.rows, subject.sizes.source, subject.sizes.target,
+                  o.full ? "every row full" : "random lengths"));
+  put(fmt::format("{:>7} {:>10} {:>10} {:>10} {:>13} {:>14} {:>12}\n", "threads", "ms/step", "best",
+                  "tokens/s", "peak, padded", "peak, real", "FMA peak"));
+  double single = 0;
+  for (int threads = 1; threads <= most; ++threads) {
+    onednn::use_threads(threads);
+    Program program = Program::training(subject.loss, subject.optimizer, subject.options());
+    if (threads == 1 && program.budget())
+      fmt::print(stderr, "{}\n", program.budget()->text(subject.memory_budget));
+    const Measured m = measured(program, batch, o.steps);
+    const auto share = [&](double flops) { return flops / m.median * 1e-9 / m.peak_gflops; };
+    put(fmt::format(
+        "{:>7} {:>10.1f} {:>10.1f} {:>10.0f} {:>12.1f}% {:>13.1f}% {:>7.0f} GF/s{}\n", threads,
+        m.median * 1e3, m.best * 1e3, m.tokens / m.median, share(m.arithmetic.padded) * 100,
+        share(m.arithmetic.real) * 100, m.peak_gflops,
+        threads > 1 ? fmt::format("   {:.2f} times one thread", single / m.median) : ""));
+    if (threads == 1) single = m.median;
+    if (threads < most) continue;
+    ProgramOptions profiled = subject.options();
+    profiled.compile.profile = true;
+    profiled.compile.trace = !o.trace.empty();
+    Program timed = Program::training(subject.loss, subject.optimizer, profiled);
+    ParameterStore store(1);
+    for (int i = 0; i < std::max(2, o.steps / 2); ++i) timed.run(store, batch);
+    const backends::Report report = timed.executable(store, batch).report();
+    put(fmt::format(
+        "\narithmetic of a step: {:.2f} GFLOP padded, {:.2f} real; memory: arena {}, resident at "
+        "most {:.0f} MB\n",
+        m.arithmetic.padded * 1e-9, m.arithmetic.real * 1e-9,
+        inspect::megabytes(report.memory.arena_bytes), peak_resident_megabytes()));
+    put_kernels(report, m.peak_gflops, onednn::kernels::measure_bandwidth(0.1));
+    if (!o.trace.empty()) put_result(o.trace, inspect::chrome_trace(report, m.peak_gflops));
+  }
+}
+
+}  // namespace
+
+void add_bench(CLI::App& program) {
+  CLI::App* command = add_command(
+      program, "bench", "Time a training step on random tokens, and say what holds it back",
+      "weft bench pronounce.toml --threads 2");
+  const auto o = std::make_shared<BenchOptions>();
+  command->add_option("WHAT", o->what, "A recipe (.toml) or a model's folder")->required();
+  command
+      ->add_option(
+          "--bind", o->bind,
+          "Sizes, as in S=7: B rows of S and T tokens (default: the recipe's largest batch)")
+      ->type_name("SYMBOL=SIZE");
+  command->add_option("--steps", o->steps, "Steps timed; the median counts")
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
+  command->add_option("--threads", o->threads, "From 1 up to this many (default: all)")
+      ->check(CLI::Range(1, 1024));
+  command->add_flag("--full", o->full, "No padding: every row as long as the batch is wide");
+  command
+      ->add_option("--trace", o->trace,
+                   "Write the last step for chrome://tracing or ui.perfetto.dev")
+      ->type_name("FILE.json");
+  command
+      ->add_option("--memory-budget", o->budget,
+                   "What a training step may take, parameters and optimiser state included, as in "
+                   "200MB: less is kept, more computed again")
+      ->type_name("SIZE");
+  command->callback([o] { bench(*o); });
+}
+
+}  // namespace weft::cli

@@ -1,0 +1,17 @@
+// models/training/arithmetic.h -- how much arithmetic a training step is, with and without padding.
+#pragma once
+#include "frontend/formats/named_arrays.h"
+#include "ir/graph.h"
+
+namespace weft::training {
+
+struct StepArithmetic {
+  double padded = 0, real = 0;  // floating-point operations
+};
+
+// Of matrix products, the backward pass counted twice the forward. `fused`: the graph of the loss,
+// patterns recognised (ir/arithmetic.h), its sizes named B, S and T; `batch`: its inputs. Real is
+// the sum over sentences, each alone with its own lengths.
+StepArithmetic step_arithmetic(const ir::Graph& fused, const formats::NamedArrays& batch);
+
+}  // namespace weft::training

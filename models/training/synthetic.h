@@ -1,0 +1,21 @@
+// models/training/synthetic.h -- batches of random tokens: for benches and profiles, where only
+// sizes count.
+#pragma once
+#include "frontend/formats/named_arrays.h"
+
+#include <cstdint>
+
+namespace weft::training {
+
+struct SyntheticBatch {
+  int64_t rows = 64, source = 25, target = 25;  // padded widths
+  int64_t source_vocabulary = 0, target_vocabulary = 0;
+  uint64_t seed = 1;
+  bool full = false;  // every row as long as the widths; else lengths are uniform in [2/5 n, n]
+};
+
+// The inputs of a loss graph, named as the fields of data::Batch, and `step`. The first row is
+// full.
+formats::NamedArrays synthetic_batch(const SyntheticBatch& sizes);
+
+}  // namespace weft::training
