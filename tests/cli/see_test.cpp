@@ -24,7 +24,7 @@ std::string recipe_in(const Folder& folder,
 std::string transformer_in(const Folder& folder) {
   return recipe_in(folder,
                    "family = \"transformer\"\nwidth = 32\nheads = 2\nfeed_forward = 64\n"
-                   "encoder_layers = 4\ndecoder_layers = 4\n");
+                   "encoder_layers = 2\ndecoder_layers = 2\n");
 }
 
 TEST_CASE("dump --memory: the arena over time as text and picture, of graphs and of recipes") {
@@ -103,7 +103,7 @@ TEST_CASE("bench: speed for each number of threads, and where the time goes") {
 TEST_CASE("a transformer's recipe is inspected, timed and written down like any other") {
   Folder folder;
   const std::string recipe = transformer_in(folder);
-  const Outcome page = weft({"inspect", recipe, "-o", folder / "page.json"});
+  const Outcome page = weft({"inspect", recipe, "-o", folder / "page.json"}, {}, 600);
   INFO(page.err);
   REQUIRE(page.code == 0);
   CHECK(folder.read("page.json").find("fuse_attention") != std::string::npos);
@@ -124,7 +124,7 @@ TEST_CASE("memory budget: of a stack of layers a tenth less is met by computing 
   const auto bench = [&](const std::string& budget) {
     std::vector<std::string> words = {"bench", recipe, "--memory-budget", budget};
     words.insert(words.end(), sizes.begin(), sizes.end());
-    return weft(words);
+    return weft(words, {}, 600);  // every policy is compiled
   };
   const Outcome ample = bench("10GB");
   INFO(ample.err);
@@ -139,7 +139,8 @@ TEST_CASE("memory budget: of a stack of layers a tenth less is met by computing 
 TEST_CASE("memory budget: met by computing again, and said; refused where nothing meets it") {
   Folder folder;
   const std::string recipe = recipe_in(folder);
-  const Outcome ample = weft({"train", recipe, "--out", folder / "a", "--memory-budget", "1GB"});
+  const Outcome ample =
+      weft({"train", recipe, "--out", folder / "a", "--memory-budget", "1GB"}, {}, 600);
   INFO(ample.err);
   REQUIRE(ample.code == 0);
   CHECK(ample.err.find("recomputes no more than it would without a budget") != ample.err.npos);
@@ -151,7 +152,8 @@ TEST_CASE("memory budget: met by computing again, and said; refused where nothin
   const size_t at = refused.err.find("needs at least ") + 15;
   const double least = std::stod(refused.err.substr(at)) + 0.05;
   const Outcome tight = weft(
-      {"train", recipe, "--out", folder / "c", "--memory-budget", std::to_string(least) + "MB"});
+      {"train", recipe, "--out", folder / "c", "--memory-budget", std::to_string(least) + "MB"}, {},
+      600);
   INFO(tight.err);
   CHECK(tight.code == 0);
   CHECK(tight.err.find("memory budget") != tight.err.npos);
