@@ -99,14 +99,14 @@ Outcome weft(const std::vector<std::string>& arguments, const std::string& input
   return outcome;
 }
 
-std::string not_a_clear_refusal(const Outcome& o, int code) {
+std::string not_a_clear_refusal(const Outcome& o, int code, double most_seconds) {
   std::ostringstream s;
   if (o.signal != 0) s << "ended by signal " << o.signal << "; ";
   if (o.signal == 0 && o.code != code) s << "exit code " << o.code << ", wanted " << code << "; ";
   if (std::count(o.err.begin(), o.err.end(), '\n') != 1 || !o.err.ends_with("\n"))
     s << "stderr is not one line; ";
   if (!o.out.empty()) s << "wrote to stdout; ";
-  if (o.seconds > 5) s << "took " << o.seconds << " s; ";
+  if (o.seconds > most_seconds) s << "took " << o.seconds << " s; ";
 #if !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer)
   if (o.peak_bytes > (int64_t{256} << 20)) s << "took " << (o.peak_bytes >> 20) << " MiB; ";
 #endif

@@ -144,8 +144,9 @@ TEST_CASE("memory budget: met by computing again, and said; refused where nothin
   INFO(ample.err);
   REQUIRE(ample.code == 0);
   CHECK(ample.err.find("recomputes no more than it would without a budget") != ample.err.npos);
-  const Outcome refused = weft({"train", recipe, "--out", folder / "b", "--memory-budget", "10kB"});
-  CHECK(not_a_clear_refusal(refused) == "");
+  const Outcome refused =
+      weft({"train", recipe, "--out", folder / "b", "--memory-budget", "10kB"}, {}, 600);
+  CHECK(not_a_clear_refusal(refused, 1, 600) == "");
   CHECK(refused.err.find("needs at least") != refused.err.npos);
   CHECK_FALSE(folder.has("b"));
   // The least that it says is needed is enough.
