@@ -28,6 +28,7 @@ class Judge {
     if (any_of(def, {&ops::scatter_add}))
       return is_look_up() && led_[2] && only({"indices", "updates"}) ? RowUse::summed
                                                                      : RowUse::mixed;
+    if (is_norm_grad(def) && led("dy") && led("x") && !wants("x")) return RowUse::summed;
     return is_row_wise(def) ? RowUse::row_wise : RowUse::mixed;
   }
 
@@ -107,6 +108,14 @@ class Judge {
     return true;
   }
 
+  static bool is_norm_grad(const OpDef* def) {
+    return any_of(def, {&ops::layer_norm_grad, &ops::rms_norm_grad});
+  }
+  bool wants(const std::string& name) const {
+    const Texts& wanted = op_.texts("wanted");
+    return std::find(wanted.begin(), wanted.end(), name) != wanted.end();
+  }
+
   // Batches of queries, keys and values; not the queries of one batch.
   bool is_batched_attention() const {
     const TensorType &q = op_.operand("q"), &k = op_.operand("k");
@@ -141,6 +150,12 @@ class Judge {
     if (any_of(def, {&ops::transpose})) return keeps_leading_axes();
     if (any_of(def, {&ops::one_hot, &ops::stop_gradient})) return true;
     if (any_of(def, {&ops::softmax_cross_entropy, &ops::softmax_cross_entropy_grad})) return all();
+    if (any_of(def, {&ops::layer_norm, &ops::rms_norm}))
+      return led("x") && only({"x"}) && x.rank() > leading_;
+    if (is_norm_grad(def))
+      return led("dy") && led("x") && x.rank() > leading_ && op_.texts("wanted") == Texts{"x"} &&
+             (def == &ops::layer_norm_grad ? only({"dy", "x", "mean", "rstd"})
+                                           : only({"dy", "x", "rstd"}));
     if (leading_ != 1) return false;
     if (any_of(def, {&ops::gru_cell})) return only({"g", "s"});
     if (any_of(def, {&ops::gru_cell_grad})) return only({"ds1", "s", "gates"});
@@ -176,7 +191,9 @@ bool keeps_zero(const OpView& op, int result, const std::vector<bool>& zero) {
   if (def == &ops::select) return zero[2] && (zero[0] || zero[1]);
   if (any_of(def, {&ops::mul, &ops::matmul, &ops::logical_and})) return zero[0] || zero[1];
   if (def == &ops::logical_or) return zero[0] && zero[1];
-  if (any_of(def, {&ops::div, &ops::gru_cell_grad})) return zero[0];
+  if (any_of(def, {&ops::div, &ops::gru_cell_grad, &ops::layer_norm_grad, &ops::rms_norm_grad,
+                   &ops::rms_norm}))
+    return zero[0];
   if (def == &ops::attention_grad) return zero[0] && !op.has("dweights");
   if (def == &ops::lstm_cell_grad) return zero[0] && zero[1];
   if (def == &ops::softmax_cross_entropy) return result == 0 && named("weights");
@@ -191,7 +208,7 @@ bool keeps_zero(const OpView& op, int result, const std::vector<bool>& zero) {
 bool adds_nothing(const OpView& op, const std::vector<bool>& zero) {
   if (&op.def() == &ops::matmul) return zero[0] || zero[1];
   if (&op.def() == &ops::scatter_add) return zero[2];
-  return &op.def() == &ops::sum && zero[0];
+  return any_of(&op.def(), {&ops::sum, &ops::layer_norm_grad, &ops::rms_norm_grad}) && zero[0];
 }
 
 }  // namespace weft::ir

@@ -59,7 +59,7 @@ Dims dense_strides(const Dims& dims) {
 
 Dims padded_strides(const Dims& dims, ir::DType dtype) {
   Dims strides = dense_strides(dims);
-  if (dims.size() < 2 || dtype != ir::DType::f32 || dims.back() == 0 || dims.back() % 512 != 0)
+  if (dims.size() < 2 || dtype != ir::DType::f32 || dims.back() == 0 || dims.back() % 256 != 0)
     return strides;
   int64_t n = dims.back() + 16;
   for (size_t i = dims.size() - 1; i-- > 0; n *= dims[i]) strides[i] = n;

@@ -21,7 +21,7 @@ bool is_zero_constant(const Graph& g, Value v) {
   return p != nullptr && p->op == &ops::constant && OpView(g, *p).reals("values") == Reals{0.0};
 }
 
-// The sequences of one scan.
+// The sequences of a scan, or of a mask.
 struct Sequences {
   Value lengths;
   Dim steps, batch;
@@ -30,12 +30,16 @@ struct Sequences {
 
 std::vector<Sequences> sequences_of(const Graph& g) {
   std::vector<Sequences> all;
-  for (const Node& node : g.nodes()) {
-    if (node.op != &ops::scan || !OpView(g, node).has("lengths")) continue;
-    const OpView op(g, node);
-    const Value lengths = node.operands[static_cast<size_t>(op.position("lengths"))];
-    const Sequences s{lengths, ops::ScanParts(op).steps, g.type(lengths).dim(0)};
+  const auto add = [&](Value lengths, const Dim& steps) {
+    const Sequences s{lengths, steps, g.type(lengths).dim(0)};
     if (std::find(all.begin(), all.end(), s) == all.end()) all.push_back(s);
+  };
+  for (const Node& node : g.nodes()) {
+    const OpView op(g, node);
+    if (node.op == &ops::scan && op.has("lengths"))
+      add(node.operands[static_cast<size_t>(op.position("lengths"))], ops::ScanParts(op).steps);
+    else if (node.op == &ops::length_mask && op.operand(0).rank() == 1)
+      add(node.operands[0], op.dim("size"));
   }
   return all;
 }
@@ -52,7 +56,8 @@ struct Form {
 // What may be packed for some sequences, and what is.
 class Choice {
  public:
-  Choice(const Graph& g, const Sequences& s) : g_(g), s_(s), rows_(s.steps * s.batch) {
+  Choice(const Graph& g, const Sequences& s)
+      : g_(g), s_(s), readers_(uses(g)), rows_(s.steps * s.batch) {
     form_.resize(static_cast<size_t>(g.value_count()));
     zero_.resize(form_.size());
     packed_zero_.resize(form_.size());
@@ -195,15 +200,109 @@ class Choice {
     } else if (node.op == &ops::length_mask) {
       zero_[at(node.results[0])] = form(node.results[0]) == Form{2, true} &&
                                    node.operands[0] == s_.lengths && op.dim("size") == s_.steps;
+    } else if (splits_heads(op)) {
+      zero_[at(node.results[0])] = zero_[at(node.operands[0])];
+    } else if (node.op == &ops::attention_grad) {
+      const Texts& wanted = op.texts("wanted");
+      for (size_t r = 0; r < wanted.size(); ++r)
+        zero_[at(node.results[r])] =
+            wanted[r] == "q" ? queries_do_not_count(node)
+                             : (wanted[r] == "k" || wanted[r] == "v") && keys_do_not_count(node);
     } else if (node.op == &ops::unpack) {
       zero_[at(node.results[0])] = node.operands[1] == s_.lengths && op.dim("steps") == s_.steps;
     }
   }
 
-  // A scan with these lengths whose body lets ended rows of this operand reach nothing that counts.
-  bool ignores(const Node& node, size_t operand) const {
-    if (node.op != &ops::scan) return false;
+  // [B,T,heads,...] and [B,heads,T,...]: one becomes the other.
+  static bool splits_heads(const OpView& op) {
+    return &op.def() == &ops::transpose && op.integers("perm") == Integers{0, 2, 1, 3};
+  }
+  Value operand(const Node& node, std::string_view name) const {
+    return node.operands[static_cast<size_t>(OpView(g_, node).position(name))];
+  }
+  static bool is_attention(const Node& node) {
+    return node.op == &ops::attention || node.op == &ops::attention_grad;
+  }
+  // Queries, or keys and values, [B,...,T,...] of these sequences.
+  bool are_of_sequences(const OpView& op, std::string_view name) const {
+    const TensorType& t = op.operand(name);
+    return t.rank() >= 3 && t.rank() == op.operand("k").rank() && t.dim(0) == s_.batch &&
+           t.dim(-2) == s_.steps;
+  }
+  // The mask of these lengths along the first and the last of the scores' axes.
+  bool hides_ended(Value mask, int rank) const {
+    const Node* p = g_.producer(mask);
+    const TensorType& t = g_.type(mask);
+    if (p == nullptr || t.rank() != rank) return false;
+    if (p->op == &ops::length_mask)
+      return rank == 2 && p->operands[0] == s_.lengths && OpView(g_, *p).dim("size") == s_.steps;
+    if (p->op == &ops::logical_and)
+      return hides_ended(p->operands[0], rank) || hides_ended(p->operands[1], rank);
+    if (p->op == &ops::reshape)  // axes of size 1 between the two
+      return t.dim(0) == s_.batch && t.dim(-1) == s_.steps && hides_ended(p->operands[0], 2);
+    return p->op == &ops::broadcast && hides_ended(p->operands[0], rank);
+  }
+
+  // Do ended queries reach nothing that counts? Forward, where what they look up is dropped; in the
+  // adjoint, where they are asked for nothing.
+  bool queries_do_not_count(const Node& node) const {
     const OpView op(g_, node);
+    if (!are_of_sequences(op, "q")) return false;
+    if (node.op == &ops::attention_grad)
+      return zero_[at(operand(node, "do"))] && !op.has("dweights");
+    return !op.flag("weights") && std::all_of(node.results.begin(), node.results.end(),
+                                              [&](Value v) { return only_real_rows_are_read(v); });
+  }
+  // ... and ended keys: hidden from all queries, or from all but ended ones.
+  bool keys_do_not_count(const Node& node) const {
+    const OpView op(g_, node);
+    if (!are_of_sequences(op, "k")) return false;
+    const int keys = op.operand("k").rank(),
+              scores = op.operand("q").rank() == keys ? keys : keys - 1;
+    return (op.has("mask") && hides_ended(operand(node, "mask"), scores)) ||
+           (op.flag("causal") && queries_do_not_count(node));
+  }
+  bool only_real_rows_are_read(Value v) const {
+    for (const Output& o : g_.outputs())
+      if (o.value == v) return false;
+    return std::all_of(readers_[at(v)].begin(), readers_[at(v)].end(), [&](int n) {
+      const Node& reader = g_.nodes()[static_cast<size_t>(n)];
+      const OpView op(g_, reader);
+      if (reader.op == &ops::attention_grad)
+        return std::count(reader.operands.begin(), reader.operands.end(), v) == 1 &&
+               (operand(reader, "o") == v || operand(reader, "lse") == v) &&
+               queries_do_not_count(reader);
+      if (splits_heads(op)) return only_real_rows_are_read(reader.results[0]);
+      return packs(static_cast<size_t>(n));
+    });
+  }
+  bool attention_ignores(const Node& node, size_t operand) const {
+    const OpView op(g_, node);
+    const auto is = [&](std::string_view name) {
+      return static_cast<int>(operand) == op.position(name);
+    };
+    if (is("q")) return queries_do_not_count(node);
+    return (is("k") || is("v")) && keys_do_not_count(node);
+  }
+
+  // Do ended rows of this operand reach nothing that counts? In attention; in a scan with these
+  // lengths, by its body.
+  bool ignores(const Node& node, size_t operand) const {
+    const OpView op(g_, node);
+    if (is_attention(node)) return attention_ignores(node, operand);
+    if (splits_heads(op)) {
+      const Value v = node.results[0];
+      for (const Output& o : g_.outputs())
+        if (o.value == v) return false;
+      for (const int n : readers_[at(v)]) {
+        const Node& reader = g_.nodes()[static_cast<size_t>(n)];
+        for (size_t i = 0; i < reader.operands.size(); ++i)
+          if (reader.operands[i] == v && !(is_attention(reader) && attention_ignores(reader, i)))
+            return false;
+      }
+      return true;
+    }
+    if (node.op != &ops::scan) return false;
     const ops::ScanParts parts(op);
     const int i = static_cast<int>(operand) - parts.carries;
     if (!parts.has_lengths ||
@@ -272,6 +371,7 @@ class Choice {
 
   const Graph& g_;
   const Sequences s_;
+  const std::vector<std::vector<int>> readers_;  // by value
   const Dim rows_;
   std::vector<Form> form_;  // by value
   std::vector<bool> zero_,
@@ -402,10 +502,31 @@ class Packing {
   std::map<Value, Value> packed_;  // old value -> new, packed
 };
 
+// The adjoint of a norm by rows and that by columns in nodes of their own.
+Graph norms_apart(const Graph& graph) {
+  return rewrite_nodes(graph, [&](Rewriter& r, const Node& node) -> std::optional<Values> {
+    if (node.op != &ops::layer_norm_grad && node.op != &ops::rms_norm_grad) return std::nullopt;
+    const Texts& wanted = OpView(graph, node).texts("wanted");
+    if (wanted.size() < 2 || wanted[0] != "x") return std::nullopt;
+    OperandGroups groups;
+    for (size_t i = 0, n = 0; i < node.group_sizes.size(); ++i) {
+      groups.emplace_back();
+      for (int k = 0; k < node.group_sizes[i]; ++k) groups.back().push_back(r(node.operands[n++]));
+    }
+    Attrs rows = node.attrs, columns = node.attrs;
+    rows.set("wanted", Texts{"x"});
+    columns.set("wanted", Texts(wanted.begin() + 1, wanted.end()));
+    Values made = r.builder.emit_all(*node.op, groups, rows);
+    for (const Value v : r.builder.emit_all(*node.op, groups, columns)) made.push_back(v);
+    return made;
+  });
+}
+
 }  // namespace
 
 Graph pack_tokens(const Graph& graph, PassContext& context) {
-  Graph out = graph;
+  bool done = false;
+  Graph out = norms_apart(graph);
   // Values of the old graph mean nothing in the new one: sequences are known by their numbers.
   for (size_t i = 0; i < sequences_of(out).size(); ++i) {
     const Sequences s = sequences_of(out)[i];
@@ -415,8 +536,9 @@ Graph pack_tokens(const Graph& graph, PassContext& context) {
     context.done(kName, concat(choice.count(), " ops work on the tokens within ",
                                out.display_name(s.lengths), " only"));
     out = Packing(out, s, choice).run();
+    done = true;
   }
-  return out;
+  return done ? out : graph;
 }
 
 }  // namespace weft::ir

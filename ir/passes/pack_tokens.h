@@ -8,10 +8,12 @@
 //   %pl, %ps = softmax_cross_entropy(%py, %pt; %pm)               (%l = unpack(%pl, %n) where it is
 //   read)
 //
-// For the lengths of every scan: chains of row-wise ops over [T,B,...] or [T*B,...] that hold a
-// matrix product or a loss, and the sums over rows at their ends (weight gradients). A value may be
-// packed where each other reader finds zeros in its ended rows, which is what `unpack` puts there,
-// or ignores them (a scan with the same lengths). A sum may where ended rows add nothing to it.
+// For the lengths of every scan and every mask: chains of row-wise ops over [T,B,...] or [T*B,...]
+// that hold a matrix product or a loss, and the sums over rows at their ends (weight gradients). A
+// value may be packed where each other reader finds zeros in its ended rows, which is what `unpack`
+// puts there, or ignores them: a scan with the same lengths; attention, from which ended queries
+// get what nobody reads, and to which ended keys are hidden, by the mask of their lengths or,
+// causal, from all but ended queries. A sum may where ended rows add nothing to it.
 #pragma once
 #include "ir/passes/pass.h"
 

@@ -5,11 +5,13 @@
 #include "frontend/optimizer.h"
 #include "ir/text/text.h"
 #include "models/rnn/rnn.h"
+#include "models/transformer/transformer.h"
 
 #include <doctest/doctest.h>
 
 #include <cmath>
 #include <random>
+#include <sstream>
 
 using namespace weft;
 
@@ -58,8 +60,8 @@ int count(const std::string& text, std::string_view what) {
   return n;
 }
 
-void check_training_step(const rnn::Config& config, OptimizerKind kind) {
-  const ir::Graph graph = rnn::loss_graph(config);
+// The text of the step after all passes; its values are those of the step as it was written.
+std::string check_training_step(const ir::Graph& graph, OptimizerKind kind) {
   const auto paths = trainable_parameters(graph);
   const auto with_update = [&](const ir::Graph& g) {
     return append_optimizer(autodiff::gradient(g, "loss", paths), paths, {.kind = kind});
@@ -67,11 +69,6 @@ void check_training_step(const rnn::Config& config, OptimizerKind kind) {
   const ir::Graph plain = with_update(graph);
   const ir::Graph fused = test::run("optimise", with_update(test::run("recognise", graph)));
   const std::string text = ir::print(fused);
-  CHECK(count(text, "= attention(") == (config.attention == rnn::AttentionKind::none ? 0 : 1));
-  CHECK(count(text, "_cell(") == (config.bidirectional ? 3 : 2));
-  CHECK(count(text, "= softmax(") + count(text, "= log_softmax(") == 0);
-  CHECK(count(text, "_update(") == 1);
-  CHECK(count(text, "= squared_norm(") == 1);
   const ir::Bindings sizes{{"B", 3}, {"S", 4}, {"T", 5}};
   const auto arguments = arguments_of(plain, sizes);
   const auto a = backends::reference::evaluate(plain, arguments, sizes),
@@ -84,6 +81,16 @@ void check_training_step(const rnn::Config& config, OptimizerKind kind) {
       if (!(std::fabs(a[o].at(i) - b[o].at(i)) <= 1e-12 * top))
         FAIL_CHECK(plain.outputs()[o].name << " was " << a[o].at(i) << ", is " << b[o].at(i));
   }
+  return text;
+}
+
+void check_rnn(const rnn::Config& config, OptimizerKind kind) {
+  const std::string text = check_training_step(rnn::loss_graph(config), kind);
+  CHECK(count(text, "= attention(") == (config.attention == rnn::AttentionKind::none ? 0 : 1));
+  CHECK(count(text, "_cell(") == (config.bidirectional ? 3 : 2));
+  CHECK(count(text, "= softmax(") + count(text, "= log_softmax(") == 0);
+  CHECK(count(text, "_update(") == 1);
+  CHECK(count(text, "= squared_norm(") == 1);
 }
 
 }  // namespace
@@ -98,6 +105,33 @@ TEST_CASE(
                         config.attention == rnn::AttentionKind::none))
           continue;
         INFO(std::string(cell) << " " << std::string(attention) << (feeding ? " feeding" : ""));
-        check_training_step(config, feeding ? OptimizerKind::adadelta : OptimizerKind::adam);
+        check_rnn(config, feeding ? OptimizerKind::adadelta : OptimizerKind::adam);
+      }
+}
+
+TEST_CASE("models: a transformer's training step works on the real tokens and keeps its values") {
+  using enum transformer::PositionKind;
+  for (const auto positions : {sinusoidal, learned, relative})
+    for (const bool pre_norm : {true, false})
+      for (const double dropout : {0.0, 0.3}) {
+        transformer::Config c;
+        c.source_vocabulary = 5, c.target_vocabulary = 6;
+        c.width = 4, c.heads = 2, c.feed_forward = 6;
+        c.encoder_layers = 2, c.decoder_layers = 2;
+        c.positions = positions, c.max_positions = 8, c.pre_norm = pre_norm;
+        c.norm = pre_norm ? transformer::Config().norm : NormKind::rms;
+        c.dropout = dropout, c.attention_dropout = dropout;
+        c.shared_embedding = false, c.tied_output = pre_norm;
+        CAPTURE(static_cast<int>(positions));
+        CAPTURE(pre_norm);
+        CAPTURE(dropout);
+        const std::string text =
+            check_training_step(transformer::loss_graph(c), OptimizerKind::adam);
+        CHECK(count(text, "= attention(") == 6);
+        std::istringstream lines(text);
+        for (std::string line; std::getline(lines, line);) {
+          const bool product = count(line, "= linear(") + count(line, "= matmul(") > 0;
+          if (product && count(line, " : f32[B,") > 0) FAIL_CHECK("padded: " << line);
+        }
       }
 }

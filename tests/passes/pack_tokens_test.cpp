@@ -1,4 +1,5 @@
 // tests/passes/pack_tokens_test.cpp -- work batched over time runs on the real tokens only.
+#include "ir/text/text.h"
 #include "tests/support/check_rewrite.h"
 
 #include <doctest/doctest.h>
@@ -191,4 +192,58 @@ TEST_CASE("pack_tokens: sequences before steps are the same rows") {
       %r = sum(%e) {axes=[0,1]}
       return %z, %w, %r
     })");
+}
+
+namespace {
+
+// Two heads look at their own sequences, and a loss at what they found.
+std::string heads(const std::string& attention) {
+  return R"(
+    graph(%x: f32[B,T,8], %W: f32[8,8], %y: s32[B,T], %n: s32[B]) {
+      %m = length_mask(%n) {size=T}
+      %keys = reshape(%m) {shape=[B,1,1,T]}
+      %z = matmul(%x, %W)
+      %h = reshape(%z) {shape=[B,T,2,4]}
+      %q = transpose(%h) {perm=[0,2,1,3]}
+      )" +
+         attention + R"(
+      %t = transpose(%o) {perm=[0,2,1,3]}
+      %j = reshape(%t) {shape=[B,T,8]}
+      %s = matmul(%j, %W)
+      %w = cast(%m) {dtype=f32}
+      %l, %e = softmax_cross_entropy(%s, %y; %w)
+      %r = sum(%l) {axes=[0,1]}
+      return %r
+    })";
+}
+
+int products_of(const std::string& shape, const std::string& text) {
+  const ir::Graph g = test::run("pack_tokens", ir::parse(text));
+  int n = 0;
+  for (const ir::Node& node : g.nodes())
+    n += node.op->name == "matmul" && ir::str(g.type(node.results[0]).shape) == shape ? 1 : 0;
+  return n;
+}
+
+}  // namespace
+
+TEST_CASE(
+    "pack_tokens: tokens that look at each other, ended keys hidden by their lengths or by the "
+    "order") {
+  for (const char* attention :
+       {"%o = attention(%q, %q, %q; ; %keys)", "%o = attention(%q, %q, %q) {causal=true}"}) {
+    CHECK(products_of("[B*T,8]", heads(attention)) == 2);
+    check_keeps_values("pack_tokens", heads(attention));
+  }
+}
+
+TEST_CASE(
+    "pack_tokens: tokens that look at ended ones, or whose weights are wanted, stay where they "
+    "are") {
+  for (const char* attention : {"%o = attention(%q, %q, %q)",
+                                "%free = constant() {shape=[B,1,1,T], values=[1], dtype=pred}"
+                                " %o = attention(%q, %q, %q; ; %free)"}) {
+    CHECK(products_of("[B,T,8]", heads(attention)) == 1);
+    check_keeps_values("pack_tokens", heads(attention));
+  }
 }

@@ -50,8 +50,9 @@ void lower_norm(Emit& e) {
     rstd = {e.out(args.centred ? 2 : 1).at, true};
     if (args.centred) mean = {e.out(1).at, true};
   }
-  e.kernel("norm", 0, [=, from = x.at, to = y.at](const Run& run) {
+  e.kernel("norm", 0, [=, bound = e.bound(), from = x.at, to = y.at](const Run& run) {
     kernels::Norm norm = args;
+    if (bound) norm.rows = bound->of(run, args.rows);
     norm.x = run.at<float>(from);
     norm.scale = scale(run);
     norm.shift = shift(run);
@@ -80,8 +81,9 @@ void lower_norm_grad(Emit& e) {
   }
   const Place scale = place_of(e, "scale"), mean = place_of(e, "mean"), rstd = place_of(e, "rstd");
   const Ref workspace = e.workspace(static_cast<int64_t>(kernels::norm_grad_workspace_bytes(args)));
-  e.kernel("norm_grad", 0, [=, dy = dy.at, x = x.at](const Run& run) {
+  e.kernel("norm_grad", 0, [=, bound = e.bound(), dy = dy.at, x = x.at](const Run& run) {
     kernels::NormGrad grad = args;
+    if (bound) grad.rows = bound->of(run, args.rows);
     grad.dy = run.at<float>(dy);
     grad.x = run.at<float>(x);
     grad.mean = mean(run);
