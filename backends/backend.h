@@ -5,6 +5,7 @@
 #include "ir/graph.h"
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -12,12 +13,27 @@
 
 namespace weft::backends {
 
+// What executables of one graph, whatever sizes it is bound to, made of its fixed arguments.
+struct Kept {
+  struct Entry {
+    std::shared_ptr<void> memory;
+    const void* made_of = nullptr;  // the argument's buffer, and
+    uint64_t version = 0;           // the version of its values
+  };
+  uint64_t version = 1;  // to be raised when the arguments have other values
+  std::map<std::string, Entry> entries;
+};
+
 struct CompileOptions {
   bool check_nan = false;  // after each node; names the first that makes one (onednn)
   bool profile = false;    // times each kernel (onednn)
   bool trace = false;      // and notes when it ran, in the last run (onednn)
   bool poison =
       false;  // NaN-fills freed arena buffers before reuse (onednn; always on in debug builds)
+  // By argument: its values stay from run to run. What is made of such arguments alone (weights
+  // laid out for products; onednn) is kept in `kept`. None: all may change.
+  std::vector<bool> fixed = {};
+  std::shared_ptr<Kept> kept = {};
 };
 
 // A graph bound to concrete sizes. Not thread-safe; one run at a time.

@@ -6,6 +6,7 @@
 #include <Random123/philox.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <iterator>
 #include <numbers>
@@ -198,6 +199,8 @@ const Array& ParameterStore::at(std::string_view path) const {
 void ParameterStore::set(const std::string& path, ir::ArgumentKind kind, Array array) {
   if (ir::is_float(array.dtype()) && array.dtype() != real_) array = array.cast(real_);
   entries_.insert_or_assign(path, Entry{kind, std::move(array)});
+  static std::atomic<uint64_t> changes = 0;
+  version_ = ++changes;
 }
 
 formats::NamedArrays ParameterStore::all(ir::ArgumentKind kind) const {
@@ -216,6 +219,7 @@ int64_t ParameterStore::parameter_count() const {
 
 ParameterStore ParameterStore::clone() const {
   ParameterStore copy(seed_, real_);
+  copy.version_ = version_;
   for (const auto& [path, entry] : entries_)
     copy.entries_.emplace(path, Entry{entry.kind, entry.array.clone()});
   return copy;

@@ -31,6 +31,9 @@ class ParameterStore {
 
   uint64_t seed() const { return seed_; }
   ir::DType real() const { return real_; }
+  // Another number after every change through `set` or `prepare`; no two stores that differ have
+  // the same. What is written straight into an array is not noticed.
+  uint64_t version() const { return version_; }
   // A store with arrays of its own.
   ParameterStore clone() const;
 
@@ -41,7 +44,7 @@ class ParameterStore {
   };
   formats::NamedArrays all(ir::ArgumentKind kind) const;
 
-  uint64_t seed_;
+  uint64_t seed_, version_ = 0;
   ir::DType real_;
   std::map<std::string, Entry, std::less<>> entries_;
 };

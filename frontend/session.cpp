@@ -208,6 +208,8 @@ NamedArrays Program::run(ParameterStore& store, const NamedArrays& inputs) {
 
 struct Program::Repeated {
   Program prologue, rest;
+  uint64_t version = 0;  // of the store the prologue ran with
+  NamedArrays made;      // by it
 };
 
 std::string Program::profile_text() const {
@@ -221,12 +223,26 @@ RepeatedRun Program::repeated(ParameterStore& store, const NamedArrays& inputs) 
     const ir::Prologue split = ir::split_prologue(graph());
     ProgramOptions as_it_is = options_;
     as_it_is.optimize = false;
+    ProgramOptions again = as_it_is;  // whatever goes from run to run, the parameters stay
+    const auto made = split.prologue.outputs();
+    for (const ir::Argument& a : split.rest.arguments())
+      again.compile.fixed.push_back(a.kind == ir::ArgumentKind::parameter ||
+                                    std::any_of(made.begin(), made.end(), [&](const ir::Output& o) {
+                                      return o.name == split.rest.info(a.value).name;
+                                    }));
+    again.compile.kept = std::make_shared<backends::Kept>();
     repeated_ = std::make_shared<Repeated>(
-        Repeated{inference(split.prologue, as_it_is), inference(split.rest, as_it_is)});
+        Repeated{inference(split.prologue, as_it_is), inference(split.rest, again), 0, {}});
+  }
+  store.prepare(graph());
+  if (repeated_->version != store.version()) {
+    repeated_->version = store.version();
+    ++repeated_->rest.options_.compile.kept->version;
+    if (!repeated_->prologue.graph().outputs().empty())
+      repeated_->made = repeated_->prologue.run(store, {});
   }
   NamedArrays all = inputs;
-  if (!repeated_->prologue.graph().outputs().empty())
-    for (const auto& [name, array] : repeated_->prologue.run(store, {})) all.add(name, array);
+  for (const auto& [name, array] : repeated_->made) all.add(name, array);
   return repeated_->rest.bound(store, all);
 }
 
@@ -266,9 +282,14 @@ Array& RepeatedRun::input(std::string_view name) {
   throw GraphError(concat("there is no input '", name, "'"));
 }
 
-const Array& RepeatedRun::result(std::string_view name) const {
+const Array* RepeatedRun::find_result(std::string_view name) const {
   for (size_t j = 0; j < results_.size(); ++j)
-    if (result_names_[j] == name) return results_[j];
+    if (result_names_[j] == name) return &results_[j];
+  return nullptr;
+}
+
+const Array& RepeatedRun::result(std::string_view name) const {
+  if (const Array* const found = find_result(name)) return *found;
   throw GraphError(concat("there is no result '", name, "'"));
 }
 

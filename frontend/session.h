@@ -60,11 +60,13 @@ struct CacheStatistics {
 // A program bound to arguments and results that stay where they are, to be run again and again: a
 // run allocates nothing and looks nothing up. An input that has the name and type of a result is
 // carried: the result is written over it, and so is what the caller gave. Parameters are those the
-// store had when this was made; what depends on them alone was computed then.
+// store had when this was made; what depends on them alone is computed once, and so is the layout
+// in which products read them, until the store changes.
 class RepeatedRun {
  public:
-  ir::Array* find_input(std::string_view name);  // null: the graph has none
-  ir::Array& input(std::string_view name);       // GraphError where there is none
+  ir::Array* find_input(std::string_view name);               // null: the graph has none
+  ir::Array& input(std::string_view name);                    // GraphError where there is none
+  const ir::Array* find_result(std::string_view name) const;  // null: the graph has none
   const ir::Array& result(std::string_view name) const;
   void run();
 

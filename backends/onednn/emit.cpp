@@ -35,6 +35,11 @@ Tensor Emit::as(Layout layout, const Tensor& tensor) {
   return copy;
 }
 
+std::optional<Ref> Emit::packed(const Tensor& b) {
+  if (b.rank() != 2 || b.dtype != ir::DType::f32 || b.size() == 0) return std::nullopt;
+  return block_.packed(b, *this);
+}
+
 Emit::~Emit() {
   for (const auto& [offset, bytes] : taken_) block_.free_buffer(offset, bytes);
 }

@@ -89,7 +89,7 @@ ir::Graph prepared(const ir::Graph& graph, const ir::Bindings& bindings) {
   return ir::with_regions(bound, expanded);
 }
 
-void Executable::Free::operator()(char* p) const { std::free(p); }
+void Executable::Free::operator()(void* p) const { std::free(p); }
 
 Executable::Memory Executable::allocate(int64_t bytes) {
   const size_t size = static_cast<size_t>(Arena::rounded(std::max<int64_t>(bytes, 1)));
@@ -116,6 +116,9 @@ Executable::Executable(std::shared_ptr<const Engine> engine, const ir::Graph& gr
     block_->place_argument(static_cast<int>(i), place(graph_.arguments()[i].value));
   for (size_t j = 0; j < graph_.outputs().size(); ++j)
     block_->target_output(static_cast<int>(j), place(graph_.outputs()[j].value));
+  plan_.fixed.resize(kArgumentBase);
+  if (options.kept != nullptr)
+    plan_.fixed.insert(plan_.fixed.end(), options.fixed.begin(), options.fixed.end());
   block_->lower();
   plan_.arena_bytes = block_->arena_bytes();
   int kernels = 0;
@@ -175,6 +178,20 @@ char* Executable::result_buffer(size_t j, std::span<const ir::Array> arguments,
   return buffer;
 }
 
+void Executable::pack_fixed(const Run& run) {
+  for (const Plan::Packed& p : plan_.packed) {
+    backends::Kept::Entry& entry = options_.kept->entries[p.key];
+    if (entry.memory == nullptr)
+      entry.memory = std::shared_ptr<void>(allocate(p.bytes).release(), Free());
+    bases_[static_cast<size_t>(p.base)] = static_cast<char*>(entry.memory.get());
+    const void* const from = bases_[static_cast<size_t>(p.argument_base)];
+    if (entry.made_of == from && entry.version == options_.kept->version) continue;
+    execute(p.make, run);
+    entry.made_of = from;
+    entry.version = options_.kept->version;
+  }
+}
+
 void Executable::run(std::span<const ir::Array> arguments, std::span<ir::Array> results) {
   check(arguments, results);
   // Workspaces have room for the team that was there when the graph was planned.
@@ -193,10 +210,12 @@ void Executable::run(std::span<const ir::Array> arguments, std::span<ir::Array> 
   if (plan_.options.poison) std::memset(arena_.get(), 0xFF, static_cast<size_t>(plan_.arena_bytes));
   if (options_.trace) trace_.begin();
   const auto start = std::chrono::steady_clock::now();
-  execute(plan_.programs.front(), {.bases = bases_.data(),
-                                   .steps = steps_.data(),
-                                   .timed = options_.profile || options_.trace,
-                                   .trace = options_.trace ? &trace_ : nullptr});
+  const Run how{.bases = bases_.data(),
+                .steps = steps_.data(),
+                .timed = options_.profile || options_.trace,
+                .trace = options_.trace ? &trace_ : nullptr};
+  pack_fixed(how);
+  execute(plan_.programs.front(), how);
   for (size_t j = 0; j < results.size(); ++j)
     if (shadows_[j] && bases_[first_result + j] == shadows_[j].get())
       std::memcpy(results[j].raw(), shadows_[j].get(), static_cast<size_t>(results[j].bytes()));

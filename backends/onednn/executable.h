@@ -43,12 +43,13 @@ class Executable : public backends::Executable {
 
  private:
   struct Free {
-    void operator()(char* p) const;
+    void operator()(void* p) const;
   };
   using Memory = std::unique_ptr<char, Free>;
   static Memory allocate(int64_t bytes);
 
   void check(std::span<const ir::Array> arguments, std::span<ir::Array> results) const;
+  void pack_fixed(const Run& run);
   char* result_buffer(size_t j, std::span<const ir::Array> arguments, std::span<ir::Array> results);
 
   std::shared_ptr<const Engine> engine_;

@@ -1,6 +1,7 @@
 // backends/onednn/memory_plan.cpp -- a place for every value, and the kernels between them.
 #include "backends/onednn/memory_plan.h"
 
+#include "backends/onednn/kernels/packed_gemm.h"
 #include "backends/onednn/lower/copy.h"
 #include "backends/onednn/lower/table.h"
 #include "ir/check.h"
@@ -148,6 +149,36 @@ bool Block::wants_padding(ir::Value v) const {
     matrix |= u.lowering->view == nullptr && layout_of(u, v) == Layout::matrix;
   }
   return matrix && all_readers_accept(v, padded);
+}
+
+// Packing pays from so many steps on.
+constexpr int64_t kStepsWorthPacking = 4;
+
+std::optional<Ref> Block::packed(const Tensor& b, Emit& e) {
+  if (outer_ != nullptr) {
+    if (b.at.base >= arena_base_) return {};  // a step's own: all bases of a loop are made after it
+    if (const auto further_out = outer_->packed(b)) return further_out;
+    if (steps_ < kStepsWorthPacking) return {};
+  } else if (static_cast<size_t>(b.at.base) >= plan_.fixed.size() ||
+             !plan_.fixed[static_cast<size_t>(b.at.base)]) {
+    return {};
+  }
+  for (const auto& [from, at] : packed_)
+    if (from.at == b.at && from.dims == b.dims && from.strides == b.strides) return at;
+  const auto bytes = static_cast<int64_t>(kernels::packed_weights_bytes(b.dim(0), b.dim(1)));
+  Ref to;
+  if (outer_ != nullptr) {
+    to = outer_->workspace(bytes);
+    emit_packing(*outer_, b, to);
+  } else {
+    std::string key = ir::concat(b.at.base - kArgumentBase, "+", b.at.offset, " ", str(b));
+    to = {plan_.new_base(), 0};
+    Plan::Packed& kept =
+        plan_.packed.emplace_back(Plan::Packed{std::move(key), b.at.base, to.base, bytes, {}});
+    e.divert(kept.make, [&] { emit_packing(e, b, to); });
+  }
+  packed_.emplace_back(b, to);
+  return to;
 }
 
 // An output may be a reshape of the value that is computed: that is written to the target then.

@@ -62,6 +62,15 @@ struct Plan {
   int loops = 0;  // loop nesting counters
   std::vector<char> constants;
   std::deque<Program> programs;  // [0] is the whole; the others are bodies
+  // Made of fixed arguments once, and kept: weights that are packed (Emit::packed).
+  struct Packed {
+    std::string key;
+    int argument_base, base;  // of what, and where it lies
+    int64_t bytes;
+    Program make;
+  };
+  std::vector<bool> fixed;  // by base
+  std::deque<Packed> packed;
   std::deque<Timeline> timelines;
   int64_t arena_bytes = 0;
   std::string text;  // `weft dump --stage planned`
@@ -85,11 +94,15 @@ class Block {
     lengths_ = std::move(lengths), counter_ = counter;
   }
 
+  // This is the body of a loop, which `outer` lowers.
+  void set_loop(Emit* outer, int64_t steps) { outer_ = outer, steps_ = steps; }
+
   void place_argument(int argument, Tensor place);
   void target_output(int output, Tensor place);
   // Whether every reader of an argument can read it as it lies.
   bool argument_fits(int argument, const Tensor& place) const;
   bool wants_padding(ir::Value v) const;  // a matrix product reads it
+  std::optional<Ref> packed(const Tensor& b, Emit& e);
   void lower();
 
   // Of an argument, the last unit that reads it; of an output, the first that writes its target. An
@@ -165,6 +178,9 @@ class Block {
   RowBounds bounds_;
   std::vector<Ref> count_at_;  // by count of bounds_; base -1: not counted yet
   Tensor lengths_;             // of a body's rows
+  Emit* outer_ = nullptr;      // of the loop whose body this is
+  int64_t steps_ = 0;
+  std::vector<std::pair<Tensor, Ref>> packed_;  // matrices, and where they lie packed
   int counter_ = -1;
   int timeline_ = 0, now_ = 0;   // now: the unit being lowered
   std::map<int64_t, int> open_;  // tenancies that have not ended, by offset

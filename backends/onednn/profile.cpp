@@ -57,6 +57,9 @@ std::string Executable::plan_text() const {
   for (size_t j = 0; j < graph_.outputs().size(); ++j)
     text += "  b" + std::to_string(kArgumentBase + graph_.arguments().size() + j) + " = result " +
             graph_.outputs()[j].name + ": " + graph_.type(graph_.outputs()[j].value).str() + "\n";
+  for (const Plan::Packed& p : plan_.packed)
+    text += "  b" + std::to_string(p.base) + " = packed, once for all runs: b" +
+            std::to_string(p.argument_base) + ", " + std::to_string(p.bytes) + " bytes\n";
   list(plan_.programs.front(), 0, text);
   return text;
 }

@@ -80,8 +80,9 @@ class BatchSearch {
  private:
   void start(const Array& source, const Array& lengths) {
     const Array padded = picked(lengths, rows_);
-    const NamedArrays encoded = decoder_.encode.run(
+    RepeatedRun encode = decoder_.encode.repeated(
         store_, {{"source", picked(source, rows_)}, {"source_lengths", padded}});
+    encode.run();
     const ir::Graph& graph = decoder_.step.graph();
     const int64_t rows = std::ssize(rows_);
     const ir::Bindings sizes{{"B", rows}, {"C", capacity_}, {"S", source.dim(1)}};
@@ -92,7 +93,7 @@ class BatchSearch {
       if (a.kind != ir::ArgumentKind::input) continue;
       const std::string& name = graph.info(a.value).name;
       const ir::TensorType& type = graph.type(a.value);
-      const Array* const given = encoded.find(name);
+      const Array* const given = encode.find_result(name);
       if (name == "source_lengths") {
         inputs.add(name, padded);
       } else if (given != nullptr && a.donated) {

@@ -20,7 +20,7 @@ Outcome weft(const std::vector<std::string>& arguments, const std::string& input
 
 // Is this a clear refusal: the exit code wanted, one line on stderr, nothing on stdout, quick,
 // small? Empty when it is, else what is wrong.
-std::string not_a_clear_refusal(const Outcome& outcome, int code = 1, double most_seconds = 5);
+std::string not_a_clear_refusal(const Outcome& outcome, int code = 1, double most_seconds = 60);
 
 // A folder of this test's own, removed when the test ends.
 class Folder {

@@ -129,3 +129,23 @@ TEST_CASE("parameter store: what is there with another shape is refused") {
   CHECK(has(error_of([&] { store.prepare(regression()); }),
             "'out/W' is f64[2,1] where the graph needs f64[3,1]"));
 }
+
+TEST_CASE("program: what is run again and again follows the store") {
+  Program p = Program::inference(regression(), options());
+  ParameterStore store(1, f64);
+  const uint64_t empty = store.version();
+  RepeatedRun first = p.repeated(store, batch(4));
+  CHECK(store.version() != empty);
+  first.run();
+  const uint64_t version = store.version();
+  RepeatedRun same = p.repeated(store, batch(2));
+  same.run();
+  CHECK(store.version() == version);
+  CHECK(same.result("loss").at(0) == doctest::Approx(first.result("loss").at(0)));
+  store.set("out/W", ir::ArgumentKind::parameter, filled({3, 1}, 0.5));
+  store.set("out/b", ir::ArgumentKind::parameter, filled({1}, 0));
+  CHECK(store.version() != version);
+  RepeatedRun changed = p.repeated(store, batch(4));
+  changed.run();
+  CHECK(changed.result("loss").at(0) == doctest::Approx(0.25));  // (1.5 - 2)^2
+}

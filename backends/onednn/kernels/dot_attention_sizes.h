@@ -12,7 +12,8 @@ inline constexpr int64_t kTileKeys = 96, kTileQueries = 96;
 inline constexpr int64_t kSmallTileQueries = 32;  // where there would be few blocks
 inline constexpr int64_t kFewUnits = 16;          // less work than this is cut smaller
 inline constexpr int64_t kSharedRanges = 4;       // of keys where many heads are one unit, at most
-inline constexpr int64_t kFewQueries = 4;         // up to here no tiles: one query at a time
+inline constexpr int64_t kFewQueries = 8;         // up to here no tiles: one query at a time
+inline constexpr int64_t kFewQueriesGrad = 4;     // likewise
 inline constexpr int64_t kKeyRange = 128;         // ... and keys are divided by this
 inline constexpr int64_t kLaneLimit = 32;         // columns of a micro-kernel at most
 
@@ -22,10 +23,8 @@ constexpr int64_t padded_row(int64_t n) {
   return rounded(n, 16) + (rounded(n, 16) % 256 == 0 ? 16 : 0);
 }
 
-template <class Args>
-constexpr bool few_queries(const Args& args) {
-  return args.queries <= kFewQueries;
-}
+constexpr bool few_queries(const DotAttention& args) { return args.queries <= kFewQueries; }
+constexpr bool few_queries(const DotAttentionGrad& args) { return args.queries <= kFewQueriesGrad; }
 
 // --- forward
 

@@ -36,6 +36,9 @@
   KERNEL(void, norm, Norm)                                     \
   KERNEL(void, norm_grad, NormGrad)                            \
   KERNEL(void, one_hot, OneHot)                                \
+  KERNEL(void, pack_weights, PackWeights)                      \
+  KERNEL(void, packed_gemm, PackedGemm)                        \
+  KERNEL(int64_t, packed_weights_panel, PackWeights)           \
   KERNEL(void, pad, Pad)                                       \
   KERNEL(double, peak_run, PeakRun)                            \
   KERNEL(void, random, Random)                                 \

@@ -14,6 +14,7 @@
 #include "backends/onednn/kernels/lstm_cell.h"           // IWYU pragma: export
 #include "backends/onednn/kernels/norm.h"                // IWYU pragma: export
 #include "backends/onednn/kernels/optimizer.h"           // IWYU pragma: export
+#include "backends/onednn/kernels/packed_gemm.h"         // IWYU pragma: export
 #include "backends/onednn/kernels/peak.h"                // IWYU pragma: export
 #include "backends/onednn/kernels/random.h"              // IWYU pragma: export
 #include "backends/onednn/kernels/reduce.h"              // IWYU pragma: export

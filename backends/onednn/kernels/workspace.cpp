@@ -5,6 +5,7 @@
 #include "backends/onednn/kernels/dot_attention_sizes.h"
 #include "backends/onednn/kernels/norm.h"
 #include "backends/onednn/kernels/optimizer.h"
+#include "backends/onednn/kernels/packed_gemm.h"
 #include "backends/onednn/kernels/reduce_chunks.h"
 #include "backends/onednn/kernels/top_k_parts.h"
 
@@ -38,6 +39,11 @@ size_t additive_attention_workspace_bytes(const AdditiveAttention& args) {
 size_t additive_attention_grad_workspace_bytes(const AdditiveAttentionGrad& args) {
   return static_cast<size_t>(thread_floats(args) * omp_get_max_threads() + shared_floats(args)) *
          sizeof(float);
+}
+
+size_t packed_weights_bytes(int64_t depth, int64_t columns) {
+  const int64_t panel = packed_weights_panel({});
+  return static_cast<size_t>((columns + panel - 1) / panel * panel * depth) * sizeof(float);
 }
 
 size_t top_k_workspace_bytes(const TopK& args) {

@@ -8,6 +8,7 @@
 
 #include "backends/onednn/compat.h"
 #include "backends/onednn/kernels/elementwise.h"
+#include "backends/onednn/kernels/packed_gemm.h"
 #include "backends/onednn/lower/copy.h"
 #include "backends/onednn/lower/elementwise.h"
 #include "backends/onednn/memory_plan.h"
@@ -307,6 +308,44 @@ void emit_bounded(Emit& e, const Tensor& a, const Tensor& b, const Tensor& c,
   emit_activation(e, options.activation, c, options.rows);
 }
 
+// With weights packed once for many products, where there are such.
+bool emit_packed(Emit& e, const Tensor& a, const Tensor& b, const Tensor& c,
+                 const MatmulOptions& options) {
+  const int64_t n = row_count(c);
+  if (options.depth || b.rank() != 2 || row_count(a) != n) return false;
+  const auto x = reshaped(a, {n, a.dim(-1)}), y = reshaped(c, {n, c.dim(-1)});
+  const auto by_rows = [](const std::optional<Tensor>& t) {
+    return t && (t->dim(1) == 1 || t->stride(1) == 1) &&
+           (t->dim(0) == 1 || t->stride(0) >= t->dim(1));
+  };
+  if (!by_rows(x) || !by_rows(y)) return false;
+  const auto packed = e.packed(b);
+  if (!packed) return false;
+  const bool bias_first = options.bias && !options.accumulate;
+  const bool relu = options.activation == "relu" && (bias_first || !options.bias);
+  kernels::PackedGemm args{.rows = n,
+                           .columns = y->dim(1),
+                           .depth = x->dim(1),
+                           .ld_x = x->stride(0),
+                           .ld_add = bias_first ? 0 : y->stride(0),
+                           .relu = relu,
+                           .ld_y = y->stride(0)};
+  const std::optional<Ref> add = bias_first           ? std::optional(options.bias->at)
+                                 : options.accumulate ? std::optional(y->at)
+                                                      : std::nullopt;
+  e.kernel("matmul, packed", flops({*x, b, *y, {}, "none", false}),
+           [=, from = x->at, weights = *packed, to = y->at, rows = options.rows](const Run& run) {
+             kernels::PackedGemm k = args;
+             if (rows) k.rows = (*rows)(run);
+             k.x = run.at<float>(from), k.packed = run.at<float>(weights), k.y = run.at<float>(to);
+             k.add = add ? run.at<float>(*add) : nullptr;
+             kernels::packed_gemm(k);
+           });
+  if (options.bias && options.accumulate) emit_add(e, c, *options.bias, options.rows);
+  if (!relu) emit_activation(e, options.activation, c, options.rows);
+  return true;
+}
+
 bool can_be_bounded(const Tensor& a, const Tensor& b, const Tensor& c) {
   return a.rank() == 2 && b.rank() == 2 && c.rank() == 2 && (c.dim(1) == 1 || c.stride(1) == 1);
 }
@@ -349,6 +388,18 @@ void emit_integers(Emit& e, const Tensor& a, const Tensor& b, const Tensor& c) {
 
 }  // namespace
 
+void emit_packing(Emit& e, const Tensor& b, Ref to) {
+  const kernels::PackWeights args{.depth = b.dim(0),
+                                  .columns = b.dim(1),
+                                  .row = b.stride(0),
+                                  .column = b.dim(1) == 1 ? 1 : b.stride(1)};
+  e.kernel("pack weights", 0, [=, from = b.at](const Run& run) {
+    kernels::PackWeights k = args;
+    k.w = run.at<float>(from), k.packed = run.at<float>(to);
+    kernels::pack_weights(k);
+  });
+}
+
 void emit_activation(Emit& e, std::string_view name, const Tensor& x,
                      const std::optional<RowBound>& bound) {
   using kernels::Opcode;
@@ -385,6 +436,7 @@ void emit_matmul(Emit& e, Tensor a, Tensor b, Tensor c, const MatmulOptions& opt
     if (options.bias) emit_add(e, c, *options.bias);
     return emit_activation(e, options.activation, c);
   }
+  if (emit_packed(e, a, b, c, options)) return;
   a = e.as(Layout::matrix, a);
   b = e.as(Layout::matrix, b);
   if (options.rows || options.depth) {

@@ -7,8 +7,7 @@
 //                result: only its first step copies it
 //   scanned      read in place: a base pointer that moves by one step
 //   stacked      written in place, likewise
-//   invariants   read where they lie; matrices whose rows alias in the cache are copied once,
-//                padded
+//   invariants   read where they lie; the weights of products are packed (Emit::packed)
 //   ended rows   after the body: carries keep the row, stacked outputs are zero there; rows behind
 //                the last live one are not computed (row_bounds.h)
 #include "backends/onednn/lower/scan.h"
@@ -24,8 +23,6 @@
 
 namespace weft::onednn {
 namespace {
-
-constexpr int64_t kStepsWorthPadding = 4;
 
 struct Moving {
   int base;
@@ -112,6 +109,7 @@ class ScanLowering {
     loop_.steps = *parts_.steps.constant();
     loop_.reverse = parts_.reverse;
     loop_.counter = plan_.new_loop();
+    block_.set_loop(&e, loop_.steps);
     if (parts_.has_lengths) block_.set_lengths(e.in("lengths"), loop_.counter);
     loop_.body = &program_;
   }
@@ -202,10 +200,8 @@ class ScanLowering {
     const int first = parts_.carries + parts_.scanned;
     for (int i = first; i < first + parts_.invariants; ++i) {
       Tensor x = e_.in(i);
-      const bool pad = loop_.steps >= kStepsWorthPadding && x.rank() == 2 && is_dense(x) &&
-                       block_.wants_padding(argument(i));
-      if (pad || !block_.argument_fits(i, x)) {
-        const Tensor copy = e_.temporary(x.dtype, x.dims, pad);
+      if (!block_.argument_fits(i, x)) {
+        const Tensor copy = e_.temporary(x.dtype, x.dims);
         emit_copy(e_, x, copy);
         x = copy;
       }

@@ -1,0 +1,74 @@
+// tests/onednn/packed_test.cpp -- weights that are laid out once for many products.
+#include "ir/text/text.h"
+#include "tests/onednn/compare.h"
+#include "tests/support/op_samples.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+using namespace weft;
+using tests::check_same;
+
+namespace {
+
+// Weights as they are, transposed and in part; a bias; a product added to another.
+const std::string kLoop = R"(graph(%s: f32[B,6], %x: f32[T,B,6], %W: f32[6,12], %b: f32[12]) {
+  %sN = scan(%s; %x; %W, %b) {axes=[0], out_axes=[]}
+    (%s, %x, %W, %b) {
+      %y = linear(%s, %W; %b) {activation="relu"}
+      %u = slice(%W) {axis=1, start=3, stop=9}
+      %n = matmul(%y, %W) {transpose_b=true}
+      %m = matmul(%x, %u)
+      %a = add(%n, %m)
+      %t = tanh(%a)
+      yield %t
+    }
+  return %sN })";
+
+const std::string kStep = R"(graph(%x: f32[B,S,40], %W: f32[40,30], %b: f32[30], %V: f32[7,30]) {
+  %y = linear(%x, %W; %b) {activation="relu"}
+  %z = matmul(%y, %V) {transpose_b=true}
+  return %z })";
+
+int64_t count(const std::string& text, std::string_view what) {
+  int64_t n = 0;
+  for (size_t at = text.find(what); at != text.npos; at = text.find(what, at + 1)) ++n;
+  return n;
+}
+
+}  // namespace
+
+TEST_CASE("packed weights: a loop packs what its products read, in front, where it pays") {
+  for (const int64_t steps : {1, 3, 4, 9})
+    for (const int64_t batch : {1, 5, 40}) {
+      const ir::Bindings bindings{{"T", steps}, {"B", batch}};
+      check_same(kLoop, {.bindings = bindings});
+      const std::string plan = onednn::compile(ir::parse(kLoop), bindings)->plan_text();
+      CHECK(count(plan, "pack weights") == (steps < 4 ? 0 : 3));
+      CHECK(count(plan, "matmul, packed") == (steps < 4 ? 0 : 3));
+    }
+}
+
+TEST_CASE(
+    "packed weights: fixed arguments are packed once for all sizes, and again when they change") {
+  const ir::Graph graph = ir::parse(kStep);
+  onednn::ExecutableOptions options;
+  options.fixed = {false, true, true, true};
+  options.kept = std::make_shared<backends::Kept>();
+  for (const double weight : {0.25, -0.5})
+    for (const int64_t batch : {1, 3}) {
+      const ir::Bindings bindings{{"B", batch}, {"S", 2}};
+      std::vector<ir::Array> arguments = tests::sample_arguments(graph, bindings, 3, ir::DType::f32);
+      static ir::Array w = arguments[1].clone();  // written in place: only the version tells
+      for (int64_t i = 0; i < w.size(); ++i) w.set(i, weight * static_cast<double>(i % 5));
+      if (batch == 1) ++options.kept->version;
+      arguments[1] = w;
+      const auto executable = onednn::compile(graph, bindings, options);
+      const auto found = tests::run_onednn(graph, arguments, options, bindings);
+      const auto expected = tests::run_onednn(graph, arguments, {}, bindings);
+      CHECK(tests::difference(found[0], expected[0], 1e-5) == "");
+      CHECK(count(executable->plan_text(), "packed, once for all runs") == 2);
+    }
+  CHECK(options.kept->entries.size() == 2);
+}
