@@ -13,15 +13,19 @@
 
 namespace weft::backends {
 
-// What executables of one graph, whatever sizes it is bound to, made of its fixed arguments.
-struct Kept {
-  struct Entry {
+// What executables of one graph, whatever sizes it is bound to, have in common. Of all that share
+// one, one runs at a time.
+struct Shared {
+  std::shared_ptr<void> arena;  // of whoever runs, as large as the largest needs
+  int64_t arena_bytes = 0;
+  // Made of fixed arguments.
+  struct Made {
     std::shared_ptr<void> memory;
-    const void* made_of = nullptr;  // the argument's buffer, and
-    uint64_t version = 0;           // the version of its values
+    const void* of = nullptr;  // the argument's buffer, and
+    uint64_t version = 0;      // the version of its values
   };
-  uint64_t version = 1;  // to be raised when the arguments have other values
-  std::map<std::string, Entry> entries;
+  std::map<std::string, Made> made;
+  uint64_t version = 1;  // to be raised when fixed arguments have other values
 };
 
 struct CompileOptions {
@@ -31,9 +35,9 @@ struct CompileOptions {
   bool poison =
       false;  // NaN-fills freed arena buffers before reuse (onednn; always on in debug builds)
   // By argument: its values stay from run to run. What is made of such arguments alone (weights
-  // laid out for products; onednn) is kept in `kept`. None: all may change.
+  // laid out for products; onednn) is kept in `shared`. None: all may change.
   std::vector<bool> fixed = {};
-  std::shared_ptr<Kept> kept = {};
+  std::shared_ptr<Shared> shared = {};  // null: the executable has one of its own
 };
 
 // A graph bound to concrete sizes. Not thread-safe; one run at a time.

@@ -29,12 +29,14 @@ std::vector<Array> evaluate(backends::Backend& backend, ir::DType real, const ir
 }
 
 // What an executable costs besides its arena: kernels, primitives, tables.
-constexpr int64_t kBytesOfNode = 4096;
+constexpr int64_t kBytesOfNode = 8192;
 
 }  // namespace
 
 Program::Program(const ProgramOptions& options) : options_(options) {
   if (options_.backend == nullptr) throw GraphError("a program needs a backend");
+  if (options_.compile.shared == nullptr)
+    options_.compile.shared = std::make_shared<backends::Shared>();
 }
 
 void Program::add_stage(std::string name, const ir::Graph& graph,
@@ -162,17 +164,27 @@ Program::Entry& Program::entry_for(const std::vector<Array>& arguments) {
   const auto start = std::chrono::steady_clock::now();
   Entry entry{bindings, options_.backend->compile(graph(), bindings, options_.compile),
               backends::result_dims(graph(), bindings), 0};
-  entry.bytes = entry.executable->arena_bytes() + kBytesOfNode * graph().node_count();
+  entry.bytes = kBytesOfNode * graph().node_count();
   statistics_.compile_seconds +=
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   ++statistics_.compiled;
-  statistics_.bytes += entry.bytes;
   entries_.push_front(std::move(entry));
-  while (entries_.size() > 1 && statistics_.bytes > options_.cache_bytes) {
-    statistics_.bytes -= entries_.back().bytes;
+  int64_t arena = 0;  // one for all
+  const auto count_bytes = [&] {
+    statistics_.bytes = arena = 0;
+    for (const Entry& e : entries_) {
+      arena = std::max(arena, e.executable->arena_bytes());
+      statistics_.bytes += e.bytes;
+    }
+    statistics_.bytes += arena;
+  };
+  for (count_bytes(); entries_.size() > 1 && statistics_.bytes > options_.cache_bytes;
+       count_bytes()) {
     entries_.pop_back();
     ++statistics_.evicted;
   }
+  backends::Shared& shared = *options_.compile.shared;
+  if (shared.arena_bytes > arena) shared.arena.reset(), shared.arena_bytes = 0;
   statistics_.entries = static_cast<int64_t>(entries_.size());
   return entries_.front();
 }
@@ -230,14 +242,14 @@ RepeatedRun Program::repeated(ParameterStore& store, const NamedArrays& inputs) 
                                     std::any_of(made.begin(), made.end(), [&](const ir::Output& o) {
                                       return o.name == split.rest.info(a.value).name;
                                     }));
-    again.compile.kept = std::make_shared<backends::Kept>();
+    again.compile.shared = std::make_shared<backends::Shared>();
     repeated_ = std::make_shared<Repeated>(
         Repeated{inference(split.prologue, as_it_is), inference(split.rest, again), 0, {}});
   }
   store.prepare(graph());
   if (repeated_->version != store.version()) {
     repeated_->version = store.version();
-    ++repeated_->rest.options_.compile.kept->version;
+    ++repeated_->rest.options_.compile.shared->version;
     if (!repeated_->prologue.graph().outputs().empty())
       repeated_->made = repeated_->prologue.run(store, {});
   }

@@ -102,6 +102,7 @@ Executable::Memory Executable::allocate(int64_t bytes) {
 Executable::Executable(std::shared_ptr<const Engine> engine, const ir::Graph& graph,
                        const ir::Bindings& bindings, const ExecutableOptions& options)
     : engine_(std::move(engine)), options_(options), graph_(prepared(graph, bindings)) {
+  if (options_.shared == nullptr) options_.shared = std::make_shared<backends::Shared>();
   plan_.engine = engine_.get();
   plan_.options = {.poison = options.poison || kDebug,
                    .check_nan = options.check_nan,
@@ -117,7 +118,7 @@ Executable::Executable(std::shared_ptr<const Engine> engine, const ir::Graph& gr
   for (size_t j = 0; j < graph_.outputs().size(); ++j)
     block_->target_output(static_cast<int>(j), place(graph_.outputs()[j].value));
   plan_.fixed.resize(kArgumentBase);
-  if (options.kept != nullptr)
+  if (options.shared != nullptr)
     plan_.fixed.insert(plan_.fixed.end(), options.fixed.begin(), options.fixed.end());
   block_->lower();
   plan_.arena_bytes = block_->arena_bytes();
@@ -180,15 +181,14 @@ char* Executable::result_buffer(size_t j, std::span<const ir::Array> arguments,
 
 void Executable::pack_fixed(const Run& run) {
   for (const Plan::Packed& p : plan_.packed) {
-    backends::Kept::Entry& entry = options_.kept->entries[p.key];
-    if (entry.memory == nullptr)
-      entry.memory = std::shared_ptr<void>(allocate(p.bytes).release(), Free());
-    bases_[static_cast<size_t>(p.base)] = static_cast<char*>(entry.memory.get());
+    backends::Shared::Made& made = options_.shared->made[p.key];
+    if (made.memory == nullptr) made.memory = allocate(p.bytes);
+    bases_[static_cast<size_t>(p.base)] = static_cast<char*>(made.memory.get());
     const void* const from = bases_[static_cast<size_t>(p.argument_base)];
-    if (entry.made_of == from && entry.version == options_.kept->version) continue;
+    if (made.of == from && made.version == options_.shared->version) continue;
     execute(p.make, run);
-    entry.made_of = from;
-    entry.version = options_.kept->version;
+    made.of = from;
+    made.version = options_.shared->version;
   }
 }
 
@@ -199,15 +199,21 @@ void Executable::run(std::span<const ir::Array> arguments, std::span<ir::Array> 
     throw ir::RuntimeError(ir::concat("error: planned for ", engine_->threads(),
                                       " OpenMP threads, run with ", omp_get_max_threads(),
                                       ": keep their number constant"));
-  if (!arena_) arena_ = allocate(plan_.arena_bytes);
-  bases_[kArenaBase] = arena_.get();
+  backends::Shared& shared = *options_.shared;
+  if (shared.arena == nullptr || shared.arena_bytes < plan_.arena_bytes) {
+    shared.arena.reset();  // before there is another
+    shared.arena = allocate(plan_.arena_bytes);
+    shared.arena_bytes = plan_.arena_bytes;
+  }
+  bases_[kArenaBase] = static_cast<char*>(shared.arena.get());
   bases_[kConstantsBase] = constants_.get();
   for (size_t i = 0; i < arguments.size(); ++i)
     bases_[kArgumentBase + i] = static_cast<char*>(const_cast<void*>(arguments[i].raw()));
   const size_t first_result = kArgumentBase + arguments.size();
   for (size_t j = 0; j < results.size(); ++j)
     bases_[first_result + j] = result_buffer(j, arguments, results);
-  if (plan_.options.poison) std::memset(arena_.get(), 0xFF, static_cast<size_t>(plan_.arena_bytes));
+  if (plan_.options.poison)
+    std::memset(bases_[kArenaBase], 0xFF, static_cast<size_t>(plan_.arena_bytes));
   if (options_.trace) trace_.begin();
   const auto start = std::chrono::steady_clock::now();
   const Run how{.bases = bases_.data(),

@@ -58,7 +58,7 @@ class Executable : public backends::Executable {
   Plan plan_;
   std::unique_ptr<Block> block_;
   std::vector<Tensor> expected_;  // arguments, then results
-  Memory arena_, constants_;
+  Memory constants_;
   std::vector<char*> bases_;
   std::vector<int64_t> steps_;
   std::vector<Memory> shadows_;  // by result: where it is made when it must not be made in place

@@ -55,16 +55,17 @@ TEST_CASE(
   const ir::Graph graph = ir::parse(kStep);
   onednn::ExecutableOptions options;
   options.fixed = {false, true, true, true};
-  options.kept = std::make_shared<backends::Kept>();
+  options.shared = std::make_shared<backends::Shared>();
   std::vector<ir::Array> fixed;
   for (const double weight : {0.25, -0.5})
     for (const int64_t batch : {1, 3}) {
       const ir::Bindings bindings{{"B", batch}, {"S", 2}};
-      std::vector<ir::Array> arguments = tests::sample_arguments(graph, bindings, 3, ir::DType::f32);
+      std::vector<ir::Array> arguments =
+          tests::sample_arguments(graph, bindings, 3, ir::DType::f32);
       if (fixed.empty()) fixed.assign(arguments.begin() + 1, arguments.end());
       std::copy(fixed.begin(), fixed.end(), arguments.begin() + 1);
       // Written in place: only the version tells.
-      if (batch == 1) ++options.kept->version;
+      if (batch == 1) ++options.shared->version;
       for (int64_t i = 0; i < fixed[0].size() && batch == 1; ++i)
         fixed[0].set(i, weight * static_cast<double>(i % 5));
       const auto executable = onednn::compile(graph, bindings, options);
@@ -73,5 +74,5 @@ TEST_CASE(
       CHECK(tests::difference(found[0], expected[0], 1e-5) == "");
       CHECK(count(executable->plan_text(), "packed, once for all runs") == 2);
     }
-  CHECK(options.kept->entries.size() == 2);
+  CHECK(options.shared->made.size() == 2);
 }
