@@ -346,12 +346,44 @@ void Block::place_results(int index) {
       set_place(y, *reshaped(targets_[static_cast<size_t>(claim)], dims_of(graph_.type(y))), -1);
       continue;
     }
-    if (place_over_operand(u, static_cast<int>(r))) continue;
-    const Tensor t = take(y, result_strides(u, y));
-    const int keep = plan_.options.keep_all && depth_ == 0 ? 1 : 0;
-    set_place(y, t,
-              add_buffer(t, keep + static_cast<int>(readers_[static_cast<size_t>(y.id)].size())));
+    if (has_place(y) || place_in_concat(u, y) || place_over_operand(u, static_cast<int>(r)))
+      continue;
+    place_alone(u, y);
   }
+}
+
+void Block::place_alone(const Unit& u, ir::Value y) {
+  const Tensor t = take(y, result_strides(u, y));
+  const int keep = plan_.options.keep_all && depth_ == 0 ? 1 : 0;
+  set_place(y, t,
+            add_buffer(t, keep + static_cast<int>(readers_[static_cast<size_t>(y.id)].size())));
+}
+
+// What only a concat reads is written where the concat wants it, whose place is taken then.
+bool Block::place_in_concat(const Unit& u, ir::Value y) {
+  const std::vector<int>& readers = readers_[static_cast<size_t>(y.id)];
+  if (plan_.options.keep_all || readers.size() != 1 || readers[0] < 0) return false;
+  const Unit& reader = units_[static_cast<size_t>(readers[0])];
+  const ir::Node& node = node_of(reader);
+  if (node.op != &ir::ops::concat || reader.nodes.size() != 1 ||
+      std::count(node.operands.begin(), node.operands.end(), y) != 1)
+    return false;
+  const ir::Value whole = node.results[0];
+  if (claims_[static_cast<size_t>(whole.id)] >= 0) return false;
+  const int axis = static_cast<int>(ir::OpView(graph_, node).axis());
+  Tensor part{
+      graph_.type(whole).dtype, dims_of(graph_.type(whole)), result_strides(reader, whole), {}};
+  if (has_place(whole)) part = place(whole);
+  int64_t before = 0;
+  for (const ir::Value v : node.operands) {
+    if (v == y) break;
+    before += *graph_.type(v).dim(axis).constant();
+  }
+  const int64_t size = *graph_.type(y).dim(axis).constant();
+  if (!fits(u.lowering->results, sliced(part, axis, before, size))) return false;
+  if (!has_place(whole)) place_alone(reader, whole);
+  set_place(y, sliced(place(whole), axis, before, size), -1);
+  return true;
 }
 
 void Block::lower_unit(int index) {

@@ -143,6 +143,9 @@ class Block {
   bool lower_view(const Unit& u);
   void place_results(int index);
   Dims result_strides(const Unit& u, ir::Value y) const;
+  bool has_place(ir::Value v) const { return places_[static_cast<size_t>(v.id)].at.base >= 0; }
+  void place_alone(const Unit& u, ir::Value y);
+  bool place_in_concat(const Unit& u, ir::Value y);
   bool place_over_operand(const Unit& u, int result);
   Tensor take(ir::Value v, Dims strides);  // for the buffer made next
   // Of the arena, for a value or (not valid) as a workspace.

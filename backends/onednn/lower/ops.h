@@ -48,8 +48,6 @@ bool update_serves(const ir::OpView& op);
 void lower_length_order(Emit& e);
 void lower_pack(Emit& e);
 void lower_unpack(Emit& e);
-Layout pack_operand(const ir::OpView& op, int operand);
-Layout unpack_operand(const ir::OpView& op, int operand);
 
 // random.cpp
 void lower_random(Emit& e);

@@ -47,8 +47,17 @@ struct RealRows {
   }
 };
 
-bool holds_negative(const Tensor& t) {
-  return std::any_of(t.strides.begin(), t.strides.end(), [](int64_t s) { return s < 0; });
+// Axes from `axis` on are one run of memory, those in front at any distances that are not negative.
+bool in_runs(const Tensor& t, int axis) {
+  int64_t n = 1;
+  for (int i = t.rank() - 1; i >= axis; n *= t.dim(i), --i)
+    if (t.dim(i) != 1 && t.stride(i) != n) return false;
+  return std::all_of(t.strides.begin(), t.strides.begin() + axis,
+                     [](int64_t stride) { return stride >= 0; });
+}
+
+Tensor with_runs(Emit& e, const Tensor& t, int axis) {
+  return in_runs(t, axis) ? t : e.as(Layout::dense, t);
 }
 
 int64_t elements_behind(const Tensor& t, int axis) {
@@ -57,32 +66,28 @@ int64_t elements_behind(const Tensor& t, int axis) {
   return n;
 }
 
-// Rows (axes [0, leading)) of a result that are whole and at an even distance, or a dense stand-in
-// for it.
-Tensor even_rows(Emit& e, const Tensor& y, int leading) {
-  const bool even = is_dense(y) || (y.rank() == leading + 1 && fits(Layout::rows, y));
-  return even ? y : e.temporary(y.dtype, y.dims);
-}
+// How far apart the rows of a result are, its axes [0, leading) being one row index; 0: they are
+// not runs of memory at an even distance.
 int64_t distance(const Tensor& y, int leading) {
-  return y.rank() == leading + 1 && !is_dense(y) ? *row_stride(y) : elements_behind(y, leading);
+  if (!in_runs(y, leading)) return 0;
+  if (is_dense(y)) return elements_behind(y, leading);
+  Tensor rows = y;
+  rows.dims.resize(static_cast<size_t>(leading));
+  rows.strides.resize(static_cast<size_t>(leading));
+  const auto one = reshaped(rows, {rows.size()});
+  return one ? one->stride(0) : 0;
+}
+
+// The result, or a dense stand-in for it.
+Tensor even_rows(Emit& e, const Tensor& y, int leading) {
+  return distance(y, leading) > 0 ? y : e.temporary(y.dtype, y.dims);
 }
 
 }  // namespace
 
-// Any two distances between rows will do, so that a transposed x is read where it lies.
-Layout pack_operand(const ir::OpView& op, int operand) {
-  if (operand != 0) return Layout::dense;
-  const int rank = op.operand(0).rank();
-  return rank == 2 ? Layout::any : rank == 3 ? Layout::inner : Layout::dense;
-}
-
-Layout unpack_operand(const ir::OpView& op, int operand) {
-  return operand == 0 && op.operand(0).rank() == 2 ? Layout::rows : Layout::dense;
-}
-
 void lower_pack(Emit& e) {
   if (e.out().size() == 0) return;
-  const Tensor x = holds_negative(e.in(0)) ? e.as(Layout::dense, e.in(0)) : e.in(0);
+  const Tensor x = with_runs(e, e.in(0), 2);
   const RealRows rows(e, x.dim(0));
   const Tensor y = even_rows(e, e.out(), 1);
   const int64_t unit = std::max<int64_t>(std::gcd(x.stride(0), x.stride(1)), 1);
@@ -116,13 +121,14 @@ void lower_pack(Emit& e) {
 
 void lower_unpack(Emit& e) {
   if (e.out().size() == 0) return;
-  const Tensor p = e.in(0), y = even_rows(e, e.out(), 2);
+  const Tensor p = e.in(0).stride(0) == 0 ? e.as(Layout::dense, e.in(0)) : with_runs(e, e.in(0), 1),
+               y = even_rows(e, e.out(), 2);
   const RealRows rows(e, y.dim(0));
   const kernels::GatherRows args{.n = y.dim(0) * y.dim(1),
                                  .table_rows = p.dim(0),
                                  .columns = elements_behind(y, 2),
                                  .element_bytes = y.element_bytes(),
-                                 .ld_table = distance(p, 1),
+                                 .ld_table = p.stride(0),
                                  .index_dtype = kernels::DType::s64,
                                  .ld_y = distance(y, 2)};
   e.kernel("unpack", 0, [=](const Run& run) {

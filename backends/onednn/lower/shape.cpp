@@ -78,7 +78,9 @@ void lower_concat(Emit& e) {
   int64_t at = 0;
   for (int i = 0; i < e.op.operand_count(); ++i) {
     const Tensor& x = e.in(i);
-    emit_copy(e, x, sliced(e.out(), axis, at, x.dim(axis)), e.bound());
+    const Tensor part = sliced(e.out(), axis, at, x.dim(axis));
+    if (x.at != part.at || x.strides != part.strides)  // else it was made there
+      emit_copy(e, x, part, e.bound());
     at += x.dim(axis);
   }
 }
