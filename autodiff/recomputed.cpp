@@ -1,5 +1,9 @@
 // autodiff/recomputed.cpp -- a graph that computes parts of its forward pass twice, to keep less.
 #include "autodiff/residuals.h"
+#include "ir/ops/gather.h"
+#include "ir/ops/norm.h"
+#include "ir/ops/pack.h"
+#include "ir/ops/shape.h"
 #include "ir/rewrite.h"
 
 #include <algorithm>
@@ -14,9 +18,12 @@ using ir::Node;
 using ir::Part;
 using ir::Value;
 
+// Less is not worth a kernel.
+constexpr double kLeastBytes = 16384;
+
 class Recomputation {
  public:
-  Recomputation(const Graph& graph, int segments)
+  Recomputation(const Graph& graph, const ResidualPolicy& policy)
       : graph_(graph),
         uses_(ir::uses(graph)),
         last_read_(static_cast<size_t>(graph.value_count()), -1) {
@@ -29,11 +36,14 @@ class Recomputation {
     position_.assign(graph.nodes().size(), -1);
     for (size_t i = 0; i < forward_.size(); ++i)
       position_[static_cast<size_t>(forward_[i])] = static_cast<int>(i);
-    cut(segments);
+    cut(policy.segments);
+    light_.resize(static_cast<size_t>(graph.value_count()));
+    if (policy.light) find_light();
   }
 
   Graph run() {
-    if (cuts_.empty()) return graph_;
+    if (cuts_.empty() && std::none_of(light_.begin(), light_.end(), [](bool l) { return l; }))
+      return graph_;
     ir::Rewriter r(graph_);
     for (size_t n = 0; n < graph_.nodes().size(); ++n) {
       const Node& next = graph_.nodes()[n];
@@ -92,6 +102,52 @@ class Recomputation {
     }
   }
 
+  // Of a value and its views, by nodes in order: the first and the last backward reader.
+  struct Readers {
+    int first = std::numeric_limits<int>::max(), last = -1;
+  };
+  Readers backward_readers(Value v) const {
+    Readers found;
+    for (const int r : uses_[index(v)]) {
+      if (r < 0) {
+        found.last = static_cast<int>(graph_.nodes().size());
+      } else if (is_view(node(r))) {
+        const Readers further = backward_readers(node(r).results[0]);
+        found = {std::min(found.first, further.first), std::max(found.last, further.last)};
+      } else if (!is_forward(static_cast<size_t>(r))) {
+        found = {std::min(found.first, r), std::max(found.last, r)};
+      }
+    }
+    return found;
+  }
+  static bool is_view(const Node& n) {
+    return n.op == &ir::ops::reshape || n.op == &ir::ops::transpose || n.op == &ir::ops::slice ||
+           n.op == &ir::ops::same_dim;
+  }
+  Value root(Value v) const {
+    const Node* made = graph_.producer(v);
+    return made != nullptr && is_view(*made) ? root(made->operands[0]) : v;
+  }
+
+  // Light: made by moving memory, and of what is still there when it is first read backward.
+  void find_light() {
+    static const ir::OpDef* const kLight[] = {&ir::ops::concat, &ir::ops::gather,
+                                              &ir::ops::layer_norm, &ir::ops::pack,
+                                              &ir::ops::rms_norm};
+    for (const int n : forward_) {
+      const Node& made = node(n);
+      if (is_view(made)) light_[index(made.results[0])] = light_[index(made.operands[0])];
+      if (std::find(std::begin(kLight), std::end(kLight), made.op) == std::end(kLight)) continue;
+      const Value v = made.results[0];
+      const Readers readers = backward_readers(v);
+      if (readers.last < 0 || nominal_bytes(graph_.type(v)) < kLeastBytes) continue;
+      light_[index(v)] = std::all_of(made.operands.begin(), made.operands.end(), [&](Value o) {
+        return graph_.producer(root(o)) == nullptr ||
+               backward_readers(root(o)).last >= readers.first;
+      });
+    }
+  }
+
   int segment_of(int position) const {
     return static_cast<int>(std::upper_bound(cuts_.begin(), cuts_.end(), position) - cuts_.begin());
   }
@@ -99,6 +155,7 @@ class Recomputation {
   bool is_kept(Value v) const {
     const int at = made_at(v);
     if (at < 0) return true;
+    if (light_[index(v)]) return false;
     const int segment = segment_of(at);
     return segment == static_cast<int>(cuts_.size()) ||
            (last_read_[index(v)] >= 0 &&
@@ -125,11 +182,14 @@ class Recomputation {
   std::vector<int> position_;   // by node: its place among them, or -1
   std::vector<int> last_read_;  // by value: place of the last forward node that reads it; -1: none
   std::vector<int> cuts_;
+  std::vector<bool> light_;  // by value
   std::map<int, Value> again_;
 };
 
 }  // namespace
 
-Graph recomputed(const Graph& graph, int segments) { return Recomputation(graph, segments).run(); }
+Graph recomputed(const Graph& graph, const ResidualPolicy& policy) {
+  return Recomputation(graph, policy).run();
+}
 
 }  // namespace weft::autodiff

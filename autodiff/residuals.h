@@ -12,7 +12,7 @@
 // ops, and ops that only move, repeat or make elements) is recomputed where that needs less memory
 // than saving it: never is a [B,S,A] tanh stacked whose [B,A] and [S,A] operands are there.
 //
-// Of what stands outside of loops all is kept, unless a policy asks for pieces (`recomputed`).
+// What stands outside of loops is kept, but for what `recomputed` says.
 #pragma once
 #include "autodiff/policy.h"
 #include "autodiff/sweep.h"
@@ -33,11 +33,13 @@ struct LoopBody {
 // What happens to each value of the joint graph; the backward nodes' own are `unused`.
 std::vector<Residual> residuals(const LoopBody& body, const ResidualPolicy& policy = {});
 
-// The forward nodes of a differentiated graph cut into `segments` pieces: where little crosses, so
-// that each piece holds about as much of what the backward pass reads. What crosses is kept; the
-// rest of every piece but the last is computed again where a backward node first reads of it. To be
-// done last: `cse` would merge what is computed twice.
-ir::Graph recomputed(const ir::Graph& graph, int segments);
+// A differentiated graph that computes parts of its forward nodes again where a backward node first
+// reads of them:
+//   - `policy.segments` pieces, cut where little crosses, so that each holds about as much of what
+//     the backward pass reads; what crosses is kept, and so is the last;
+//   - with `policy.light`, what is cheap to make of values that outlive it.
+// To be done last: `cse` would merge what is computed twice.
+ir::Graph recomputed(const ir::Graph& graph, const ResidualPolicy& policy);
 
 // Nodes of the joint graph that its adjoints need, by index.
 std::vector<bool> needed_for(const ir::Graph& graph, const ir::Values& results);

@@ -91,9 +91,9 @@ Program Program::step(const ir::Graph& built, const OptimizerSettings& settings,
     return append_optimizer(g, paths, settings);
   });
   p.add_stage("optimised", updated, ir::optimise_passes());
-  if (policy.segments > 1)
+  if (options.optimize)
     p.stages_.back().graph = p.timed("recompute", p.graph(), [&](const ir::Graph& g) {
-      return autodiff::recomputed(g, policy.segments);
+      return autodiff::recomputed(g, policy);
     });
   p.finish();
   return p;

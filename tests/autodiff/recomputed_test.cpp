@@ -63,7 +63,7 @@ TEST_CASE("recomputed: the same values, and the more pieces the less is kept") {
   int before = read_backward(graph);
   for (const int segments : {2, 4}) {
     INFO(segments);
-    const ir::Graph again = autodiff::recomputed(graph, segments);
+    const ir::Graph again = autodiff::recomputed(graph, {.segments = segments, .light = false});
     ir::verify(again);
     check_same_values(graph, again, at);
     CHECK(again.node_count() > graph.node_count());
@@ -74,8 +74,10 @@ TEST_CASE("recomputed: the same values, and the more pieces the less is kept") {
 
 TEST_CASE("recomputed: one piece, and a graph without a backward pass, stay as they are") {
   const ir::Graph graph = autodiff::gradient(stack(), "loss", {"W"});
-  CHECK(ir::canonical_text(autodiff::recomputed(graph, 1)) == ir::canonical_text(graph));
-  CHECK(ir::canonical_text(autodiff::recomputed(stack(), 4)) == ir::canonical_text(stack()));
+  CHECK(ir::canonical_text(autodiff::recomputed(graph, {.light = false})) ==
+        ir::canonical_text(graph));
+  CHECK(ir::canonical_text(autodiff::recomputed(stack(), {.segments = 4})) ==
+        ir::canonical_text(stack()));
 }
 
 TEST_CASE(
@@ -109,4 +111,40 @@ TEST_CASE(
   check_same_values(plain, lean,
                     {filled({7, 3, 4}, 0.3), filled({3, 5}, 0.9), filled({4, 5}, 1.1),
                      filled({5, 5}, 0.5), Array::of<int32_t>(ir::DType::s32, {3}, {7, 4, 2})});
+}
+
+TEST_CASE(
+    "recomputed: what is cheap to make of values that outlive it is made again, views and all") {
+  // %w outlives nothing: parameters are there to the end. %n is made of %h, which its adjoint
+  // reads.
+  const ir::Graph graph = autodiff::gradient(ir::parse(R"(
+    graph @light(input %x: f64[64,64], input %W: f64[64,32], input %V: f64[64,32], input %g: f64[64]) -> (loss: f64[]) {
+      %w = concat(%W, %V) {axis=1}
+      %t = transpose(%w) {perm=[1,0]}
+      %h = matmul(%x, %t) {transpose_b=true}
+      %n, %m, %r = layer_norm(%h; %g) {statistics=true}
+      %y = matmul(%n, %t) {transpose_b=true}
+      %z = tanh(%y)
+      %loss = sum(%z) {axes=[0,1]}
+      return %loss })"),
+                                             "loss", {"x", "W", "V", "g"});
+  const ir::Graph again = autodiff::recomputed(graph, {});
+  ir::verify(again);
+  check_same_values(
+      graph, again,
+      {filled({64, 64}, 0.7), filled({64, 32}, 1.3), filled({64, 32}, 0.9), filled({64}, 0.2)});
+  const auto count = [](const ir::Graph& g, const ir::OpDef& op) {
+    return std::count_if(g.nodes().begin(), g.nodes().end(),
+                         [&](const ir::Node& n) { return n.op == &op; });
+  };
+  CHECK(count(again, ir::ops::concat) == count(graph, ir::ops::concat) + 1);
+  CHECK(count(again, ir::ops::layer_norm) == count(graph, ir::ops::layer_norm) + 1);
+  for (const ir::Node& node : again.nodes())
+    if (node.from.part == ir::Part::backward && node.op == &ir::ops::matmul)
+      for (const ir::Value v : node.operands)
+        if (const ir::Node* made = again.producer(v);
+            made != nullptr && made->op == &ir::ops::transpose)
+          CHECK(made->from.part == ir::Part::backward);
+  CHECK(ir::canonical_text(autodiff::recomputed(graph, {.light = false})) ==
+        ir::canonical_text(graph));
 }
