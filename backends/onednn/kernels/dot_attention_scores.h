@@ -18,9 +18,9 @@ namespace weft::onednn::kernels::WEFT_ISA {
 
 inline constexpr float kLog2E = 1.442695041F, kLn2 = 0.6931471806F;
 
-template <class T>
+template <class T>  // of nothing, nothing
 WEFT_INLINE T* row_of(const Heads<T>& x, int64_t b, int64_t h, int64_t t) {
-  return x.data + b * x.batch + h * x.head + t * x.row;
+  return x.data == nullptr ? nullptr : x.data + b * x.batch + h * x.head + t * x.row;
 }
 
 // Asks for rows that will be read soon: the processor foresees long runs only.
