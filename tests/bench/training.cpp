@@ -55,7 +55,7 @@ class Bench {
     double t = seconds();
     formats::NamedArrays results = program_.run(store_, batch);
     const double first_ms = (seconds() - t) * 1e3;
-    std::vector<double> times, peaks;  // of one minute each: both move with what else the host does
+    std::vector<double> times, peaks;  // in turns: both move with what else the host does
     for (int i = 0; i < options_.steps; ++i) {
       t = seconds();
       results = program_.run(store_, batch);
