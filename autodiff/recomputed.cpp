@@ -111,7 +111,7 @@ class Recomputation {
     for (const int r : uses_[index(v)]) {
       if (r < 0) {
         found.last = static_cast<int>(graph_.nodes().size());
-      } else if (is_view(node(r))) {
+      } else if (ir::ops::is_view(*node(r).op)) {
         const Readers further = backward_readers(node(r).results[0]);
         found = {std::min(found.first, further.first), std::max(found.last, further.last)};
       } else if (!is_forward(static_cast<size_t>(r))) {
@@ -120,13 +120,9 @@ class Recomputation {
     }
     return found;
   }
-  static bool is_view(const Node& n) {
-    return n.op == &ir::ops::reshape || n.op == &ir::ops::transpose || n.op == &ir::ops::slice ||
-           n.op == &ir::ops::same_dim;
-  }
   Value root(Value v) const {
     const Node* made = graph_.producer(v);
-    return made != nullptr && is_view(*made) ? root(made->operands[0]) : v;
+    return made != nullptr && ir::ops::is_view(*made->op) ? root(made->operands[0]) : v;
   }
 
   // Light: made by moving memory, and of what is still there when it is first read backward.
@@ -136,7 +132,8 @@ class Recomputation {
                                               &ir::ops::rms_norm};
     for (const int n : forward_) {
       const Node& made = node(n);
-      if (is_view(made)) light_[index(made.results[0])] = light_[index(made.operands[0])];
+      if (ir::ops::is_view(*made.op))
+        light_[index(made.results[0])] = light_[index(made.operands[0])];
       if (std::find(std::begin(kLight), std::end(kLight), made.op) == std::end(kLight)) continue;
       const Value v = made.results[0];
       const Readers readers = backward_readers(v);

@@ -235,14 +235,14 @@ RepeatedRun Program::repeated(ParameterStore& store, const NamedArrays& inputs) 
     const ir::Prologue split = ir::split_prologue(graph());
     ProgramOptions as_it_is = options_;
     as_it_is.optimize = false;
-    ProgramOptions again = as_it_is;  // whatever goes from run to run, the parameters stay
+    as_it_is.compile.shared = nullptr;  // to each its own
+    ProgramOptions again = as_it_is;    // whatever goes from run to run, the parameters stay
     const auto made = split.prologue.outputs();
     for (const ir::Argument& a : split.rest.arguments())
       again.compile.fixed.push_back(a.kind == ir::ArgumentKind::parameter ||
                                     std::any_of(made.begin(), made.end(), [&](const ir::Output& o) {
                                       return o.name == split.rest.info(a.value).name;
                                     }));
-    again.compile.shared = std::make_shared<backends::Shared>();
     repeated_ = std::make_shared<Repeated>(
         Repeated{inference(split.prologue, as_it_is), inference(split.rest, again), 0, {}});
   }

@@ -8,13 +8,6 @@
 namespace weft::ir {
 namespace {
 
-bool is_view(const Node& node) {
-  for (const OpDef* op : {&ops::broadcast, &ops::reshape, &ops::reverse, &ops::same_dim,
-                          &ops::slice, &ops::stop_gradient, &ops::transpose})
-    if (node.op == op) return true;
-  return false;
-}
-
 class Splitter {
  public:
   explicit Splitter(const Graph& graph) : graph_(graph) {
@@ -71,7 +64,7 @@ class Splitter {
       const Node* const node = graph_.producer(v);
       if (node == nullptr || !rooted_[at(v)] || seen[at(v)] != 0) return;
       seen[at(v)] = 1;
-      if (!is_view(*node)) return found.push_back(v);
+      if (!ops::is_view(*node->op)) return found.push_back(v);
       for (const Value operand : node->operands) self(operand, self);
     };
     for (const Node& node : graph_.nodes())

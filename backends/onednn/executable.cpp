@@ -104,6 +104,7 @@ Executable::Executable(std::shared_ptr<const Engine> engine, const ir::Graph& gr
     : engine_(std::move(engine)), options_(options), graph_(prepared(graph, bindings)) {
   if (options_.shared == nullptr) options_.shared = std::make_shared<backends::Shared>();
   plan_.engine = engine_.get();
+  plan_.shared = options_.shared.get();
   plan_.options = {.poison = options.poison || kDebug,
                    .check_nan = options.check_nan,
                    .keep_all = options.keep_all,
@@ -118,8 +119,7 @@ Executable::Executable(std::shared_ptr<const Engine> engine, const ir::Graph& gr
   for (size_t j = 0; j < graph_.outputs().size(); ++j)
     block_->target_output(static_cast<int>(j), place(graph_.outputs()[j].value));
   plan_.fixed.resize(kArgumentBase);
-  if (options.shared != nullptr)
-    plan_.fixed.insert(plan_.fixed.end(), options.fixed.begin(), options.fixed.end());
+  plan_.fixed.insert(plan_.fixed.end(), options.fixed.begin(), options.fixed.end());
   block_->lower();
   plan_.arena_bytes = block_->arena_bytes();
   int kernels = 0;
@@ -181,7 +181,7 @@ char* Executable::result_buffer(size_t j, std::span<const ir::Array> arguments,
 
 void Executable::pack_fixed(const Run& run) {
   for (const Plan::Packed& p : plan_.packed) {
-    backends::Shared::Made& made = options_.shared->made[p.key];
+    backends::Shared::Made& made = *p.made;
     if (made.memory == nullptr) made.memory = allocate(p.bytes);
     bases_[static_cast<size_t>(p.base)] = static_cast<char*>(made.memory.get());
     const void* const from = bases_[static_cast<size_t>(p.argument_base)];

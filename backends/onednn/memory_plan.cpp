@@ -171,10 +171,10 @@ std::optional<Ref> Block::packed(const Tensor& b, Emit& e) {
     to = outer_->workspace(bytes);
     emit_packing(*outer_, b, to);
   } else {
-    std::string key = ir::concat(b.at.base - kArgumentBase, "+", b.at.offset, " ", str(b));
+    const std::string key = ir::concat(b.at.base - kArgumentBase, "+", b.at.offset, " ", str(b));
     to = {plan_.new_base(), 0};
-    Plan::Packed& kept =
-        plan_.packed.emplace_back(Plan::Packed{std::move(key), b.at.base, to.base, bytes, {}});
+    Plan::Packed& kept = plan_.packed.emplace_back(
+        Plan::Packed{&plan_.shared->made[key], b.at.base, to.base, bytes, {}});
     e.divert(kept.make, [&] { emit_packing(e, b, to); });
   }
   packed_.emplace_back(b, to);

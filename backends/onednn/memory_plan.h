@@ -64,11 +64,12 @@ struct Plan {
   std::deque<Program> programs;  // [0] is the whole; the others are bodies
   // Made of fixed arguments once, and kept: weights that are packed (Emit::packed).
   struct Packed {
-    std::string key;
+    backends::Shared::Made* made;
     int argument_base, base;  // of what, and where it lies
     int64_t bytes;
     Program make;
   };
+  backends::Shared* shared = nullptr;
   std::vector<bool> fixed;  // by base
   std::deque<Packed> packed;
   std::deque<Timeline> timelines;

@@ -186,4 +186,11 @@ Types infer_one_hot(const OpView& op) {
 
 Types infer_stop_gradient(const OpView& op) { return {op.operand(0)}; }
 
+bool is_view(const OpDef& op) {
+  for (const OpDef* view :
+       {&broadcast, &reshape, &reverse, &same_dim, &slice, &stop_gradient, &transpose})
+    if (&op == view) return true;
+  return false;
+}
+
 }  // namespace weft::ir::ops

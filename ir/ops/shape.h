@@ -128,4 +128,7 @@ inline constexpr OpDef transpose{
     .zero_preserving = true,
     .doc = "Axis i of the result is axis perm[i] of x (from the front)."};
 
+// Holds elements of operand 0 and none else: free where its readers can read them as they lie.
+bool is_view(const OpDef& op);
+
 }  // namespace weft::ir::ops
