@@ -76,3 +76,20 @@ TEST_CASE(
     }
   CHECK(options.shared->made.size() == 2);
 }
+
+TEST_CASE("few rows a matrix, read or written in another order, become one product") {
+  const char* const text = R"(graph(%x: f32[T,B,40], %W: f32[40,30], %b: f32[30]) {
+    %s = transpose(%x) {perm=[1,0,2]}
+    %y = linear(%x, %W; %b) {activation="relu"}
+    %t = transpose(%y) {perm=[1,0,2]}
+    %z = matmul(%s, %W)
+    return %t, %z })";
+  for (const int64_t steps : {1, 7, 130})
+    for (const int64_t batch : {1, 5, 40}) {
+      const ir::Bindings bindings{{"T", steps}, {"B", batch}};
+      check_same(text, {.bindings = bindings});
+      if (steps == 1 || batch == 1) continue;  // then there is one order only
+      const std::string plan = onednn::compile(ir::parse(text), bindings)->plan_text();
+      CHECK(count(plan, "one by one") == 0);
+    }
+}

@@ -350,6 +350,15 @@ bool can_be_bounded(const Tensor& a, const Tensor& b, const Tensor& c) {
   return a.rank() == 2 && b.rank() == 2 && c.rank() == 2 && (c.dim(1) == 1 || c.stride(1) == 1);
 }
 
+// Few rows a matrix of c, all with one b: worth bringing a's and c's rows in line for one product.
+bool of_many_small(const Tensor& a, const Tensor& b, const Tensor& c) {
+  constexpr int64_t kFewRows = 128;
+  if (b.rank() != 2 || c.rank() < 3 || a.rank() != c.rank() || c.dim(-2) >= kFewRows) return false;
+  for (int axis = 0; axis + 2 < a.rank(); ++axis)
+    if (a.stride(axis) == 0 && a.dim(axis) > 1) return false;  // broadcast
+  return row_count(a) == row_count(c) && (!fits(Layout::rows, a) || !fits(Layout::rows, c));
+}
+
 // Integers wrap.
 void emit_integers(Emit& e, const Tensor& a, const Tensor& b, const Tensor& c) {
   const Dims batch(c.dims.begin(), c.dims.end() - 2);
@@ -435,6 +444,12 @@ void emit_matmul(Emit& e, Tensor a, Tensor b, Tensor c, const MatmulOptions& opt
     if (!options.accumulate) emit_fill(e, c, 0);
     if (options.bias) emit_add(e, c, *options.bias);
     return emit_activation(e, options.activation, c);
+  }
+  if (!options.accumulate && !options.rows && of_many_small(a, b, c)) {
+    const Tensor rows = fits(Layout::rows, c) ? c : e.temporary(c.dtype, c.dims);
+    emit_matmul(e, e.as(Layout::rows, a), b, rows, options);
+    if (rows.at != c.at) emit_copy(e, rows, c);
+    return;
   }
   if (emit_packed(e, a, b, c, options)) return;
   a = e.as(Layout::matrix, a);
