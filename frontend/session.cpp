@@ -224,10 +224,13 @@ struct Program::Repeated {
   NamedArrays made;      // by it
 };
 
-std::string Program::profile_text() const {
-  std::string text;
-  for (const Entry& entry : entries_) text += entry.executable->profile_text();
-  return repeated_ == nullptr ? text : text + repeated_->rest.profile_text();
+std::vector<backends::Report> Program::reports() const {
+  std::vector<backends::Report> all;
+  for (const Entry& entry : entries_) all.push_back(entry.executable->report());
+  if (repeated_ != nullptr)
+    for (const Program* part : {&repeated_->prologue, &repeated_->rest})
+      for (backends::Report& report : part->reports()) all.push_back(std::move(report));
+  return all;
 }
 
 RepeatedRun Program::repeated(ParameterStore& store, const NamedArrays& inputs) {

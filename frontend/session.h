@@ -109,8 +109,8 @@ class Program {
   // The executable for the sizes of these inputs, made if it is not there.
   backends::Executable& executable(ParameterStore& store, const formats::NamedArrays& inputs);
 
-  // Of all executables kept that were compiled to be profiled.
-  std::string profile_text() const;
+  // Of all executables kept.
+  std::vector<backends::Report> reports() const;
   const CacheStatistics& statistics() const { return statistics_; }
   const ProgramOptions& options() const { return options_; }
 

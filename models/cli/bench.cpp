@@ -5,6 +5,7 @@
 #include "backends/onednn/engine.h"
 #include "backends/onednn/kernels/peak.h"
 #include "backends/onednn/threads.h"
+#include "frontend/inspect/hot_kernels.h"
 #include "frontend/inspect/memory.h"
 #include "frontend/inspect/trace.h"
 #include "models/cli/command.h"
@@ -17,7 +18,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <map>
 #include <memory>
 
 namespace weft::cli {
@@ -68,71 +68,6 @@ Measured measured(Program& program, const formats::NamedArrays& batch, int steps
   return m;
 }
 
-// --- where the time goes
-
-struct Row {
-  std::string kernel, where;
-  double calls = 0, ms = 0, flops = 0, bytes = 0, limit_ms = 0;
-  bool by_memory = false;
-};
-
-void collect(const std::vector<backends::KernelReport>& kernels, double runs, double peak_gflops,
-             double bandwidth, std::map<std::pair<std::string, std::string>, Row>& rows) {
-  for (const backends::KernelReport& k : kernels) {
-    double own = k.seconds;
-    for (const backends::KernelReport& inner : k.body) own -= inner.seconds;
-    const std::string name =
-        k.implementation.empty() ? k.kernel : k.kernel + " " + k.implementation;
-    Row& row = rows[{name, k.scope}];
-    row.kernel = name, row.where = k.scope;
-    const double calls = static_cast<double>(k.calls) / runs, ms = own / runs * 1e3;
-    const double by_flops = k.flops * calls / peak_gflops * 1e-6,
-                 by_bytes = k.bytes * calls / bandwidth * 1e-6;
-    row.calls += calls, row.ms += ms, row.flops += k.flops * calls, row.bytes += k.bytes * calls;
-    row.limit_ms += std::min(ms, std::max(by_flops, by_bytes));
-    row.by_memory = by_bytes > by_flops;
-    collect(k.body, runs, peak_gflops, bandwidth, rows);
-  }
-}
-
-void put_kernels(const backends::Report& report, double peak_gflops, double bandwidth) {
-  const double runs = static_cast<double>(std::max<int64_t>(report.runs, 1));
-  std::map<std::pair<std::string, std::string>, Row> rows;
-  collect(report.kernels, runs, peak_gflops, bandwidth, rows);
-  std::vector<Row> order;
-  double total = 0, lost = 0;
-  for (const auto& [key, row] : rows) {
-    order.push_back(row);
-    total += row.ms, lost += row.ms - row.limit_ms;
-  }
-  const auto above = [](const Row& r) { return r.ms - r.limit_ms; };
-  std::sort(order.begin(), order.end(),
-            [&](const Row& a, const Row& b) { return above(a) > above(b); });
-  put(
-      fmt::format("\nwhere the time goes, timed kernel by kernel: {:.1f} ms a step, of which "
-                  "{:.1f} ms above the\n"
-                  "hardware's limit (multiply-adds at {:.0f} GFLOP/s, operands at {:.0f} GB/s); "
-                  "the most to gain first\n\n"
-                  "{:>9} {:>6} {:>9} {:>8} {:>9} {:>14}  {:<30} {}\n",
-                  total, lost, peak_gflops, bandwidth, "ms", "share", "above", "calls", "GFLOP/s",
-                  "of its limit", "kernel", "scope"));
-  double shown = 0;
-  for (size_t i = 0; i < order.size() && i < 24; ++i) {
-    const Row& r = order[i];
-    shown += r.ms;
-    put(fmt::format("{:>9.3f} {:>5.1f}% {:>9.3f} {:>8.0f} {:>9} {:>14}  {:<30} {}\n", r.ms,
-                    total > 0 ? r.ms / total * 100 : 0, above(r), r.calls,
-                    r.flops > 0 && r.ms > 0 ? fmt::format("{:.1f}", r.flops / r.ms * 1e-6) : "-",
-                    r.limit_ms > 0 && r.ms > 0 ? fmt::format("{:.0f}% {}", r.limit_ms / r.ms * 100,
-                                                             r.by_memory ? "memory" : "FMA")
-                                               : "-",
-                    r.kernel, r.where));
-  }
-  if (order.size() > 24)
-    put(fmt::format("{:>9.3f} {:>5.1f}% in {} more\n", total - shown,
-                    total > 0 ? (total - shown) / total * 100 : 0, order.size() - 24));
-}
-
 void bench(const BenchOptions& o) {
   Subject subject = read_subject(o.what, o.bind, o.budget);
   subject.sizes.full = o.full;
@@ -170,7 +105,8 @@ void bench(const BenchOptions& o) {
         "most {:.0f} MB\n",
         m.arithmetic.padded * 1e-9, m.arithmetic.real * 1e-9,
         inspect::megabytes(report.memory.arena_bytes), peak_resident_megabytes()));
-    put_kernels(report, m.peak_gflops, onednn::kernels::measure_bandwidth(0.1));
+    const inspect::Hardware hardware{m.peak_gflops, onednn::kernels::measure_bandwidth(0.1)};
+    put("\n" + inspect::hot_kernels_text({&report, 1}, static_cast<double>(report.runs), hardware));
     if (!o.trace.empty()) put_result(o.trace, inspect::chrome_trace(report, m.peak_gflops));
   }
 }

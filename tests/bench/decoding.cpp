@@ -7,6 +7,7 @@
 // counts one hypothesis a sentence. Operations are those of matrix products, every beam counted.
 #include "backends/backend.h"
 #include "backends/onednn/kernels/peak.h"
+#include "frontend/inspect/hot_kernels.h"
 #include "models/search/beam_search.h"
 #include "tests/bench/workloads.h"
 
@@ -68,9 +69,12 @@ void measure(const bench::Workload& training, int64_t beam, const Options& optio
       times[0], static_cast<double>(kSentences * kSteps) / median * 1e3, gflops, peak.gflops,
       gflops / peak.gflops, usage.ru_maxrss / 1024, first, log_probability / kSentences);
   std::fflush(stdout);
-  if (options.profile)
-    for (const Program* p : {&decoder.encode, &decoder.step})
-      std::printf("%s\n", p->profile_text().c_str());
+  if (options.profile) {
+    const inspect::Hardware hardware{peak.gflops, onednn::kernels::measure_bandwidth(0.1)};
+    std::vector<backends::Report> reports = decoder.encode.reports();
+    for (backends::Report& report : decoder.step.reports()) reports.push_back(std::move(report));
+    std::printf("%s\n", inspect::hot_kernels_text(reports, options.reps + 1, hardware).c_str());
+  }
 }
 
 }  // namespace

@@ -6,9 +6,11 @@
 // Prints one line of JSON a workload and share of padding (default 0.3; 0: every length is full),
 // or a table of real target tokens per second by share of padding. The peak is the median of
 // measurements between the steps; a step's operations are those of matrix products, backward
-// counted twice the forward. --memory: who holds the arena, step by step.
+// counted twice the forward. --profile: where the time goes, by kernel; --memory: who holds the
+// arena, step by step.
 #include "backends/backend.h"
 #include "backends/onednn/kernels/peak.h"
+#include "frontend/inspect/hot_kernels.h"
 #include "frontend/inspect/memory.h"
 #include "frontend/session.h"
 #include "tests/bench/workloads.h"
@@ -86,8 +88,12 @@ class Bench {
       std::printf("%s\n", inspect::memory_text(program_.graph(),
                                                program_.executable(store_, batch).report().memory)
                               .c_str());
-    if (options_.profile)
-      std::printf("%s\n", program_.executable(store_, batch).profile_text().c_str());
+    if (options_.profile) {
+      const inspect::Hardware hardware{peak, onednn::kernels::measure_bandwidth(0.1)};
+      std::printf(
+          "%s\n",
+          inspect::hot_kernels_text(program_.reports(), options_.steps + 1, hardware).c_str());
+    }
     return tokens / median * 1e3;
   }
 

@@ -1,6 +1,7 @@
 // tests/inspect/report_test.cpp -- what became of nodes, memory over time, traces, the page's data.
 #include "frontend/inspect/report.h"
 
+#include "frontend/inspect/hot_kernels.h"
 #include "frontend/inspect/lineage.h"
 #include "frontend/inspect/memory.h"
 #include "frontend/inspect/trace.h"
@@ -126,6 +127,38 @@ TEST_CASE("trace: kernels, loops and their steps are nested events") {
   CHECK(events[2]["name"] == "t = 0");  // before the kernel that starts with it
   CHECK(events[3]["name"] == "matmul");
   CHECK(events[3]["args"]["share of peak"].get<double>() == doctest::Approx(1e9 / 0.4 / 1e9 / 100));
+}
+
+TEST_CASE("hot kernels: those with the most above the hardware's limit come first") {
+  const auto kernel = [](const char* name, const char* scope, double flops, double bytes,
+                         double seconds) {
+    backends::KernelReport k;
+    k.kernel = name, k.scope = scope, k.flops = flops, k.bytes = bytes, k.seconds = seconds;
+    k.calls = 2;  // in two runs
+    return k;
+  };
+  backends::Report report;
+  report.kernels = {kernel("matmul", "encoder", 1e9, 0, 0.030),
+                    kernel("matmul", "decoder", 1e9, 0, 0.022), kernel("copy", "", 0, 1e7, 0.008)};
+  backends::KernelReport loop = kernel("scan", "decoder", 0, 0, 0.050);
+  loop.body = {kernel("copy", "", 0, 1e7, 0.044)};
+  report.kernels.push_back(loop);
+  const Hardware hardware{100, 10};  // 1e9 operations: 10 ms; 1e7 bytes: 1 ms
+  const std::vector<HotKernel> all = hot_kernels({&report, 1}, 2, hardware, false);
+  REQUIRE(all.size() == 3);
+  CHECK(all[0].kernel == "copy");
+  CHECK(all[0].milliseconds == doctest::Approx(26));
+  CHECK(all[0].limit_milliseconds == doctest::Approx(2));
+  CHECK(all[0].memory_milliseconds == doctest::Approx(2));
+  CHECK(all[1].kernel == "matmul");
+  CHECK(all[1].milliseconds == doctest::Approx(26));
+  CHECK(all[1].limit_milliseconds == doctest::Approx(20));
+  CHECK(all[2].milliseconds == doctest::Approx(3));  // the loop's own
+  CHECK(hot_kernels({&report, 1}, 2, hardware, true).size() == 4);
+  const std::string text = hot_kernels_text({&report, 1}, 2, hardware, 2);
+  CHECK(text.find("55.0 ms a run, of which 33.0 ms above") != text.npos);
+  CHECK(text.find("77% FMA") != text.npos);
+  CHECK(text.find("3.000   5.5% in 1 more") != text.npos);
 }
 
 }  // namespace
