@@ -137,7 +137,9 @@ class Judge {
     if (any_of(def, {&ops::matmul}))
       return led_[0] && !led_[1] && x.rank() > leading_ && op_.operand(1).rank() == 2 &&
              !op_.flag("transpose_a");
-    if (any_of(def, {&ops::linear})) return only({"x"}) && x.rank() > leading_;
+    if (any_of(def, {&ops::linear}))
+      return only({"x", "residual"}) && led("x") && led("residual") == op_.has("residual") &&
+             x.rank() > leading_;
     if (any_of(def, {&ops::gather})) return is_look_up();
     if (any_of(def, {&ops::concat})) return all() && acts_behind();
     if (any_of(def, {&ops::slice, &ops::pad, &ops::reverse, &ops::softmax, &ops::log_softmax,
@@ -200,7 +202,8 @@ bool keeps_zero(const OpView& op, int result, const std::vector<bool>& zero) {
   if (def == &ops::softmax_cross_entropy_grad) return named("dloss") || named("weights");
   if (def == &ops::linear) {
     const ops::Activation* a = ops::activation_named(op.text("activation"));
-    return named("x") && !op.has("bias") && (a->op == nullptr || a->op->zero_preserving);
+    return named("x") && !op.has("bias") && named("residual") == op.has("residual") &&
+           (a->op == nullptr || a->op->zero_preserving);
   }
   return def->zero_preserving && std::find(zero.begin(), zero.end(), false) == zero.end();
 }

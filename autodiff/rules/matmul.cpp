@@ -48,7 +48,7 @@ const VjpRule matmul{&ops::matmul, [](Vjp& g) -> Grads {
                      }};
 
 // y = f(x w + bias), f' known from y   =>   dz = dy f',  dx = dz w',  dw = x' dz,  dbias = sum of
-// dz over rows
+// dz over rows, dresidual = dy
 const VjpRule linear{&ops::linear,
                      [](Vjp& g) -> Grads {
                        const Expr x = g.operand("x"), w = g.operand("w"), y = g.result();
@@ -72,6 +72,8 @@ const VjpRule linear{&ops::linear,
                          grads[1] = tb ? autodiff::matmul(drows, rows, true, false)
                                        : autodiff::matmul(rows, drows, true, false);
                        if (g.wanted("bias")) grads[2] = sum_to(dz, g.op().operand("bias").shape);
+                       if (g.wanted("residual"))
+                         grads[static_cast<size_t>(g.op().position("residual"))] = g.cotangent();
                        return grads;
                      },
                      nullptr,

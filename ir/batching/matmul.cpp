@@ -32,7 +32,7 @@ Values matmul(const Lift& lift, const Wants& wants) {
 }
 
 bool can_linear(const OpView& op, const Flags& lifted, const Wants& wants) {
-  return only_first_lifted(op, lifted, wants);
+  return !op.has("residual") && only_first_lifted(op, lifted, wants);
 }
 
 }  // namespace weft::ir::batching

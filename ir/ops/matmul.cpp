@@ -49,9 +49,14 @@ Types infer_linear(const OpView& op) {
             op.operand("bias"));
   if (!is_activation(op.text("activation")))
     op.fail("linear.5", "knows no activation '", op.text("activation"), "'");
-  Shape shape = x.shape;
-  shape.back() = n;
-  return {{x.dtype, shape}};
+  TensorType y = x;
+  y.shape.back() = n;
+  if (op.has("residual") && op.operand("residual") != y)
+    op.fail("linear.6", "needs a residual of ", y, ", found ", op.operand("residual"));
+  if (op.has("residual") && op.text("activation") != "none")
+    op.fail("linear.7", "adds a residual only without an activation, found '",
+            op.text("activation"), "'");
+  return {y};
 }
 
 Graph expand_linear(const OpView& op) {
@@ -63,6 +68,7 @@ Graph expand_linear(const OpView& op) {
   Value y = b.matmul(in, e["w"], false, op.flag("transpose_b"));
   if (x.rank() == 1) y = b.reshape(y, op.result().shape);
   if (op.has("bias")) y = b.add(y, e["bias"]);
+  if (op.has("residual")) y = b.add(y, e["residual"]);
   return e.finish({b.activation(op.text("activation"), y)});
 }
 

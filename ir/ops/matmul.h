@@ -21,14 +21,16 @@ inline constexpr OpDef matmul{
     .zero_preserving = true,
     .doc = "Matrix product over the last two axes; leading axes broadcast."};
 
-// y = activation(x w + bias) ; x: T[...,K], w: T[K,N] (T[N,K] transposed), bias: T[N]. Fused.
+// y = activation(x w + bias) + residual ; x: T[...,K], w: T[K,N] (T[N,K] transposed), bias: T[N],
+// residual: T[...,N], without an activation only. Fused.
 inline constexpr OpDef linear{
     .name = "linear",
-    .operands = {"x", "w", {"bias", Arity::optional}},
+    .operands = {"x", "w", {"bias", Arity::optional}, {"residual", Arity::optional}},
     .attrs = {{"transpose_b", false}, {"activation", "none"}},
     .infer = infer_linear,
     .expand = expand_linear,
     .doc =
-        "matmul, bias and activation (none, relu, tanh, sigmoid, gelu, gelu_tanh, silu) in one."};
+        "matmul, bias, activation (none, relu, tanh, sigmoid, gelu, gelu_tanh, silu) and what is "
+        "added last in one."};
 
 }  // namespace weft::ir::ops

@@ -45,7 +45,8 @@ bool is_row_wise(const OpView& op, int operand, int result, const Dim& batch) {
              !led_by(op.operand(1), batch);
     return x.rank() == y.rank() && x.rank() >= 3;
   }
-  if (any_of(def, {&ops::linear})) return operand == 0;
+  if (any_of(def, {&ops::linear}))
+    return operand == 0 || (op.has("residual") && operand == op.position("residual"));
   if (any_of(def, {&ops::reshape, &ops::stop_gradient})) return true;
   if (any_of(def, {&ops::broadcast})) return x.rank() == y.rank();
   if (any_of(def, {&ops::transpose})) return op.integers("perm")[0] == 0;
@@ -129,7 +130,8 @@ DeadRows dead_rows(const Graph& body, const Dim& batch, Value live,
         z = row_zero(0) && row_zero(1);
       } else if (node.op == &ops::linear) {
         const ops::Activation* a = ops::activation_named(op.text("activation"));
-        z = row_zero(0) && !op.has("bias") && (a->op == nullptr || a->op->zero_preserving);
+        z = row_zero(0) && !op.has("bias") && (a->op == nullptr || a->op->zero_preserving) &&
+            (!op.has("residual") || row_zero(op.position("residual")));
       } else if (node.op->zero_preserving && n > 0) {
         z = true;
         for (int i = 0; i < n; ++i)

@@ -12,6 +12,7 @@
 #include "ir/passes/fuse_linear.h"
 #include "ir/passes/fuse_norm.h"
 #include "ir/passes/fuse_optimizer.h"
+#include "ir/passes/fuse_residual.h"
 #include "ir/passes/fuse_top_k.h"
 #include "ir/passes/merge_matmuls.h"
 #include "ir/passes/pack_tokens.h"
@@ -41,6 +42,7 @@ constexpr Pass kPasses[] = {
     {"fuse_linear", fuse_linear, "product, bias and activation become one op"},
     {"fuse_norm", fuse_norm, "mean, variance and their root become layer norm or RMS norm"},
     {"fuse_optimizer", fuse_optimizer, "norms and updates of all parameters become one op each"},
+    {"fuse_residual", fuse_residual, "a product and what it is added to become one op"},
     {"fuse_top_k", fuse_top_k, "log-softmax and the choice of its best become one op"},
     {"merge_matmuls", merge_matmuls, "products of one value with several weights become one"},
     {"pack_tokens", pack_tokens, "work batched over time runs on the real tokens only"},
@@ -86,7 +88,8 @@ constexpr const Pass* kRecognise[] = {
 };
 
 // Recognition is over before differentiation: gradients of fused ops are ops, those of `linear`
-// ordinary contractions. What is new afterwards is the reverse loops and the update.
+// ordinary contractions. What is new afterwards is the reverse loops and the update. Residuals join
+// their products last: until then sums are what others look for.
 constexpr const Pass* kOptimise[] = {
     pass("canonicalize"),
     pass("cse"),
@@ -100,6 +103,7 @@ constexpr const Pass* kOptimise[] = {
     pass("dce"),
     pass("pack_tokens"),
     pass("sort_rows"),
+    pass("fuse_residual"),
 };
 
 bool same(const Graph& a, const Graph& b) {

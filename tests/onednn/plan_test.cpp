@@ -223,3 +223,24 @@ TEST_CASE("profile: every kernel has a row") {
   CHECK(text.find("gemm") != std::string::npos);
   CHECK(text.find("softmax") != std::string::npos);
 }
+
+TEST_CASE("linear: a residual is added to where it lies if nobody else reads it") {
+  const auto check = [](const char* results, int copies) {
+    const std::string text = std::string(
+                                 "graph(%x: f32[B,5], %w: f32[5,7], %r: f32[B,7], %b: f32[7]) {"
+                                 " %t = tanh(%r) %y = linear(%x, %w; ; %t)"
+                                 " %z = linear(%x, %w; %b; %y) ") +
+                             results;
+    for (const int64_t batch : {0, 1, 3, 70}) {
+      check_same(text, {.bindings = {{"B", batch}}});
+      if (batch == 0) continue;
+      const std::string plan = onednn::compile(ir::parse(text), {{"B", batch}})->plan_text();
+      int found = 0;
+      for (size_t at = plan.find("copy"); at != plan.npos; at = plan.find("copy", at + 1)) ++found;
+      INFO(plan);
+      CHECK(found == copies);
+    }
+  };
+  check("return %z }", 0);
+  check("%u = tanh(%t) return %z, %u }", 1);  // of %t, which is read again
+}

@@ -1,4 +1,4 @@
-// tests/passes/linear_test.cpp -- fuse_linear and merge_matmuls.
+// tests/passes/linear_test.cpp -- fuse_linear, fuse_residual and merge_matmuls.
 #include "check_rewrite.h"
 
 #include <doctest/doctest.h>
@@ -100,4 +100,36 @@ TEST_CASE("merge_matmuls: a concat of products of one value is a product with a 
                 "graph(%x: f32[B,M], %U: f32[M,D], %W: f32[M,E]) { %w = concat(%U, %W) {axis=1} %c "
                 "= matmul(%x, %w) return %c }");
   check_keeps_values("merge_matmuls", before);
+}
+
+TEST_CASE("fuse_residual: a product and what it is added to") {
+  const std::string head = "graph(%x: f32[B,T,M], %W: f32[M,H], %b: f32[H], %r: f32[B,T,H]) { ";
+  const auto becomes = [&](const std::string& before, const std::string& after) {
+    check_rewrite("fuse_residual", head + before, head + after);
+    check_keeps_values("fuse_residual", head + before);
+  };
+  becomes("%m = matmul(%x, %W) %y = add(%r, %m) return %y }",
+          "%y = linear(%x, %W; ; %r) return %y }");
+  becomes("%l = linear(%x, %W; %b) %y = add(%l, %r) return %y, %r }",
+          "%y = linear(%x, %W; %b; %r) return %y, %r }");
+  becomes(  // the later product is added to the earlier one
+      "%m = matmul(%x, %W) %l = linear(%x, %W; %b) %y = add(%l, %m) return %y }",
+      "%m = matmul(%x, %W) %y = linear(%x, %W; %b; %m) return %y }");
+  becomes(  // a sum of several
+      "%m = matmul(%x, %W) %l = linear(%x, %W; %b) %s = add(%r, %m) %y = add(%s, %l) return %y }",
+      "%s = linear(%x, %W; ; %r) %y = linear(%x, %W; %b; %s) return %y }");
+}
+
+TEST_CASE(
+    "fuse_residual: what is read twice, has an activation or belongs to an elementwise chain "
+    "stays") {
+  const std::string head = "graph(%x: f32[B,M], %W: f32[M,H], %r: f32[B,H], %v: f32[H]) { ";
+  for (const char* body : {"%m = matmul(%x, %W) %y = add(%m, %r) return %y, %m }",
+                           "%m = linear(%x, %W) {activation=\"relu\"} %y = add(%m, %r) return %y }",
+                           "%m = matmul(%x, %W) %s = add(%m, %r) %y = tanh(%s) return %y }",
+                           "%m = matmul(%x, %W) %t = tanh(%r) %y = add(%m, %t) return %y }",
+                           "%m = matmul(%x, %W) %y = add(%m, %v) return %y }",
+                           "%m = matmul(%x, %W) %y = add(%m, %m) return %y }",
+                           "%m = matmul(%x, %r) {transpose_a=true} %y = add(%m, %W) return %y }"})
+    check_unchanged("fuse_residual", head + body);
 }

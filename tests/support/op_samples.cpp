@@ -234,7 +234,11 @@ std::vector<Samples> make_table() {
         "graph(%x: f32[$M,$K], %w: f32[$K,$N], %b: f32[$N]) { %y = OP(%x, %w; %b) "
         "{activation=\"relu\"} return %y }",
         "graph(%x: f32[$M,$K], %w: f32[$K,$N], %b: f32[$N]) { %y = OP(%x, %w; %b) "
-        "{activation=\"gelu\"} return %y }"}},
+        "{activation=\"gelu\"} return %y }",
+        "graph(%x: f32[B,$M,$K], %w: f32[$K,$N], %b: f32[$N], %r: f32[B,$M,$N]) { %y = OP(%x, %w; "
+        "%b; %r) return %y }",
+        "graph(%x: f32[$K], %w: f32[$N,$K], %r: f32[$N]) { %y = OP(%x, %w; ; %r) "
+        "{transpose_b=true} return %y }"}},
       {&ops::log, all(kUnaryPositive)},
       {&ops::log1p, all(kUnaryPositive)},
       {&ops::log_softmax, all(kAlong)},

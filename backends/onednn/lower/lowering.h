@@ -105,7 +105,8 @@ void emit_copy(Emit& e, const Tensor& from, const Tensor& to,
 void emit_fill(Emit& e, const Tensor& to, double value);
 
 struct MatmulOptions {
-  std::optional<Tensor> bias;  // f32[N]
+  std::optional<Tensor> bias;      // f32[N]
+  std::optional<Tensor> residual;  // of c's shape, or c itself: added last, without an activation
   std::string_view activation = "none";
   bool accumulate = false;             // c += a b
   std::optional<RowBound> rows = {};   // of a and c, both then of rank 2

@@ -227,31 +227,33 @@ bool emit_product(Emit& e, Product p) {
   return !batch.empty() && emit_one_by_one(e, p, batch, p.a, p.b, p.c);
 }
 
-// y = y + bias, or y + x; x broadcast to y.
-void emit_add(Emit& e, const Tensor& y, const Tensor& x,
+// y = a + b, each broadcast to y.
+void emit_sum(Emit& e, const Tensor& y, const Tensor& a, const Tensor& b,
               const std::optional<RowBound>& bound = {}) {
-  Tensor to = y, from = broadcast_to(x, y.dims);
+  Tensor to = y, first = broadcast_to(a, y.dims), second = broadcast_to(b, y.dims);
   const auto rows = prefix_bound(bound, y);
-  collapse({&to, &from});
+  collapse({&to, &first, &second});
+  const auto access = [](const Tensor& t) {
+    kernels::Access access;
+    std::copy(t.strides.begin(), t.strides.end(), access.strides.begin());
+    return access;
+  };
   kernels::ElementwiseSpec spec;
   spec.shape = to.dims;
-  for (const Tensor* t : {&to, &from}) {
-    kernels::Access access;
-    std::copy(t->strides.begin(), t->strides.end(), access.strides.begin());
-    spec.inputs.push_back(access);
-  }
+  spec.inputs = {access(first), access(second)};
   spec.program = {{.op = kernels::Opcode::add, .a = 0, .b = 1}};
-  spec.outputs = {spec.inputs[0]};
+  spec.outputs = {access(to)};
   spec.results = {2};
   const auto program = std::make_shared<kernels::Elementwise>(spec);
   WEFT_CHECK(program->error() == nullptr);
   const Ref scratch = e.workspace(static_cast<int64_t>(program->workspace_bytes()));
-  e.kernel("elementwise", 0, [program, scratch, y = y.at, x = x.at, rows](const Run& run) {
-    const void* in[] = {run(y), run(x)};
-    void* out[] = {run(y)};
-    if (rows) return program->run_rows(in, out, run(scratch), (*rows)(run), rows->rows);
-    program->run(in, out, run(scratch));
-  });
+  e.kernel("elementwise", 0,
+           [program, scratch, y = y.at, a = a.at, b = b.at, rows](const Run& run) {
+             const void* in[] = {run(a), run(b)};
+             void* out[] = {run(y)};
+             if (rows) return program->run_rows(in, out, run(scratch), (*rows)(run), rows->rows);
+             program->run(in, out, run(scratch));
+           });
 }
 
 // A matrix as dnnl_sgemm reads it: stored as it is, or transposed.
@@ -304,7 +306,7 @@ void emit_bounded(Emit& e, const Tensor& a, const Tensor& b, const Tensor& c,
           throw ir::RuntimeError(ir::concat("error: oneDNN's sgemm failed with status ", status));
       },
       "gemm");
-  if (has_bias && options.accumulate) emit_add(e, c, bias, options.rows);
+  if (has_bias && options.accumulate) emit_sum(e, c, c, bias, options.rows);
   emit_activation(e, options.activation, c, options.rows);
 }
 
@@ -319,6 +321,9 @@ bool emit_packed(Emit& e, const Tensor& a, const Tensor& b, const Tensor& c,
            (t->dim(0) == 1 || t->stride(0) >= t->dim(1));
   };
   if (!by_rows(x) || !by_rows(y)) return false;
+  const auto residual =
+      options.residual ? reshaped(*options.residual, {n, c.dim(-1)}) : std::nullopt;
+  if (options.residual && (!by_rows(residual) || options.bias)) return false;
   const auto packed = e.packed(b);
   if (!packed) return false;
   const bool bias_first = options.bias && !options.accumulate;
@@ -327,10 +332,13 @@ bool emit_packed(Emit& e, const Tensor& a, const Tensor& b, const Tensor& c,
                            .columns = y->dim(1),
                            .depth = x->dim(1),
                            .ld_x = x->stride(0),
-                           .ld_add = bias_first ? 0 : y->stride(0),
+                           .ld_add = bias_first ? 0
+                                     : residual ? residual->stride(0)
+                                                : y->stride(0),
                            .relu = relu,
                            .ld_y = y->stride(0)};
   const std::optional<Ref> add = bias_first           ? std::optional(options.bias->at)
+                                 : residual           ? std::optional(residual->at)
                                  : options.accumulate ? std::optional(y->at)
                                                       : std::nullopt;
   e.kernel("matmul, packed", flops({*x, b, *y, {}, "none", false}),
@@ -341,7 +349,7 @@ bool emit_packed(Emit& e, const Tensor& a, const Tensor& b, const Tensor& c,
              k.add = add ? run.at<float>(*add) : nullptr;
              kernels::packed_gemm(k);
            });
-  if (options.bias && options.accumulate) emit_add(e, c, *options.bias, options.rows);
+  if (options.bias && options.accumulate) emit_sum(e, c, c, *options.bias, options.rows);
   if (!relu) emit_activation(e, options.activation, c, options.rows);
   return true;
 }
@@ -441,8 +449,9 @@ void emit_matmul(Emit& e, Tensor a, Tensor b, Tensor c, const MatmulOptions& opt
   if (c.size() == 0) return;
   if (!ir::is_float(c.dtype)) return emit_integers(e, a, b, c);
   if (a.dim(-1) == 0) {
-    if (!options.accumulate) emit_fill(e, c, 0);
-    if (options.bias) emit_add(e, c, *options.bias);
+    if (options.residual && options.residual->at != c.at) emit_copy(e, *options.residual, c);
+    if (!options.accumulate && !options.residual) emit_fill(e, c, 0);
+    if (options.bias) emit_sum(e, c, c, *options.bias);
     return emit_activation(e, options.activation, c);
   }
   if (!options.accumulate && !options.rows && of_many_small(a, b, c)) {
@@ -452,6 +461,14 @@ void emit_matmul(Emit& e, Tensor a, Tensor b, Tensor c, const MatmulOptions& opt
     return;
   }
   if (emit_packed(e, a, b, c, options)) return;
+  if (options.residual) {
+    if (options.bias)
+      emit_sum(e, c, *options.residual, *options.bias, options.rows);
+    else if (options.residual->at != c.at)
+      emit_copy(e, *options.residual, c, options.rows);
+    return emit_matmul(e, a, b, c,
+                       {.accumulate = true, .rows = options.rows, .depth = options.depth});
+  }
   a = e.as(Layout::matrix, a);
   b = e.as(Layout::matrix, b);
   if (options.rows || options.depth) {
@@ -468,8 +485,8 @@ void emit_matmul(Emit& e, Tensor a, Tensor b, Tensor c, const MatmulOptions& opt
     throw ir::RuntimeError(ir::concat(
         e.op.node().from.loc.str(), ": error: oneDNN has only its reference matmul for '",
         e.op.def().name, "' of ", str(a), " and ", str(b), " [onednn.3]"));
-  if (options.accumulate) emit_add(e, c, to);
-  if (options.bias) emit_add(e, c, *options.bias);
+  if (options.accumulate) emit_sum(e, c, c, to);
+  if (options.bias) emit_sum(e, c, c, *options.bias);
   emit_activation(e, options.activation, c);
 }
 
@@ -487,9 +504,14 @@ bool matmul_bounded(const ir::OpView& op) {
 }
 
 Layout linear_operand(const ir::OpView& op, int operand) {
-  return operand == op.position("x")   ? Layout::matrix
-         : operand == op.position("w") ? Layout::matrix
-                                       : Layout::dense;
+  return operand == op.position("x")                        ? Layout::matrix
+         : operand == op.position("w")                      ? Layout::matrix
+         : op.has("bias") && operand == op.position("bias") ? Layout::dense
+                                                            : Layout::any;
+}
+
+bool linear_in_place(const ir::OpView& op, int, int operand) {
+  return op.has("residual") && operand == op.position("residual");
 }
 
 void lower_linear(Emit& e) {
@@ -501,6 +523,10 @@ void lower_linear(Emit& e) {
   const Tensor w = e.op.flag("transpose_b") ? transposed(e.in("w")) : e.in("w");
   MatmulOptions options{.activation = e.op.text("activation"), .rows = e.bound()};
   if (e.has("bias")) options.bias = e.in("bias");
+  if (e.has("residual")) {
+    const Tensor& r = e.in("residual");
+    options.residual = r.rank() == 1 ? with_axis(r, 0, 1, r.dim(0)) : r;
+  }
   emit_matmul(e, x, w, y, options);
 }
 

@@ -8,5 +8,6 @@ void lower_matmul(Emit& e);
 void lower_linear(Emit& e);
 bool matmul_bounded(const ir::OpView& op);
 Layout linear_operand(const ir::OpView& op, int operand);
+bool linear_in_place(const ir::OpView& op, int result, int operand);
 
 }  // namespace weft::onednn

@@ -117,6 +117,7 @@ constexpr Lowering kTable[] = {
      .lower = lower_linear,
      .results = Layout::inner,
      .operand = linear_operand,
+     .in_place = linear_in_place,
      .bounded = matmul_bounded},
     elementwise(ops::log),
     elementwise(ops::log1p),
