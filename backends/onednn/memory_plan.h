@@ -54,6 +54,8 @@ struct Timeline {
   backends::MemoryReport report(const std::deque<Timeline>& all) const;
 };
 
+std::string place_text(Ref at);  // "arena+4096", "b3+64"
+
 // What all blocks of an executable share.
 struct Plan {
   const Engine* engine = nullptr;
