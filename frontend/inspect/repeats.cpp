@@ -88,6 +88,13 @@ class Folder {
     for (size_t i = 0; i < c.size(); ++i) merge(c[i], d[i]);
   }
 
+  // The box that is drawn: what one stands for may stand for another, of an equal group within.
+  int root(int box) const {
+    while (stands_for_[static_cast<size_t>(box)] != box)
+      box = stands_for_[static_cast<size_t>(box)];
+    return box;
+  }
+
   void finish() {
     std::vector<int> number(d_.boxes.size(), -1), group_number(d_.groups.size(), -1);
     std::vector<Group> groups;
@@ -108,7 +115,6 @@ class Folder {
     std::vector<Link> links;
     std::set<std::tuple<int, int, Link::Kind>> seen;
     for (Link link : d_.links) {
-      const auto root = [&](int box) { return stands_for_[static_cast<size_t>(box)]; };
       const bool folded = root(link.from) != link.from || root(link.to) != link.to;
       const bool both = d_.boxes[static_cast<size_t>(link.from)].group !=
                         d_.boxes[static_cast<size_t>(link.to)].group;

@@ -47,6 +47,28 @@ TEST_CASE("drawing: equal layers are drawn once, with their number, and linked t
                     [](const Link& l) { return l.kind == Link::Kind::recurrence; }));
 }
 
+TEST_CASE("drawing: of equal layers that hold equal pieces one piece of one layer is drawn") {
+  const Drawing d = draw(ir::parse(R"(
+    graph @stack(input %x: f32[B,4]) -> (y: f32[B,4]) {
+      %a = exp(%x)  // layer/0/one
+      %b = tanh(%a)  // layer/0/one
+      %c = exp(%b)  // layer/0/two
+      %d = tanh(%c)  // layer/0/two
+      %e = exp(%d)  // layer/1/one
+      %f = tanh(%e)  // layer/1/one
+      %g = exp(%f)  // layer/1/two
+      %h = tanh(%g)  // layer/1/two
+      %y = abs(%h)
+      return %y
+    })"));
+  CHECK(boxes_titled(d, "tanh") == 1);
+  for (const Link& link : d.links) {
+    CHECK(link.from >= 0);
+    CHECK(link.to >= 0);
+  }
+  CHECK(dot(d).find("n-1") == std::string::npos);
+}
+
 TEST_CASE(
     "drawing: layers that differ in one type are all drawn, and all are where one asks for it") {
   std::string text = kLayers;
