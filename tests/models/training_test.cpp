@@ -41,9 +41,17 @@ TrainerSetup small_setup(int64_t steps, const std::string& folder = {}) {
   return s;
 }
 
+// Sanitizers look at each step alike: hundreds of them take minutes and show no more.
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+constexpr bool kSanitized = true;
+#else
+constexpr bool kSanitized = false;
+#endif
+
 }  // namespace
 
-TEST_CASE("training: a small RNNsearch learns to reverse sequences, and greedy search shows it") {
+TEST_CASE("training: a small RNNsearch learns to reverse sequences, and greedy search shows it" *
+          doctest::skip(kSanitized)) {
   TrainerSetup s;
   s.config = tests::small_config(32);
   s.limits.steps = 500;
@@ -66,7 +74,8 @@ TEST_CASE("training: a small RNNsearch learns to reverse sequences, and greedy s
   CHECK(right >= 90);
 }
 
-TEST_CASE("training: a small transformer learns to reverse sequences, and decodes with caches") {
+TEST_CASE("training: a small transformer learns to reverse sequences, and decodes with caches" *
+          doctest::skip(kSanitized)) {
   TrainerSetup s;
   s.config = tests::small_transformer(32);
   s.limits.steps = 1200;
