@@ -9,6 +9,14 @@ namespace weft::onednn {
 const Tensor& Emit::place(ir::Value v) const { return block_.place(v); }
 const Engine& Emit::engine() const { return *block_.plan_.engine; }
 
+const Tensor* Emit::adjoint(std::string_view operand) const {
+  const ir::Texts& wanted = op.texts("wanted");
+  const auto found = std::find(wanted.begin(), wanted.end(), operand);
+  if (found == wanted.end()) return nullptr;
+  const size_t before = op.node().results.size() - wanted.size();
+  return &out(static_cast<int>(before) + static_cast<int>(found - wanted.begin()));
+}
+
 std::optional<RowBound> Emit::bound() const {
   const int count = block_.bounds_.of_node(nodes.back());
   if (count < 0) return std::nullopt;

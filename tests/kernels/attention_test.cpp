@@ -22,8 +22,7 @@ struct Additive {
   float scale = 0.7F;
   int64_t lq, lk, lv, lo;
   Floats q, k, v, va, dout, dweights;
-  std::vector<uint8_t> mask;
-  std::vector<int32_t> lengths;
+  std::vector<uint8_t> mask, by_length;  // [B,Tq,S], [B,S]
   std::vector<double> a, out, lse, dq, dk, dv, dva;
 
   explicit Additive(const Problem& problem)
@@ -36,7 +35,8 @@ struct Additive {
     dweights = random_floats(p.B * p.T * p.S, 6);
     mask = random_mask(p.B * p.T * p.S, 7);
     for (int64_t b = 0; b < p.B; ++b)
-      lengths.push_back(static_cast<int32_t>(b % 3 == 0 ? p.S : b % 3 == 1 ? 0 : p.S / 2));
+      for (int64_t j = 0; j < p.S; ++j)
+        by_length.push_back(j < (b % 3 == 0 ? p.S : b % 3 == 1 ? 0 : p.S / 2));
     hide();
     forward();
     backward();
@@ -45,7 +45,7 @@ struct Additive {
   bool sees(int64_t b, int64_t t, int64_t j) const {
     switch (p.see) {
       case See::lengths:
-        return j < lengths[b];
+        return by_length[b * p.S + j] != 0;
       case See::keys:
         return mask[b * p.S + j] != 0;
       case See::queries:
@@ -125,13 +125,13 @@ struct Additive {
   }
 
   weft::onednn::kernels::Mask kernel_mask() const {
+    if (p.see == See::lengths) return {by_length.data(), p.S, 0, 0, 1};
     if (p.see == See::keys) return {mask.data(), p.S, 0, 0, 1};
     if (p.see == See::queries) return {mask.data(), p.T * p.S, 0, p.S, 1};
     static const uint8_t none = 0;
     if (p.see == See::nothing) return {&none, 0, 0, 0, 0};
     return {};
   }
-  const int32_t* kernel_lengths() const { return p.see == See::lengths ? lengths.data() : nullptr; }
 
   struct Results {
     Floats out, weights, lse, dq, dk, dv, dva;
@@ -144,74 +144,38 @@ struct Additive {
             .keys = p.S,
             .hidden = p.A,
             .width = p.E,
-            .q = q.data(),
-            .k = k.data(),
-            .v = v.data(),
+            .q = {q.data(), p.T * lq, 0, lq},
+            .k = {k.data(), p.S * lk, 0, lk},
+            .v = {v.data(), p.S * lv, 0, lv},
             .va = va.data(),
-            .q_batch = p.T * lq,
-            .q_row = lq,
-            .k_batch = p.S * lk,
-            .k_row = lk,
-            .v_batch = p.S * lv,
-            .v_row = lv,
             .mask = kernel_mask(),
-            .lengths = kernel_lengths(),
             .scale = scale,
-            .out = r.out.data(),
-            .out_batch = p.T * lo,
-            .out_row = lo,
-            .weights = r.weights.data(),
-            .weights_batch = p.T * p.S,
-            .weights_row = p.S,
-            .lse = r.lse.data(),
-            .lse_batch = p.T};
+            .out = {r.out.data(), p.T * lo, 0, lo},
+            .weights = {r.weights.data(), p.T * p.S, 0, p.S},
+            .lse = {r.lse.data(), p.T, 0, 1}};
   }
-  weft::onednn::kernels::AdditiveAttentionGrad grad_args(Results& r, float start) const {
-    r.dq.assign(dq.size(), start), r.dk.assign(dk.size(), start), r.dv.assign(dv.size(), start),
-        r.dva.assign(p.A, start);
-    const bool add = start != -7;
+  weft::onednn::kernels::AdditiveAttentionGrad grad_args(Results& r, bool add = false) const {
+    r.dq.assign(dq.size(), -7), r.dk.assign(dk.size(), -7), r.dv.assign(dv.size(), -7),
+        r.dva.assign(p.A, -7);
     return {.batch = p.B,
             .queries = p.T,
             .keys = p.S,
             .hidden = p.A,
             .width = p.E,
-            .q = q.data(),
-            .k = k.data(),
-            .v = v.data(),
+            .q = {q.data(), p.T * lq, 0, lq},
+            .k = {k.data(), p.S * lk, 0, lk},
+            .v = {v.data(), p.S * lv, 0, lv},
             .va = va.data(),
-            .q_batch = p.T * lq,
-            .q_row = lq,
-            .k_batch = p.S * lk,
-            .k_row = lk,
-            .v_batch = p.S * lv,
-            .v_row = lv,
             .mask = kernel_mask(),
-            .lengths = kernel_lengths(),
             .scale = scale,
-            .out = r.out.data(),
-            .out_batch = p.T * lo,
-            .out_row = lo,
-            .lse = r.lse.data(),
-            .lse_batch = p.T,
-            .dout = dout.data(),
-            .dout_batch = p.T * lo,
-            .dout_row = lo,
-            .dweights = p.weights ? dweights.data() : nullptr,
-            .dweights_batch = p.T * p.S,
-            .dweights_row = p.S,
-            .dq = r.dq.data(),
-            .dq_batch = p.T * lq,
-            .dq_row = lq,
-            .dk = r.dk.data(),
-            .dk_batch = p.S * lk,
-            .dk_row = lk,
-            .dv = r.dv.data(),
-            .dv_batch = p.S * lv,
-            .dv_row = lv,
+            .out = {r.out.data(), p.T * lo, 0, lo},
+            .lse = {r.lse.data(), p.T, 0, 1},
+            .dout = {dout.data(), p.T * lo, 0, lo},
+            .dweights = {p.weights ? dweights.data() : nullptr, p.T * p.S, 0, p.S},
+            .dq = {r.dq.data(), p.T * lq, 0, lq},
+            .dk = {r.dk.data(), p.S * lk, 0, lk},
+            .dv = {r.dv.data(), p.S * lv, 0, lv},
             .dva = r.dva.data(),
-            .accumulate_dq = add,
-            .accumulate_dk = add,
-            .accumulate_dv = add,
             .accumulate_dva = add};
   }
 };
@@ -229,10 +193,10 @@ void run(weft::onednn::kernels::AdditiveAttentionGrad args) {
 
 // Columns beyond the logical ones must not be written: they are left out of `expected` by position.
 void check_rows(const Floats& found, const std::vector<double>& expected, int64_t ld, int64_t n,
-                double start, double tolerance) {
+                double tolerance) {
   std::vector<double> all(expected);
   for (size_t i = 0; i < all.size(); ++i)
-    all[i] = static_cast<int64_t>(i) % ld < n ? all[i] + (start == -7 ? 0 : start) : start;
+    if (static_cast<int64_t>(i) % ld >= n) all[i] = -7;
   check_close(found, all, tolerance);
 }
 
@@ -254,7 +218,7 @@ TEST_CASE("additive_attention: values, weights and log-sum-exp under every mask"
         run(x.forward_args(r));
         INFO(p.B, "x", p.T, "x", p.S, "x", p.A, "x", p.E, " mask ", static_cast<int>(see));
         // Scores are sums of A terms of size up to 1, each with an error of a few 1e-7.
-        check_rows(r.out, x.out, x.lo, p.E, -7, 1e-5);
+        check_rows(r.out, x.out, x.lo, p.E, 1e-5);
         check_close(r.weights, x.a, 1e-5);
         check_close(r.lse, x.lse, 1e-5);
       });
@@ -268,16 +232,18 @@ TEST_CASE("additive_attention_grad: all four gradients under every mask") {
         p.see = see, p.weights = weights;
         const Additive x(p);
         on_every_machine([&] {
-          for (const float start : {-7.0F, 0.5F}) {
+          for (const bool add : {false, true}) {
             Additive::Results r;
             run(x.forward_args(r));
-            run(x.grad_args(r, start));
+            run(x.grad_args(r, add));
             INFO(p.B, "x", p.T, "x", p.S, "x", p.A, "x", p.E, " mask ", static_cast<int>(see),
-                 " start ", start);
-            check_rows(r.dq, x.dq, x.lq, p.A, start, 2e-5);
-            check_rows(r.dk, x.dk, x.lk, p.A, start, 2e-5);
-            check_rows(r.dv, x.dv, x.lv, p.E, start, 2e-5);
-            check_rows(r.dva, x.dva, p.A, p.A, start, 5e-5);  // a sum over all of B*Tq*S
+                 " added ", add);
+            check_rows(r.dq, x.dq, x.lq, p.A, 2e-5);
+            check_rows(r.dk, x.dk, x.lk, p.A, 2e-5);
+            check_rows(r.dv, x.dv, x.lv, p.E, 2e-5);
+            std::vector<double> dva = x.dva;
+            for (double& d : dva) d -= add ? 7 : 0;
+            check_close(r.dva, dva, 5e-5);  // a sum over all of B*Tq*S
           }
         });
       }
@@ -291,13 +257,13 @@ TEST_CASE(
       on_every_machine([&] {
         Additive::Results r;
         run(x.forward_args(r));
-        run(x.grad_args(r, -7));
+        run(x.grad_args(r));
         INFO("range ", range, " mask ", static_cast<int>(see));
-        check_rows(r.out, x.out, x.lo, x.p.E, -7, 1e-5);
+        check_rows(r.out, x.out, x.lo, x.p.E, 1e-5);
         // A float near 1e4 is off by up to 5e-4, its tanh where it matters by as much.
         const double slope = range > 100 ? 1e-3 : 3e-5;
-        check_rows(r.dq, x.dq, x.lq, x.p.A, -7, slope);
-        check_rows(r.dk, x.dk, x.lk, x.p.A, -7, slope);
+        check_rows(r.dq, x.dq, x.lq, x.p.A, slope);
+        check_rows(r.dk, x.dk, x.lk, x.p.A, slope);
         check_close(r.dva, x.dva, 3e-5);
       });
     }
@@ -309,12 +275,12 @@ TEST_CASE("additive_attention_grad: what is not wanted is not needed by the rest
     Additive::Results all, one;
     run(x.forward_args(all));
     one = all;
-    run(x.grad_args(all, -7));
+    run(x.grad_args(all));
     for (int only = 0; only < 4; ++only) {
-      auto args = x.grad_args(one, -7);
-      if (only != 0) args.dq = nullptr;
-      if (only != 1) args.dk = nullptr;
-      if (only != 2) args.dv = nullptr;
+      auto args = x.grad_args(one);
+      if (only != 0) args.dq.data = nullptr;
+      if (only != 1) args.dk.data = nullptr;
+      if (only != 2) args.dv.data = nullptr;
       if (only != 3) args.dva = nullptr;
       run(args);
       if (only == 0) CHECK(one.dq == all.dq);
@@ -333,7 +299,7 @@ TEST_CASE("additive_attention: the bits depend neither on the number of threads 
     same_bits_for_every_team([&] {
       Additive::Results r;
       run(x.forward_args(r));
-      run(x.grad_args(r, -7));
+      run(x.grad_args(r));
       Floats all = r.out;
       for (const Floats* part : {&r.dq, &r.dk, &r.dv, &r.dva})
         all.insert(all.end(), part->begin(), part->end());

@@ -51,21 +51,12 @@ void additive(const char* name, const k::Peak& peak, int64_t B, int64_t T, int64
                          .keys = S,
                          .hidden = A,
                          .width = E,
-                         .q = q.data(),
-                         .k = key.data(),
-                         .v = v.data(),
+                         .q = {q.data(), T * la, 0, la},
+                         .k = {key.data(), S * la, 0, la},
+                         .v = {v.data(), S * le, 0, le},
                          .va = va.data(),
-                         .q_batch = T * la,
-                         .q_row = la,
-                         .k_batch = S * la,
-                         .k_row = la,
-                         .v_batch = S * le,
-                         .v_row = le,
-                         .out = out.data(),
-                         .out_batch = T * le,
-                         .out_row = le,
-                         .lse = lse.data(),
-                         .lse_batch = T};
+                         .out = {out.data(), T * le, 0, le},
+                         .lse = {lse.data(), T, 0, 1}};
   std::vector<char> space(k::additive_attention_workspace_bytes(f));
   f.workspace = space.data();
   k::AdditiveAttentionGrad g{.batch = B,
@@ -73,27 +64,14 @@ void additive(const char* name, const k::Peak& peak, int64_t B, int64_t T, int64
                              .keys = S,
                              .hidden = A,
                              .width = E,
-                             .q = q.data(),
-                             .k = key.data(),
-                             .v = v.data(),
+                             .q = {q.data(), T * la, 0, la},
+                             .k = {key.data(), S * la, 0, la},
+                             .v = {v.data(), S * le, 0, le},
                              .va = va.data(),
-                             .q_batch = T * la,
-                             .q_row = la,
-                             .k_batch = S * la,
-                             .k_row = la,
-                             .v_batch = S * le,
-                             .v_row = le,
-                             .out = out.data(),
-                             .out_batch = T * le,
-                             .out_row = le,
-                             .lse = lse.data(),
-                             .lse_batch = T,
-                             .dout = dout.data(),
-                             .dout_batch = T * le,
-                             .dout_row = le,
-                             .dq = dq.data(),
-                             .dq_batch = T * la,
-                             .dq_row = la};
+                             .out = {out.data(), T * le, 0, le},
+                             .lse = {lse.data(), T, 0, 1},
+                             .dout = {dout.data(), T * le, 0, le},
+                             .dq = {dq.data(), T * la, 0, la}};
   std::vector<char> grad_space(k::additive_attention_grad_workspace_bytes(g));
   g.workspace = grad_space.data();
   const double elements = static_cast<double>(B * T * S) * static_cast<double>(A);
@@ -106,13 +84,13 @@ void additive(const char* name, const k::Peak& peak, int64_t B, int64_t T, int64
   };
   print("forward", best([&] { k::additive_attention(f); }));
   print("dq", best([&] { k::additive_attention_grad(g); }));
-  g.dq = nullptr;
-  g.dk = dk.data(), g.dk_batch = S * la, g.dk_row = la, g.dv = dv.data(), g.dv_batch = S * le,
-  g.dv_row = le, g.dva = dva.data();
+  const k::Heads<float> dq_to = g.dq, dv_to{dv.data(), S * le, 0, le};
+  g.dq = {};
+  g.dk = {dk.data(), S * la, 0, la}, g.dv = dv_to, g.dva = dva.data();
   print("dk dv dva", best([&] { k::additive_attention_grad(g); }));
-  g.dv = nullptr;
+  g.dv = {};
   print("dk dva", best([&] { k::additive_attention_grad(g); }));
-  g.dq = dq.data(), g.dv = dv.data();
+  g.dq = dq_to, g.dv = dv_to;
   print("all", best([&] { k::additive_attention_grad(g); }));
 }
 

@@ -182,13 +182,27 @@ TEST_CASE("attention: bias, causal and dropout, additive and dot, with every gra
         }
 }
 
-TEST_CASE("attention: two axes of heads, one walked, with dropout along all of them") {
-  check_same(
-      R"(graph(%q: f32[B,2,3,T,5], %k: f32[B,2,3,S,5], %v: f32[B,2,3,S,4], %b: f32[2,1,T,S], %d: f32[B,2,3,T,4],
-      %step_below_9: s64[], %rows_below_99: s64[B]) {
-    %o, %w, %l = attention(%q, %k, %v; ; ; %b; %step_below_9; %rows_below_99) {keep=0.6, inner_axes=[-4,-3,-2,-1], weights=true, lse=true}
-    %dq, %dk, %dv, %db = attention_grad(%d, %q, %k, %v, %o, %l; ; ; %b; ; %step_below_9; %rows_below_99)
-      {keep=0.6, inner_axes=[-4,-3,-2,-1], wanted=["q", "k", "v", "bias"]}
-    return %o, %w, %l, %dq, %dk, %dv, %db })",
-      {.bindings = {{"B", 2}, {"T", 7}, {"S", 6}}});
+TEST_CASE("attention: two axes of heads, walked by one kernel, with dropout along all of them") {
+  for (const bool additive : {false, true}) {
+    const std::string va = additive ? "%va" : "", dva = additive ? ", %dva" : "";
+    const std::string attrs = std::string("keep=0.6, inner_axes=[-4,-3,-2,-1]") +
+                              (additive ? ", score=\"additive\", " : ", ");
+    const std::string text =
+        "graph(%q: f32[B,2,3,T,5], %k: f32[B,2,3,S,5], %v: f32[B,2,3,S,4], %b: f32[2,1,T,S], "
+        "%d: f32[B,2,3,T,4], %va: f32[5], %step_below_9: s64[], %rows_below_99: s64[B]) {\n"
+        " %o, %w, %l = attention(%q, %k, %v; " +
+        va + "; ; %b; %step_below_9; %rows_below_99) {" + attrs +
+        "weights=true, lse=true}\n %dq, %dk, %dv, %db" + dva +
+        " = attention_grad(%d, %q, %k, %v, %o, %l; " + va +
+        "; ; %b; ; %step_below_9; %rows_below_99) {" + attrs +
+        "wanted=[\"q\", \"k\", \"v\", \"bias\"" + (additive ? ", \"v_a\"" : "") +
+        "]}\n return %o, %w, %l, %dq, %dk, %dv, %db" + dva + " }";
+    const ir::Bindings sizes{{"B", 2}, {"T", 7}, {"S", 6}};
+    check_same(text, {.bindings = sizes});
+    const std::string plan = onednn::compile(ir::parse(text), sizes)->plan_text();
+    INFO(plan);
+    CHECK(plan.find(additive ? "additive_attention_grad" : "dot_attention_grad") !=
+          std::string::npos);
+    CHECK(plan.find("softmax") == std::string::npos);
+  }
 }

@@ -78,22 +78,22 @@ void weigh_block(const AdditiveAttention& args, int64_t queries, const float* a,
                  const float* v, const int32_t* list, int64_t n, float* out, Range columns) {
   if (queries == kQueryBlock) {
     const int64_t done =
-        weigh<kQueryBlock, 2>(a, ld_a, v, args.v_row, list, n, out, args.out_row, columns);
+        weigh<kQueryBlock, 2>(a, ld_a, v, args.v.row, list, n, out, args.out.row, columns);
     columns.begin = done;
   }
   for (int64_t t = 0; t < queries; ++t) {
     Range rest = columns;
-    rest.begin = weigh<1, 8>(a + t * ld_a, ld_a, v, args.v_row, list, n, out + t * args.out_row,
-                             args.out_row, rest);
-    weigh_tail(a + t * ld_a, v, args.v_row, list, n, out + t * args.out_row, rest);
+    rest.begin = weigh<1, 8>(a + t * ld_a, ld_a, v, args.v.row, list, n, out + t * args.out.row,
+                             args.out.row, rest);
+    weigh_tail(a + t * ld_a, v, args.v.row, list, n, out + t * args.out.row, rest);
   }
 }
 
 void put_weights(const AdditiveAttention& args, int64_t b, int64_t t, const int32_t* list,
                  int64_t n, const float* a, float lse) {
-  if (args.lse != nullptr) args.lse[b * args.lse_batch + t * args.lse_row] = lse;
-  if (args.weights == nullptr) return;
-  float* row = args.weights + b * args.weights_batch + t * args.weights_row;
+  if (args.lse.data != nullptr) args.lse.data[b * args.lse.batch + t * args.lse.row] = lse;
+  if (args.weights.data == nullptr) return;
+  float* row = args.weights.data + b * args.weights.batch + t * args.weights.row;
   for_columns(args.keys, [&](int64_t j, auto at) { at.put(row + j, splat(0)); });
   for (int64_t i = 0; i < n; ++i) row[list[i]] = a[i];
 }
@@ -112,9 +112,9 @@ void run_block(const AdditiveAttention& args, int64_t b, int64_t t0, int64_t que
                ScoredRows& rows) {
   const int64_t ld = padded(args.keys);
   auto* list = reinterpret_cast<int32_t*>(buffer + kQueryBlock * ld);
-  const float* v = args.v + b * args.v_batch;
+  const float* v = args.v.data + b * args.v.batch;
   rows.of(args, b, t0);
-  float* out = args.out + b * args.out_batch;
+  float* out = args.out.data + b * args.out.batch;
   const Range all{0, args.width};
   const bool shared = same_keys(args);
   const int64_t step = shared ? queries : 1;
@@ -130,7 +130,7 @@ void run_block(const AdditiveAttention& args, int64_t b, int64_t t0, int64_t que
       put_weights(args, b, t0 + t, list, n, a, softmax(a, n));
       drop(args, b, t0 + t, list, n, a);
     }
-    weigh_block(args, step, buffer + i * ld, ld, v, list, n, out + (t0 + i) * args.out_row, all);
+    weigh_block(args, step, buffer + i * ld, ld, v, list, n, out + (t0 + i) * args.out.row, all);
   }
 }
 
@@ -159,8 +159,8 @@ void run_divided(const AdditiveAttention& args, int64_t thread, int64_t threads,
       const float lse = softmax(buffer, n);
       if (thread == 0) put_weights(args, b, t, list, n, buffer, lse);
       drop(args, b, t, list, n, buffer);
-      weigh_block(args, 1, buffer, ld, args.v + b * args.v_batch, list, n,
-                  args.out + b * args.out_batch + t * args.out_row, columns);
+      weigh_block(args, 1, buffer, ld, args.v.data + b * args.v.batch, list, n,
+                  args.out.data + b * args.out.batch + t * args.out.row, columns);
     }
 }
 

@@ -19,7 +19,7 @@
 // Each of dq, dk, dv, dva may be null: what nobody wants is not computed.
 //
 // With many queries tanh comes from e^2q and e^2k, made once a row (additive_powers.h). Bits do not
-// depend on the number of threads.
+// depend on the number of threads. There is one head: strides along heads are not read.
 #pragma once
 #include "backends/onednn/kernels/dot_attention.h"
 #include "backends/onednn/kernels/types.h"
@@ -29,61 +29,35 @@ namespace weft::onednn::kernels {
 struct AdditiveAttention {
   int64_t batch = 0, queries = 0, keys = 0;  // B, Tq, S
   int64_t hidden = 0, width = 0;             // A, E
-  const float* q = nullptr;
-  const float* k = nullptr;
-  const float* v = nullptr;
+  Heads<const float> q, k, v;
   const float* va = nullptr;
-  int64_t q_batch = 0, q_row = 0;
-  int64_t k_batch = 0, k_row = 0;
-  int64_t v_batch = 0, v_row = 0;
-  Mask mask;                         // over (batch, row = query, column = key); head unused
-  const int32_t* lengths = nullptr;  // [B]: keys j < lengths[b] are allowed; with mask: both
-  int64_t diagonal = kNoDiagonal;    // query t may see keys j <= t + diagonal
-  Bias bias;                         // head unused
-  WeightDropout dropout;             // head unused
+  Mask mask;
+  int64_t diagonal = kNoDiagonal;  // query t may see keys j <= t + diagonal
+  Bias bias;
+  WeightDropout dropout;
   float scale = 1;
-  float* out = nullptr;
-  int64_t out_batch = 0, out_row = 0;
-  float* weights = nullptr;  // optional [B,Tq,S]
-  int64_t weights_batch = 0, weights_row = 0;
-  float* lse = nullptr;  // optional [B,Tq]
-  int64_t lse_batch = 0, lse_row = 1;
+  Heads<float> out;
+  Heads<float> weights;  // optional [B,Tq,S]
+  Heads<float> lse;      // optional [B,Tq]: row is the distance between queries
   void* workspace = nullptr;
 };
 
 struct AdditiveAttentionGrad {
   int64_t batch = 0, queries = 0, keys = 0;
   int64_t hidden = 0, width = 0;
-  const float* q = nullptr;
-  const float* k = nullptr;
-  const float* v = nullptr;
+  Heads<const float> q, k, v;
   const float* va = nullptr;
-  int64_t q_batch = 0, q_row = 0;
-  int64_t k_batch = 0, k_row = 0;
-  int64_t v_batch = 0, v_row = 0;
   Mask mask;
-  const int32_t* lengths = nullptr;
   int64_t diagonal = kNoDiagonal;
   Bias bias;
   WeightDropout dropout;
   float scale = 1;
-  const float* out = nullptr;  // the forward result
-  int64_t out_batch = 0, out_row = 0;
-  const float* lse = nullptr;
-  int64_t lse_batch = 0, lse_row = 1;
-  const float* dout = nullptr;
-  int64_t dout_batch = 0, dout_row = 0;
-  const float* dweights = nullptr;  // optional: cotangent of the weights [B,Tq,S]
-  int64_t dweights_batch = 0, dweights_row = 0;
-  float* dq = nullptr;  // any of the four may be null
-  int64_t dq_batch = 0, dq_row = 0;
-  float* dk = nullptr;
-  int64_t dk_batch = 0, dk_row = 0;
-  float* dv = nullptr;
-  int64_t dv_batch = 0, dv_row = 0;
-  float* dva = nullptr;  // [A]
-  float* ds = nullptr;   // optional [B,Tq,S], dense: the caller's sums of it are dbias
-  bool accumulate_dq = false, accumulate_dk = false, accumulate_dv = false, accumulate_dva = false;
+  Heads<const float> out, lse, dout;
+  Heads<const float> dweights;  // optional
+  Heads<float> dq, dk, dv;      // each may be null, as may dva
+  Heads<float> ds;              // optional [B,Tq,S]: the caller's sums of it are dbias
+  float* dva = nullptr;         // [A]
+  bool accumulate_dva = false;
   void* workspace = nullptr;
 };
 

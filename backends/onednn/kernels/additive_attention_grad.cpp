@@ -98,9 +98,9 @@ AddKeys choose_add(bool q, bool a, bool k) {
 template <int Q>
 void add_values(const AdditiveAttentionGrad& args, const float* a, int64_t ld_a,
                 const int32_t* list, int64_t n, const float* dout, float* dv, Range columns) {
-  const int64_t dout_row = args.dout_row;
+  const int64_t dout_row = args.dout.row;
   for (int64_t j = 0; j < n; ++j) {
-    float* row = dv + list[j] * args.dv_row;
+    float* row = dv + list[j] * args.dv.row;
     Vec weight[Q];
     for (int t = 0; t < Q; ++t) weight[t] = splat(a[t * ld_a + j]);
     for_columns(columns.end - columns.begin, [&](int64_t i, auto at) {
@@ -127,9 +127,9 @@ class Gradient {
         ld_h_(padded(args.hidden)),
         ld_(padded(args.keys)),
         step_(same_keys(args) ? kQueryBlock : 1),
-        weighs_(args.dq != nullptr || args.dk != nullptr || args.dva != nullptr ||
-                args.ds != nullptr),
-        add_(choose_add(args.dq != nullptr, args.dva != nullptr, args.dk != nullptr)),
+        weighs_(args.dq.data != nullptr || args.dk.data != nullptr || args.dva != nullptr ||
+                args.ds.data != nullptr),
+        add_(choose_add(args.dq.data != nullptr, args.dva != nullptr, args.dk.data != nullptr)),
         rows_(args, static_cast<float*>(args.workspace) + shared_floats(args) +
                         (thread + 1) * thread_floats(args) - power_floats(args)) {
     auto* workspace = static_cast<float*>(args.workspace);
@@ -151,11 +151,11 @@ class Gradient {
   void run_entry(int64_t b) {
     const Range hidden{0, args_.hidden}, width{0, args_.width};
     clear(b, hidden, width);
-    const int64_t queries = args_.dq == nullptr ? wanted_queries(b) : args_.queries;
+    const int64_t queries = args_.dq.data == nullptr ? wanted_queries(b) : args_.queries;
     for (int64_t n = 0; n < ceil_div(queries, step_); ++n) {
       const Block block = block_at(b, n);
       run_block(block);
-      if (args_.dv != nullptr) add_dv(block, a_, width);
+      if (args_.dv.data != nullptr) add_dv(block, a_, width);
     }
   }
 
@@ -183,7 +183,7 @@ class Gradient {
         const Block block = block_at(b, n);
         const int64_t at = (b * args_.queries + block.t) * ld_;
         if (weighs_) add_columns(block, shared_ds_ + at, hidden);
-        if (args_.dv != nullptr) add_dv(block, shared_a_ + at, width);
+        if (args_.dv.data != nullptr) add_dv(block, shared_a_ + at, width);
       }
     }
   }
@@ -209,8 +209,8 @@ class Gradient {
   int64_t wanted_queries(int64_t b) const {
     int64_t n = args_.queries;
     const Block all{b, 0, n, nullptr, 0};
-    while (n > 0 && is_zero(dout(all) + (n - 1) * args_.dout_row, args_.width) &&
-           (args_.dweights == nullptr || is_zero(dweights(all, n - 1), args_.keys)))
+    while (n > 0 && is_zero(dout(all) + (n - 1) * args_.dout.row, args_.width) &&
+           (args_.dweights.data == nullptr || is_zero(dweights(all, n - 1), args_.keys)))
       --n;
     return n;
   }
@@ -224,13 +224,17 @@ class Gradient {
   static int64_t first_row(const Block& block) { return block.t % kQueryBlock; }
 
   float lse(const Block& block, int64_t t) const {
-    return args_.lse[block.b * args_.lse_batch + (block.t + t) * args_.lse_row];
+    return args_.lse.data[block.b * args_.lse.batch + (block.t + t) * args_.lse.row];
   }
   const float* dout(const Block& block) const {
-    return args_.dout + block.b * args_.dout_batch + block.t * args_.dout_row;
+    return args_.dout.data + block.b * args_.dout.batch + block.t * args_.dout.row;
   }
   const float* dweights(const Block& block, int64_t t) const {
-    return args_.dweights + block.b * args_.dweights_batch + (block.t + t) * args_.dweights_row;
+    return args_.dweights.data + block.b * args_.dweights.batch +
+           (block.t + t) * args_.dweights.row;
+  }
+  float* ds_row(const Block& block, int64_t t) const {
+    return args_.ds.data + block.b * args_.ds.batch + (block.t + t) * args_.ds.row;
   }
 
   static void zero(float* p, Range columns) {
@@ -240,10 +244,10 @@ class Gradient {
   void clear(int64_t b, Range hidden, Range width) const {
     if (args_.dva != nullptr) zero(dva_ + b * ld_h_, hidden);
     for (int64_t j = 0; j < args_.keys; ++j) {
-      if (args_.dk != nullptr && !args_.accumulate_dk)
-        zero(args_.dk + b * args_.dk_batch + j * args_.dk_row, hidden);
-      if (args_.dv != nullptr && !args_.accumulate_dv)
-        zero(args_.dv + b * args_.dv_batch + j * args_.dv_row, width);
+      if (args_.dk.data != nullptr)
+        zero(args_.dk.data + b * args_.dk.batch + j * args_.dk.row, hidden);
+      if (args_.dv.data != nullptr)
+        zero(args_.dv.data + b * args_.dv.batch + j * args_.dv.row, width);
     }
   }
 
@@ -251,28 +255,28 @@ class Gradient {
   // sum a*W too, which costs a pass over the scores of its own.
   void start(const Block& block, float* a, float* ds, float* term) {
     rows_.of(args_, block.b, block.t - first_row(block));
-    for (int64_t t = 0; t < block.queries && args_.ds != nullptr; ++t)
-      zero(args_.ds + (block.b * args_.queries + block.t + t) * args_.keys, {0, args_.keys});
+    for (int64_t t = 0; t < block.queries && args_.ds.data != nullptr; ++t)
+      zero(ds_row(block, t), {0, args_.keys});
     for (int64_t t = 0; t < block.queries && args_.dropout.on; ++t)
       draw_kept(args_, block.b, block.t + t, block.list, block.keys, words_, z_ + t * ld_);
     if (!weighs_) return;
     const float* g = dout(block);
-    const float* v = args_.v + block.b * args_.v_batch;
+    const float* v = args_.v.data + block.b * args_.v.batch;
     for (int64_t i = 0; i < block.keys; ++i) {
-      const float* row = v + block.list[i] * args_.v_row;
+      const float* row = v + block.list[i] * args_.v.row;
       if (block.queries == kQueryBlock) {
-        dot_rows<kQueryBlock>(row, g, args_.dout_row, args_.width, ds + i, ld_);
+        dot_rows<kQueryBlock>(row, g, args_.dout.row, args_.width, ds + i, ld_);
       } else {
         for (int64_t t = 0; t < block.queries; ++t)
-          dot_rows<1>(row, g + t * args_.dout_row, 0, args_.width, ds + t * ld_ + i, 0);
+          dot_rows<1>(row, g + t * args_.dout.row, 0, args_.width, ds + t * ld_ + i, 0);
       }
     }
     for (int64_t t = 0; t < block.queries && args_.dropout.on; ++t)
       times(ds + t * ld_, z_ + t * ld_, block.keys);
     for (int64_t t = 0; t < block.queries; ++t) {
-      const float* out = args_.out + block.b * args_.out_batch + (block.t + t) * args_.out_row;
-      term[t] = dot(g + t * args_.dout_row, out, args_.width);
-      if (args_.dweights != nullptr) term[t] += weighted_term(block, t, a + t * ld_);
+      const float* out = args_.out.data + block.b * args_.out.batch + (block.t + t) * args_.out.row;
+      term[t] = dot(g + t * args_.dout.row, out, args_.width);
+      if (args_.dweights.data != nullptr) term[t] += weighted_term(block, t, a + t * ld_);
     }
   }
 
@@ -301,12 +305,12 @@ class Gradient {
     add_bias(args_, block.b, block.t + t, block.list + begin, end - begin, a + begin);
     to_weights(a + begin, end - begin, lse(block, t));
     if (weighs_) {
-      const float* w = args_.dweights == nullptr ? nullptr : dweights(block, t);
+      const float* w = args_.dweights.data == nullptr ? nullptr : dweights(block, t);
       for (int64_t i = begin; i < end; ++i)
         ds[i] = a[i] * (ds[i] + (w == nullptr ? 0 : w[block.list[i]]) - term);
     }
-    if (args_.ds != nullptr) {
-      float* y = args_.ds + (block.b * args_.queries + block.t + t) * args_.keys;
+    if (args_.ds.data != nullptr) {
+      float* y = ds_row(block, t);
       for (int64_t i = begin; i < end; ++i) y[block.list[i]] = ds[i];
     }
     if (args_.dropout.on) times(a + begin, z_ + t * ld_ + begin, end - begin);
@@ -348,31 +352,30 @@ class Gradient {
   void add(const Block& block, int64_t t, int64_t begin, int64_t end, const float* ds,
            Range columns) {
     float* dk[kKeyGroup] = {};
-    for (int64_t i = begin; i < end && args_.dk != nullptr; ++i)
-      dk[i - begin] = args_.dk + block.b * args_.dk_batch + block.list[i] * args_.dk_row;
+    for (int64_t i = begin; i < end && args_.dk.data != nullptr; ++i)
+      dk[i - begin] = args_.dk.data + block.b * args_.dk.batch + block.list[i] * args_.dk.row;
     const Sums to{dq_ + t * ld_h_, dva_ + block.b * ld_h_, dk};
     add_(end - begin, h_, ld_h_, ds + begin, args_.va, args_.scale, to, columns);
   }
 
   void put_dq(const Block& block, Range columns) const {
-    for (int64_t t = 0; t < block.queries && args_.dq != nullptr; ++t) {
-      float* y = args_.dq + block.b * args_.dq_batch + (block.t + t) * args_.dq_row;
+    for (int64_t t = 0; t < block.queries && args_.dq.data != nullptr; ++t) {
+      float* y = args_.dq.data + block.b * args_.dq.batch + (block.t + t) * args_.dq.row;
       const float* sum = dq_ + t * ld_h_;
       for_columns(columns.end - columns.begin, [&](int64_t j, auto at) {
         const int64_t c = columns.begin + j;
-        const Vec before = args_.accumulate_dq ? at.get(y + c) : splat(0);
-        at.put(y + c, fma(at.get(sum + c), at.get(args_.va + c) * splat(args_.scale), before));
+        at.put(y + c, at.get(sum + c) * (at.get(args_.va + c) * splat(args_.scale)));
       });
     }
   }
 
   void add_dv(const Block& block, const float* a, Range columns) const {
     const float* g = dout(block);
-    float* dv = args_.dv + block.b * args_.dv_batch;
+    float* dv = args_.dv.data + block.b * args_.dv.batch;
     if (block.queries == kQueryBlock)
       return add_values<kQueryBlock>(args_, a, ld_, block.list, block.keys, g, dv, columns);
     for (int64_t t = 0; t < block.queries; ++t)
-      add_values<1>(args_, a + t * ld_, ld_, block.list, block.keys, g + t * args_.dout_row, dv,
+      add_values<1>(args_, a + t * ld_, ld_, block.list, block.keys, g + t * args_.dout.row, dv,
                     columns);
   }
 
@@ -396,7 +399,7 @@ Range share_columns(int64_t n, int64_t thread, int64_t threads) {
 }  // namespace
 
 void additive_attention_grad(const AdditiveAttentionGrad& args) {
-  const bool dq_only = args.dk == nullptr && args.dv == nullptr && args.dva == nullptr;
+  const bool dq_only = args.dk.data == nullptr && args.dv.data == nullptr && args.dva == nullptr;
   const int64_t work = args.batch * args.queries * args.keys * (6 * args.hidden + 2 * args.width);
   parallel(work, [&](int64_t thread, int64_t threads) {
     Gradient gradient(args, thread);

@@ -13,10 +13,9 @@ namespace weft::onednn::kernels::WEFT_ISA {
 // touches another key.
 template <class Args>
 WEFT_INLINE int64_t list_keys(const Args& args, int64_t b, int64_t t, int32_t* list) {
-  int64_t keys = args.keys, n = 0;
-  if (args.lengths != nullptr) keys = larger(0, smaller(keys, args.lengths[b]));
-  keys = larger(0, smaller(keys, t + args.diagonal + 1));
+  const int64_t keys = larger(0, smaller(args.keys, t + args.diagonal + 1));
   const MaskRow mask = mask_row(args.mask, b, 0, t);
+  int64_t n = 0;
   for (int64_t j = 0; j < keys; ++j) {
     list[n] = static_cast<int32_t>(j);
     n += mask.at(j) ? 1 : 0;
@@ -92,8 +91,8 @@ class ScoredRows {
 
   template <class Args>
   void of(const Args& args, int64_t b, int64_t t, Range part) {
-    q_ = args.q + b * args.q_batch + t * args.q_row, q_row_ = args.q_row;
-    k_ = args.k + b * args.k_batch, k_row_ = args.k_row;
+    q_ = args.q.data + b * args.q.batch + t * args.q.row, q_row_ = args.q.row;
+    k_ = args.k.data + b * args.k.batch, k_row_ = args.k.row;
     q_powers_.of(q_, q_row_, part);
     k_powers_.of(k_, k_row_, part);
   }

@@ -7,6 +7,11 @@
 #include "backends/onednn/lower/ops.h"
 
 namespace weft::onednn {
+namespace {
+
+bool additive(const Emit& e) { return e.op.text("score") == "additive"; }
+
+}  // namespace
 
 Layout attention_operand(const ir::OpView& op, int operand) {
   for (const std::string_view name : {"mask", "bias"})
@@ -16,19 +21,14 @@ Layout attention_operand(const ir::OpView& op, int operand) {
   return Layout::inner;
 }
 
-// Additive attention of several heads with dropout has no kernel.
-bool attention_serves(const ir::OpView& op) {
-  return !additive(op) || op.real("keep") == 1.0 || op.operand("k").rank() == 3;
-}
-
 void lower_attention(Emit& e) {
   e.needs_arithmetic(e.in("q").dtype);
-  additive(e.op) ? lower_additive(e) : lower_dot(e);
+  additive(e) ? lower_additive(e) : lower_dot(e);
 }
 
 void lower_attention_grad(Emit& e) {
   e.needs_arithmetic(e.in("q").dtype);
-  additive(e.op) ? lower_additive_grad(e) : lower_dot_grad(e);
+  additive(e) ? lower_additive_grad(e) : lower_dot_grad(e);
 }
 
 }  // namespace weft::onednn

@@ -1,41 +1,21 @@
-// backends/onednn/lower/attention_operands.h -- what additive and dot-product attention read alike:
-// sizes, dropout, the rows that are real.
+// backends/onednn/lower/attention_operands.h -- what additive and dot-product attention and their
+// adjoints read alike, and how their kernels walk over it.
 #pragma once
 #include "backends/onednn/kernels/dot_attention.h"
 #include "backends/onednn/lower/lowering.h"
 
-#include <algorithm>
-#include <cmath>
 #include <optional>
 
 namespace weft::onednn {
-
-inline constexpr ir::DType kFloat = ir::DType::f32;
-
-inline bool additive(const ir::OpView& op) { return op.text("score") == "additive"; }
-inline bool single_query(const ir::OpView& op) {
-  return op.operand("q").rank() + 1 == op.operand("k").rank();
-}
 
 // All operands with a query axis; scores are [leading..., queries, keys].
 struct AttentionSizes {
   bool single;
   Dims leading;
-  int64_t batch = 1, queries, keys, hidden, width;  // batch: product of leading
+  int64_t queries, keys, hidden, width;
   Dims scores;
 
-  explicit AttentionSizes(const Emit& e) : single(single_query(e.op)) {
-    const Tensor& k = e.in("k");
-    leading.assign(k.dims.begin(), k.dims.end() - 2);
-    for (const int64_t d : leading) batch *= d;
-    keys = k.dim(-2);
-    hidden = k.dim(-1);
-    width = e.in("v").dim(-1);
-    queries = single ? 1 : e.in("q").dim(-2);
-    scores = leading;
-    scores.push_back(queries);
-    scores.push_back(keys);
-  }
+  explicit AttentionSizes(const Emit& e);
 
   // Adds the query axis that a single query leaves out, before the last axis.
   Tensor with_queries(const Tensor& t) const {
@@ -45,57 +25,100 @@ struct AttentionSizes {
   Tensor of_lse(const Tensor& t) const { return single ? with_axis(t, t.rank(), 1, 1) : t; }
 };
 
+// How a kernel sees tensors [leading..., rows, columns]: the first leading axis is its batch, the
+// last its heads if it knows heads, the others are walked.
+class AttentionWalk {
+ public:
+  AttentionWalk(Dims leading, bool heads);
+  int64_t batch() const { return rank() > 0 ? leading_.front() : 1; }
+  int64_t heads() const { return walked_end_ < rank() ? leading_.back() : 1; }
+  int64_t steps() const { return steps_; }
+
+  // Strides along batch, head, rows and columns.
+  struct Place {
+    Tensor t;
+    int64_t batch = 0, head = 0, row = 0, column = 1;
+    bool present = false;
+  };
+  Place place(const Tensor& t) const;
+  // Elements from the start at a step of the walk.
+  int64_t offset(const Tensor& t, int64_t step) const;
+
+  template <typename T>
+  T* at(const Run& run, const Place& p, int64_t step) const {
+    return p.present ? run.at<T>(p.t.at) + offset(p.t, step) : nullptr;
+  }
+  template <typename T>
+  kernels::Heads<T> heads(const Run& run, const Place& p, int64_t step) const {
+    return {at<T>(run, p, step), p.batch, p.head, p.row};
+  }
+
+ private:
+  int rank() const { return static_cast<int>(leading_.size()); }
+  Dims leading_;
+  int walked_end_;  // axes [1, walked_end_) are walked
+  int64_t steps_ = 1;
+};
+
 // Dropout as the kernels take it; pointers and step are set when it runs.
 struct Drawn {
   kernels::WeightDropout args;
   Tensor step, rows, position;
   Tensor counted;  // dropout's elements, as strides over the scores
 
-  Drawn(const Emit& e, const AttentionSizes& s) {
-    const double keep = e.op.real("keep");
-    if (keep == 1.0 || s.batch == 0) return;
-    // As `random` decides: a word below keep * 2^32 keeps.
-    args = {
-        .on = true,
-        .threshold = static_cast<uint32_t>(std::min(std::ceil(keep * 4294967296.0), 4294967295.0)),
-        .factor = static_cast<float>(1 / keep),
-        .stream = static_cast<uint64_t>(e.op.integer("stream"))};
-    step = e.in("step"), rows = e.in("rows");
-    if (e.has("position")) position = e.in("position");
-    counted = {kFloat, s.scores, Dims(s.scores.size(), 0), {}};
-    const ir::Integers& axes = e.op.integers("inner_axes");
-    int64_t stride = 1;
-    for (size_t i = axes.size(); i-- > 0;) {
-      const int64_t axis = s.single && axes[i] < -1 ? axes[i] - 1 : axes[i];
-      const size_t at = static_cast<size_t>(static_cast<int64_t>(s.scores.size()) + axis);
-      counted.strides[at] = stride;
-      stride *= s.scores[at];
-    }
-    args.row = counted.stride(-2), args.column = counted.stride(-1);
-  }
-  void set(const Run& run, kernels::WeightDropout& to) const {
-    if (!args.on) return;
-    to.step = integer_at(run, step);
-    to.row_id = run.at<int64_t>(rows.at);
-    if (position.at.base < 0) return;
-    to.position = run.at<int32_t>(position.at);
-    to.position_row = position.rank();
-  }
+  Drawn(const Emit& e, const AttentionSizes& s, const AttentionWalk& walk);
+  void set(const Run& run, const AttentionWalk& walk, int64_t at, kernels::WeightDropout& to) const;
 };
 
-inline int64_t diagonal_of(const Emit& e) { return e.op.flag("causal") ? 0 : kernels::kNoDiagonal; }
+struct AttentionOperands {
+  using Place = AttentionWalk::Place;
+  AttentionSizes s;
+  AttentionWalk walk;
+  Place q, k, v, mask, bias;
+  Drawn drawn;
+  int64_t diagonal;
+  float scale;
+  std::optional<RowBound> rows;  // where they are the kernel's batch
 
-// The kernel's batch where it is the bound's rows; else all rows are computed, which does no harm.
-inline std::optional<RowBound> bound_of(const Emit& e, int64_t walked, int64_t batch) {
-  const auto rows = e.bound();
-  return rows && walked == 1 && batch == rows->rows ? rows : std::nullopt;
-}
+  AttentionOperands(const Emit& e, bool heads);
 
-inline int wanted_index(const ir::OpView& op, std::string_view name) {
-  const ir::Texts& wanted = op.texts("wanted");
-  const auto found = std::find(wanted.begin(), wanted.end(), name);
-  return found == wanted.end() ? -1 : static_cast<int>(found - wanted.begin());
-}
+  Place queries_at(const Tensor& t) const { return walk.place(s.with_queries(t)); }
+  Place lse_at(const Tensor& t) const { return walk.place(s.of_lse(t)); }
+
+  template <typename Args>
+  Args args() const {
+    Args a;
+    a.batch = walk.batch(), a.queries = s.queries, a.keys = s.keys, a.hidden = s.hidden,
+    a.width = s.width, a.diagonal = diagonal, a.scale = scale, a.dropout = drawn.args;
+    return a;
+  }
+  // The kernel at every step of the walk; `set(run, step, args)` adds what is not read alike.
+  template <typename Args, typename Set>
+  void emit(Emit& e, const char* name, double flops, const Args& args, size_t workspace_bytes,
+            void (*kernel)(const Args&), Set set) const {
+    const Ref workspace = e.workspace(static_cast<int64_t>(workspace_bytes));
+    e.kernel(name, flops, [o = *this, args, workspace, kernel, set](const Run& run) {
+      Args a = args;
+      if (o.rows) a.batch = (*o.rows)(run);
+      a.workspace = run(workspace);
+      for (int64_t i = 0; i < o.walk.steps(); ++i) {
+        o.set(run, i, a);
+        set(run, i, a);
+        kernel(a);
+      }
+    });
+  }
+
+ private:
+  template <typename Args>
+  void set(const Run& run, int64_t i, Args& a) const {
+    a.q = walk.heads<const float>(run, q, i), a.k = walk.heads<const float>(run, k, i),
+    a.v = walk.heads<const float>(run, v, i);
+    a.mask = {walk.at<uint8_t>(run, mask, i), mask.batch, mask.head, mask.row, mask.column};
+    a.bias = {walk.at<float>(run, bias, i), bias.batch, bias.head, bias.row, bias.column};
+    drawn.set(run, walk, i, a.dropout);
+  }
+};
 
 void lower_additive(Emit& e);
 void lower_additive_grad(Emit& e);

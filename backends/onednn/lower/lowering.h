@@ -42,6 +42,10 @@ class Emit {
     return place(op.node().results[static_cast<size_t>(result)]);
   }
 
+  // The result that holds the adjoint of an operand, by the attribute `wanted`; null: nobody wants
+  // it.
+  const Tensor* adjoint(std::string_view operand) const;
+
   // Where kernels are to read and write the first rows only (row_bounds.h), of which all else is
   // left alone.
   std::optional<RowBound> bound() const;
@@ -103,6 +107,8 @@ void emit_copy(Emit& e, const Tensor& from, const Tensor& to);  // of one shape
 void emit_copy(Emit& e, const Tensor& from, const Tensor& to,
                const std::optional<RowBound>& rows);  // axis 0 counts them
 void emit_fill(Emit& e, const Tensor& to, double value);
+// to[N] = sum of the rows of x[M,N], both dense.
+void emit_row_sum(Emit& e, const Tensor& x, Ref to, const std::optional<RowBound>& rows = {});
 
 struct MatmulOptions {
   std::optional<Tensor> bias;      // f32[N]

@@ -12,7 +12,6 @@ namespace weft::onednn {
 void lower_attention(Emit& e);
 void lower_attention_grad(Emit& e);
 Layout attention_operand(const ir::OpView& op, int operand);
-bool attention_serves(const ir::OpView& op);
 
 // gather.cpp
 void lower_dynamic_slice(Emit& e);

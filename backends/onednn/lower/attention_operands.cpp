@@ -1,0 +1,100 @@
+// backends/onednn/lower/attention_operands.cpp -- what additive and dot-product attention and their
+// adjoints read alike.
+#include "backends/onednn/lower/attention_operands.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace weft::onednn {
+namespace {
+
+// Where the bound's rows are not the kernel's batch all rows are computed, which does no harm.
+std::optional<RowBound> bound_of(const Emit& e, const AttentionWalk& walk) {
+  const auto rows = e.bound();
+  return rows && walk.steps() == 1 && walk.batch() == rows->rows ? rows : std::nullopt;
+}
+
+}  // namespace
+
+AttentionSizes::AttentionSizes(const Emit& e)
+    : single(e.in("q").rank() + 1 == e.in("k").rank()),
+      queries(single ? 1 : e.in("q").dim(-2)),
+      keys(e.in("k").dim(-2)),
+      hidden(e.in("k").dim(-1)),
+      width(e.in("v").dim(-1)) {
+  const Tensor& k = e.in("k");
+  leading.assign(k.dims.begin(), k.dims.end() - 2);
+  scores = leading;
+  scores.push_back(queries);
+  scores.push_back(keys);
+}
+
+AttentionWalk::AttentionWalk(Dims leading, bool heads)
+    : leading_(std::move(leading)), walked_end_(heads && rank() > 1 ? rank() - 1 : rank()) {
+  for (int axis = 1; axis < walked_end_; ++axis) steps_ *= leading_[static_cast<size_t>(axis)];
+}
+
+AttentionWalk::Place AttentionWalk::place(const Tensor& t) const {
+  Place p{t, 0, 0, t.stride(rank()), t.rank() > rank() + 1 ? t.stride(rank() + 1) : 1, true};
+  if (rank() > 0) p.batch = t.stride(0);
+  if (walked_end_ < rank()) p.head = t.stride(rank() - 1);
+  return p;
+}
+
+int64_t AttentionWalk::offset(const Tensor& t, int64_t step) const {
+  int64_t at = 0;
+  for (int axis = walked_end_ - 1; axis >= 1; step /= leading_[static_cast<size_t>(axis--)])
+    at += step % leading_[static_cast<size_t>(axis)] * t.stride(axis);
+  return at;
+}
+
+Drawn::Drawn(const Emit& e, const AttentionSizes& s, const AttentionWalk& walk) {
+  const double keep = e.op.real("keep");
+  if (keep == 1.0) return;
+  // As `random` decides: a word below keep * 2^32 keeps.
+  args = {
+      .on = true,
+      .threshold = static_cast<uint32_t>(std::min(std::ceil(keep * 4294967296.0), 4294967295.0)),
+      .factor = static_cast<float>(1 / keep),
+      .stream = static_cast<uint64_t>(e.op.integer("stream"))};
+  step = e.in("step"), rows = e.in("rows");
+  if (e.has("position")) position = e.in("position");
+  counted = {ir::DType::f32, s.scores, Dims(s.scores.size(), 0), {}};
+  const ir::Integers& axes = e.op.integers("inner_axes");
+  int64_t stride = 1;
+  for (size_t i = axes.size(); i-- > 0;) {
+    const int64_t axis = s.single && axes[i] < -1 ? axes[i] - 1 : axes[i];
+    const size_t at = static_cast<size_t>(static_cast<int64_t>(s.scores.size()) + axis);
+    counted.strides[at] = stride;
+    stride *= s.scores[at];
+  }
+  const AttentionWalk::Place along = walk.place(counted);
+  args.head = along.head, args.row = along.row, args.column = along.column;
+}
+
+void Drawn::set(const Run& run, const AttentionWalk& walk, int64_t at,
+                kernels::WeightDropout& to) const {
+  if (!args.on) return;
+  to.step = integer_at(run, step);
+  to.row_id = run.at<int64_t>(rows.at);
+  to.element = walk.offset(counted, at);
+  if (position.at.base < 0) return;
+  to.position = run.at<int32_t>(position.at);
+  to.position_row = position.rank();
+}
+
+AttentionOperands::AttentionOperands(const Emit& e, bool heads)
+    : s(e),
+      walk(s.leading, heads),
+      q(walk.place(s.with_queries(e.in("q")))),
+      k(walk.place(e.in("k"))),
+      v(walk.place(e.in("v"))),
+      drawn(e, s, walk),
+      diagonal(e.op.flag("causal") ? 0 : kernels::kNoDiagonal),
+      scale(static_cast<float>(e.op.real("scale"))),
+      rows(bound_of(e, walk)) {
+  if (e.has("mask")) mask = walk.place(s.on_scores(e.in("mask")));
+  if (e.has("bias")) bias = walk.place(s.on_scores(e.in("bias")));
+}
+
+}  // namespace weft::onednn
