@@ -217,11 +217,31 @@ class Replacer {
   }
 
   Graph run() {
-    for (size_t n = 0; n < graph_.nodes().size(); ++n) node(static_cast<int>(n));
+    const std::vector<bool> wanted = wanted_nodes();
+    for (size_t n = 0; n < graph_.nodes().size(); ++n)
+      if (wanted[n]) node(static_cast<int>(n));
     return rewriter_.finish();
   }
 
  private:
+  // What results need once replacements stand in: the rest may read what is gone.
+  std::vector<bool> wanted_nodes() const {
+    std::vector<bool> wanted(graph_.nodes().size());
+    Values open;
+    for (const Output& o : graph_.outputs()) open.push_back(o.value);
+    while (!open.empty()) {
+      const int n = graph_.info(open.back()).node;
+      open.pop_back();
+      if (n < 0 || wanted[static_cast<size_t>(n)]) continue;
+      wanted[static_cast<size_t>(n)] = true;
+      const int owner = owner_[static_cast<size_t>(n)];
+      const Values& read = owner < 0 ? graph_.nodes()[static_cast<size_t>(n)].operands
+                                     : list_[static_cast<size_t>(owner)].inputs;
+      open.insert(open.end(), read.begin(), read.end());
+    }
+    return wanted;
+  }
+
   void need(Value v) {
     if (const int n = graph_.info(v).node; n >= 0) node(n);
   }

@@ -132,7 +132,7 @@ struct Replacement {
 
 // Carries out replacements, each placed after the last of its inputs, however the old graph was
 // ordered. Where two claim a value the first has it; one that would need its own results is left
-// out.
+// out. What no result needs any more is gone.
 Graph replace_all(const Graph& graph, std::vector<Replacement> replacements);
 
 Provenance united_provenance(const Graph& graph, const std::vector<int>& nodes);

@@ -29,6 +29,12 @@ class Judge {
       return is_look_up() && led_[2] && only({"indices", "updates"}) ? RowUse::summed
                                                                      : RowUse::mixed;
     if (is_norm_grad(def) && led("dy") && led("x") && !wants("x")) return RowUse::summed;
+    if (any_of(def, {&ops::linear_cross_entropy}))
+      return leading_ == op_.result().rank() && led("dloss") && led("x") && led("labels") &&
+                     led("weights") == op_.has("weights") &&
+                     only({"dloss", "x", "labels", "weights"})
+                 ? RowUse::both
+                 : RowUse::mixed;
     return is_row_wise(def) ? RowUse::row_wise : RowUse::mixed;
   }
 
@@ -41,7 +47,9 @@ class Judge {
     }
     const RowUse u = use();
     if (u == RowUse::mixed) return std::nullopt;
-    rows.assign(op_.node().results.size(), u == RowUse::row_wise);
+    rows.assign(op_.node().results.size(), u != RowUse::summed);
+    for (size_t i = 1; i < rows.size() && u == RowUse::both; ++i)
+      rows[i] = op_.texts("wanted")[i - 1] == "x";
     return rows;
   }
 
@@ -200,6 +208,7 @@ bool keeps_zero(const OpView& op, int result, const std::vector<bool>& zero) {
   if (def == &ops::lstm_cell_grad) return zero[0] && zero[1];
   if (def == &ops::softmax_cross_entropy) return result == 0 && named("weights");
   if (def == &ops::softmax_cross_entropy_grad) return named("dloss") || named("weights");
+  if (def == &ops::linear_cross_entropy) return named("weights") || (result > 0 && named("dloss"));
   if (def == &ops::linear) {
     const ops::Activation* a = ops::activation_named(op.text("activation"));
     return named("x") && !op.has("bias") && named("residual") == op.has("residual") &&
@@ -211,6 +220,8 @@ bool keeps_zero(const OpView& op, int result, const std::vector<bool>& zero) {
 bool adds_nothing(const OpView& op, const std::vector<bool>& zero) {
   if (&op.def() == &ops::matmul) return zero[0] || zero[1];
   if (&op.def() == &ops::scatter_add) return zero[2];
+  if (&op.def() == &ops::linear_cross_entropy)
+    return zero[0] || (op.has("weights") && zero[static_cast<size_t>(op.position("weights"))]);
   return any_of(&op.def(), {&ops::sum, &ops::layer_norm_grad, &ops::rms_norm_grad}) && zero[0];
 }
 

@@ -5,7 +5,10 @@
 //
 //   row_wise   every result is led by the rows; its row r depends on row r of led operands only
 //   summed     a sum over all rows, to which some rows add nothing if certain operands are zero
-//   there mixed      anything else
+//              there
+//   both       some results are row-wise (`moved_results` says which), the first among them; the
+//              others are such sums
+//   mixed      anything else
 //
 // Judged by the operands' roles in the op, not by sizes that happen to be equal.
 #pragma once
@@ -16,7 +19,7 @@
 
 namespace weft::ir {
 
-enum class RowUse : uint8_t { mixed, row_wise, summed };
+enum class RowUse : uint8_t { mixed, row_wise, summed, both };
 
 RowUse row_use(const OpView& op, const std::vector<bool>& led, int leading);
 

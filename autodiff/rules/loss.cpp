@@ -38,5 +38,6 @@ const VjpRule softmax_cross_entropy{&ops::softmax_cross_entropy, adjoint, nullpt
                                     [](const Query& q) { return q.expected(1); }};
 
 const VjpRule softmax_cross_entropy_grad = through_expansion(ops::softmax_cross_entropy_grad);
+const VjpRule linear_cross_entropy = through_expansion(ops::linear_cross_entropy);
 
 }  // namespace weft::autodiff::rules

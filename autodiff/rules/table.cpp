@@ -46,6 +46,7 @@ constexpr const VjpRule* kTable[] = {
     &rules::less,
     &rules::less_equal,
     &rules::linear,
+    &rules::linear_cross_entropy,
     &rules::log,
     &rules::log1p,
     &rules::log_softmax,

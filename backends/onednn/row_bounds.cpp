@@ -4,7 +4,6 @@
 #include "backends/onednn/lower/table.h"
 #include "ir/ops/pack.h"
 #include "ir/ops/shape.h"
-#include "ir/row_use.h"
 
 #include <algorithm>
 
@@ -78,21 +77,29 @@ void RowBounds::find_led(const BodyRows* body) {
     int count = -1;
     for (const ir::Value v : node.operands) count = std::max(count, led_by_[at(v)]);
     const ir::OpView op(*graph_, node);
-    if (count < 0 || ir::row_use(op, led(node, count), 1) != ir::RowUse::row_wise) continue;
+    if (count < 0) continue;
+    const std::vector<bool> led_operands = led(node, count);
+    const ir::RowUse use = ir::row_use(op, led_operands, 1);
+    if (use != ir::RowUse::row_wise && use != ir::RowUse::both) continue;
+    const std::vector<bool> led_results = *ir::moved_results(op, led_operands, 1);
     std::vector<bool> zero;
     for (const ir::Value v : node.operands)
       zero.push_back((led_by_[at(v)] == count && zero_[at(v)]) || is_zero_constant(*graph_, v));
     for (size_t r = 0; r < node.results.size(); ++r) {
+      if (!led_results[r]) continue;
       led_by_[at(node.results[r])] = count;
       zero_[at(node.results[r])] = ir::keeps_zero(op, static_cast<int>(r), zero);
     }
   }
 }
 
-// May a sum over rows stop at the count?
-bool RowBounds::stops(const ir::Node& node, int count) const {
+ir::RowUse RowBounds::use(const ir::Node& node, int count) const {
+  return ir::row_use(ir::OpView(*graph_, node), led(node, count), 1);
+}
+
+// Do rows behind the count add nothing to the sums that a node makes?
+bool RowBounds::adds_nothing(const ir::Node& node, int count) const {
   const ir::OpView op(*graph_, node);
-  if (ir::row_use(op, led(node, count), 1) != ir::RowUse::summed) return false;
   std::vector<bool> zero;
   for (const ir::Value v : node.operands) zero.push_back(led_by_[at(v)] == count && zero_[at(v)]);
   return ir::adds_nothing(op, zero);
@@ -110,8 +117,8 @@ void RowBounds::find_bounded() {
       continue;  // reads real rows only
     int count = node.results.empty() ? -1 : led_by_[at(node.results[0])];
     if (count >= 0 && can) {
-      bool wanted = false;
-      for (const ir::Value v : node.results) wanted |= whole_[at(v)];
+      bool wanted = use(node, count) == ir::RowUse::both && !adds_nothing(node, count);
+      for (const ir::Value v : node.results) wanted |= led_by_[at(v)] == count && whole_[at(v)];
       if (!wanted) {
         node_[n] = count;
         // pack reads its operand by rows of its own choice
@@ -123,7 +130,7 @@ void RowBounds::find_bounded() {
     }
     if (count < 0 && can) {
       for (const ir::Value v : node.operands) count = std::max(count, led_by_[at(v)]);
-      if (count >= 0 && stops(node, count)) {
+      if (count >= 0 && use(node, count) == ir::RowUse::summed && adds_nothing(node, count)) {
         node_[n] = count;
         continue;
       }

@@ -11,23 +11,33 @@
 #pragma once
 #include "backends/onednn/program.h"
 #include "ir/graph.h"
+#include "ir/row_use.h"
 
+#include <algorithm>
 #include <optional>
 #include <vector>
 
 namespace weft::onednn {
 
-// The first `*count` (an int64_t) of `rows` rows.
+// The first `*count` (an int64_t) of all rows, as seen by `rows` rows from `first` on.
 struct RowBound {
   Ref count;
-  int64_t rows = 0;
+  int64_t rows = 0, first = 0;
 
-  int64_t operator()(const Run& run) const { return *run.at<int64_t>(count); }
+  int64_t operator()(const Run& run) const {
+    return std::clamp(*run.at<int64_t>(count) - first, int64_t{0}, rows);
+  }
   // Of `whole` things, as many to each row.
   int64_t of(const Run& run, int64_t whole) const {
     return rows == 0 ? 0 : whole / rows * (*this)(run);
   }
 };
+
+// Of `n` of those rows, from the `first` on.
+inline std::optional<RowBound> within(const std::optional<RowBound>& bound, int64_t first,
+                                      int64_t n) {
+  return bound ? std::optional(RowBound{bound->count, n, bound->first + first}) : std::nullopt;
+}
 
 // A body's rows: which arguments are led by them, and which outputs need rows that have ended.
 struct BodyRows {
@@ -56,7 +66,8 @@ class RowBounds {
   void find_bounded();
   int count_of(const ir::Node& node, const ir::Graph& graph);
   std::vector<bool> led(const ir::Node& node, int count) const;
-  bool stops(const ir::Node& node, int count) const;
+  ir::RowUse use(const ir::Node& node, int count) const;
+  bool adds_nothing(const ir::Node& node, int count) const;
 
   const ir::Graph* graph_ = nullptr;
   std::vector<Count> counts_;

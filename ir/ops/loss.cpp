@@ -8,8 +8,8 @@
 namespace weft::ir::ops {
 namespace {
 
-TensorType check_rows(const OpView& op, const std::string& label) {
-  const TensorType &logits = op.operand("logits"), &labels = op.operand("labels");
+TensorType check_rows(const OpView& op, const std::string& label, const TensorType& logits) {
+  const TensorType& labels = op.operand("labels");
   if (logits.rank() < 1 || !is_float(logits.dtype))
     op.fail(label + ".1", "needs float logits [...,V], found ", logits);
   TensorType row = logits;
@@ -45,16 +45,41 @@ Rows alive_rows(Expansion& e, const OpView& op) {
 }  // namespace
 
 Types infer_softmax_cross_entropy(const OpView& op) {
-  const TensorType row = check_rows(op, "softmax_cross_entropy");
+  const TensorType row = check_rows(op, "softmax_cross_entropy", op.operand("logits"));
   return {row, row};
 }
 
 Types infer_softmax_cross_entropy_grad(const OpView& op) {
-  const TensorType row = check_rows(op, "softmax_cross_entropy_grad");
+  const TensorType row = check_rows(op, "softmax_cross_entropy_grad", op.operand("logits"));
   if (op.operand("dloss") != row || op.operand("lse") != row)
     op.fail("softmax_cross_entropy_grad.5", "needs dloss and lse of ", row, ", found ",
             op.operand("dloss"), " and ", op.operand("lse"));
   return {op.operand("logits")};
+}
+
+Types infer_linear_cross_entropy(const OpView& op) {
+  const std::string label = "linear_cross_entropy";
+  const TensorType &x = op.operand("x"), &w = op.operand("w");
+  const int k = op.flag("transpose_b") ? 1 : 0;
+  if (x.rank() < 1 || w.rank() != 2 || x.dtype != w.dtype || w.dim(k) != x.dim(-1))
+    op.fail(label + ".5", "needs x [...,K] and w ", k == 0 ? "[K,V]" : "[V,K]", " alike, found ", x,
+            " and ", w);
+  TensorType logits = x;
+  logits.shape.back() = w.dim(1 - k);
+  const TensorType row = check_rows(op, label, logits);
+  if (op.operand("dloss") != row)
+    op.fail(label + ".6", "needs dloss of ", row, ", found ", op.operand("dloss"));
+  if (op.has("bias") && op.operand("bias") != TensorType{x.dtype, {w.dim(1 - k)}})
+    op.fail(label + ".7", "needs a bias ", TensorType{x.dtype, {w.dim(1 - k)}}, ", found ",
+            op.operand("bias"));
+  Types types{row};
+  for (const std::string& name : op.texts("wanted")) {
+    if (name != "x" && name != "w" && name != "bias")
+      op.fail(label + ".8", "has no adjoint of '", name, "'");
+    if (!op.has(name)) op.fail(label + ".9", "cannot give the adjoint of an absent ", name);
+    types.push_back(op.operand(name));
+  }
+  return types;
 }
 
 Graph expand_softmax_cross_entropy(const OpView& op) {
@@ -104,6 +129,38 @@ Graph expand_softmax_cross_entropy_grad(const OpView& op) {
   d = b.mul(d, b.reshape(scale, column));
   if (rows.alive.valid()) d = b.select(b.reshape(rows.alive, column), d, real(0));
   return e.finish({d});
+}
+
+Graph expand_linear_cross_entropy(const OpView& op) {
+  Expansion e(op);
+  Builder& b = e.builder;
+  const bool tb = op.flag("transpose_b");
+  const Attrs smoothing{{"smoothing", op.real("smoothing")}};
+  const auto optional = [&](std::string_view name) {
+    return op.has(name) ? Values{e[name]} : Values{};
+  };
+  const Value logits =
+      b.emit(linear, {{e["x"]}, {e["w"]}, optional("bias")}, {{"transpose_b", tb}});
+  const Values loss =
+      b.emit_all(softmax_cross_entropy, {{logits}, {e["labels"]}, optional("weights")}, smoothing);
+  const Value dlogits =
+      b.emit(softmax_cross_entropy_grad,
+             {{e["dloss"]}, {logits}, {e["labels"]}, {loss[1]}, optional("weights")}, smoothing);
+  Dim rows(1);
+  for (const Dim& d : op.operand("labels").shape) rows = rows * d;
+  const auto by_rows = [&](Value v) { return b.reshape(v, {rows, b.type(v).dim(-1)}); };
+  Values results{loss[0]};
+  for (const std::string& name : op.texts("wanted")) {
+    if (name == "x") {
+      results.push_back(b.emit(linear, {{dlogits}, {e["w"]}}, {{"transpose_b", !tb}}));
+    } else if (name == "w") {
+      const Value x = by_rows(e["x"]), d = by_rows(dlogits);
+      results.push_back(tb ? b.matmul(d, x, true) : b.matmul(x, d, true));
+    } else {
+      results.push_back(b.sum_to(dlogits, op.operand("bias").shape));
+    }
+  }
+  return e.finish(results);
 }
 
 }  // namespace weft::ir::ops

@@ -9,6 +9,16 @@
 // the loss is 0 whatever stands there, and the label may be out of range.
 //
 //   %dlogits = softmax_cross_entropy_grad(dloss, logits, labels, lse; weights?) {smoothing}
+//
+// And both at once, of logits that are a product, where dloss is known before the loss is:
+//
+//   %loss, (gradients) = linear_cross_entropy(dloss, x, w, labels; bias?; weights?)
+//                        {transpose_b, smoothing, wanted}
+//     dloss, weights: T[...], x: T[...,K], w: T[K,V] (T[V,K] transposed), labels: integer[...],
+//     bias: T[V]  ->  loss: T[...], then the adjoints of what `wanted` names of x, w and bias
+//
+// A kernel then needs some rows of the logits at a time only (cf. Wijmans et al. 2025, "Cut Your
+// Losses in Large-Vocabulary Language Models").
 #pragma once
 #include "ir/op_def.h"
 
@@ -16,8 +26,21 @@ namespace weft::ir::ops {
 
 Types infer_softmax_cross_entropy(const OpView& op);
 Types infer_softmax_cross_entropy_grad(const OpView& op);
+Types infer_linear_cross_entropy(const OpView& op);
 Graph expand_softmax_cross_entropy(const OpView& op);
 Graph expand_softmax_cross_entropy_grad(const OpView& op);
+Graph expand_linear_cross_entropy(const OpView& op);
+
+inline constexpr OpDef linear_cross_entropy{
+    .name = "linear_cross_entropy",
+    .operands =
+        {"dloss", "x", "w", "labels", {"bias", Arity::optional}, {"weights", Arity::optional}},
+    .attrs = {{"transpose_b", false}, {"smoothing", 0.0}, {"wanted", AttrKind::texts}},
+    .infer = infer_linear_cross_entropy,
+    .expand = expand_linear_cross_entropy,
+    .doc =
+        "Weighted cross-entropy of labels against softmax(x w + bias) by rows, and the adjoints "
+        "named in `wanted`; fused."};
 
 inline constexpr OpDef softmax_cross_entropy{
     .name = "softmax_cross_entropy",

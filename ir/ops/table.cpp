@@ -49,6 +49,7 @@ constexpr const OpDef* kTable[] = {
     &less,
     &less_equal,
     &linear,
+    &linear_cross_entropy,
     &log,
     &log1p,
     &log_softmax,

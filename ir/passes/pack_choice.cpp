@@ -85,6 +85,7 @@ class Chooser {
     std::vector<bool> led;
     for (const Value v : node.operands) led.push_back(form(v) == k);
     use_[n] = row_use(op, led, k.axes);
+    if (use_[n] == RowUse::both) use_[n] = RowUse::mixed;
     if (use_[n] != RowUse::row_wise) return;
     if (!all_convertible(op, led, k)) {
       use_[n] = RowUse::mixed;

@@ -10,6 +10,7 @@
 #include "ir/passes/fuse_cells.h"
 #include "ir/passes/fuse_cross_entropy.h"
 #include "ir/passes/fuse_linear.h"
+#include "ir/passes/fuse_linear_cross_entropy.h"
 #include "ir/passes/fuse_norm.h"
 #include "ir/passes/fuse_optimizer.h"
 #include "ir/passes/fuse_residual.h"
@@ -40,6 +41,8 @@ constexpr Pass kPasses[] = {
     {"fuse_cross_entropy", fuse_cross_entropy,
      "log-softmax, look-up, smoothing and weights become one op"},
     {"fuse_linear", fuse_linear, "product, bias and activation become one op"},
+    {"fuse_linear_cross_entropy", fuse_linear_cross_entropy,
+     "the vocabulary's scores, their loss and its gradient become one op"},
     {"fuse_norm", fuse_norm, "mean, variance and their root become layer norm or RMS norm"},
     {"fuse_optimizer", fuse_optimizer, "norms and updates of all parameters become one op each"},
     {"fuse_residual", fuse_residual, "a product and what it is added to become one op"},
@@ -103,6 +106,7 @@ constexpr const Pass* kOptimise[] = {
     pass("dce"),
     pass("pack_tokens"),
     pass("sort_rows"),
+    pass("fuse_linear_cross_entropy"),
     pass("fuse_residual"),
 };
 

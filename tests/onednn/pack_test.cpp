@@ -87,6 +87,52 @@ TEST_CASE("pack: look-ups, the loss and their gradients") {
       return %u, %dW, %dE })");
 }
 
+TEST_CASE("pack: scores, loss and gradients in one") {
+  check_text(
+      R"(graph(%a: f32[T,B,6], %W: f32[6,7], %b: f32[7], %y_below_7: s32[T,B], %d: f32[T,B], %length_upto_4: s32[B]) {
+      %x = pack(%a, %length_upto_4)
+      %y = pack(%y_below_7, %length_upto_4)
+      %pd = pack(%d, %length_upto_4)
+      %l, %dx, %dW, %db = linear_cross_entropy(%pd, %x, %W, %y; %b) {smoothing=0.1, wanted=["x", "w", "bias"]}
+      %u = unpack(%l, %length_upto_4) {steps=T}
+      %v = unpack(%dx, %length_upto_4) {steps=T}
+      return %u, %v, %dW, %db })");
+}
+
+namespace {
+// 600 rows of so many classes are two blocks of scores.
+const ir::Graph& many_classes() {
+  static const ir::Graph graph = ir::parse(
+      R"(graph(%a: f32[T,B,2], %W: f32[33000,2], %b: f32[33000], %labels_below_9: s32[T,B], %d: f32[T,B], %lengths_below_4: s32[B]) {
+      %x = pack(%a, %lengths_below_4)
+      %y = pack(%labels_below_9, %lengths_below_4)
+      %pd = pack(%d, %lengths_below_4)
+      %l, %dx, %dW, %db = linear_cross_entropy(%pd, %x, %W, %y; %b) {transpose_b=true, wanted=["x", "w", "bias"]}
+      %u = unpack(%l, %lengths_below_4) {steps=T}
+      %v = unpack(%dx, %lengths_below_4) {steps=T}
+      return %u, %v, %dW, %db })");
+  return graph;
+}
+const ir::Bindings kTwoBlocks{{"T", 3}, {"B", 200}};
+}  // namespace
+
+TEST_CASE("pack: scores of many classes are made a block of rows at a time") {
+  auto arguments = tests::sample_arguments(many_classes(), kTwoBlocks, 1, ir::DType::f32);
+  tests::check_same(many_classes(), arguments, {.bindings = kTwoBlocks});
+  for (int64_t b = 0; b < 200; ++b) arguments[5].set_integer(b, b < 90);  // the second stays empty
+  tests::check_same(many_classes(), arguments, {.bindings = kTwoBlocks});
+  const auto executable = onednn::compile(many_classes(), kTwoBlocks);
+  CHECK(executable->report().memory.arena_bytes < 600 * 33000 * 4);
+}
+
+TEST_CASE("pack: a label out of range is named with its row, in whichever block it is") {
+  auto arguments = tests::sample_arguments(many_classes(), kTwoBlocks, 1, ir::DType::f32);
+  for (int64_t b = 0; b < 200; ++b) arguments[5].set_integer(b, 3);
+  arguments[3].set_integer(2 * 200 + 4, 33000);
+  CHECK_THROWS_WITH(tests::run_onednn(many_classes(), arguments, {}, kTwoBlocks),
+                    doctest::Contains("label 33000 at row 404 of %y, needs 0 to 32999"));
+}
+
 TEST_CASE("pack: transposed, strided and other operands") {
   check_text(R"(graph(%x: f32[B,T,6], %k: s32[B,T], %h: f32[T,B,3,2], %length_upto_4: s32[B]) {
       %t = transpose(%x) {perm=[1,0,2]}

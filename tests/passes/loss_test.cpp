@@ -88,3 +88,57 @@ TEST_CASE("fuse_cross_entropy: look-ups along other axes stay") {
                   "graph(%x: f32[B,V], %l: s32[4]) { %p = log_softmax(%x) %g = gather(%p, %l) "
                   "{axis=1} return %g }");
 }
+
+namespace {
+// Scores of five classes, their loss and its gradient; `rest` continues with %dy, f32[B,T,5].
+std::string trained(const std::string& rest) {
+  return "graph(%x: f32[B,T,4], %w: f32[4,5], %b: f32[5], %l: s32[B,T], %v: f32[B,T], %g: "
+         "f32[B,T]) "
+         "{\n %y = linear(%x, %w; %b) %loss, %lse = softmax_cross_entropy(%y, %l; %v) "
+         "{smoothing=0.1} %dy = softmax_cross_entropy_grad(%g, %y, %l, %lse; %v) {smoothing=0.1} " +
+         rest + " }";
+}
+}  // namespace
+
+TEST_CASE("fuse_linear_cross_entropy: scores, loss and all three gradients") {
+  const std::string before = trained(
+      "%dx = matmul(%dy, %w) {transpose_b=true} %xr = reshape(%x) {shape=[B*T,4]} %dr = "
+      "reshape(%dy) {shape=[B*T,5]} %dw = matmul(%xr, %dr) {transpose_a=true} %db = sum(%dy) "
+      "{axes=[0,1]} return %loss, %dx, %dw, %db");
+  check_rewrite("fuse_linear_cross_entropy dce", before,
+                "graph(%x: f32[B,T,4], %w: f32[4,5], %b: f32[5], %l: s32[B,T], %v: f32[B,T], %g: "
+                "f32[B,T]) {\n %loss, %dx, %dw, %db = linear_cross_entropy(%g, %x, %w, %l; %b; %v) "
+                "{smoothing=0.1, wanted=[\"x\", \"w\", \"bias\"]} return %loss, %dx, %dw, %db }");
+  check_keeps_values("fuse_linear_cross_entropy", before);
+}
+
+TEST_CASE("fuse_linear_cross_entropy: the cotangent may be made after the loss, not of it") {
+  const std::string
+      head =
+          "graph(%x: f32[B,4], %w: f32[5,4], %l: s32[B], %c: f32[1]) {\n %y = matmul(%x, %w) "
+          "{transpose_b=true} %loss, %lse = softmax_cross_entropy(%y, %l) "
+          "%all = sum(%loss) {axes=[0]} ",
+      tail =
+          " %dy = softmax_cross_entropy_grad(%g, %y, %l, %lse) %dx = matmul(%dy, "
+          "%w) %dw = matmul(%dy, %x) {transpose_a=true} return %all, %dx, %dw }";
+  check_rewrite("fuse_linear_cross_entropy dce", head + "%g = broadcast(%c) {shape=[B]}" + tail,
+                "graph(%x: f32[B,4], %w: f32[5,4], %l: s32[B], %c: f32[1]) {\n %g = broadcast(%c) "
+                "{shape=[B]} "
+                "%loss, %dx, %dw = linear_cross_entropy(%g, %x, %w, %l) {transpose_b=true, "
+                "wanted=[\"x\", \"w\"]} %all = sum(%loss) {axes=[0]} return %all, %dx, %dw }");
+  check_unchanged("fuse_linear_cross_entropy",
+                  head + "%s = reshape(%all) {shape=[1]} %g = broadcast(%s) {shape=[B]}" + tail);
+}
+
+TEST_CASE("fuse_linear_cross_entropy: who else reads the scores is told of") {
+  const std::string gradients = "%dx = matmul(%dy, %w) {transpose_b=true} ";
+  const auto holds_back = [](const std::string& text, std::string_view why) {
+    check_unchanged("fuse_linear_cross_entropy", text);
+    ir::PassContext context;
+    run("fuse_linear_cross_entropy", ir::parse(text), &context);
+    CHECK(noted(context, ir::Note::Kind::near_miss, why));
+  };
+  holds_back(trained(gradients + "return %loss, %dx, %y"), "scores %y are read elsewhere too");
+  holds_back(trained(gradients + "return %loss, %dx, %dy"),
+             "the gradient of scores %y is read by what is no gradient");
+}

@@ -239,6 +239,12 @@ std::vector<Samples> make_table() {
         "%b; %r) return %y }",
         "graph(%x: f32[$K], %w: f32[$N,$K], %r: f32[$N]) { %y = OP(%x, %w; ; %r) "
         "{transpose_b=true} return %y }"}},
+      {&ops::linear_cross_entropy,
+       {"graph(%d: f32[$M], %x: f32[$M,$K], %w: f32[$K,6], %i_below_6: s32[$M]) { %y, %dx, %dw = "
+        "OP(%d, %x, %w, %i_below_6) {wanted=[\"x\", \"w\"]} return %y, %dx, %dw }",
+        "graph(%d: f32[B,T], %x: f32[B,T,$K], %w: f32[5,$K], %i_below_5: s64[B,T], %b: f32[5], %v: "
+        "f32[B,T]) { %y, %dw, %db, %dx = OP(%d, %x, %w, %i_below_5; %b; %v) {transpose_b=true, "
+        "smoothing=0.2, wanted=[\"w\", \"bias\", \"x\"]} return %y, %dw, %db, %dx }"}},
       {&ops::log, all(kUnaryPositive)},
       {&ops::log1p, all(kUnaryPositive)},
       {&ops::log_softmax, all(kAlong)},

@@ -23,9 +23,11 @@ Layout scatter_operand(const ir::OpView& op, int operand);
 bool over_first(const ir::OpView& op, int result, int operand);
 
 // loss.cpp
+void lower_linear_cross_entropy(Emit& e);
 void lower_softmax_cross_entropy(Emit& e);
 void lower_softmax_cross_entropy_grad(Emit& e);
 Layout loss_operand(const ir::OpView& op, int operand);
+Layout linear_loss_operand(const ir::OpView& op, int operand);
 bool loss_bounded(const ir::OpView& op);
 bool loss_grad_in_place(const ir::OpView& op, int result, int operand);
 

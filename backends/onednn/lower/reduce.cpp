@@ -107,6 +107,10 @@ void emit_plain(Emit& e, Reduction kind, const Tensor& x, const std::vector<int6
 
 }  // namespace
 
+void emit_row_sum(Emit& e, const Tensor& x, Ref to, const std::optional<RowBound>& rows) {
+  emit_reduce(e, Reduction::sum, x, {1, x.dim(0), x.dim(1)}, to, rows, true);
+}
+
 // One run of neighbouring axes is one kernel.
 bool reduce_bounded(const ir::OpView& op) {
   std::vector<int64_t> axes = op.axes();
