@@ -19,21 +19,21 @@ class Forward {
     top_ = o_ + kTileQueries * args.width;
     sum_ = top_ + kTileQueries;
     e_ = sum_ + kTileQueries;
-    z_ = e_ + kTileKeys * kLaneLimit;
-    keys_ = z_ + (args.dropout.on ? kTileKeys * kLaneLimit : 0);
+    z_ = e_ + kForwardKeys * kLaneLimit;
+    keys_ = z_ + (args.dropout.on ? kForwardKeys * kLaneLimit : 0);
   }
 
   // Queries [t, t+queries) of one head.
   void run(int64_t b, int64_t h, int64_t t, int64_t queries) {
     fetch(args_.q, b, h, t, queries, args_.hidden);
-    const int64_t first = smaller(kTileKeys, args_.keys);
+    const int64_t first = smaller(kForwardKeys, args_.keys);
     fetch(args_.k, b, h, 0, first, args_.hidden);
     fetch(args_.v, b, h, 0, first, args_.width);
     fetch(args_.out, b, h, t, queries, args_.width);
     for (int64_t i = 0; i < queries; i += kLanes) start(panel(b, h, t, queries, i), i);
     Range seen = seen_keys(args_, b, h);
     seen.end = keys_up_to(args_.diagonal, t + queries - 1, 0, seen.end);
-    for (int64_t j = seen.begin / kTileKeys * kTileKeys; j < seen.end; j += kTileKeys) {
+    for (int64_t j = seen.begin / kForwardKeys * kForwardKeys; j < seen.end; j += kForwardKeys) {
       const KeyBlock block = block_at(b, h, j, seen);
       for (int64_t i = 0; i < queries; i += kLanes) attend(panel(b, h, t, queries, i), i, block);
     }
@@ -41,7 +41,7 @@ class Forward {
     if (args_.weights.data == nullptr) return;
     for (int64_t i = 0; i < queries; ++i)
       memset(row_of(args_.weights, b, h, t + i), 0, (size_t)args_.keys * sizeof(float));
-    for (int64_t j = seen.begin / kTileKeys * kTileKeys; j < seen.end; j += kTileKeys) {
+    for (int64_t j = seen.begin / kForwardKeys * kForwardKeys; j < seen.end; j += kForwardKeys) {
       const KeyBlock block = block_at(b, h, j, seen);
       for (int64_t i = 0; i < queries; i += kLanes)
         put_weights(panel(b, h, t, queries, i), i, block);
@@ -53,7 +53,7 @@ class Forward {
     return {b, h, t + i, smaller(kLanes, queries - i)};
   }
   KeyBlock block_at(int64_t b, int64_t h, int64_t j, Range seen) {
-    const int64_t begin = larger(j, seen.begin), end = smaller(j + kTileKeys, seen.end);
+    const int64_t begin = larger(j, seen.begin), end = smaller(j + kForwardKeys, seen.end);
     return key_block(args_, b, h, begin, end - begin, keys_);
   }
 

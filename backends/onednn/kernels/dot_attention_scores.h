@@ -104,7 +104,7 @@ WEFT_INLINE KeyBlock key_block(const Args& args, int64_t b, int64_t h, int64_t j
     block.k = buffer, block.ld_k = padded_row(args.hidden);
   }
   if (block.holes || spread(args.v.row, args.width)) {
-    float* values = buffer + kTileKeys * padded_row(args.hidden);
+    float* values = buffer + tile_keys(args) * padded_row(args.hidden);
     copy_rows(block.v, args.v.row, n, args.width, mask, j, values, padded_row(args.width));
     block.v = values, block.ld_v = padded_row(args.width);
   }
@@ -201,7 +201,7 @@ WEFT_INLINE int64_t keys_up_to(int64_t diagonal, int64_t last_query, int64_t j, 
 // z[keys][ld]: factor where a weight is kept, else 0.
 WEFT_INLINE void draw_tile(const WeightDropout& d, const Panel& p, int64_t j, int64_t n, float* z,
                            int64_t ld) {
-  uint32_t words[8][kTileKeys + 8];
+  uint32_t words[8][kForwardKeys + 8];  // the most there are
   const __m256i flip = _mm256_set1_epi32(INT32_MIN);
   const __m256i threshold = _mm256_xor_si256(_mm256_set1_epi32((int)d.threshold), flip);
   const __m256 factor = _mm256_set1_ps(d.factor);

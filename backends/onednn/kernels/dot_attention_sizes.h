@@ -1,14 +1,15 @@
 // backends/onednn/kernels/dot_attention_sizes.h -- blocks and buffers of dot attention, in floats.
 //
-// A tile is kTileKeys keys by kTileQueries queries, keys in rows; both are multiples of the
-// micro-kernel's rows (6, 12) and columns (16, 32). Block borders depend on positions only, so that
-// hidden keys behind a sentence change no bit of it.
+// A tile is kForwardKeys or kTileKeys keys by kTileQueries queries, keys in rows; all are multiples
+// of the micro-kernel's rows (6, 12) and columns (16, 32). Block borders depend on positions only,
+// so that hidden keys behind a sentence change no bit of it. Forward, where a tile is 16 queries at
+// a time, 192 keys are 3 to 9 % faster than 96: sums of values are loaded and stored half as often.
 #pragma once
 #include "backends/onednn/kernels/dot_attention.h"
 
 namespace weft::onednn::kernels {
 
-inline constexpr int64_t kTileKeys = 96, kTileQueries = 96;
+inline constexpr int64_t kForwardKeys = 192, kTileKeys = 96, kTileQueries = 96;
 inline constexpr int64_t kSmallTileQueries = 32;  // where there would be few blocks
 inline constexpr int64_t kFewUnits = 16;          // less work than this is cut smaller
 inline constexpr int64_t kSharedRanges = 4;       // of keys where many heads are one unit, at most
@@ -26,6 +27,9 @@ constexpr int64_t padded_row(int64_t n) {
 constexpr bool few_queries(const DotAttention& args) { return args.queries <= kFewQueries; }
 constexpr bool few_queries(const DotAttentionGrad& args) { return args.queries <= kFewQueriesGrad; }
 
+constexpr int64_t tile_keys(const DotAttention&) { return kForwardKeys; }
+constexpr int64_t tile_keys(const DotAttentionGrad&) { return kTileKeys; }
+
 // --- forward
 
 constexpr int64_t query_block(const DotAttention& args) {
@@ -40,7 +44,7 @@ constexpr int64_t partial_floats(const DotAttention& args) { return rounded(args
 
 constexpr int64_t thread_floats(const DotAttention& args) {
   if (few_queries(args)) return 0;
-  const int64_t q = kTileQueries, k = kTileKeys;
+  const int64_t q = kTileQueries, k = kForwardKeys;
   return q * (args.hidden + args.width + 2) +          // transposed queries, sums; max and sum
          k * kLaneLimit * (args.dropout.on ? 2 : 1) +  // scores, what dropout keeps
          k * (padded_row(args.hidden) + padded_row(args.width)) + 64;  // a block of keys and values
