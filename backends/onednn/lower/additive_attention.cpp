@@ -6,8 +6,6 @@
 namespace weft::onednn {
 namespace {
 
-using Place = AttentionWalk::Place;
-
 // to = x summed over the axes along which `to` was broadcast: one number a score, few beside the
 // tanh behind each.
 void emit_sum_to(Emit& e, const Tensor& x, const Tensor& to) {
@@ -27,52 +25,34 @@ void emit_sum_to(Emit& e, const Tensor& x, const Tensor& to) {
 
 void lower_additive(Emit& e) {
   const AttentionOperands o(e, false);
-  const Place out = o.queries_at(e.out(0));
-  Place weights, lse;
-  if (e.op.flag("weights")) weights = o.queries_at(e.out(1));
-  if (e.op.flag("lse")) lse = o.lse_at(e.out(e.op.flag("weights") ? 2 : 1));
   const auto args = o.args<kernels::AdditiveAttention>();
   o.emit(e, "additive_attention", 0, args, kernels::additive_attention_workspace_bytes(args),
          kernels::additive_attention,
-         [=, walk = o.walk, va = e.in("v_a").at](const Run& run, int64_t i,
-                                                 kernels::AdditiveAttention& a) {
+         [results = AttentionResults(e, o), va = e.in("v_a").at](const Run& run, int64_t i,
+                                                                 kernels::AdditiveAttention& a) {
+           results.set(run, i, a);
            a.va = run.at<float>(va);
-           a.out = walk.heads<float>(run, out, i);
-           a.weights = walk.heads<float>(run, weights, i);
-           a.lse = walk.heads<float>(run, lse, i);
          });
 }
 
 void lower_additive_grad(Emit& e) {
   const AttentionOperands o(e, false);
-  const Place out = o.queries_at(e.in("o")), dout = o.queries_at(e.in("do")),
-              lse = o.lse_at(e.in("lse"));
-  Place dweights, dq, dk, dv, ds;
-  if (e.has("dweights")) dweights = o.queries_at(e.in("dweights"));
-  if (const Tensor* t = e.adjoint("q")) dq = o.queries_at(*t);
-  if (const Tensor* t = e.adjoint("k")) dk = o.walk.place(*t);
-  if (const Tensor* t = e.adjoint("v")) dv = o.walk.place(*t);
-  const Tensor* const dbias = e.adjoint("bias");
+  const AttentionAdjoints adjoints(e, o);
+  const Tensor *const dva = e.adjoint("v_a"), *const dbias = e.adjoint("bias");
   const Tensor scores = dbias != nullptr ? e.temporary(ir::DType::f32, o.s.scores) : Tensor{};
+  AttentionWalk::Place ds;
   if (dbias != nullptr) ds = o.walk.place(scores);
-  const Tensor* const dva_to = e.adjoint("v_a");
-  if (dva_to != nullptr && o.walk.steps() == 0) emit_fill(e, *dva_to, 0);
+  if (dva != nullptr && o.walk.steps() == 0) emit_fill(e, *dva, 0);
   const auto args = o.args<kernels::AdditiveAttentionGrad>();
   o.emit(e, "additive_attention_grad", 0, args,
          kernels::additive_attention_grad_workspace_bytes(args), kernels::additive_attention_grad,
-         [=, walk = o.walk, va = e.in("v_a").at, wants_va = dva_to != nullptr,
-          dva = dva_to != nullptr ? dva_to->at : e.in("v_a").at](
+         [adjoints, ds, va = e.in("v_a").at,
+          dva = dva != nullptr ? std::optional(dva->at) : std::nullopt](
              const Run& run, int64_t i, kernels::AdditiveAttentionGrad& a) {
+           adjoints.set(run, i, a);
            a.va = run.at<float>(va);
-           a.out = walk.heads<const float>(run, out, i);
-           a.lse = walk.heads<const float>(run, lse, i);
-           a.dout = walk.heads<const float>(run, dout, i);
-           a.dweights = walk.heads<const float>(run, dweights, i);
-           a.dq = walk.heads<float>(run, dq, i);
-           a.dk = walk.heads<float>(run, dk, i);
-           a.dv = walk.heads<float>(run, dv, i);
-           a.ds = walk.heads<float>(run, ds, i);
-           a.dva = wants_va ? run.at<float>(dva) : nullptr;
+           a.ds = adjoints.walk.heads<float>(run, ds, i);
+           a.dva = dva ? run.at<float>(*dva) : nullptr;
            a.accumulate_dva = i > 0;
          });
   if (dbias != nullptr) emit_sum_to(e, scores, o.s.with_queries(*dbias));

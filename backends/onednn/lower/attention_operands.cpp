@@ -97,4 +97,21 @@ AttentionOperands::AttentionOperands(const Emit& e, bool heads)
   if (e.has("bias")) bias = walk.place(s.on_scores(e.in("bias")));
 }
 
+AttentionResults::AttentionResults(const Emit& e, const AttentionOperands& o)
+    : walk(o.walk), out(o.queries_at(e.out(0))) {
+  if (e.op.flag("weights")) weights = o.queries_at(e.out(1));
+  if (e.op.flag("lse")) lse = o.lse_at(e.out(e.op.flag("weights") ? 2 : 1));
+}
+
+AttentionAdjoints::AttentionAdjoints(const Emit& e, const AttentionOperands& o)
+    : walk(o.walk),
+      out(o.queries_at(e.in("o"))),
+      dout(o.queries_at(e.in("do"))),
+      lse(o.lse_at(e.in("lse"))) {
+  if (e.has("dweights")) dweights = o.queries_at(e.in("dweights"));
+  if (const Tensor* t = e.adjoint("q")) dq = o.queries_at(*t);
+  if (const Tensor* t = e.adjoint("k")) dk = walk.place(*t);
+  if (const Tensor* t = e.adjoint("v")) dv = walk.place(*t);
+}
+
 }  // namespace weft::onednn

@@ -120,6 +120,40 @@ struct AttentionOperands {
   }
 };
 
+// What attention makes.
+struct AttentionResults {
+  AttentionWalk walk;
+  AttentionWalk::Place out, weights, lse;
+
+  AttentionResults(const Emit& e, const AttentionOperands& o);
+
+  template <typename Args>
+  void set(const Run& run, int64_t i, Args& a) const {
+    a.out = walk.heads<float>(run, out, i);
+    a.weights = walk.heads<float>(run, weights, i);
+    a.lse = walk.heads<float>(run, lse, i);
+  }
+};
+
+// What its adjoint reads besides, and makes.
+struct AttentionAdjoints {
+  AttentionWalk walk;
+  AttentionWalk::Place out, dout, lse, dweights, dq, dk, dv;
+
+  AttentionAdjoints(const Emit& e, const AttentionOperands& o);
+
+  template <typename Args>
+  void set(const Run& run, int64_t i, Args& a) const {
+    a.out = walk.heads<const float>(run, out, i);
+    a.lse = walk.heads<const float>(run, lse, i);
+    a.dout = walk.heads<const float>(run, dout, i);
+    a.dweights = walk.heads<const float>(run, dweights, i);
+    a.dq = walk.heads<float>(run, dq, i);
+    a.dk = walk.heads<float>(run, dk, i);
+    a.dv = walk.heads<float>(run, dv, i);
+  }
+};
+
 void lower_additive(Emit& e);
 void lower_additive_grad(Emit& e);
 void lower_dot(Emit& e);
