@@ -70,7 +70,14 @@ class ScoreFinder {
   bool unmask(const Node& n, Scores& s, double factor) {
     const auto yes = r_.scalar(n.operands[1]), no = r_.scalar(n.operands[2]);
     const bool negated = yes && *yes == -HUGE_VAL;
-    if (!negated && !(no && *no == -HUGE_VAL)) return false;
+    if (!negated && !(no && *no == -HUGE_VAL)) {
+      if (const auto fill = yes ? yes : no; fill && *fill < -1000)
+        s.reason =
+            concat(named(n.results[0]), " hides with ", *fill,
+                   ", -inf would fuse: queries that see nothing then get zeros, not the mean "
+                   "of all values");
+      return false;
+    }
     s.masked = true;
     s.nodes.push_back(index_of(n));
     const Value rest = n.operands[negated ? 2 : 1];

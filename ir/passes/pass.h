@@ -3,6 +3,7 @@
 #include "ir/array.h"
 #include "ir/graph.h"
 
+#include <algorithm>
 #include <functional>
 #include <span>
 #include <string>
@@ -18,6 +19,7 @@ struct Note {
   std::string pass;
   std::string
       text;  // "decoder.cpp:30 decoder/attention: softmax and 6 more became attention (additive)"
+  bool operator==(const Note&) const = default;
 };
 
 // What passes need besides the graph, and where they report.
@@ -30,8 +32,11 @@ struct PassContext {
   void done(std::string_view pass, std::string text) {
     notes.push_back({Note::Kind::done, std::string(pass), std::move(text)});
   }
+  // Once, however often the pass runs.
   void near_miss(std::string_view pass, std::string text) {
-    notes.push_back({Note::Kind::near_miss, std::string(pass), std::move(text)});
+    Note note{Note::Kind::near_miss, std::string(pass), std::move(text)};
+    if (std::find(notes.begin(), notes.end(), note) == notes.end())
+      notes.push_back(std::move(note));
   }
 };
 

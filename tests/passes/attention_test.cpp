@@ -260,6 +260,13 @@ TEST_CASE(
       "graph(%e: f32[B,T,S], %v: f32[B,S,E], %m: pred[B,1,S]) {\n %x = exp(%e) %em = select(%m, "
       "%x, -inf) %a = softmax(%em) %c = matmul(%a, %v) return %c }",
       "neither a dot nor an additive score");
+  for (const char* mask : {"select(%m, %e, -1e9)", "select(%m, -1e9, %e)"})
+    holds_back(
+        std::string("graph(%q: f32[B,T,D], %k: f32[B,S,D], %m: pred[B,1,S]) {\n %e = "
+                    "matmul(%q, %k) {transpose_b=true} %em = ") +
+            mask + " %a = softmax(%em) %c = matmul(%a, %k) return %c }",
+        "%em, made at user.ir:2 hides with -1e+09, -inf would fuse: queries that see nothing "
+        "then get zeros, not the mean of all values");
   holds_back(
       "graph(%q: f32[B,T,D], %k: f32[B,S,D]) {\n %e = matmul(%q, %k) {transpose_b=true} %a = "
       "softmax(%e) return %a }",
