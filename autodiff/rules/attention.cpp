@@ -66,5 +66,7 @@ bool lse_has_adjoint(const Query& q) {
 
 const VjpRule attention{&ops::attention, adjoint, with_lse, lse_has_adjoint};
 const VjpRule attention_grad = through_expansion(ops::attention_grad);
+const VjpRule packed_attention = through_expansion(ops::packed_attention);
+const VjpRule packed_attention_grad = through_expansion(ops::packed_attention_grad);
 
 }  // namespace weft::autodiff::rules

@@ -21,14 +21,21 @@ Grads only(ir::Value first, Vjp& g) {
 }  // namespace
 
 // p = pack(x)   =>   dx = unpack(dp)
-const VjpRule pack{
-    &ops::pack, [](Vjp& g) -> Grads {
-      return only(g.builder.emit(ops::unpack, like(g), {{"steps", g.op().operand(0).dim(0)}}), g);
-    }};
+const VjpRule pack{&ops::pack, [](Vjp& g) -> Grads {
+                     const bool by_sequence = g.op().flag("by_sequence");
+                     return only(
+                         g.builder.emit(ops::unpack, like(g),
+                                        {{"steps", g.op().operand(0).dim(by_sequence ? 1 : 0)},
+                                         {"by_sequence", by_sequence}}),
+                         g);
+                   }};
 
 // y = unpack(p)   =>   dp = pack(dy)
-const VjpRule unpack{&ops::unpack,
-                     [](Vjp& g) -> Grads { return only(g.builder.emit(ops::pack, like(g)), g); }};
+const VjpRule unpack{
+    &ops::unpack, [](Vjp& g) -> Grads {
+      return only(g.builder.emit(ops::pack, like(g), {{"by_sequence", g.op().flag("by_sequence")}}),
+                  g);
+    }};
 
 const VjpRule length_order = zero_gradient(ops::length_order);
 

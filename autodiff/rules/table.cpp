@@ -68,6 +68,8 @@ constexpr const VjpRule* kTable[] = {
     &rules::not_equal,
     &rules::one_hot,
     &rules::pack,
+    &rules::packed_attention,
+    &rules::packed_attention_grad,
     &rules::pad,
     &rules::pow,
     &rules::prod,

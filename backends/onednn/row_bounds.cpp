@@ -3,6 +3,7 @@
 
 #include "backends/onednn/lower/table.h"
 #include "ir/ops/pack.h"
+#include "ir/ops/packed_attention.h"
 #include "ir/ops/shape.h"
 
 #include <algorithm>
@@ -16,6 +17,10 @@ bool is_zero_constant(const ir::Graph& g, ir::Value v) {
   const ir::Node* p = g.producer(v);
   return p != nullptr && p->op == &ir::ops::constant &&
          ir::OpView(g, *p).reals("values") == ir::Reals{0.0};
+}
+
+bool is_packed_attention(const ir::Node& node) {
+  return node.op == &ir::ops::packed_attention || node.op == &ir::ops::packed_attention_grad;
 }
 
 // A copy of rows nobody reads does no harm.
@@ -39,18 +44,42 @@ bool RowBounds::any() const {
   return std::any_of(node_.begin(), node_.end(), [](int n) { return n >= 0; });
 }
 
-int RowBounds::count_of(const ir::Node& node, const ir::Graph& graph) {
-  const ir::OpView op(graph, node);
-  const bool packs = node.op == &ir::ops::pack;
-  const Count c{node.operands[1],
-                packs ? *op.operand(0).dim(0).constant() : *op.dim("steps").constant(),
-                packs ? *op.result().dim(0).constant() : *op.operand(0).dim(0).constant()};
+int RowBounds::count_of(const Count& c) {
   const auto known = std::find_if(counts_.begin(), counts_.end(), [&](const Count& k) {
     return k.lengths == c.lengths && k.steps == c.steps;
   });
   if (known != counts_.end()) return static_cast<int>(known - counts_.begin());
   counts_.push_back(c);
   return static_cast<int>(counts_.size()) - 1;
+}
+
+int RowBounds::count_of(const ir::Node& node) {
+  const ir::OpView op(*graph_, node);
+  const bool packs = node.op == &ir::ops::pack;
+  return count_of({node.operands[1],
+                   packs ? *op.operand(0).dim(op.flag("by_sequence") ? 1 : 0).constant()
+                         : *op.dim("steps").constant(),
+                   packs ? *op.result().dim(0).constant() : *op.operand(0).dim(0).constant()});
+}
+
+// Its results are rows of queries and of keys; it reads real rows only.
+bool RowBounds::find_packed_attention(const ir::Node& node) {
+  if (!is_packed_attention(node)) return false;
+  const ir::OpView op(*graph_, node);
+  const bool grad = node.op == &ir::ops::packed_attention_grad;
+  const auto count = [&](const char* lengths, const char* steps) {
+    const int64_t n = *op.dim(steps).constant();
+    return count_of({node.operands[static_cast<size_t>(op.position(lengths))], n,
+                     n * *op.operand(lengths).dim(0).constant()});
+  };
+  for (size_t r = 0; r < node.results.size(); ++r) {
+    const std::string of = grad ? op.texts("wanted")[r] : "q";
+    if (of == "bias") continue;
+    led_by_[at(node.results[r])] =
+        of == "q" ? count("q_lengths", "queries") : count("k_lengths", "keys");
+    zero_[at(node.results[r])] = true;
+  }
+  return true;
 }
 
 std::vector<bool> RowBounds::led(const ir::Node& node, int count) const {
@@ -69,11 +98,11 @@ void RowBounds::find_led(const BodyRows* body) {
       }
   for (const ir::Node& node : graph_->nodes()) {
     if (node.op == &ir::ops::pack) {
-      led_by_[at(node.results[0])] = count_of(node, *graph_);
+      led_by_[at(node.results[0])] = count_of(node);
       zero_[at(node.results[0])] = true;
       continue;
     }
-    if (!node.regions.empty()) continue;
+    if (!node.regions.empty() || find_packed_attention(node)) continue;
     int count = -1;
     for (const ir::Value v : node.operands) count = std::max(count, led_by_[at(v)]);
     const ir::OpView op(*graph_, node);
@@ -113,8 +142,14 @@ void RowBounds::find_bounded() {
     const bool can =
         lowering != nullptr &&
         (is_view(*lowering) || (lowering->bounded != nullptr && lowering->bounded(op)));
-    if (node.op == &ir::ops::unpack && led_by_[at(node.operands[0])] == count_of(node, *graph_))
+    if (node.op == &ir::ops::unpack && led_by_[at(node.operands[0])] == count_of(node))
       continue;  // reads real rows only
+    if (is_packed_attention(node)) {
+      bool wanted = false;
+      for (const ir::Value v : node.results) wanted |= led_by_[at(v)] < 0 || whole_[at(v)];
+      if (!wanted) node_[n] = led_by_[at(node.results[0])];
+      continue;
+    }
     int count = node.results.empty() ? -1 : led_by_[at(node.results[0])];
     if (count >= 0 && can) {
       bool wanted = use(node, count) == ir::RowUse::both && !adds_nothing(node, count);

@@ -4,9 +4,9 @@
 // What `pack` makes has its real rows first; in a loop with lengths no row lives behind the last
 // live one. A node that treats rows one by one then works on the first `count` rows only, if
 //   - its kernels can (Lowering::bounded), and
-//   - nobody reads the others: every reader is such a node, an `unpack`, or a sum over rows that
-//   stops at
-//     the same count, which it may where the rows behind are zeros by the meaning of the graph.
+//   - nobody reads the others: every reader is such a node, an `unpack`, attention between packed
+//     sequences, or a sum over rows that stops at the same count, which it may where the rows
+//     behind are zeros by the meaning of the graph.
 // Rows behind the count are then neither written nor read.
 #pragma once
 #include "backends/onednn/program.h"
@@ -64,7 +64,9 @@ class RowBounds {
  private:
   void find_led(const BodyRows* body);
   void find_bounded();
-  int count_of(const ir::Node& node, const ir::Graph& graph);
+  int count_of(const Count& count);    // its number
+  int count_of(const ir::Node& node);  // of pack and unpack
+  bool find_packed_attention(const ir::Node& node);
   std::vector<bool> led(const ir::Node& node, int count) const;
   ir::RowUse use(const ir::Node& node, int count) const;
   bool adds_nothing(const ir::Node& node, int count) const;

@@ -9,6 +9,7 @@
 #include "ir/ops/norm.h"
 #include "ir/ops/optimizer.h"
 #include "ir/ops/pack.h"
+#include "ir/ops/packed_attention.h"
 #include "ir/ops/random.h"
 #include "ir/ops/recurrent.h"
 #include "ir/ops/reduce.h"

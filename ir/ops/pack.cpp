@@ -21,8 +21,10 @@ const Dim& batch_of(const OpView& op) {
 Types infer_pack(const OpView& op) {
   const TensorType& x = op.operand(0);
   const Dim& batch = batch_of(op);
-  if (x.rank() < 2 || x.dim(1) != batch)
-    op.fail("pack.2", "needs x of [T,", batch, ",...], found ", x);
+  const bool by_sequence = op.flag("by_sequence");
+  if (x.rank() < 2 || x.dim(by_sequence ? 0 : 1) != batch)
+    op.fail("pack.2", "needs x of ", by_sequence ? concat("[", batch, ",T") : concat("[T,", batch),
+            ",...], found ", x);
   Shape shape{x.dim(0) * x.dim(1)};
   shape.insert(shape.end(), x.shape.begin() + 2, x.shape.end());
   return {{x.dtype, shape}};
@@ -34,6 +36,7 @@ Types infer_unpack(const OpView& op) {
   if (p.rank() < 1 || p.dim(0) != steps * batch)
     op.fail("unpack.2", "needs ", steps * batch, " rows, found ", p);
   Shape shape{steps, batch};
+  if (op.flag("by_sequence")) std::swap(shape[0], shape[1]);
   shape.insert(shape.end(), p.shape.begin() + 1, p.shape.end());
   return {{p.dtype, shape}};
 }

@@ -2,12 +2,14 @@
 //
 //   p = pack(x, lengths; places)              x: T[T,B,...], lengths: s32[B]  ->  p: T[T*B,...]
 //   y = unpack(p, lengths; places) {steps}    p: T[T*B,...]  ->  y: T[T,B,...], T = steps
+//   with by_sequence: x, y: T[B,T,...] and p: T[B*T,...]
 //   order, places = length_order(lengths)     s32[B] each
 //
 // Step t of sequence b is real where t < lengths[b]. `pack` puts the real rows first, in the order
-// of t, then b, and zeros behind them; `unpack` puts them back, zeros elsewhere, and reads no
-// others. Each is the other's adjoint. Where x and y hold the sequences in another order than
-// `lengths` does, sequence b is at [:,places[b]]; an entry outside [0, B) is an error at run time.
+// of t, then b (what loops read), or by sequence, of b, then t (what attention reads), and zeros
+// behind them; `unpack` puts them back, zeros elsewhere, and reads no others. Each is the other's
+// adjoint. Where x and y hold the sequences in another order than `lengths` does, sequence b is at
+// place places[b] of their axis of sequences; an entry outside [0, B) is an error at run time.
 // The count of real rows is known at run time only: sizes stay those of T*B rows, and a backend may
 // leave out the rows behind (docs/decisions/0003-packed-rows-keep-their-size.md).
 //
@@ -25,13 +27,14 @@ Types infer_length_order(const OpView& op);
 inline constexpr OpDef pack{
     .name = "pack",
     .operands = {"x", "lengths", {"places", Arity::optional}},
+    .attrs = {{"by_sequence", false}},
     .infer = infer_pack,
     .doc = "The rows (t,b) of x with t < lengths[b], one after the other, zeros behind."};
 
 inline constexpr OpDef unpack{
     .name = "unpack",
     .operands = {"p", "lengths", {"places", Arity::optional}},
-    .attrs = {{"steps", AttrKind::dim}},
+    .attrs = {{"steps", AttrKind::dim}, {"by_sequence", false}},
     .infer = infer_unpack,
     .doc = "Packed rows back in their places, zeros where t >= lengths[b]."};
 

@@ -71,6 +71,8 @@ constexpr const OpDef* kTable[] = {
     &not_equal,
     &one_hot,
     &pack,
+    &packed_attention,
+    &packed_attention_grad,
     &pad,
     &pow,
     &prod,

@@ -179,19 +179,6 @@ class Chooser {
     return t.rank() >= 3 && t.rank() == op.operand("k").rank() && t.dim(0) == s_.batch &&
            t.dim(-2) == s_.steps;
   }
-  // The mask of these lengths along the first and the last of the scores' axes.
-  bool hides_ended(Value mask, int rank) const {
-    const Node* p = g_.producer(mask);
-    const TensorType& t = g_.type(mask);
-    if (p == nullptr || t.rank() != rank) return false;
-    if (p->op == &ops::length_mask)
-      return rank == 2 && p->operands[0] == s_.lengths && OpView(g_, *p).dim("size") == s_.steps;
-    if (p->op == &ops::logical_and)
-      return hides_ended(p->operands[0], rank) || hides_ended(p->operands[1], rank);
-    if (p->op == &ops::reshape)  // axes of size 1 between the two
-      return t.dim(0) == s_.batch && t.dim(-1) == s_.steps && hides_ended(p->operands[0], 2);
-    return p->op == &ops::broadcast && hides_ended(p->operands[0], rank);
-  }
 
   // Do ended queries reach nothing that counts? Forward, where what they look up is dropped; in the
   // adjoint, where they are asked for nothing.
@@ -209,7 +196,7 @@ class Chooser {
     if (!are_of_sequences(op, "k")) return false;
     const int keys = op.operand("k").rank(),
               scores = op.operand("q").rank() == keys ? keys : keys - 1;
-    return (op.has("mask") && hides_ended(operand(node, "mask"), scores)) ||
+    return (op.has("mask") && hides_ended(g_, operand(node, "mask"), scores, s_)) ||
            (op.flag("causal") && queries_do_not_count(node));
   }
   bool only_real_rows_are_read(Value v) const {
@@ -334,6 +321,19 @@ class Chooser {
 int PackChoice::count() const {
   return static_cast<int>(
       std::count_if(uses.begin(), uses.end(), [](RowUse u) { return u != RowUse::mixed; }));
+}
+
+bool hides_ended(const Graph& g, Value mask, int rank, const Sequences& s) {
+  const Node* p = g.producer(mask);
+  const TensorType& t = g.type(mask);
+  if (p == nullptr || t.rank() != rank) return false;
+  if (p->op == &ops::length_mask)
+    return rank == 2 && p->operands[0] == s.lengths && OpView(g, *p).dim("size") == s.steps;
+  if (p->op == &ops::logical_and)
+    return hides_ended(g, p->operands[0], rank, s) || hides_ended(g, p->operands[1], rank, s);
+  if (p->op == &ops::reshape)  // axes of size 1 between the two
+    return t.dim(0) == s.batch && t.dim(-1) == s.steps && hides_ended(g, p->operands[0], 2, s);
+  return p->op == &ops::broadcast && hides_ended(g, p->operands[0], rank, s);
 }
 
 PackChoice choose_packing(const Graph& graph, const Sequences& sequences) {

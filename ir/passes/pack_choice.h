@@ -12,6 +12,7 @@ namespace weft::ir {
 struct Sequences {
   Value lengths;
   Dim steps, batch;
+  bool by_sequence = false;  // the order of their packed rows (pack.h)
   bool operator==(const Sequences& o) const { return lengths == o.lengths && steps == o.steps; }
 };
 
@@ -33,6 +34,11 @@ struct PackChoice {
   Form form(Value v) const { return forms[static_cast<size_t>(v.id)]; }
   int count() const;  // of nodes that are packed
 };
+
+// Is `mask`, of that rank, the mask of these lengths along the first and the last of the scores'
+// axes, or less than that?
+bool hides_ended(const Graph& graph, Value mask, int rank, const Sequences& sequences);
+
 PackChoice choose_packing(const Graph& graph, const Sequences& sequences);
 
 }  // namespace weft::ir

@@ -14,10 +14,18 @@ namespace {
 
 constexpr std::string_view kName = "pack_tokens";
 
+// Where a loop runs over them their rows are packed step by step, else one sequence after the
+// other.
 std::vector<Sequences> sequences_of(const Graph& g) {
   std::vector<Sequences> all;
+  const auto scans = [&](Value lengths) {
+    return std::any_of(g.nodes().begin(), g.nodes().end(), [&](const Node& node) {
+      return node.op == &ops::scan && OpView(g, node).has("lengths") &&
+             node.operands.back() == lengths;
+    });
+  };
   const auto add = [&](Value lengths, const Dim& steps) {
-    const Sequences s{lengths, steps, g.type(lengths).dim(0)};
+    const Sequences s{lengths, steps, g.type(lengths).dim(0), !scans(lengths)};
     if (std::find(all.begin(), all.end(), s) == all.end()) all.push_back(s);
   };
   for (const Node& node : g.nodes()) {
@@ -67,8 +75,9 @@ class Packing {
     if (summed) return r_.replace(old, made);
     packed_[old] = made;
     if (!is_read_unpacked(old)) return;
-    Value back = build().emit(ops::unpack, {{made}, {r_(s_.lengths)}}, {{"steps", s_.steps}});
-    if (choice_.form(old).by_sequence) back = steps_swapped(back);
+    Value back = build().emit(ops::unpack, {{made}, {r_(s_.lengths)}},
+                              {{"steps", s_.steps}, {"by_sequence", s_.by_sequence}});
+    if (choice_.form(old).by_sequence != s_.by_sequence) back = steps_swapped(back);
     r_.replace(old, build().reshape(back, g_.type(old).shape));
   }
 
@@ -93,7 +102,9 @@ class Packing {
     return packed_[old] = pack(x, by_sequence);
   }
   Value pack(Value x, bool by_sequence) {
-    return build().emit(ops::pack, {{by_sequence ? steps_swapped(x) : x}, {r_(s_.lengths)}});
+    return build().emit(ops::pack,
+                        {{by_sequence == s_.by_sequence ? x : steps_swapped(x)}, {r_(s_.lengths)}},
+                        {{"by_sequence", s_.by_sequence}});
   }
   Value steps_swapped(Value x) {
     Integers perm(static_cast<size_t>(build().type(x).rank()));

@@ -381,3 +381,141 @@ TEST_CASE("dot_attention: a sentence's bits depend neither on its batch nor on i
                       static_cast<size_t>(args.out.batch) * sizeof(float)) == 0);
   }
 }
+
+namespace {
+
+// Sequences one after the other, rows [H*ld]; the same kernel on each alone is what is expected.
+struct Sequences {
+  std::vector<int64_t> queries, keys;
+  int64_t H = 2, D = 24, E = 16;
+  bool causal = false, dropout = false, biased = false;
+
+  static std::vector<int64_t> starts(const std::vector<int64_t>& lengths) {
+    std::vector<int64_t> at{0};
+    for (const int64_t n : lengths) at.push_back(at.back() + n);
+    return at;
+  }
+  static int64_t longest(const std::vector<int64_t>& lengths) {
+    return *std::max_element(lengths.begin(), lengths.end());
+  }
+
+  struct Out {
+    Floats out, lse, dq, dk, dv, dbias;
+  };
+
+  // All in one run of the kernels, or each in one of its own.
+  Out results(bool together) const {
+    const auto B = static_cast<int64_t>(queries.size());
+    const std::vector<int64_t> q_start = starts(queries), k_start = starts(keys);
+    const int64_t N = q_start.back(), M = k_start.back(), T = longest(queries), S = longest(keys);
+    const Floats q = random_floats(N * H * D, 1, -2, 2), k = random_floats(M * H * D, 2, -2, 2),
+                 v = random_floats(M * H * E, 3), dout = random_floats(N * H * E, 4),
+                 bias = random_floats(H * T * S, 5);
+    std::vector<int64_t> ids;
+    for (int64_t b = 0; b < B; ++b) ids.push_back(b * 31 + 7);
+    k::WeightDropout drop{.on = dropout,
+                          .threshold = k::philox_threshold(0.7),
+                          .factor = 1 / 0.7F,
+                          .stream = 99,
+                          .step = 3,
+                          .row_id = ids.data(),
+                          .head = T * S,
+                          .row = S};
+    Out to{Floats(N * H * E, -7), Floats(N * H, -7),     Floats(N * H * D, -7),
+           Floats(M * H * D, -7), Floats(M * H * E, -7), Floats(H * T * S, 0)};
+    const auto run_on = [&](int64_t b, bool packed) {
+      // Of sequence b alone, or of all.
+      const int64_t at_q = packed ? 0 : q_start[b], at_k = packed ? 0 : k_start[b];
+      const int64_t *qs = packed ? q_start.data() : nullptr,
+                    *ks = packed ? k_start.data() : nullptr;
+      k::DotAttention f{.batch = packed ? B : 1,
+                        .heads = H,
+                        .queries = packed ? T : queries[b],
+                        .keys = packed ? S : keys[b],
+                        .hidden = D,
+                        .width = E,
+                        .packed = packed,
+                        .q = {q.data() + at_q * H * D, 0, D, H * D, qs},
+                        .k = {k.data() + at_k * H * D, 0, D, H * D, ks},
+                        .v = {v.data() + at_k * H * E, 0, E, H * E, ks},
+                        .bias = {biased ? bias.data() : nullptr, 0, T * S, S, 1},
+                        .scale = 0.4F,
+                        .dropout = drop,
+                        .out = {to.out.data() + at_q * H * E, 0, E, H * E, qs},
+                        .lse = {to.lse.data() + at_q * H, 0, 1, H, qs}};
+      if (causal) f.diagonal = 0;
+      f.dropout.row_id += packed ? 0 : b;
+      run(f);
+      run(k::DotAttentionGrad{.batch = f.batch,
+                              .heads = H,
+                              .queries = f.queries,
+                              .keys = f.keys,
+                              .hidden = D,
+                              .width = E,
+                              .packed = packed,
+                              .q = f.q,
+                              .k = f.k,
+                              .v = f.v,
+                              .diagonal = f.diagonal,
+                              .bias = f.bias,
+                              .scale = f.scale,
+                              .dropout = f.dropout,
+                              .out = {f.out.data, 0, E, H * E, qs},
+                              .lse = {f.lse.data, 0, 1, H, qs},
+                              .dout = {dout.data() + at_q * H * E, 0, E, H * E, qs},
+                              .dq = {to.dq.data() + at_q * H * D, 0, D, H * D, qs},
+                              .dk = {to.dk.data() + at_k * H * D, 0, D, H * D, ks},
+                              .dv = {to.dv.data() + at_k * H * E, 0, E, H * E, ks},
+                              .dbias = {biased ? to.dbias.data() : nullptr, 0, T * S, S, 1}});
+    };
+    if (together) run_on(0, true);
+    for (int64_t b = 0; b < B && !together; ++b) run_on(b, false);
+    return to;
+  }
+
+  void check() const {
+    const Out together = results(true), alone = results(false);
+    for (Floats Out::*part : {&Out::out, &Out::lse, &Out::dq, &Out::dk, &Out::dv, &Out::dbias}) {
+      const Floats& expected = alone.*part;
+      check_close(together.*part, std::vector<double>(expected.begin(), expected.end()), 2e-5);
+    }
+  }
+};
+
+}  // namespace
+
+TEST_CASE("dot_attention: packed sequences are each the sequence alone") {
+  const std::vector<int64_t> many{0, 1, 5, 40, 97, 3, 12}, others{4, 0, 33, 100, 231, 1, 12};
+  for (const bool dropout : {false, true})
+    for (const bool biased : {false, true}) {
+      CAPTURE(dropout);
+      CAPTURE(biased);
+      on_every_machine([&] {
+        Sequences{many, others, 2, 24, 16, false, dropout, biased}.check();
+        Sequences{many, many, 3, 64, 64, true, dropout, biased}.check();
+        Sequences{std::vector<int64_t>{3, 2, 0},
+                  std::vector<int64_t>{2, 9, 1},
+                  1,
+                  7,
+                  5,
+                  false,
+                  dropout,
+                  biased}
+            .check();
+        Sequences{
+            std::vector<int64_t>{300}, std::vector<int64_t>{700}, 1, 32, 32, false, dropout, biased}
+            .check();
+      });
+    }
+}
+
+TEST_CASE("dot_attention: bits of packed sequences do not depend on the number of threads") {
+  const Sequences x{{250, 100, 30}, {300, 400, 90}, 2, 32, 24, false, true, true};
+  same_bits_for_every_team([&] {
+    const Sequences::Out r = x.results(true);
+    Floats all = r.out;
+    for (const Floats* part : {&r.lse, &r.dq, &r.dk, &r.dv, &r.dbias})
+      all.insert(all.end(), part->begin(), part->end());
+    return all;
+  });
+}

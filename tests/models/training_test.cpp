@@ -78,7 +78,7 @@ TEST_CASE("training: a small transformer learns to reverse sequences, and decode
           doctest::skip(kSanitized)) {
   TrainerSetup s;
   s.config = tests::small_transformer(32);
-  s.limits.steps = 1200;
+  s.limits.steps = 1800;
   s.rate = {.learning_rate = 0.002, .warmup = 50};
   s.batch = {.max_rows = 32};
   s.train = tests::reversals(1000, 6, 1);
@@ -87,7 +87,7 @@ TEST_CASE("training: a small transformer learns to reverse sequences, and decode
   const std::vector<data::EncodedExample> unseen = tests::reversals(100, 6, 99);
   CHECK(trainer.run() == Ended::steps);
   const double loss = trainer.evaluate(unseen);
-  MESSAGE("loss after 1200 steps: " << loss);
+  MESSAGE("loss after 1800 steps: " << loss);
   CHECK(loss < 0.2);
   search::Decoder decoder = seq2seq::decoder(s.config, {}, s.program);
   const auto found = search::search(decoder, trainer.store(), unseen, s.batch);

@@ -167,6 +167,61 @@ TEST_CASE("pack: sequences that lie in another order") {
       return %order, %places, %p, %u, %v })");
 }
 
+TEST_CASE("pack: one sequence after the other") {
+  check_text(R"(graph(%x: f32[B,T,6], %W: f32[6,5], %length_upto_4: s32[B]) {
+      %order, %places = length_order(%length_upto_4)
+      %p = pack(%x, %length_upto_4) {by_sequence=true}
+      %y = matmul(%p, %W)
+      %u = unpack(%y, %length_upto_4) {steps=T, by_sequence=true}
+      %v = unpack(%y, %length_upto_4; %places) {steps=T, by_sequence=true}
+      %t = transpose(%x) {perm=[1,0,2]}
+      %q = pack(%t, %length_upto_4; %order) {by_sequence=false}
+      return %p, %u, %v, %q })");
+}
+
+TEST_CASE("pack: attention between packed sequences, its real rows read or all of them") {
+  const std::string arguments =
+      R"(graph(%x: f32[B,T,6], %z: f32[B,5,6], %W: f32[6,6], %g: f32[B,T,6],
+      %keys_upto_5: s32[B], %length_upto_4: s32[B]) {
+      %px = pack(%x, %length_upto_4) {by_sequence=true}
+      %pz = pack(%z, %keys_upto_5) {by_sequence=true}
+      %pg = pack(%g, %length_upto_4) {by_sequence=true}
+      %fq = matmul(%px, %W)
+      %fk = matmul(%pz, %W)
+      %q = reshape(%fq) {shape=[B*T,2,3]}
+      %k = reshape(%fk) {shape=[B*5,2,3]}
+      %v = reshape(%pz) {shape=[B*5,2,3]}
+      %do = reshape(%pg) {shape=[B*T,2,3]})";
+  for (const std::string last : {"u", "dw", "oq, %dkv"}) {
+    check_text(arguments + R"(
+      %o, %l = packed_attention(%q, %k, %v, %length_upto_4, %keys_upto_5) {queries=T, keys=5, scale=0.1, lse=true}
+      %dq, %dk, %dv = packed_attention_grad(%do, %q, %k, %v, %o, %l, %length_upto_4, %keys_upto_5)
+        {queries=T, keys=5, scale=0.1, wanted=["q","k","v"]}
+      %oq = concat(%o, %dq) {axis=-1}
+      %fo = reshape(%o) {shape=[B*T,6]}
+      %y = matmul(%fo, %W)
+      %u = unpack(%y, %length_upto_4) {steps=T, by_sequence=true}
+      %dkv = concat(%dk, %dv) {axis=-1}
+      %dfk = reshape(%dkv) {shape=[B*5,12]}
+      %dw = matmul(%pz, %dfk) {transpose_a=true}
+      return %)" +
+               last + " }");
+    check_text(arguments + R"(
+      %o, %l = packed_attention(%q, %q, %q, %length_upto_4, %length_upto_4) {queries=T, keys=T, causal=true, scale=0.1, lse=true}
+      %dq, %dk, %dv = packed_attention_grad(%do, %q, %q, %q, %o, %l, %length_upto_4, %length_upto_4)
+        {queries=T, keys=T, causal=true, scale=0.1, wanted=["q","k","v"]}
+      %oq = concat(%o, %dq) {axis=-1}
+      %fo = reshape(%o) {shape=[B*T,6]}
+      %y = matmul(%fo, %W)
+      %u = unpack(%y, %length_upto_4) {steps=T, by_sequence=true}
+      %dkv = concat(%dk, %dv) {axis=-1}
+      %dfk = reshape(%dkv) {shape=[B*T,12]}
+      %dw = matmul(%px, %dfk) {transpose_a=true}
+      return %)" +
+               last + " }");
+  }
+}
+
 TEST_CASE("pack: places outside the batch are named") {
   const ir::Graph graph = ir::parse(
       "graph(%x: f32[T,B,6], %n: s32[B], %places: s32[B]) "

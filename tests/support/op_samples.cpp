@@ -369,7 +369,43 @@ std::vector<Samples> make_table() {
         "graph(%x: f32[3,B], %length_upto_4: s32[B]) { %y = OP(%x, %length_upto_4) return %y }",
         "graph(%x: f32[T,B,2], %length_upto_4: s32[B]) { %o, %places = "
         "length_order(%length_upto_4) "
-        "%y = OP(%x, %length_upto_4; %places) return %y }"}},
+        "%y = OP(%x, %length_upto_4; %places) return %y }",
+        "graph(%x: f32[B,T,2], %length_upto_4: s32[B]) { %y = OP(%x, %length_upto_4) "
+        "{by_sequence=true} return %y }",
+        "graph(%x: f32[B,T,2], %length_upto_4: s32[B]) { %o, %places = "
+        "length_order(%length_upto_4) "
+        "%y = OP(%x, %length_upto_4; %places) {by_sequence=true} return %y }"}},
+      // Two keys at least: one alone has a weight of 1 and gradients of exactly 0.
+      {&ops::packed_attention,
+       {"graph(%q: f32[B*3,2,$K], %k: f32[B*4,2,$K], %v: f32[B*4,2,3], %m_upto_4: s32[B], "
+        "%n_upto_4: s32[B]) {"
+        " %two = constant() {dtype=s32, shape=[], values=[2]} %n = maximum(%n_upto_4, %two)"
+        " %y0, %y1 = OP(%q, %k, %v, %m_upto_4, %n) {queries=3, keys=4, scale=0.7, lse=true} "
+        "return %y0, %y1 }",
+        "graph(%q: f32[B*T,2,$K], %k: f32[B*T,2,$K], %v: f32[B*T,2,3], %n_upto_4: s32[B], "
+        "%bias: f32[2,T,T], %step_below_9: s64[], %rows_below_99: s64[B]) {"
+        " %y = OP(%q, %k, %v, %n_upto_4, %n_upto_4; ; %bias; %step_below_9; %rows_below_99) "
+        "{queries=T, keys=T, causal=true, keep=0.8, stream=5, inner_axes=[-3, -2, -1]} return %y "
+        "}",
+        "graph(%q: f32[B*3,2,$K], %k: f32[B*S,2,$K], %v: f32[B*S,2,3], %m_upto_4: s32[B], "
+        "%n_upto_4: s32[B], %mask: pred[B,1,1,S]) {"
+        " %y = OP(%q, %k, %v, %m_upto_4, %n_upto_4; %mask) {queries=3, keys=S} return %y }"}},
+      {&ops::packed_attention_grad,
+       {"graph(%do: f32[B*3,2,3], %q: f32[B*3,2,$K], %k: f32[B*4,2,$K], %v: f32[B*4,2,3], "
+        "%m_upto_4: s32[B], %n_upto_4: s32[B]) {"
+        " %two = constant() {dtype=s32, shape=[], values=[2]} %n = maximum(%n_upto_4, %two)"
+        " %m = maximum(%m_upto_4, %two)"
+        " %o, %l = packed_attention(%q, %k, %v, %m, %n) {queries=3, keys=4, scale=0.7, lse=true}"
+        " %y0, %y1, %y2 = OP(%do, %q, %k, %v, %o, %l, %m, %n) {queries=3, keys=4, scale=0.7, "
+        "wanted=[\"q\", \"k\", \"v\"]} return %y0, %y1, %y2 }",
+        "graph(%do: f32[B*T,2,3], %q: f32[B*T,2,$K], %k: f32[B*T,2,$K], %v: f32[B*T,2,3], "
+        "%n_upto_4: s32[B], %bias: f32[2,T,T], %step_below_9: s64[], %rows_below_99: s64[B]) {"
+        " %two = constant() {dtype=s32, shape=[], values=[2]} %n = maximum(%n_upto_4, %two)"
+        " %o, %l = packed_attention(%q, %k, %v, %n, %n; ; %bias; %step_below_9; %rows_below_99) "
+        "{queries=T, keys=T, causal=true, keep=0.8, stream=5, inner_axes=[-3, -2, -1], lse=true}"
+        " %y0, %y1 = OP(%do, %q, %k, %v, %o, %l, %n, %n; ; %bias; %step_below_9; %rows_below_99) "
+        "{queries=T, keys=T, causal=true, keep=0.8, stream=5, inner_axes=[-3, -2, -1], "
+        "wanted=[\"v\", \"bias\"]} return %y0, %y1 }"}},
       {&ops::unpack,
        {"graph(%x: f32[T*B,$N,2], %length_upto_4: s32[B]) { %y = OP(%x, %length_upto_4) {steps=T} "
         "return %y }",
@@ -377,7 +413,12 @@ std::vector<Samples> make_table() {
         "return %y }",
         "graph(%x: f32[T*B,2], %length_upto_4: s32[B]) { %o, %places = "
         "length_order(%length_upto_4) "
-        "%y = OP(%x, %length_upto_4; %places) {steps=T} return %y }"}},
+        "%y = OP(%x, %length_upto_4; %places) {steps=T} return %y }",
+        "graph(%x: f32[T*B,2], %length_upto_4: s32[B]) { %y = OP(%x, %length_upto_4) {steps=T, "
+        "by_sequence=true} return %y }",
+        "graph(%x: f32[T*B,2], %length_upto_4: s32[B]) { %o, %places = "
+        "length_order(%length_upto_4) "
+        "%y = OP(%x, %length_upto_4; %places) {steps=T, by_sequence=true} return %y }"}},
       {&ops::scatter_add,
        {"graph(%x: f32[5,$N], %i_below_5: s32[$M], %u: f32[$M,$N]) { %y = OP(%x, %i_below_5, %u) "
         "{axis=0} return %y }",

@@ -26,7 +26,7 @@ class Forward {
   // Queries [t, t+queries) of one head.
   void run(int64_t b, int64_t h, int64_t t, int64_t queries) {
     fetch(args_.q, b, h, t, queries, args_.hidden);
-    const int64_t first = smaller(kForwardKeys, args_.keys);
+    const int64_t first = smaller(kForwardKeys, keys_of(args_, b));
     fetch(args_.k, b, h, 0, first, args_.hidden);
     fetch(args_.v, b, h, 0, first, args_.width);
     fetch(args_.out, b, h, t, queries, args_.width);
@@ -186,8 +186,9 @@ void dot_attention(const DotAttention& args) {
     Forward forward(args, thread);
     // Late blocks of a causal attention have the most keys: they come first.
     take_units(&next, units, [&](int64_t unit) {
-      const int64_t head = unit / blocks, t = (blocks - 1 - unit % blocks) * size;
-      forward.run(head / args.heads, head % args.heads, t, smaller(size, args.queries - t));
+      const int64_t head = unit / blocks, t = (blocks - 1 - unit % blocks) * size,
+                    b = head / args.heads, queries = smaller(size, queries_of(args, b) - t);
+      if (queries > 0) forward.run(b, head % args.heads, t, queries);
     });
   });
 }

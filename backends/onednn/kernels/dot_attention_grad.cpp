@@ -31,8 +31,9 @@ class Gradient {
     Range seen = seen_keys(args_, b, h);
     all_ = seen;
     seen = {larger(seen.begin, keys.begin), smaller(seen.end, keys.end)};
-    for (int64_t t = 0; t < args_.queries; t += kTileQueries) {
-      const Block block{b, h, t, smaller(kTileQueries, args_.queries - t)};
+    const int64_t queries = queries_of(args_, b);
+    for (int64_t t = 0; t < queries; t += kTileQueries) {
+      const Block block{b, h, t, smaller(kTileQueries, queries - t)};
       float* to = dq == nullptr ? nullptr : dq + t * ld_dq;
       const int64_t end = keys_up_to(args_.diagonal, t + block.queries - 1, 0, seen.end);
       if (seen.begin >= end) {
@@ -260,10 +261,10 @@ float* partial_dq(const DotAttentionGrad& args, int64_t b, int64_t h, int64_t ra
 
 void run_head(const DotAttentionGrad& args, Gradient& gradient, float* buffer, int64_t b, int64_t h,
               int64_t range, int64_t ranges) {
-  // In whole blocks, the last range maybe shorter.
-  const int64_t blocks = ceil_div(args.keys, kTileKeys);
+  // In whole blocks, the last range maybe shorter; the same columns of dbias in all batch entries.
+  const int64_t rows = keys_of(args, b), blocks = ceil_div(args.keys, kTileKeys);
   const Range mine = share(blocks, range, ranges);
-  const Range keys{mine.begin * kTileKeys, smaller(args.keys, mine.end * kTileKeys)};
+  const Range keys{smaller(rows, mine.begin * kTileKeys), smaller(rows, mine.end * kTileKeys)};
   clear(args.dk, b, h, keys, args.hidden);
   clear(args.dv, b, h, keys, args.width);
   float* dq = nullptr;
@@ -281,6 +282,7 @@ void run_head(const DotAttentionGrad& args, Gradient& gradient, float* buffer, i
 void add_partial_dq(const DotAttentionGrad& args, int64_t row, int64_t ranges) {
   const int64_t b = row / args.queries / args.heads, h = row / args.queries % args.heads,
                 t = row % args.queries, ld = padded_row(args.hidden);
+  if (t >= queries_of(args, b)) return;
   float* y = row_of(args.dq, b, h, t);
   for_columns(args.hidden, [&](int64_t c, auto at) {
     Vec total = at.get(y + c);

@@ -20,7 +20,19 @@ inline constexpr float kLog2E = 1.442695041F, kLn2 = 0.6931471806F;
 
 template <class T>  // of nothing, nothing
 WEFT_INLINE T* row_of(const Heads<T>& x, int64_t b, int64_t h, int64_t t) {
-  return x.data == nullptr ? nullptr : x.data + b * x.batch + h * x.head + t * x.row;
+  if (x.data == nullptr) return nullptr;
+  return x.data + h * x.head +
+         (x.start == nullptr ? b * x.batch + t * x.row : (x.start[b] + t) * x.row);
+}
+
+// How many there are of a batch entry.
+template <class Args>
+WEFT_INLINE int64_t queries_of(const Args& args, int64_t b) {
+  return !args.packed ? args.queries : args.q.start[b + 1] - args.q.start[b];
+}
+template <class Args>
+WEFT_INLINE int64_t keys_of(const Args& args, int64_t b) {
+  return !args.packed ? args.keys : args.k.start[b + 1] - args.k.start[b];
 }
 
 // Asks for rows that will be read soon: the processor foresees long runs only.
@@ -57,7 +69,7 @@ WEFT_INLINE bool masks_pairs(const Args& args) {
 // From the first to behind the last key that a mask of keys shows.
 template <class Args>
 WEFT_INLINE Range seen_keys(const Args& args, int64_t b, int64_t h) {
-  Range seen{0, args.keys};
+  Range seen{0, keys_of(args, b)};
   if (!masks_keys(args)) return seen;
   const MaskRow mask = mask_row(args.mask, b, h, 0);
   while (seen.end > seen.begin && !mask.at(seen.end - 1)) --seen.end;

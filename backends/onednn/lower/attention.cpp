@@ -16,8 +16,9 @@ bool additive(const Emit& e) { return e.op.text("score") == "additive"; }
 Layout attention_operand(const ir::OpView& op, int operand) {
   for (const std::string_view name : {"mask", "bias"})
     if (op.has(name) && operand == op.position(name)) return Layout::any;
-  for (const std::string_view name : {"v_a", "step", "rows", "position"})
-    if (op.has(name) && operand == op.position(name)) return Layout::dense;
+  for (const std::string_view name : {"v_a", "q_lengths", "k_lengths", "step", "rows", "position"})
+    if (op.def().operand_index(name) >= 0 && op.has(name) && operand == op.position(name))
+      return Layout::dense;
   return Layout::inner;
 }
 
@@ -29,6 +30,11 @@ void lower_attention(Emit& e) {
 void lower_attention_grad(Emit& e) {
   e.needs_arithmetic(e.in("q").dtype);
   additive(e) ? lower_additive_grad(e) : lower_dot_grad(e);
+}
+
+void lower_packed_attention(Emit& e) {
+  e.needs_arithmetic(e.in("q").dtype);
+  e.op.def().attr("wanted") != nullptr ? lower_dot_grad(e) : lower_dot(e);
 }
 
 }  // namespace weft::onednn

@@ -17,16 +17,33 @@ std::optional<RowBound> bound_of(const Emit& e, const AttentionWalk& walk) {
 }  // namespace
 
 AttentionSizes::AttentionSizes(const Emit& e)
-    : single(e.in("q").rank() + 1 == e.in("k").rank()),
-      queries(single ? 1 : e.in("q").dim(-2)),
-      keys(e.in("k").dim(-2)),
+    : packed(e.op.def().operand_index("q_lengths") >= 0),
+      single(e.in("q").rank() + 1 == e.in("k").rank()),
+      queries(packed   ? *e.op.dim("queries").constant()
+              : single ? 1
+                       : e.in("q").dim(-2)),
+      keys(packed ? *e.op.dim("keys").constant() : e.in("k").dim(-2)),
       hidden(e.in("k").dim(-1)),
       width(e.in("v").dim(-1)) {
   const Tensor& k = e.in("k");
-  leading.assign(k.dims.begin(), k.dims.end() - 2);
+  if (packed)
+    leading = {e.in("q_lengths").dim(0), k.dim(1)};
+  else
+    leading.assign(k.dims.begin(), k.dims.end() - 2);
   scores = leading;
   scores.push_back(queries);
   scores.push_back(keys);
+}
+
+SequenceStarts::SequenceStarts(Emit& e, const Tensor& lengths, int64_t steps)
+    : lengths(lengths), steps(steps), start(e.workspace((lengths.dim(0) + 1) * 8)) {}
+
+void SequenceStarts::find(const Run& run) const {
+  const int32_t* length = run.at<int32_t>(lengths.at);
+  int64_t* to = run.at<int64_t>(start);
+  to[0] = 0;
+  for (int64_t b = 0; b < lengths.dim(0); ++b)
+    to[b + 1] = to[b] + std::clamp<int64_t>(length[b], 0, steps);
 }
 
 AttentionWalk::AttentionWalk(Dims leading, bool heads)
@@ -39,6 +56,10 @@ AttentionWalk::Place AttentionWalk::place(const Tensor& t) const {
   if (rank() > 0) p.batch = t.stride(0);
   if (walked_end_ < rank()) p.head = t.stride(rank() - 1);
   return p;
+}
+
+AttentionWalk::Place AttentionWalk::packed(const Tensor& t, Ref start) {
+  return {t, 0, t.stride(1), t.stride(0), 1, true, start};
 }
 
 int64_t AttentionWalk::offset(const Tensor& t, int64_t step) const {
@@ -83,24 +104,27 @@ void Drawn::set(const Run& run, const AttentionWalk& walk, int64_t at,
   to.position_row = position.rank();
 }
 
-AttentionOperands::AttentionOperands(const Emit& e, bool heads)
+AttentionOperands::AttentionOperands(Emit& e, bool heads)
     : s(e),
       walk(s.leading, heads),
-      q(walk.place(s.with_queries(e.in("q")))),
-      k(walk.place(e.in("k"))),
-      v(walk.place(e.in("v"))),
+      query_rows(s.packed ? SequenceStarts(e, e.in("q_lengths"), s.queries) : SequenceStarts()),
+      key_rows(s.packed ? SequenceStarts(e, e.in("k_lengths"), s.keys) : SequenceStarts()),
+      q(queries_at(e.in("q"))),
+      k(keys_at(e.in("k"))),
+      v(keys_at(e.in("v"))),
       drawn(e, s, walk),
       diagonal(e.op.flag("causal") ? 0 : kernels::kNoDiagonal),
       scale(static_cast<float>(e.op.real("scale"))),
-      rows(bound_of(e, walk)) {
+      rows(s.packed ? std::nullopt : bound_of(e, walk)) {
   if (e.has("mask")) mask = walk.place(s.on_scores(e.in("mask")));
   if (e.has("bias")) bias = walk.place(s.on_scores(e.in("bias")));
 }
 
 AttentionResults::AttentionResults(const Emit& e, const AttentionOperands& o)
     : walk(o.walk), out(o.queries_at(e.out(0))) {
-  if (e.op.flag("weights")) weights = o.queries_at(e.out(1));
-  if (e.op.flag("lse")) lse = o.lse_at(e.out(e.op.flag("weights") ? 2 : 1));
+  const bool weighs = !o.s.packed && e.op.flag("weights");
+  if (weighs) weights = o.queries_at(e.out(1));
+  if (e.op.flag("lse")) lse = o.lse_at(e.out(weighs ? 2 : 1));
 }
 
 AttentionAdjoints::AttentionAdjoints(const Emit& e, const AttentionOperands& o)
@@ -108,10 +132,10 @@ AttentionAdjoints::AttentionAdjoints(const Emit& e, const AttentionOperands& o)
       out(o.queries_at(e.in("o"))),
       dout(o.queries_at(e.in("do"))),
       lse(o.lse_at(e.in("lse"))) {
-  if (e.has("dweights")) dweights = o.queries_at(e.in("dweights"));
+  if (!o.s.packed && e.has("dweights")) dweights = o.queries_at(e.in("dweights"));
   if (const Tensor* t = e.adjoint("q")) dq = o.queries_at(*t);
-  if (const Tensor* t = e.adjoint("k")) dk = walk.place(*t);
-  if (const Tensor* t = e.adjoint("v")) dv = walk.place(*t);
+  if (const Tensor* t = e.adjoint("k")) dk = o.keys_at(*t);
+  if (const Tensor* t = e.adjoint("v")) dv = o.keys_at(*t);
 }
 
 }  // namespace weft::onednn

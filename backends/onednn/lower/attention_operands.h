@@ -8,8 +8,10 @@
 
 namespace weft::onednn {
 
-// All operands with a query axis; scores are [leading..., queries, keys].
+// All operands with a query axis; scores are [leading..., queries, keys]. Packed: operands and
+// results are rows [batch*steps, heads, width], a sequence's one after the other.
 struct AttentionSizes {
+  bool packed;
   bool single;
   Dims leading;
   int64_t queries, keys, hidden, width;
@@ -39,8 +41,10 @@ class AttentionWalk {
     Tensor t;
     int64_t batch = 0, head = 0, row = 0, column = 1;
     bool present = false;
+    Ref start = {};  // s64[B+1], packed: where each sequence's rows begin
   };
   Place place(const Tensor& t) const;
+  static Place packed(const Tensor& t, Ref start);  // [rows, heads, ...]
   // Elements from the start at a step of the walk.
   int64_t offset(const Tensor& t, int64_t step) const;
 
@@ -50,7 +54,8 @@ class AttentionWalk {
   }
   template <typename T>
   kernels::Heads<T> heads(const Run& run, const Place& p, int64_t step) const {
-    return {at<T>(run, p, step), p.batch, p.head, p.row};
+    return {at<T>(run, p, step), p.batch, p.head, p.row,
+            p.start.base < 0 ? nullptr : run.at<int64_t>(p.start)};
   }
 
  private:
@@ -70,20 +75,40 @@ struct Drawn {
   void set(const Run& run, const AttentionWalk& walk, int64_t at, kernels::WeightDropout& to) const;
 };
 
+// Where the rows of each packed sequence begin; found when the graph runs.
+struct SequenceStarts {
+  Tensor lengths;
+  int64_t steps = 0;
+  Ref start;  // s64[B+1]; base < 0: nothing is packed
+
+  SequenceStarts() = default;
+  SequenceStarts(Emit& e, const Tensor& lengths, int64_t steps);
+  void find(const Run& run) const;
+  int64_t rows(const Run& run) const { return run.at<int64_t>(start)[lengths.dim(0)]; }
+};
+
 struct AttentionOperands {
   using Place = AttentionWalk::Place;
   AttentionSizes s;
   AttentionWalk walk;
+  SequenceStarts query_rows, key_rows;  // packed
   Place q, k, v, mask, bias;
   Drawn drawn;
   int64_t diagonal;
   float scale;
   std::optional<RowBound> rows;  // where they are the kernel's batch
 
-  AttentionOperands(const Emit& e, bool heads);
+  AttentionOperands(Emit& e, bool heads);
 
-  Place queries_at(const Tensor& t) const { return walk.place(s.with_queries(t)); }
-  Place lse_at(const Tensor& t) const { return walk.place(s.of_lse(t)); }
+  Place queries_at(const Tensor& t) const {
+    return s.packed ? AttentionWalk::packed(t, query_rows.start) : walk.place(s.with_queries(t));
+  }
+  Place keys_at(const Tensor& t) const {
+    return s.packed ? AttentionWalk::packed(t, key_rows.start) : walk.place(t);
+  }
+  Place lse_at(const Tensor& t) const {
+    return s.packed ? AttentionWalk::packed(t, query_rows.start) : walk.place(s.of_lse(t));
+  }
 
   template <typename Args>
   Args args() const {
@@ -100,6 +125,7 @@ struct AttentionOperands {
     e.kernel(name, flops, [o = *this, args, workspace, kernel, set](const Run& run) {
       Args a = args;
       if (o.rows) a.batch = (*o.rows)(run);
+      if (o.s.packed) o.query_rows.find(run), o.key_rows.find(run);
       a.workspace = run(workspace);
       for (int64_t i = 0; i < o.walk.steps(); ++i) {
         o.set(run, i, a);

@@ -3,6 +3,8 @@
 
 #include "backends/onednn/lower/attention_operands.h"
 
+#include <algorithm>
+
 namespace weft::onednn {
 namespace {
 
@@ -12,17 +14,31 @@ double flops(const AttentionSizes& s, int products) {
   return products * scores * static_cast<double>(s.hidden + s.width);
 }
 
+// Packed rows behind the real ones are zeros, where anybody looks.
+void clear_behind(Emit& e, const SequenceStarts& rows, const Tensor& t) {
+  if (e.bound()) return;
+  e.kernel("clear rows", 0, [=](const Run& run) {
+    const int64_t columns = t.rank() == 3 ? t.dim(2) : 1;
+    for (int64_t r = rows.rows(run); r < t.dim(0); ++r)
+      for (int64_t h = 0; h < t.dim(1); ++h)
+        std::fill_n(run.at<float>(t.at) + r * t.stride(0) + h * t.stride(1), columns, 0.0F);
+  });
+}
+
 }  // namespace
 
 void lower_dot(Emit& e) {
   const AttentionOperands o(e, true);
   auto args = o.args<kernels::DotAttention>();
   args.heads = o.walk.heads();
+  args.packed = o.s.packed;
   o.emit(e, "dot_attention", flops(o.s, 2), args, kernels::dot_attention_workspace_bytes(args),
          kernels::dot_attention,
          [results = AttentionResults(e, o)](const Run& run, int64_t i, kernels::DotAttention& a) {
            results.set(run, i, a);
          });
+  for (size_t i = 0; o.s.packed && i < e.op.node().results.size(); ++i)
+    clear_behind(e, o.query_rows, e.out(static_cast<int>(i)));
 }
 
 void lower_dot_grad(Emit& e) {
@@ -35,6 +51,7 @@ void lower_dot_grad(Emit& e) {
   }
   auto args = o.args<kernels::DotAttentionGrad>();
   args.heads = o.walk.heads();
+  args.packed = o.s.packed;
   args.dbias = {nullptr, dbias.batch, dbias.head, dbias.row, dbias.column};
   // Whether there are any decides how much workspace there is.
   float present = 0;
@@ -46,6 +63,10 @@ void lower_dot_grad(Emit& e) {
            adjoints.set(run, i, a);
            a.dbias.data = adjoints.walk.at<float>(run, dbias, i);
          });
+  if (!o.s.packed) return;
+  if (const Tensor* t = e.adjoint("q")) clear_behind(e, o.query_rows, *t);
+  if (const Tensor* t = e.adjoint("k")) clear_behind(e, o.key_rows, *t);
+  if (const Tensor* t = e.adjoint("v")) clear_behind(e, o.key_rows, *t);
 }
 
 }  // namespace weft::onednn

@@ -11,6 +11,7 @@ namespace weft::onednn {
 // attention.cpp
 void lower_attention(Emit& e);
 void lower_attention_grad(Emit& e);
+void lower_packed_attention(Emit& e);  // and its adjoint
 Layout attention_operand(const ir::OpView& op, int operand);
 
 // gather.cpp

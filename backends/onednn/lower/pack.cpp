@@ -15,7 +15,7 @@ namespace {
 // Where the sequences' rows are among steps * batch.
 struct RealRows {
   Tensor lengths, places;
-  bool placed;
+  bool placed, by_sequence;
   int64_t steps, batch;
   Ref index;          // s64[steps * batch]
   std::string error;  // before and after what was found
@@ -24,6 +24,7 @@ struct RealRows {
       : lengths(e.in("lengths")),
         places(lengths),
         placed(e.has("places")),
+        by_sequence(e.op.flag("by_sequence")),
         steps(steps),
         batch(lengths.dim(0)) {
     if (placed) places = e.in("places");
@@ -33,7 +34,7 @@ struct RealRows {
                        "' needs places in [0, ", batch, "), found ");
   }
 
-  // f(t, where b is, whether it is real) in the order of t, then b.
+  // f(t, where b is, whether it is real) in the order of packed rows.
   template <typename F>
   void each(const Run& run, F f) const {
     const int32_t* length = run.at<int32_t>(lengths.at);
@@ -41,10 +42,16 @@ struct RealRows {
     for (int64_t b = 0; placed && b < batch; ++b)
       if (const int32_t at = place[b * places.stride(0)]; at < 0 || at >= batch)
         throw ir::GraphError(ir::concat(error, at, " at places[", b, "] [pack.4]"));
-    for (int64_t t = 0; t < steps; ++t)
-      for (int64_t b = 0; b < batch; ++b)
-        f(t, placed ? place[b * places.stride(0)] : b, t < length[b * lengths.stride(0)]);
+    const auto visit = [&](int64_t t, int64_t b) {
+      f(t, placed ? place[b * places.stride(0)] : b, t < length[b * lengths.stride(0)]);
+    };
+    for (int64_t b = 0; by_sequence && b < batch; ++b)
+      for (int64_t t = 0; t < steps; ++t) visit(t, b);
+    for (int64_t t = 0; !by_sequence && t < steps; ++t)
+      for (int64_t b = 0; b < batch; ++b) visit(t, b);
   }
+  // Among the rows of a dense [steps,batch,...] or [batch,steps,...].
+  int64_t row(int64_t t, int64_t b) const { return by_sequence ? b * steps + t : t * batch + b; }
 };
 
 // Axes from `axis` on are one run of memory, those in front at any distances that are not negative.
@@ -88,13 +95,14 @@ Tensor even_rows(Emit& e, const Tensor& y, int leading) {
 void lower_pack(Emit& e) {
   if (e.out().size() == 0) return;
   const Tensor x = with_runs(e, e.in(0), 2);
-  const RealRows rows(e, x.dim(0));
+  const int steps = e.op.flag("by_sequence") ? 1 : 0;
+  const RealRows rows(e, x.dim(steps));
   const Tensor y = even_rows(e, e.out(), 1);
   const int64_t unit = std::max<int64_t>(std::gcd(x.stride(0), x.stride(1)), 1);
-  const int64_t by_step = x.stride(0) / unit, by_row = x.stride(1) / unit;
+  const int64_t by_step = x.stride(steps) / unit, by_row = x.stride(1 - steps) / unit;
   const kernels::GatherRows args{
       .n = y.dim(0),
-      .table_rows = (x.dim(0) - 1) * by_step + (x.dim(1) - 1) * by_row + 1,
+      .table_rows = (rows.steps - 1) * by_step + (rows.batch - 1) * by_row + 1,
       .columns = elements_behind(x, 2),
       .element_bytes = x.element_bytes(),
       .ld_table = unit,
@@ -123,7 +131,7 @@ void lower_unpack(Emit& e) {
   if (e.out().size() == 0) return;
   const Tensor p = e.in(0).stride(0) == 0 ? e.as(Layout::dense, e.in(0)) : with_runs(e, e.in(0), 1),
                y = even_rows(e, e.out(), 2);
-  const RealRows rows(e, y.dim(0));
+  const RealRows rows(e, y.dim(e.op.flag("by_sequence") ? 1 : 0));
   const kernels::GatherRows args{.n = y.dim(0) * y.dim(1),
                                  .table_rows = p.dim(0),
                                  .columns = elements_behind(y, 2),
@@ -134,8 +142,8 @@ void lower_unpack(Emit& e) {
   e.kernel("unpack", 0, [=](const Run& run) {
     int64_t* index = run.at<int64_t>(rows.index);
     int64_t n = 0;
-    rows.each(
-        run, [&](int64_t t, int64_t b, bool real) { index[t * rows.batch + b] = real ? n++ : -1; });
+    rows.each(run,
+              [&](int64_t t, int64_t b, bool real) { index[rows.row(t, b)] = real ? n++ : -1; });
     kernels::GatherRows gather = args;
     gather.table = run(p.at);
     gather.index = index;

@@ -25,6 +25,12 @@ void for_each_real_row(const Call& call, int64_t steps, F f) {
                      "), found ", at, " at places[", b, "]");
   }
   int64_t row = 0;
+  if (call.op.flag("by_sequence")) {
+    for (int64_t b = 0; b < batch; ++b)
+      for (int64_t t = 0; t < steps && t < lengths.data()[b]; ++t)
+        f(places[static_cast<size_t>(b)] * steps + t, row++);
+    return;
+  }
   for (int64_t t = 0; t < steps; ++t)
     for (int64_t b = 0; b < batch; ++b)
       if (t < lengths.data()[b]) f(t * batch + places[static_cast<size_t>(b)], row++);
@@ -48,8 +54,9 @@ Tensor moved(const Call& call, int64_t rows, Pairs pairs) {
 
 const Evaluation pack{&ir::ops::pack, [](const Call& call) -> Tensor {
                         const Dims x = call.in[0].dims();
+                        const int64_t steps = x[call.op.flag("by_sequence") ? 1 : 0];
                         return moved(call, x[0] * x[1],
-                                     [&](auto move) { for_each_real_row(call, x[0], move); });
+                                     [&](auto move) { for_each_real_row(call, steps, move); });
                       }};
 
 const Evaluation unpack{&ir::ops::unpack, [](const Call& call) -> Tensor {
