@@ -1,24 +1,63 @@
-// backends/onednn/arena.cpp -- best fit.
+// backends/onednn/arena.cpp -- the place that touches the least.
 #include "backends/onednn/arena.h"
 
 #include <algorithm>
 
 namespace weft::onednn {
 
-int64_t Arena::take(int64_t bytes) {
+int64_t Arena::untouched(int64_t offset, int64_t bytes) const {
+  int64_t left = bytes;
+  auto run = touched_.upper_bound(offset);
+  if (run != touched_.begin()) --run;
+  for (; run != touched_.end() && run->first < offset + bytes; ++run)
+    left -=
+        std::max(int64_t{0}, std::min(run->second, offset + bytes) - std::max(run->first, offset));
+  return left;
+}
+
+void Arena::touch(int64_t offset, int64_t bytes) {
+  int64_t end = offset + bytes;
+  auto run = touched_.upper_bound(offset);
+  if (run != touched_.begin() && std::prev(run)->second >= offset) --run;
+  while (run != touched_.end() && run->first <= end) {
+    offset = std::min(offset, run->first);
+    end = std::max(end, run->second);
+    run = touched_.erase(run);
+  }
+  touched_[offset] = end;
+}
+
+int64_t Arena::take(int64_t bytes, int64_t touched) {
   bytes = std::max(rounded(bytes), kAlignment);
+  touched = std::min(rounded(touched), bytes);
   auto best = gaps_.end();
-  for (auto gap = gaps_.begin(); gap != gaps_.end(); ++gap)
-    if (gap->second >= bytes && (best == gaps_.end() || gap->second < best->second)) best = gap;
+  int64_t at = 0, fresh = 0;
+  for (auto gap = gaps_.begin(); gap != gaps_.end(); ++gap) {
+    if (gap->second < bytes) continue;
+    const auto consider = [&](int64_t offset) {
+      if (offset < gap->first || offset + bytes > gap->first + gap->second) return;
+      const int64_t n = untouched(offset, touched);
+      if (best != gaps_.end() && (n > fresh || (n == fresh && gap->second >= best->second))) return;
+      best = gap, at = offset, fresh = n;
+    };
+    consider(gap->first);
+    for (auto run = touched_.upper_bound(gap->first);
+         run != touched_.end() && run->first < gap->first + gap->second; ++run)
+      consider(run->first);
+    consider(gap->first + gap->second - bytes);
+  }
   if (best != gaps_.end()) {
     const auto [offset, size] = *best;
     gaps_.erase(best);
-    if (size > bytes) gaps_[offset + bytes] = size - bytes;
-    return offset;
+    if (at > offset) gaps_[offset] = at - offset;
+    if (offset + size > at + bytes) gaps_[at + bytes] = offset + size - at - bytes;
+    touch(at, touched);
+    return at;
   }
   const int64_t offset = end_;
   end_ += bytes;
   peak_ = std::max(peak_, end_);
+  touch(offset, touched);
   return offset;
 }
 

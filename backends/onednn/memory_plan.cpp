@@ -128,7 +128,9 @@ Tensor Block::take(ir::Value v, Dims strides) {
 }
 
 int64_t Block::take_bytes(int64_t bytes, ir::Value v, int loop) {
-  const int64_t offset = arena_.take(bytes);
+  const int node = v.valid() ? graph_.info(v).node : -1;
+  const bool bounded = node >= 0 && bounds_.of_node(node) >= 0;
+  const int64_t offset = arena_.take(bytes, bounded ? bytes / 4 * 3 : bytes);
   std::vector<Timeline::Tenancy>& list = plan_.timelines[static_cast<size_t>(timeline_)].tenancies;
   open_[offset] = static_cast<int>(list.size());
   list.push_back({offset, Arena::rounded(bytes), now_, -1, {}, loop});

@@ -53,6 +53,19 @@ TEST_CASE("tensor: axes that lie evenly in all tensors collapse") {
   CHECK(b.strides == Dims{0, 1});
 }
 
+TEST_CASE("arena: memory that was touched is taken before memory that was not") {
+  Arena arena;
+  const int64_t rows = arena.take(1024, 512), dense = arena.take(512), end = arena.take(64);
+  arena.give_back(rows, 1024);
+  CHECK(arena.take(512) == rows);
+  arena.give_back(dense, 512);  // [512, 1536) is free, its second half touched
+  CHECK(arena.take(256) == dense);
+  CHECK(arena.take(512, 128) == 512);  // nowhere are 512 left but over the untouched
+  CHECK(arena.take(256) == dense + 256);
+  CHECK(end == 1536);
+  CHECK(arena.peak() == 1600);
+}
+
 TEST_CASE("arena: best fit, joined gaps, a peak") {
   Arena arena;
   const int64_t a = arena.take(100), b = arena.take(64), c = arena.take(300), d = arena.take(1);
