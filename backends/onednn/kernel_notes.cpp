@@ -81,7 +81,7 @@ void Block::describe(Kernel& kernel, Emit& e) const {
       kernel.op += (kernel.op.empty() ? "" : "+") +
                    std::string(graph_.nodes()[static_cast<size_t>(n)].op->name);
   }
-  if (e.text_.empty()) e.text_ = operands_and_results(e);
+  if (e.text_ == nullptr) e.text_ = std::make_shared<const std::string>(operands_and_results(e));
   kernel.text = e.text_;
 }
 

@@ -217,7 +217,8 @@ void Block::free_buffer(int64_t offset, int64_t bytes) {
   k.name = k.op = "poison";
   const Ref at{arena_base_, offset};
   const size_t size = static_cast<size_t>(Arena::rounded(bytes));
-  k.text = place_text(at) + " " + std::to_string(size) + " bytes";
+  k.text =
+      std::make_shared<const std::string>(place_text(at) + " " + std::to_string(size) + " bytes");
   k.run = [at, size](const Run& run) { std::memset(run(at), 0xFF, size); };
   program_->kernels.push_back(std::move(k));
 }
@@ -228,8 +229,9 @@ void Block::copy_outputs() {
     if (from.size() == 0 || same_elements(from, targets_[j])) continue;
     Kernel k = copy_kernel(from, targets_[j]);
     k.op = "output " + graph_.outputs()[j].name;
-    k.text = graph_.display_name(graph_.outputs()[j].value) + " " + str(from) + " " +
-             place_text(from.at) + " -> " + place_text(targets_[j].at);
+    k.text = std::make_shared<const std::string>(graph_.display_name(graph_.outputs()[j].value) +
+                                                 " " + str(from) + " " + place_text(from.at) +
+                                                 " -> " + place_text(targets_[j].at));
     program_->kernels.push_back(std::move(k));
   }
 }

@@ -23,7 +23,7 @@ void list(const Program& program, int depth, std::string& text) {
     const Kernel& k = program.kernels[i];
     text += indent + std::to_string(i) + "  " + k.op + ": " + k.name +
             (k.implementation.empty() ? "" : " " + k.implementation);
-    if (!k.text.empty()) text += "   " + k.text;
+    if (k.text != nullptr) text += "   " + *k.text;
     if (!k.scope.empty()) text += "   // " + k.scope;
     text += "\n";
     if (k.body != nullptr) list(*k.body, depth + 1, text);

@@ -53,7 +53,8 @@ struct Kernel {
   int64_t rows = 0;
 
   // Whom it works for.
-  std::string op, scope, text;  // text: its operands and results with their places
+  std::string op, scope;
+  std::shared_ptr<const std::string> text;  // its operands and results with their places
   ir::SourceLoc loc;
   std::vector<int> nodes;  // of its block's graph
   int number = -1;         // among all kernels of the report, outer ones first

@@ -14,7 +14,7 @@ std::vector<KernelReport> kernels_of(const Program& program) {
     list.push_back({.kernel = k.name,
                     .implementation = k.implementation,
                     .op = k.op,
-                    .places = k.text,
+                    .places = k.text == nullptr ? "" : *k.text,
                     .scope = k.scope,
                     .loc = k.loc,
                     .nodes = k.nodes,

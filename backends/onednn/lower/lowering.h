@@ -11,6 +11,7 @@
 #include "ir/graph.h"
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -75,7 +76,8 @@ class Emit {
  private:
   friend class Block;
   Block& block_;
-  std::string text_;                                // of its kernels: operands, results, places
+  // Of its kernels: operands, results, places. One for all, an update of all parameters has many.
+  std::shared_ptr<const std::string> text_;
   std::vector<std::pair<int64_t, int64_t>> taken_;  // offset, bytes
 };
 
