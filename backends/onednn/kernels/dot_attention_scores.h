@@ -39,9 +39,10 @@ WEFT_INLINE int64_t keys_of(const Args& args, int64_t b) {
 template <class T>
 WEFT_INLINE void fetch(const Heads<T>& x, int64_t b, int64_t h, int64_t t, int64_t rows,
                        int64_t columns) {
+  const T* const first = row_of(x, b, h, t);
   for (int64_t i = 0; i < rows; ++i)
     for (int64_t c = 0; c < columns; c += 16)
-      _mm_prefetch((const char*)(row_of(x, b, h, t + i) + c), _MM_HINT_T1);
+      _mm_prefetch((const char*)(first + i * x.row + c), _MM_HINT_T1);
 }
 
 // Units of work handed to whoever is free.
