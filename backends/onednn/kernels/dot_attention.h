@@ -56,12 +56,11 @@ struct BiasGrad {
   int64_t batch = 0, head = 0, row = 0, column = 1;
 };
 
-// Packed: all rows of queries, keys and what belongs to them are (Heads::start), and `queries` and
-// `keys` are the most a batch entry may have.
+// Packed (Heads::start) are all rows of queries, keys and what belongs to them, or none: `queries`
+// and `keys` are then the most a batch entry may have.
 struct DotAttention {
   int64_t batch = 0, heads = 1, queries = 0, keys = 0;  // B, H, Tq, S
   int64_t hidden = 0, width = 0;                        // D, E
-  bool packed = false;
   Heads<const float> q, k, v;
   Mask mask;
   int64_t diagonal = kNoDiagonal;  // query t may see keys j <= t + diagonal; 0 is causal
@@ -77,7 +76,6 @@ struct DotAttention {
 struct DotAttentionGrad {
   int64_t batch = 0, heads = 1, queries = 0, keys = 0;
   int64_t hidden = 0, width = 0;
-  bool packed = false;
   Heads<const float> q, k, v;
   Mask mask;
   int64_t diagonal = kNoDiagonal;

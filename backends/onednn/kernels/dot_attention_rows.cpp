@@ -188,14 +188,15 @@ void combine(const DotAttention& args, int64_t row, int64_t b, int64_t h, int64_
 void dot_attention_rows(const DotAttention& args) {
   const int64_t ranges = key_ranges(args), rows = args.batch * args.heads * args.queries;
   const auto at = [&](int64_t row, const auto& body) {
-    body(row / args.queries / args.heads, row / args.queries % args.heads, row % args.queries);
+    const int64_t head = row / args.queries, t = row % args.queries, b = head / args.heads;
+    if (t < queries_of(args, b)) body(b, head % args.heads, t);
   };
   parallel(rows * args.keys * (args.hidden + args.width), [&](int64_t thread, int64_t threads) {
     const Range mine = share(rows * ranges, thread, threads);
     for (int64_t unit = mine.begin; unit < mine.end; ++unit)
       at(unit / ranges, [&](int64_t b, int64_t h, int64_t t) {
-        const int64_t begin = unit % ranges * kKeyRange;
-        const Range keys{begin, smaller(args.keys, begin + kKeyRange)};
+        const int64_t all = keys_of(args, b), begin = smaller(all, unit % ranges * kKeyRange);
+        const Range keys{begin, smaller(all, begin + kKeyRange)};
         float* to =
             ranges == 1 ? row_of(args.out, b, h, t) : partial(args, unit / ranges, unit % ranges);
         const Sum part = run_range(args, b, h, t, keys, to);
@@ -223,7 +224,7 @@ namespace {
 // sum_j a[j] * dweights[j] over all keys.
 float weighted_term(const DotAttentionGrad& args, int64_t b, int64_t h, int64_t t, float lse,
                     int32_t* list, float* a) {
-  const int64_t n = list_seen(args, b, h, t, {0, args.keys}, list);
+  const int64_t n = list_seen(args, b, h, t, {0, keys_of(args, b)}, list);
   score_list(args, b, h, t, list, n, a);
   to_powers(a, n, lse);
   const float* w = row_of(args.dweights, b, h, t);
@@ -247,7 +248,7 @@ void dot_attention_grad_rows(const DotAttentionGrad& args, int64_t b, int64_t h,
   auto* words = reinterpret_cast<uint32_t*>(list + ld);
   const float *k = row_of(args.k, b, h, 0), *v = row_of(args.v, b, h, 0);
   const bool scored = dq != nullptr || args.dk.data != nullptr || args.dbias.data != nullptr;
-  for (int64_t t = 0; t < args.queries; ++t) {
+  for (int64_t t = 0; t < queries_of(args, b); ++t) {
     const float *g = row_of(args.dout, b, h, t), *q = row_of(args.q, b, h, t);
     const float lse = *row_of(args.lse, b, h, t) * kLog2E;
     float term = 0;

@@ -28,11 +28,11 @@ WEFT_INLINE T* row_of(const Heads<T>& x, int64_t b, int64_t h, int64_t t) {
 // How many there are of a batch entry.
 template <class Args>
 WEFT_INLINE int64_t queries_of(const Args& args, int64_t b) {
-  return !args.packed ? args.queries : args.q.start[b + 1] - args.q.start[b];
+  return args.q.start == nullptr ? args.queries : args.q.start[b + 1] - args.q.start[b];
 }
 template <class Args>
 WEFT_INLINE int64_t keys_of(const Args& args, int64_t b) {
-  return !args.packed ? args.keys : args.k.start[b + 1] - args.k.start[b];
+  return args.k.start == nullptr ? args.keys : args.k.start[b + 1] - args.k.start[b];
 }
 
 // Asks for rows that will be read soon: the processor foresees long runs only.

@@ -24,12 +24,8 @@ constexpr int64_t padded_row(int64_t n) {
   return rounded(n, 16) + (rounded(n, 16) % 256 == 0 ? 16 : 0);
 }
 
-constexpr bool few_queries(const DotAttention& args) {
-  return args.queries <= kFewQueries && !args.packed;
-}
-constexpr bool few_queries(const DotAttentionGrad& args) {
-  return args.queries <= kFewQueriesGrad && !args.packed;
-}
+constexpr bool few_queries(const DotAttention& args) { return args.queries <= kFewQueries; }
+constexpr bool few_queries(const DotAttentionGrad& args) { return args.queries <= kFewQueriesGrad; }
 
 constexpr int64_t tile_keys(const DotAttention&) { return kForwardKeys; }
 constexpr int64_t tile_keys(const DotAttentionGrad&) { return kTileKeys; }

@@ -31,7 +31,6 @@ void lower_dot(Emit& e) {
   const AttentionOperands o(e, true);
   auto args = o.args<kernels::DotAttention>();
   args.heads = o.walk.heads();
-  args.packed = o.s.packed;
   o.emit(e, "dot_attention", flops(o.s, 2), args, kernels::dot_attention_workspace_bytes(args),
          kernels::dot_attention,
          [results = AttentionResults(e, o)](const Run& run, int64_t i, kernels::DotAttention& a) {
@@ -51,7 +50,6 @@ void lower_dot_grad(Emit& e) {
   }
   auto args = o.args<kernels::DotAttentionGrad>();
   args.heads = o.walk.heads();
-  args.packed = o.s.packed;
   args.dbias = {nullptr, dbias.batch, dbias.head, dbias.row, dbias.column};
   // Whether there are any decides how much workspace there is.
   float present = 0;
