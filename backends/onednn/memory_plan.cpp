@@ -1,7 +1,7 @@
 // backends/onednn/memory_plan.cpp -- a place for every value, and the kernels between them.
 #include "backends/onednn/memory_plan.h"
 
-#include "backends/onednn/kernels/packed_gemm.h"
+#include "backends/onednn/kernels/gemm.h"
 #include "backends/onednn/lower/copy.h"
 #include "backends/onednn/lower/table.h"
 #include "ir/check.h"

@@ -7,6 +7,12 @@
 
 #include <filesystem>
 
+#ifdef WEFT_TEST_ONEDNN
+#include "backends/onednn/kernels/isa.h"
+
+#include <omp.h>
+#endif
+
 using namespace weft;
 using namespace weft::training;
 using tests::TemporaryFolder;
@@ -114,6 +120,33 @@ TEST_CASE("training: N + M steps are the same bytes as N, stop, resume, M") {
         tests::bytes_of((folder / "whole") + name) == tests::bytes_of((folder / "parts") + name),
         name);
 }
+
+#ifdef WEFT_TEST_ONEDNN
+// oneDNN's products, which AVX2 takes, round by the number of threads: docs/determinism.md.
+TEST_CASE("training: with AVX-512 any number of threads gives the same bytes" *
+          doctest::skip(onednn::kernels::isa() != onednn::kernels::Isa::avx512)) {
+  const int before = omp_get_max_threads();
+  const seq2seq::Config configs[] = {tests::small_config(192), tests::small_transformer(192)};
+  for (const seq2seq::Config& config : configs) {
+    const TemporaryFolder folder;
+    for (const int threads : {1, 2, 3}) {
+      omp_set_num_threads(threads);
+      TrainerSetup setup = small_setup(3);
+      setup.config = config;
+      setup.batch = {.max_rows = 32};
+      setup.folder = ModelFolder(folder / std::to_string(threads));
+      setup.folder->create(config, {small_vocabulary("source"), small_vocabulary("target")});
+      Trainer(setup).run();
+    }
+    const auto bytes = [&](int threads) {
+      return tests::bytes_of(folder / std::to_string(threads) + "/state-3.safetensors");
+    };
+    CHECK(bytes(2) == bytes(1));
+    CHECK(bytes(3) == bytes(1));
+  }
+  omp_set_num_threads(before);
+}
+#endif
 
 TEST_CASE("training: a stop finishes the step, saves, and can go on") {
   const TemporaryFolder folder;

@@ -219,9 +219,9 @@ TEST_CASE("profile: every kernel has a row") {
   auto results = backends::allocate_results(g, {});
   e->run(tests::sample_arguments(g, {}, 1, ir::DType::f32), results);
   const std::string text = e->profile_text();
-  CHECK(text.find("matmul") != std::string::npos);
-  CHECK(text.find("gemm") != std::string::npos);
-  CHECK(text.find("softmax") != std::string::npos);
+  const auto has = [&](const char* name) { return text.find(name) != std::string::npos; };
+  CHECK((has("matmul gemm:") || has("matmul brg:")));  // what oneDNN chooses, by processor
+  CHECK(has("softmax"));
 }
 
 TEST_CASE("linear: a residual is added to where it lies if nobody else reads it") {

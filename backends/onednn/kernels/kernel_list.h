@@ -22,6 +22,7 @@
   KERNEL(void, elementwise_run, ElementwiseRun)                \
   KERNEL(void, fill, Fill)                                     \
   KERNEL(int64_t, gather_rows, GatherRows)                     \
+  KERNEL(void, gemm, Gemm)                                     \
   KERNEL(void, gru_after, GruAfter)                            \
   KERNEL(void, gru_after_grad, GruAfterGrad)                   \
   KERNEL(void, gru_reset, GruReset)                            \
@@ -37,7 +38,6 @@
   KERNEL(void, norm_grad, NormGrad)                            \
   KERNEL(void, one_hot, OneHot)                                \
   KERNEL(void, pack_weights, PackWeights)                      \
-  KERNEL(void, packed_gemm, PackedGemm)                        \
   KERNEL(int64_t, packed_weights_panel, PackWeights)           \
   KERNEL(void, pad, Pad)                                       \
   KERNEL(double, peak_run, PeakRun)                            \

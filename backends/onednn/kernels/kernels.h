@@ -8,13 +8,13 @@
 #include "backends/onednn/kernels/dot_attention.h"       // IWYU pragma: export
 #include "backends/onednn/kernels/elementwise.h"         // IWYU pragma: export
 #include "backends/onednn/kernels/embedding.h"           // IWYU pragma: export
+#include "backends/onednn/kernels/gemm.h"                // IWYU pragma: export
 #include "backends/onednn/kernels/gru_cell.h"            // IWYU pragma: export
 #include "backends/onednn/kernels/index.h"               // IWYU pragma: export
 #include "backends/onednn/kernels/isa.h"                 // IWYU pragma: export
 #include "backends/onednn/kernels/lstm_cell.h"           // IWYU pragma: export
 #include "backends/onednn/kernels/norm.h"                // IWYU pragma: export
 #include "backends/onednn/kernels/optimizer.h"           // IWYU pragma: export
-#include "backends/onednn/kernels/packed_gemm.h"         // IWYU pragma: export
 #include "backends/onednn/kernels/peak.h"                // IWYU pragma: export
 #include "backends/onednn/kernels/random.h"              // IWYU pragma: export
 #include "backends/onednn/kernels/reduce.h"              // IWYU pragma: export

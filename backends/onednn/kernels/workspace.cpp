@@ -3,9 +3,10 @@
 // Per-thread parts count omp_get_max_threads() at the time of asking: ask again if that changes.
 #include "backends/onednn/kernels/additive_attention_sizes.h"
 #include "backends/onednn/kernels/dot_attention_sizes.h"
+#include "backends/onednn/kernels/gemm.h"
+#include "backends/onednn/kernels/gemm_sizes.h"
 #include "backends/onednn/kernels/norm.h"
 #include "backends/onednn/kernels/optimizer.h"
-#include "backends/onednn/kernels/packed_gemm.h"
 #include "backends/onednn/kernels/reduce_chunks.h"
 #include "backends/onednn/kernels/top_k_parts.h"
 
@@ -44,6 +45,12 @@ size_t additive_attention_grad_workspace_bytes(const AdditiveAttentionGrad& args
 size_t packed_weights_bytes(int64_t depth, int64_t columns) {
   const int64_t panel = packed_weights_panel({});
   return static_cast<size_t>((columns + panel - 1) / panel * panel * depth) * sizeof(float);
+}
+
+size_t gemm_workspace_bytes(int64_t depth, int64_t columns) {
+  return static_cast<size_t>(gemm_thread_floats(depth, columns, packed_weights_panel({})) *
+                             omp_get_max_threads()) *
+         sizeof(float);
 }
 
 size_t top_k_workspace_bytes(const TopK& args) {

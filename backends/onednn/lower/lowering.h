@@ -58,7 +58,7 @@ class Emit {
   Ref workspace(int64_t bytes, int timeline = -1);  // `timeline`: of the loop it is the arena of
   // `tensor` where it fits, else a copy that does.
   Tensor as(Layout layout, const Tensor& tensor);
-  // Where a right operand f32[K,N] lies packed (kernels/packed_gemm.h), if it outlives this work:
+  // Where a right operand f32[K,N] lies packed (kernels/gemm.h), if it outlives this work:
   // the parameters of a graph that is run again and again, what a loop does not change. It is
   // packed once, in front.
   std::optional<Ref> packed(const Tensor& b);
@@ -122,7 +122,7 @@ struct MatmulOptions {
 };
 // c[...,M,N] = a[...,M,K] b[...,K,N] on float; leading axes are those of c or 1, of any stride.
 void emit_matmul(Emit& e, Tensor a, Tensor b, Tensor c, const MatmulOptions& options = {});
-void emit_packing(Emit& e, const Tensor& b, Ref to);  // f32[K,N] for packed_gemm
+void emit_packing(Emit& e, const Tensor& b, Ref to);  // f32[K,N] for kernels::gemm
 // In place.
 void emit_activation(Emit& e, std::string_view activation, const Tensor& x,
                      const std::optional<RowBound>& rows = {});

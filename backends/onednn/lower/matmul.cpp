@@ -1,9 +1,11 @@
-// backends/onednn/lower/matmul.cpp -- which code multiplies two matrices: packed weights, oneDNN's
-// gemm where sizes are known at run time only, else a primitive.
+// backends/onednn/lower/matmul.cpp -- which code multiplies two matrices: our own kernel where
+// weights are packed or, on some processors, sizes are known at run time only; oneDNN's gemm for
+// such sizes on the others; else a primitive.
 #include "backends/onednn/lower/matmul.h"
 
 #include "backends/onednn/kernels/elementwise.h"
-#include "backends/onednn/kernels/packed_gemm.h"
+#include "backends/onednn/kernels/gemm.h"
+#include "backends/onednn/kernels/isa.h"
 #include "backends/onednn/lower/copy.h"
 #include "backends/onednn/lower/elementwise.h"
 #include "backends/onednn/lower/matmul_primitive.h"
@@ -99,46 +101,59 @@ void emit_bounded(Emit& e, const Tensor& a, const Tensor& b, const Tensor& c,
   emit_activation(e, options.activation, c, options.rows);
 }
 
-// With weights packed once for many products, where there are such.
-bool emit_packed(Emit& e, const Tensor& a, const Tensor& b, const Tensor& c,
-                 const MatmulOptions& options) {
+bool is_bounded(const MatmulOptions& options) { return options.rows || options.depth; }
+
+// Our own kernel: with weights packed once for many products, where there are such; and where sizes
+// are known at run time only, on processors on which it is faster than oneDNN's
+// (docs/decisions/0004).
+bool emit_gemm(Emit& e, const Tensor& a, const Tensor& b, const Tensor& c,
+               const MatmulOptions& options) {
   const int64_t n = row_count(c);
-  if (options.depth || b.rank() != 2 || row_count(a) != n) return false;
+  if (b.rank() != 2 || row_count(a) != n) return false;
   const auto x = reshaped(a, {n, a.dim(-1)}), y = reshaped(c, {n, c.dim(-1)});
+  const auto residual =
+      options.residual ? reshaped(*options.residual, {n, c.dim(-1)}) : std::nullopt;
   const auto by_rows = [](const std::optional<Tensor>& t) {
     return t && (t->dim(1) == 1 || t->stride(1) == 1) &&
            (t->dim(0) == 1 || t->stride(0) >= t->dim(1));
   };
-  if (!by_rows(x) || !by_rows(y)) return false;
-  const auto residual =
-      options.residual ? reshaped(*options.residual, {n, c.dim(-1)}) : std::nullopt;
-  if (options.residual && (!by_rows(residual) || options.bias)) return false;
-  const auto packed = e.packed(b);
-  if (!packed) return false;
-  const bool bias_first = options.bias && !options.accumulate;
-  const bool relu = options.activation == "relu" && (bias_first || !options.bias);
-  kernels::PackedGemm args{.rows = n,
+  if (!(by_rows(x) || (x && x->stride(0) == 1)) || !by_rows(y)) return false;
+  if (options.residual && !by_rows(residual)) return false;
+  const std::optional<Ref> packed = options.depth ? std::nullopt : e.packed(b);
+  if (!packed && kernels::isa() != kernels::Isa::avx512) return false;
+  const bool relu = options.activation == "relu";
+  const std::optional<Tensor> add = residual             ? residual
+                                    : options.accumulate ? std::optional(*y)
+                                                         : std::nullopt;
+  const kernels::Gemm args{.rows = n,
                            .columns = y->dim(1),
                            .depth = x->dim(1),
-                           .ld_x = x->stride(0),
-                           .ld_add = bias_first ? 0
-                                     : residual ? residual->stride(0)
-                                                : y->stride(0),
+                           .a_row = x->stride(0),
+                           .a_column = by_rows(x) ? 1 : x->stride(1),
+                           .b_row = b.stride(0),
+                           .b_column = b.dim(1) == 1 ? 1 : b.stride(1),
+                           .ld_add = add ? add->stride(0) : 0,
                            .relu = relu,
-                           .ld_y = y->stride(0)};
-  const std::optional<Ref> add = bias_first           ? std::optional(options.bias->at)
-                                 : residual           ? std::optional(residual->at)
-                                 : options.accumulate ? std::optional(y->at)
-                                                      : std::nullopt;
-  e.kernel("matmul, packed", product_flops(*x, *y),
-           [=, from = x->at, weights = *packed, to = y->at, rows = options.rows](const Run& run) {
-             kernels::PackedGemm k = args;
+                           .ld_c = y->stride(0)};
+  const std::optional<Ref> bias = options.bias ? std::optional(options.bias->at) : std::nullopt,
+                           added = add ? std::optional(add->at) : std::nullopt;
+  const Ref of_b = packed ? *packed : b.at,
+            space = packed ? Ref{}
+                           : e.workspace(static_cast<int64_t>(
+                                 kernels::gemm_workspace_bytes(args.depth, args.columns)));
+  e.kernel(packed ? "matmul, packed" : "matmul, blocked", product_flops(*x, *y),
+           [=, a = x->at, c = y->at, rows = options.rows, depth = options.depth,
+            is_packed = packed.has_value()](const Run& run) {
+             kernels::Gemm k = args;
              if (rows) k.rows = (*rows)(run);
-             k.x = run.at<float>(from), k.packed = run.at<float>(weights), k.y = run.at<float>(to);
-             k.add = add ? run.at<float>(*add) : nullptr;
-             kernels::packed_gemm(k);
+             if (depth) k.depth = (*depth)(run);
+             k.a = run.at<float>(a), k.c = run.at<float>(c);
+             (is_packed ? k.packed : k.b) = run.at<float>(of_b);
+             if (!is_packed) k.workspace = run(space);
+             if (bias) k.bias = run.at<float>(*bias);
+             if (added) k.add = run.at<float>(*added);
+             kernels::gemm(k);
            });
-  if (options.bias && options.accumulate) emit_sum(e, c, c, *options.bias, options.rows);
   if (!relu) emit_activation(e, options.activation, c, options.rows);
   return true;
 }
@@ -249,7 +264,11 @@ void emit_matmul(Emit& e, Tensor a, Tensor b, Tensor c, const MatmulOptions& opt
     if (rows.at != c.at) emit_copy(e, rows, c);
     return;
   }
-  if (emit_packed(e, a, b, c, options)) return;
+  if (is_bounded(options)) {
+    a = e.as(Layout::matrix, a);
+    b = e.as(Layout::matrix, b);
+  }
+  if (emit_gemm(e, a, b, c, options)) return;
   if (options.residual) {
     if (options.bias)
       emit_sum(e, c, *options.residual, *options.bias, options.rows);
@@ -258,12 +277,12 @@ void emit_matmul(Emit& e, Tensor a, Tensor b, Tensor c, const MatmulOptions& opt
     return emit_matmul(e, a, b, c,
                        {.accumulate = true, .rows = options.rows, .depth = options.depth});
   }
-  a = e.as(Layout::matrix, a);
-  b = e.as(Layout::matrix, b);
-  if (options.rows || options.depth) {
+  if (is_bounded(options)) {
     WEFT_CHECK(can_be_bounded(a, b, c));
     return emit_bounded(e, a, b, c, options);
   }
+  a = e.as(Layout::matrix, a);
+  b = e.as(Layout::matrix, b);
   const bool fused = options.activation == "relu" || options.activation == "gelu";
   if (emit_product(
           e, {a, b, c, options.bias, fused ? options.activation : "none", options.accumulate}))

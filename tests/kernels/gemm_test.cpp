@@ -1,0 +1,144 @@
+// tests/kernels/gemm_test.cpp -- matrix products, with weights that were laid out beforehand and
+// without.
+#include "tests/kernels/kernel_test.h"
+
+using namespace weft::test;
+
+namespace {
+
+enum Stored { by_row, by_column, every_other };
+
+struct Case {
+  int64_t rows, columns, depth;
+  Stored left, right;
+  enum { nothing, bias, itself, bias_and_another } add;
+  bool relu;
+};
+
+std::vector<Case> cases() {
+  std::vector<Case> all;
+  for (const auto& [columns, depth] :
+       {std::pair{1, 1}, {7, 3}, {24, 8}, {25, 9}, {48, 40}, {97, 513}, {130, 1200}, {840, 20}})
+    for (const int rows : {0, 1, 3, 13, 131})
+      for (const Stored left : {by_row, by_column})
+        for (const Stored right : {by_row, by_column, every_other})
+          for (const auto add : {Case::nothing, Case::bias, Case::itself, Case::bias_and_another})
+            all.push_back({rows, columns, depth, left, right, add, (rows + columns) % 2 == 0});
+  return all;
+}
+
+struct Data {
+  explicit Data(const Case& c)
+      : ld_c(c.columns + 5),
+        a_row(c.left == by_row ? c.depth + 3 : 1),
+        a_column(c.left == by_row ? 1 : c.rows + 2),
+        b_row(c.right == by_column ? 1 : c.columns * 2 + 1),
+        b_column(c.right == by_column     ? c.depth + 2
+                 : c.right == every_other ? 2
+                                          : 1),
+        a(random_floats(c.rows * a_row + c.depth * a_column, 1)),
+        b(random_floats((c.depth - 1) * b_row + (c.columns - 1) * b_column + 1, 2)),
+        bias(random_floats(c.columns, 3)),
+        another(random_floats(c.rows * (c.columns + 1), 5)),
+        c(random_floats(c.rows * ld_c, 4)) {}
+
+  int64_t ld_c, a_row, a_column, b_row, b_column;
+  Floats a, b, bias, another, c;
+};
+
+Floats product(const Case& c, const Data& d, int64_t rows, bool packed) {
+  Floats y = d.c, space(k::gemm_workspace_bytes(c.depth, c.columns) / 4, kNaN);
+  k::Gemm g{
+      .rows = rows,
+      .columns = c.columns,
+      .depth = c.depth,
+      .a = d.a.data(),
+      .a_row = d.a_row,
+      .a_column = d.a_column,
+      .bias = c.add == Case::bias || c.add == Case::bias_and_another ? d.bias.data() : nullptr,
+      .add = c.add == Case::itself             ? y.data()
+             : c.add == Case::bias_and_another ? d.another.data()
+                                               : nullptr,
+      .ld_add = c.add == Case::itself ? d.ld_c : c.columns + 1,
+      .relu = c.relu,
+      .c = y.data(),
+      .ld_c = d.ld_c};
+  if (packed) {
+    space.assign(k::packed_weights_bytes(c.depth, c.columns) / 4, kNaN);
+    k::pack_weights({.depth = c.depth,
+                     .columns = c.columns,
+                     .w = d.b.data(),
+                     .row = d.b_row,
+                     .column = d.b_column,
+                     .packed = space.data()});
+    g.packed = space.data();
+  } else {
+    g.b = d.b.data(), g.b_row = d.b_row, g.b_column = d.b_column;
+    g.workspace = space.data();
+  }
+  k::gemm(g);
+  return y;
+}
+
+}  // namespace
+
+TEST_CASE("gemm: products of any layout, added to nothing, a bias, the result or both of two") {
+  for (const Case& c : cases()) {
+    const Data d(c);
+    std::vector<double> expected(d.c.begin(), d.c.end());
+    for (int64_t i = 0; i < c.rows; ++i)
+      for (int64_t j = 0; j < c.columns; ++j) {
+        double& sum = expected[i * d.ld_c + j];
+        sum = c.add == Case::itself ? sum : c.add == Case::nothing ? 0 : d.bias[j];
+        if (c.add == Case::bias_and_another) sum += d.another[i * (c.columns + 1) + j];
+        for (int64_t l = 0; l < c.depth; ++l)
+          sum += double{d.a[i * d.a_row + l * d.a_column]} * d.b[l * d.b_row + j * d.b_column];
+        if (c.relu) sum = std::max(0.0, sum);
+      }
+    on_every_machine([&] {
+      INFO(c.rows, " x ", c.depth, " x ", c.columns, ", a ", c.left, ", b ", c.right, ", add ",
+           c.add);
+      // 1,200 additions, each rounded by at most 6e-8 of a sum that stays below 20 or so: 1.4e-3
+      // if all erred to one side; they do not, so the square root of their number counts.
+      const Floats y = product(c, d, c.rows, false);
+      check_close(y, expected, 5e-5);
+      const Floats packed = product(c, d, c.rows, true);
+      CHECK(std::memcmp(y.data(), packed.data(), y.size() * 4) == 0);
+    });
+  }
+}
+
+TEST_CASE("gemm: a row has the same bits alone, among others and on any number of threads") {
+  for (const bool packed : {false, true}) {
+    const Case c{131, 97, 1200, by_row, by_row, Case::bias, false};
+    const Data d(c);
+    same_bits_for_every_team([&] { return product(c, d, c.rows, packed); });
+    const Floats all = product(c, d, c.rows, packed);
+    for (const int64_t rows : {1, 2, 3, 5, 64, 129}) {
+      const Floats some = product(c, d, rows, packed);
+      CHECK(std::memcmp(some.data(), all.data(), (rows - 1) * d.ld_c * 4 + c.columns * 4) == 0);
+    }
+  }
+}
+
+TEST_CASE("gemm: nothing to sum leaves what is added") {
+  const Case c{5, 40, 0, by_row, by_row, Case::bias, false};
+  Data d({5, 40, 1, by_row, by_row, Case::bias, false});
+  const Floats y = product(c, d, c.rows, false);
+  for (int64_t i = 0; i < c.rows; ++i)
+    for (int64_t j = 0; j < c.columns; ++j) CHECK(y[i * d.ld_c + j] == d.bias[j]);
+}
+
+TEST_CASE("gemm: NaN and infinity come through, also through relu") {
+  const Case c{2, 3, 2, by_row, by_row, Case::nothing, true};
+  Data d(c);
+  d.a = Floats(d.a.size(), 1.0F);
+  d.b = Floats(d.b.size(), 1.0F);
+  d.a[0] = kNaN;
+  d.a[d.a_row] = kInf;
+  for (const bool packed : {false, true}) {
+    const Floats y = product(c, d, 2, packed);
+    CHECK(std::isnan(y[0]));
+    CHECK(y[d.ld_c] == kInf);
+  }
+}
