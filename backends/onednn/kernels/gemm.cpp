@@ -65,8 +65,10 @@ void rectangle(const Gemm& g, Range rows, Range panels, float* space) {
   const int64_t depth = depth_of_block(g.depth);
   const int64_t blocks = ceil_div(rows.end - rows.begin, kRowBlock);
   const bool transposed = g.a_column != 1;
-  for (int64_t from = panels.begin; from < panels.end; from += kGemmPanels) {
-    const int64_t to = smaller(panels.end, from + kGemmPanels);
+  const int64_t stretches = ceil_div(panels.end - panels.begin, kGemmPanels);
+  for (int64_t stretch = 0; stretch < stretches; ++stretch) {
+    const Range these = share(panels.end - panels.begin, stretch, stretches);
+    const int64_t from = panels.begin + these.begin, to = panels.begin + these.end;
     for (int64_t k = 0; k == 0 || k < g.depth; k += depth) {
       const int64_t deep = smaller(depth, g.depth - k);
       const bool first = k == 0, last = k + depth >= g.depth;
