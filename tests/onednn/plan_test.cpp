@@ -1,4 +1,6 @@
 // tests/onednn/plan_test.cpp -- places: views, reuse, donation, what a run may allocate.
+#include "backends/onednn/kernels/gemm.h"
+#include "backends/onednn/kernels/isa.h"
 #include "backends/reference/reference.h"
 #include "ir/text/text.h"
 #include "tests/onednn/compare.h"
@@ -55,7 +57,9 @@ TEST_CASE("plan: memory is used again when its last reader is done") {
   for (int i = 1; i < 20; ++i)
     body += " %v" + std::to_string(i) + " = matmul(%v" + std::to_string(i - 1) + ", %x)";
   const ir::Graph g = ir::parse(body + " return %v19 }");
-  CHECK(onednn::compile(g, {})->arena_bytes() <= 3 * 64 * 64 * 4);
+  // Of the values, and of what a product lays out: each product the same place again.
+  const auto laid_out = static_cast<int64_t>(onednn::kernels::gemm_workspace_bytes(64, 64));
+  CHECK(onednn::compile(g, {})->arena_bytes() <= 3 * 64 * 64 * 4 + laid_out);
   onednn::ExecutableOptions keep;
   keep.keep_all = true;
   CHECK(onednn::compile(g, {}, keep)->arena_bytes() >= 19 * 64 * 64 * 4);
@@ -212,7 +216,7 @@ TEST_CASE("check_nan: the first node that makes one is named, with its line") {
 
 TEST_CASE("profile: every kernel has a row") {
   const ir::Graph g =
-      ir::parse("graph(%x: f32[64,64]) { %a = matmul(%x, %x) %s = softmax(%a) return %s }");
+      ir::parse("graph(%x: f32[2,64,64]) { %a = matmul(%x, %x) %s = softmax(%a) return %s }");
   onednn::ExecutableOptions options;
   options.profile = true;
   const auto e = onednn::compile(g, {}, options);
@@ -242,5 +246,7 @@ TEST_CASE("linear: a residual is added to where it lies if nobody else reads it"
     }
   };
   check("return %z }", 0);
-  check("%u = tanh(%t) return %z, %u }", 1);  // of %t, which is read again
+  // Of %t, which is read again; our own products add it on the way to where they store.
+  const bool own = onednn::kernels::isa() == onednn::kernels::Isa::avx512;
+  check("%u = tanh(%t) return %z, %u }", own ? 0 : 1);
 }
