@@ -103,7 +103,7 @@ TEST_CASE("gemm: products of any layout, added to nothing, a bias, the result or
       const Floats y = product(c, d, c.rows, false);
       check_close(y, expected, 5e-5);
       const Floats packed = product(c, d, c.rows, true);
-      CHECK(std::memcmp(y.data(), packed.data(), y.size() * 4) == 0);
+      CHECK((y.empty() || std::memcmp(y.data(), packed.data(), y.size() * 4) == 0));
     });
   }
 }
