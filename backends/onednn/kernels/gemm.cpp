@@ -77,9 +77,9 @@ void rectangle(const Gemm& g, Range rows, Range panels, float* space) {
         const int64_t strips = ceil_div(mine.end - mine.begin, kRows);
         for (int64_t p = from; p < to; ++p) {
           const int64_t j = p * kPanel;
-          float* const made = space + (p - from) * deep * kPanel;
-          const float* const w = g.packed != nullptr ? g.packed + (p * g.depth + k) * kPanel : made;
-          if (g.packed == nullptr && block == 0)
+          float* const made = g.packed != nullptr ? nullptr : space + (p - from) * deep * kPanel;
+          const float* const w = made == nullptr ? g.packed + (p * g.depth + k) * kPanel : made;
+          if (made != nullptr && block == 0)
             pack_panel(g.b + k * g.b_row + j * g.b_column, g.b_row, g.b_column, deep,
                        smaller(kPanel, g.columns - j), made);
           for (int64_t s = 0; s < strips; ++s) {
@@ -121,8 +121,10 @@ void gemm(const Gemm& g) {
     const Grid grid = grid_of(g, threads);
     if (thread >= grid.down * grid.across) return;
     const Range strips = share(ceil_div(g.rows, kRows), thread / grid.across, grid.down);
-    float* const space =
-        static_cast<float*>(g.workspace) + thread * gemm_thread_floats(g.depth, g.columns, kPanel);
+    float* const space = g.packed != nullptr
+                             ? nullptr
+                             : static_cast<float*>(g.workspace) +
+                                   thread * gemm_thread_floats(g.depth, g.columns, kPanel);
     rectangle(g, {strips.begin * kRows, smaller(g.rows, strips.end * kRows)},
               share(ceil_div(g.columns, kPanel), thread % grid.across, grid.across), space);
   });
