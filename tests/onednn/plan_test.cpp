@@ -228,6 +228,17 @@ TEST_CASE("profile: every kernel has a row") {
   CHECK(has("softmax"));
 }
 
+TEST_CASE("matmul: an operand of which no product reads rows or columns is brought in line first") {
+  for (const char* text :
+       {"graph(%x: f32[40,10], %w: f32[30,50]) { %s = slice(%w) {axis=1, stop=50, step=2} %t = "
+        "slice(%s) {axis=0, stop=30, step=3} %y = matmul(%x, %t) return %y }",
+        "graph(%x: f32[40,60], %w: f32[30,50]) { %s = slice(%x) {axis=1, stop=60, step=2} %y = "
+        "matmul(%s, %w) return %y }"}) {
+    check_same(text);
+    CHECK(onednn::compile(ir::parse(text), {})->plan_text().find("copy") != std::string::npos);
+  }
+}
+
 TEST_CASE("linear: a residual is added to where it lies if nobody else reads it") {
   const auto check = [](const char* results, int copies) {
     const std::string text = std::string(

@@ -1,6 +1,6 @@
 // backends/onednn/lower/matmul.cpp -- which code multiplies two matrices: our own kernel where
-// weights are packed or, on some processors, sizes are known at run time only; oneDNN's gemm for
-// such sizes on the others; else a primitive.
+// weights are packed, and with AVX-512; else oneDNN's gemm where sizes are known at run time only,
+// or a primitive.
 #include "backends/onednn/lower/matmul.h"
 
 #include "backends/onednn/kernels/elementwise.h"
@@ -103,9 +103,8 @@ void emit_bounded(Emit& e, const Tensor& a, const Tensor& b, const Tensor& c,
 
 bool is_bounded(const MatmulOptions& options) { return options.rows || options.depth; }
 
-// Our own kernel: with weights packed once for many products, where there are such; and where sizes
-// are known at run time only, on processors on which it is faster than oneDNN's
-// (docs/decisions/0004).
+// Our own kernel: with weights packed once for many products, where there are such; and with AVX-512
+// for every product with one b (docs/decisions/0004).
 bool emit_gemm(Emit& e, const Tensor& a, const Tensor& b, const Tensor& c,
                const MatmulOptions& options) {
   const int64_t n = row_count(c);
