@@ -103,8 +103,8 @@ void emit_bounded(Emit& e, const Tensor& a, const Tensor& b, const Tensor& c,
 
 bool is_bounded(const MatmulOptions& options) { return options.rows || options.depth; }
 
-// Our own kernel: with weights packed once for many products, where there are such; and with AVX-512
-// for every product with one b (docs/decisions/0004).
+// Our own kernel: with weights packed once for many products, where there are such; and with
+// AVX-512 for every product with one b (docs/decisions/0004).
 bool emit_gemm(Emit& e, const Tensor& a, const Tensor& b, const Tensor& c,
                const MatmulOptions& options) {
   const int64_t n = row_count(c);
