@@ -3,9 +3,9 @@
 
 #include "ir/check.h"
 #include "ir/error.h"
+#include "ir/memory.h"
 
 #include <cmath>
-#include <cstdlib>
 #include <limits>
 
 namespace weft::ir {
@@ -81,11 +81,12 @@ std::string dims_str(std::span<const int64_t> dims) {
 
 Array::Array(DType dtype, Dims dims) : dtype_(dtype), dims_(std::move(dims)) {
   size_ = element_count(dims_);
-  const size_t size = (static_cast<size_t>(bytes()) + 63) / 64 * 64 + 64;
-  void* p = std::aligned_alloc(64, size);
+  const size_t size = static_cast<size_t>(bytes()) + 64;  // past the end, for whole vectors
+  Memory p = allocate(size);
   if (p == nullptr) throw RuntimeError(concat("out of memory: ", size, " bytes for an array"));
-  std::memset(p, 0, size);
-  data_ = std::shared_ptr<void>(p, std::free);
+  want_huge_pages(p.get(), size);
+  std::memset(p.get(), 0, size);
+  data_ = std::move(p);
 }
 
 Array Array::view(DType dtype, Dims dims, void* data, std::shared_ptr<void> owner) {

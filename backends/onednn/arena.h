@@ -23,6 +23,7 @@ class Arena {
   int64_t take(int64_t bytes) { return take(bytes, bytes); }
   void give_back(int64_t offset, int64_t bytes);
   int64_t peak() const { return peak_; }
+  const std::map<int64_t, int64_t>& touched() const { return touched_; }
 
  private:
   int64_t untouched(int64_t offset, int64_t bytes) const;  // how many of these

@@ -12,9 +12,9 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
 #include <cstring>
 #include <new>
+#include <utility>
 
 namespace weft::onednn {
 namespace {
@@ -81,22 +81,26 @@ void number_kernels(Program& program, int& next) {
   }
 }
 
+ir::Memory allocate(int64_t bytes) {
+  ir::Memory memory = ir::allocate(static_cast<size_t>(bytes));
+  if (memory == nullptr)
+    throw ir::RuntimeError(ir::concat("error: out of memory: a plan needs ", bytes, " bytes"));
+  return memory;
+}
+
+// Which will be written to all over.
+ir::Memory allocate_filled(int64_t bytes) {
+  ir::Memory memory = allocate(bytes);
+  ir::want_huge_pages(memory.get(), static_cast<size_t>(bytes));
+  return memory;
+}
+
 }  // namespace
 
 ir::Graph prepared(const ir::Graph& graph, const ir::Bindings& bindings) {
   const ir::Graph bound = ir::specialize(with_marked_rows(graph), bindings);
   refuse_f64(bound);
   return ir::with_regions(bound, expanded);
-}
-
-void Executable::Free::operator()(void* p) const { std::free(p); }
-
-Executable::Memory Executable::allocate(int64_t bytes) {
-  const size_t size = static_cast<size_t>(Arena::rounded(std::max<int64_t>(bytes, 1)));
-  char* p = static_cast<char*>(std::aligned_alloc(Arena::kAlignment, size));
-  if (p == nullptr)
-    throw ir::RuntimeError(ir::concat("error: out of memory: a plan needs ", size, " bytes"));
-  return Memory(p);
 }
 
 Executable::Executable(std::shared_ptr<const Engine> engine, const ir::Graph& graph,
@@ -124,7 +128,7 @@ Executable::Executable(std::shared_ptr<const Engine> engine, const ir::Graph& gr
   plan_.arena_bytes = block_->arena_bytes();
   int kernels = 0;
   number_kernels(plan_.programs.front(), kernels);
-  constants_ = allocate(static_cast<int64_t>(plan_.constants.size()));
+  constants_ = allocate_filled(static_cast<int64_t>(plan_.constants.size()));
   if (!plan_.constants.empty())
     std::memcpy(constants_.get(), plan_.constants.data(), plan_.constants.size());
   bases_.resize(static_cast<size_t>(plan_.bases));
@@ -169,20 +173,33 @@ char* Executable::result_buffer(size_t j, std::span<const ir::Array> arguments,
         may_share_[i * results.size() + j] != 0)
       continue;
     if (!shadows_[j]) {
-      shadows_[j] = allocate(results[j].bytes());
+      shadows_[j] = allocate_filled(results[j].bytes());
       notes_ +=
           ir::concat("copied: ", graph_.outputs()[j].name, " over ",
                      graph_.display_name(graph_.arguments()[i].value), " (argument ", i, ")\n");
     }
-    return shadows_[j].get();
+    return static_cast<char*>(shadows_[j].get());
   }
   return buffer;
+}
+
+void Executable::bind_arena() {
+  backends::Shared& shared = *options_.shared;
+  if (shared.arena == nullptr || shared.arena_bytes < plan_.arena_bytes) {
+    shared.arena.reset();  // before there is another
+    shared.arena = allocate(plan_.arena_bytes);
+    shared.arena_bytes = plan_.arena_bytes;
+  }
+  char* const arena = static_cast<char*>(shared.arena.get());
+  if (std::exchange(bases_[kArenaBase], arena) == arena) return;
+  for (const auto& [begin, end] : block_->arena().touched())
+    ir::want_huge_pages(arena + begin, static_cast<size_t>(end - begin));
 }
 
 void Executable::pack_fixed(const Run& run) {
   for (const Plan::Packed& p : plan_.packed) {
     backends::Shared::Made& made = *p.made;
-    if (made.memory == nullptr) made.memory = allocate(p.bytes);
+    if (made.memory == nullptr) made.memory = allocate_filled(p.bytes);
     bases_[static_cast<size_t>(p.base)] = static_cast<char*>(made.memory.get());
     const void* const from = bases_[static_cast<size_t>(p.argument_base)];
     if (made.of == from && made.version == options_.shared->version) continue;
@@ -199,14 +216,8 @@ void Executable::run(std::span<const ir::Array> arguments, std::span<ir::Array> 
     throw ir::RuntimeError(ir::concat("error: planned for ", engine_->threads(),
                                       " OpenMP threads, run with ", omp_get_max_threads(),
                                       ": keep their number constant"));
-  backends::Shared& shared = *options_.shared;
-  if (shared.arena == nullptr || shared.arena_bytes < plan_.arena_bytes) {
-    shared.arena.reset();  // before there is another
-    shared.arena = allocate(plan_.arena_bytes);
-    shared.arena_bytes = plan_.arena_bytes;
-  }
-  bases_[kArenaBase] = static_cast<char*>(shared.arena.get());
-  bases_[kConstantsBase] = constants_.get();
+  bind_arena();
+  bases_[kConstantsBase] = static_cast<char*>(constants_.get());
   for (size_t i = 0; i < arguments.size(); ++i)
     bases_[kArgumentBase + i] = static_cast<char*>(const_cast<void*>(arguments[i].raw()));
   const size_t first_result = kArgumentBase + arguments.size();

@@ -3,6 +3,7 @@
 #pragma once
 #include "backends/backend.h"
 #include "backends/onednn/memory_plan.h"
+#include "ir/memory.h"
 
 #include <memory>
 #include <string>
@@ -42,14 +43,9 @@ class Executable : public backends::Executable {
   std::vector<std::string> implementations() const;
 
  private:
-  struct Free {
-    void operator()(void* p) const;
-  };
-  using Memory = std::unique_ptr<char, Free>;
-  static Memory allocate(int64_t bytes);
-
   void check(std::span<const ir::Array> arguments, std::span<ir::Array> results) const;
   void pack_fixed(const Run& run);
+  void bind_arena();
   char* result_buffer(size_t j, std::span<const ir::Array> arguments, std::span<ir::Array> results);
 
   std::shared_ptr<const Engine> engine_;
@@ -58,10 +54,11 @@ class Executable : public backends::Executable {
   Plan plan_;
   std::unique_ptr<Block> block_;
   std::vector<Tensor> expected_;  // arguments, then results
-  Memory constants_;
+  ir::Memory constants_;
   std::vector<char*> bases_;
   std::vector<int64_t> steps_;
-  std::vector<Memory> shadows_;  // by result: where it is made when it must not be made in place
+  std::vector<ir::Memory>
+      shadows_;                  // by result: where it is made when it must not be made in place
   std::vector<char> may_share_;  // [argument * results + result]
   Trace trace_;
   int64_t runs_ = 0;

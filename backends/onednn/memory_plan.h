@@ -117,6 +117,7 @@ class Block {
 
   const Tensor& place(ir::Value v) const { return places_[static_cast<size_t>(v.id)]; }
   int64_t arena_bytes() const { return arena_.peak(); }
+  const Arena& arena() const { return arena_; }
   int timeline() const { return timeline_; }
   Plan& plan() const { return plan_; }
   const ir::Graph& graph() const { return graph_; }

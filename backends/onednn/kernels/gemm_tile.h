@@ -61,21 +61,31 @@ WEFT_INLINE void tile_products(int64_t steps, const float* const* a, int64_t ld,
   }
 }
 
-template <int M, bool Part>
-WEFT_INLINE void finish_tile(const Tile& t, Vec (&sum)[M][kVectors]) {
+// each(i, v) for every vector of the tile.
+template <int M, class Each>
+WEFT_INLINE void for_vectors(const Each& each) {
 #pragma GCC unroll 12
   for (int i = 0; i < M; ++i)
 #pragma GCC unroll 3
-    for (int v = 0; v < kVectors; ++v) {
-      const int64_t at = v * kWidth, n = larger(0, smaller(kWidth, t.columns - at));
-      const auto read = [&](const float* x) { return Part ? load(x + at, n) : load(x + at); };
-      Vec c = sum[i][v];
-      if (t.bias != nullptr) c += read(t.bias);
-      if (t.add != nullptr) c += read(t.add + i * t.ld_add);
-      if (t.relu) c = max(splat(0), c);
-      float* const to = t.c + i * t.ld_c + at;
-      Part ? store(to, c, n) : store(to, c);
-    }
+    for (int v = 0; v < kVectors; ++v) each(i, v);
+}
+
+template <int M, bool Part>
+WEFT_INLINE void finish_tile(const Tile& t, Vec (&sum)[M][kVectors]) {
+  int64_t n[kVectors];  // columns of each vector
+#pragma GCC unroll 3
+  for (int v = 0; v < kVectors; ++v) n[v] = larger(0, smaller(kWidth, t.columns - v * kWidth));
+  const auto read = [&](const float* x, int v) {
+    return Part ? load(x + v * kWidth, n[v]) : load(x + v * kWidth);
+  };
+  if (t.bias != nullptr) for_vectors<M>([&](int i, int v) { sum[i][v] += read(t.bias, v); });
+  if (t.add != nullptr)
+    for_vectors<M>([&](int i, int v) { sum[i][v] += read(t.add + i * t.ld_add, v); });
+  if (t.relu) for_vectors<M>([&](int i, int v) { sum[i][v] = max(splat(0), sum[i][v]); });
+  for_vectors<M>([&](int i, int v) {
+    float* const to = t.c + i * t.ld_c + v * kWidth;
+    Part ? store(to, sum[i][v], n[v]) : store(to, sum[i][v]);
+  });
 }
 
 template <int M, bool Transposed>

@@ -1,0 +1,32 @@
+// ir/memory.cpp -- see memory.h.
+#include "ir/memory.h"
+
+#include <sys/mman.h>
+
+#include <cstdint>
+#include <cstdlib>
+
+namespace weft::ir {
+namespace {
+
+constexpr size_t kLine = 64, kHugePage = size_t{2} << 20;
+constexpr size_t kLarge = 2 * kHugePage;
+
+size_t rounded(size_t n, size_t unit) { return (n + unit - 1) / unit * unit; }
+
+}  // namespace
+
+void FreeMemory::operator()(void* p) const { std::free(p); }
+
+Memory allocate(size_t bytes) {
+  const size_t size = rounded(bytes > 0 ? bytes : 1, kLine);
+  return Memory(std::aligned_alloc(size < kLarge ? kLine : kHugePage, size));
+}
+
+void want_huge_pages(void* p, size_t bytes) {
+  const auto at = reinterpret_cast<uintptr_t>(p);
+  const uintptr_t begin = rounded(at, kHugePage), end = (at + bytes) / kHugePage * kHugePage;
+  if (begin < end) (void)madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+}
+
+}  // namespace weft::ir
