@@ -62,15 +62,41 @@ int64_t weigh(const float* a, int64_t ld_a, const float* v, int64_t v_row, const
   return c;
 }
 
-void weigh_tail(const float* a, const float* v, int64_t v_row, const int32_t* list, int64_t n,
-                float* out, Range columns) {
-  for_columns(columns.end - columns.begin, [&](int64_t i, auto at) {
-    const int64_t c = columns.begin + i;
-    Vec total = splat(0);
-    for (int64_t j = 0; j < n; ++j)
-      total = fma(splat(a[j]), at.get(v + list[j] * v_row + c), total);
+// out += sum_i a[i] v[list[i]] for N rows, while those of `ahead` are fetched.
+template <int N>
+WEFT_INLINE void add_listed(const float* a, const float* v, int64_t v_row, const int32_t* list,
+                            const int32_t* ahead, float* out, Range columns) {
+  const float *rows[N], *next[N];
+  Vec weight[N];
+#pragma GCC unroll 4
+  for (int i = 0; i < N; ++i) {
+    rows[i] = v + list[i] * v_row, next[i] = v + ahead[i] * v_row;
+    weight[i] = splat(a[i]);
+  }
+  for_columns(columns.end - columns.begin, [&](int64_t x, auto at) {
+    const int64_t c = columns.begin + x;
+    Vec total = at.get(out + c);
+#pragma GCC unroll 4
+    for (int i = 0; i < N; ++i) {
+      __builtin_prefetch(next[i] + c);
+      total = fma(weight[i], at.get(rows[i] + c), total);
+    }
     at.put(out + c, total);
   });
+}
+
+// The weighted sum for one query: some rows at a time from end to end, since few of its columns a
+// row would leave the memory waiting.
+void weigh_one(const float* a, const float* v, int64_t v_row, const int32_t* list, int64_t n,
+               float* out, Range columns) {
+  constexpr int64_t kRows = 4;
+  for_columns(columns.end - columns.begin,
+              [&](int64_t x, auto at) { at.put(out + columns.begin + x, splat(0)); });
+  int64_t j = 0;
+  for (; j + kRows <= n; j += kRows)
+    add_listed<kRows>(a + j, v, v_row, list + j, list + smaller(j + kRows, n - kRows), out,
+                      columns);
+  for (; j < n; ++j) add_listed<1>(a + j, v, v_row, list + j, list + j, out, columns);
 }
 
 // The weighted sum for `queries` <= kQueryBlock queries with the same keys.
@@ -81,12 +107,8 @@ void weigh_block(const AdditiveAttention& args, int64_t queries, const float* a,
         weigh<kQueryBlock, 2>(a, ld_a, v, args.v.row, list, n, out, args.out.row, columns);
     columns.begin = done;
   }
-  for (int64_t t = 0; t < queries; ++t) {
-    Range rest = columns;
-    rest.begin = weigh<1, 8>(a + t * ld_a, ld_a, v, args.v.row, list, n, out + t * args.out.row,
-                             args.out.row, rest);
-    weigh_tail(a + t * ld_a, v, args.v.row, list, n, out + t * args.out.row, rest);
-  }
+  for (int64_t t = 0; t < queries && columns.begin < columns.end; ++t)
+    weigh_one(a + t * ld_a, v, args.v.row, list, n, out + t * args.out.row, columns);
 }
 
 void put_weights(const AdditiveAttention& args, int64_t b, int64_t t, const int32_t* list,
@@ -123,7 +145,8 @@ void run_block(const AdditiveAttention& args, int64_t b, int64_t t0, int64_t que
     // Keys outside, queries inside: a key row then stays in the L1 cache.
     for (int64_t j = 0; j < n; ++j)
       for (int64_t t = i; t < i + step; ++t)
-        buffer[t * ld + j] = rows.score<false>(t, list[j], nullptr);
+        buffer[t * ld + j] = rows.score<false>(
+            t, list[j], list[t + 1 < i + step ? j : smaller(j + 1, n - 1)], nullptr);
     for (int64_t t = i; t < i + step; ++t) {
       float* a = buffer + t * ld;
       add_bias(args, b, t0 + t, list, n, a);

@@ -34,6 +34,28 @@ WEFT_INLINE void dot_rows(const float* x, const float* rows, int64_t ld_rows, in
   for (int i = 0; i < N; ++i) y[i * ld_y] = sum(total[i]);
 }
 
+// y[i] = x . v[list[i]] for N of the listed rows, while those of `ahead` are fetched.
+template <int N>
+WEFT_INLINE void dot_listed(const float* x, const float* v, int64_t v_row, const int32_t* list,
+                            const int32_t* ahead, int64_t n, float* y) {
+  const float *rows[N], *next[N];
+  Vec total[N];
+#pragma GCC unroll 4
+  for (int i = 0; i < N; ++i) {
+    rows[i] = v + list[i] * v_row, next[i] = v + ahead[i] * v_row;
+    total[i] = splat(0);
+  }
+  for_columns(n, [&](int64_t c, auto at) {
+    const Vec x_c = at.get(x + c);
+#pragma GCC unroll 4
+    for (int i = 0; i < N; ++i) {
+      __builtin_prefetch(next[i] + c);
+      total[i] = fma(x_c, at.get(rows[i] + c), total[i]);
+    }
+  });
+  for (int i = 0; i < N; ++i) y[i] = sum(total[i]);
+}
+
 // Where the gradients of a group of keys go.
 struct Sums {
   float* dq;   // without the factor va*scale
@@ -262,14 +284,13 @@ class Gradient {
     if (!weighs_) return;
     const float* g = dout(block);
     const float* v = args_.v.data + block.b * args_.v.batch;
-    for (int64_t i = 0; i < block.keys; ++i) {
-      const float* row = v + block.list[i] * args_.v.row;
-      if (block.queries == kQueryBlock) {
-        dot_rows<kQueryBlock>(row, g, args_.dout.row, args_.width, ds + i, ld_);
-      } else {
-        for (int64_t t = 0; t < block.queries; ++t)
-          dot_rows<1>(row, g + t * args_.dout.row, 0, args_.width, ds + t * ld_ + i, 0);
-      }
+    if (block.queries == kQueryBlock) {
+      for (int64_t i = 0; i < block.keys; ++i)
+        dot_rows<kQueryBlock>(v + block.list[i] * args_.v.row, g, args_.dout.row, args_.width,
+                              ds + i, ld_);
+    } else {
+      for (int64_t t = 0; t < block.queries; ++t)
+        dot_keys(block, g + t * args_.dout.row, v, ds + t * ld_);
     }
     for (int64_t t = 0; t < block.queries && args_.dropout.on; ++t)
       times(ds + t * ld_, z_ + t * ld_, block.keys);
@@ -278,6 +299,16 @@ class Gradient {
       term[t] = dot(g + t * args_.dout.row, out, args_.width);
       if (args_.dweights.data != nullptr) term[t] += weighted_term(block, t, a + t * ld_);
     }
+  }
+
+  void dot_keys(const Block& block, const float* g, const float* v, float* y) const {
+    int64_t i = 0;
+    for (; i + kKeyGroup <= block.keys; i += kKeyGroup)
+      dot_listed<kKeyGroup>(g, v, args_.v.row, block.list + i,
+                            block.list + smaller(i + kKeyGroup, block.keys - kKeyGroup),
+                            args_.width, y + i);
+    for (; i < block.keys; ++i)
+      dot_listed<1>(g, v, args_.v.row, block.list + i, block.list + i, args_.width, y + i);
   }
 
   static void times(float* x, const float* y, int64_t n) {
@@ -326,7 +357,9 @@ class Gradient {
       for (int64_t t = 0; t < block.queries; ++t) {
         float *a = a_ + t * ld_, *ds = ds_ + t * ld_;
         for (int64_t j = i; j < end; ++j)
-          a[j] = rows_.score<true>(first_row(block) + t, block.list[j], h_ + (j - i) * ld_h_);
+          a[j] =
+              rows_.score<true>(first_row(block) + t, block.list[j],
+                                block.list[smaller(j + 1, block.keys - 1)], h_ + (j - i) * ld_h_);
         weigh(block, t, i, end, term[t], a, ds);
         if (weighs_) add(block, t, i, end, ds, all);
       }

@@ -48,14 +48,15 @@ WEFT_INLINE void draw_kept(const Args& args, int64_t b, int64_t t, const int32_t
     z[i] = words[list[i]] < args.dropout.threshold ? args.dropout.factor : 0;
 }
 
-// scale * va . tanh(q + k); the tanh go to h if Keeps. One key at a time and out of line: the
-// constants of tanh and the loop's values then just fit the 16 registers, which is worth a fifth of
-// the time.
+// scale * va . tanh(q + k); the tanh go to h if Keeps; the row `ahead` is fetched meanwhile. One
+// key at a time and out of line: the constants of tanh and the loop's values then just fit the 16
+// registers, which is worth a fifth of the time.
 template <bool Keeps>
 [[gnu::noinline]] float score(const float* q, const float* k, const float* va, int64_t hidden,
-                              float scale, float* h) {
+                              float scale, float* h, const float* ahead) {
   Vec total = splat(0);
   for_columns(hidden, [&](int64_t c, auto at) {
+    __builtin_prefetch(ahead + c);
     const Vec t = tanh_open(at.get(q + c) + at.get(k + c));
     if (Keeps) at.put(h + c, t);
     total = fma(at.get(va + c), t, total);
@@ -101,16 +102,17 @@ class ScoredRows {
     of(args, b, t, {0, args.hidden});
   }
 
-  // Of query t + i and key j.
+  // Of query t + i and key j; the next will be of key `next`.
   template <bool Keeps>
-  float score(int64_t i, int64_t j, float* h) {
+  float score(int64_t i, int64_t j, int64_t next, float* h) {
     const float *q = q_powers_.at(i), *k = q == nullptr ? nullptr : k_powers_.at(j);
     return k == nullptr ? kernels::WEFT_ISA::score<Keeps>(q_ + i * q_row_, k_ + j * k_row_, va_,
-                                                          hidden_, scale_, h)
+                                                          hidden_, scale_, h, k_ + next * k_row_)
                         : score_of_powers<Keeps>(q, k, va_, hidden_, scale_, h);
   }
   void scores(int64_t i, const int32_t* list, int64_t n, float* e) {
-    for (int64_t j = 0; j < n; ++j) e[j] = score<false>(i, list[j], nullptr);
+    for (int64_t j = 0; j < n; ++j)
+      e[j] = score<false>(i, list[j], list[smaller(j + 1, n - 1)], nullptr);
   }
   void keep_tanh(int64_t i, int64_t j, float* h, Range columns) {
     const float *q = q_powers_.at(i), *k = q == nullptr ? nullptr : k_powers_.at(j);
