@@ -6,7 +6,7 @@ using namespace weft::test;
 
 namespace {
 
-enum Stored { by_row, by_column, every_other };
+enum Stored { by_row, by_column, every_other, far_columns };
 
 struct Case {
   int64_t rows, columns, depth;
@@ -20,7 +20,7 @@ std::vector<Case> cases() {
   for (const auto& [columns, depth] :
        {std::pair{1, 1}, {7, 3}, {24, 8}, {25, 9}, {48, 40}, {97, 513}, {130, 1200}, {840, 20}})
     for (const int rows : {0, 1, 3, 13, 131})
-      for (const Stored left : {by_row, by_column})
+      for (const Stored left : {by_row, by_column, far_columns})
         for (const Stored right : {by_row, by_column, every_other})
           for (const auto add : {Case::nothing, Case::bias, Case::itself, Case::bias_and_another})
             all.push_back({rows, columns, depth, left, right, add, (rows + columns) % 2 == 0});
@@ -31,7 +31,9 @@ struct Data {
   explicit Data(const Case& c)
       : ld_c(c.columns + 5),
         a_row(c.left == by_row ? c.depth + 3 : 1),
-        a_column(c.left == by_row ? 1 : c.rows + 2),
+        a_column(c.left == by_row      ? 1
+                 : c.left == by_column ? c.rows + 2
+                                       : 512),
         b_row(c.right == by_column ? 1 : c.columns * 2 + 1),
         b_column(c.right == by_column     ? c.depth + 2
                  : c.right == every_other ? 2
@@ -47,7 +49,7 @@ struct Data {
 };
 
 Floats product(const Case& c, const Data& d, int64_t rows, bool packed) {
-  Floats y = d.c, space(k::gemm_workspace_bytes(c.depth, c.columns) / 4, kNaN);
+  Floats y = d.c, space;
   k::Gemm g{
       .rows = rows,
       .columns = c.columns,
@@ -74,6 +76,7 @@ Floats product(const Case& c, const Data& d, int64_t rows, bool packed) {
     g.packed = space.data();
   } else {
     g.b = d.b.data(), g.b_row = d.b_row, g.b_column = d.b_column;
+    space.assign(k::gemm_workspace_bytes(g) / 4, kNaN);
     g.workspace = space.data();
   }
   k::gemm(g);

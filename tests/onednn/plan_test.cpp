@@ -58,7 +58,8 @@ TEST_CASE("plan: memory is used again when its last reader is done") {
     body += " %v" + std::to_string(i) + " = matmul(%v" + std::to_string(i - 1) + ", %x)";
   const ir::Graph g = ir::parse(body + " return %v19 }");
   // Of the values, and of what a product lays out: each product the same place again.
-  const auto laid_out = static_cast<int64_t>(onednn::kernels::gemm_workspace_bytes(64, 64));
+  const auto laid_out =
+      static_cast<int64_t>(onednn::kernels::gemm_workspace_bytes({.columns = 64, .depth = 64}));
   CHECK(onednn::compile(g, {})->arena_bytes() <= 3 * 64 * 64 * 4 + laid_out);
   onednn::ExecutableOptions keep;
   keep.keep_all = true;

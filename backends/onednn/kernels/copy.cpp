@@ -10,7 +10,7 @@ namespace weft::onednn::kernels::WEFT_ISA {
 namespace {
 
 inline constexpr int64_t kTile = 16;  // of a transpose: one cache line of floats each way
-inline constexpr int64_t kRow = 1 << 16;
+inline constexpr int64_t kRow = 1 << 13;
 
 // The loops of a copy, outermost first; the last one is the most contiguous in dst.
 struct Nest {
@@ -47,10 +47,13 @@ Nest collapse(const CopyStrided& args) {
 
 // Splits a single long loop, so that threads can share it.
 void split(Nest& nest) {
-  if (nest.rank != 1 || nest.shape[0] < 2 * kRow || nest.shape[0] % kRow != 0) return;
+  if (nest.rank != 1 || nest.shape[0] < 2 * kRow) return;
+  int64_t row = kRow;
+  while (nest.shape[0] % row != 0) row /= 2;
+  if (row < kTile) return;
   nest.rank = 2;
-  nest.shape[1] = kRow, nest.src[1] = nest.src[0], nest.dst[1] = nest.dst[0];
-  nest.shape[0] /= kRow, nest.src[0] *= kRow, nest.dst[0] *= kRow;
+  nest.shape[1] = row, nest.src[1] = nest.src[0], nest.dst[1] = nest.dst[0];
+  nest.shape[0] /= row, nest.src[0] *= row, nest.dst[0] *= row;
 }
 
 template <class T>

@@ -9,8 +9,7 @@
 namespace weft::onednn::kernels::WEFT_ISA {
 namespace {
 
-constexpr int64_t kRowBlock = 120;  // of a, read once per panel
-constexpr int64_t kLine = 16;       // floats of a cache line
+constexpr int64_t kLine = 16;  // floats of a cache line
 
 int64_t depth_of_block(int64_t depth) {
   const int64_t cuts = larger(1, ceil_div(depth, kGemmDepth));
@@ -61,57 +60,104 @@ Ahead columns_ahead(const Gemm& g, int64_t k, int64_t j, int64_t depth, int64_t 
   return {from + mine.begin * g.b_column, mine.end - mine.begin, g.b_column, kUnrolled};
 }
 
-void rectangle(const Gemm& g, Range rows, Range panels, float* space) {
-  const int64_t depth = depth_of_block(g.depth);
-  const int64_t blocks = ceil_div(rows.end - rows.begin, kRowBlock);
-  const bool transposed = g.a_column != 1;
-  const int64_t stretches = ceil_div(panels.end - panels.begin, kGemmPanels);
-  for (int64_t stretch = 0; stretch < stretches; ++stretch) {
-    const Range these = share(panels.end - panels.begin, stretch, stretches);
-    const int64_t from = panels.begin + these.begin, to = panels.begin + these.end;
-    for (int64_t k = 0; k == 0 || k < g.depth; k += depth) {
-      const int64_t deep = smaller(depth, g.depth - k);
-      const bool first = k == 0, last = k + depth >= g.depth;
-      for (int64_t block = 0; block < blocks; ++block) {
-        const Range mine = share(rows.end - rows.begin, block, blocks);
-        const int64_t strips = ceil_div(mine.end - mine.begin, kRows);
-        for (int64_t p = from; p < to; ++p) {
-          const int64_t j = p * kPanel;
-          float* const made = g.packed != nullptr ? nullptr : space + (p - from) * deep * kPanel;
-          const float* const w = made == nullptr ? g.packed + (p * g.depth + k) * kPanel : made;
-          if (made != nullptr && block == 0)
-            pack_panel(g.b + k * g.b_row + j * g.b_column, g.b_row, g.b_column, deep,
-                       smaller(kPanel, g.columns - j), made);
-          for (int64_t s = 0; s < strips; ++s) {
-            const Range strip = share(mine.end - mine.begin, s, strips);
-            const int64_t i = rows.begin + mine.begin + strip.begin;
-            float* const c = g.c + i * g.ld_c + j;
-            Tile t{.depth = deep,
-                   .a = g.a + i * g.a_row + k * g.a_column,
-                   .ld_a = transposed ? g.a_column : g.a_row,
-                   .w = w,
-                   .bias = first && g.bias != nullptr ? g.bias + j : nullptr,
-                   .add = !first             ? c
-                          : g.add != nullptr ? g.add + i * g.ld_add + j
-                                             : nullptr,
-                   .ld_add = first ? g.ld_add : g.ld_c,
-                   .c = c,
-                   .ld_c = g.ld_c,
-                   .columns = g.columns - j,
-                   .relu = last && g.relu,
-                   .ahead = {}};
-            if (p + 1 < to)
-              t.ahead = g.packed != nullptr ? panel_ahead(w + g.depth * kPanel, deep, s, strips)
-                        : block > 0         ? panel_ahead(w + deep * kPanel, deep, s, strips)
-                                            : columns_ahead(g, k, j + kPanel, deep, s, strips);
-            transposed ? tile_of<kRows, true>(strip.end - strip.begin, t)
-                       : tile_of<kRows, false>(strip.end - strip.begin, t);
-          }
-        }
-      }
+static_assert(kRows <= kWidth);
+
+// Rows that are columns of memory, in strips: what a step over K reads of a strip side by side.
+void lay_out_rows(const float* a, int64_t column, int64_t rows, int64_t strips, int64_t depth,
+                  float* to) {
+  Range strip[kGemmRows / kRows];
+  for (int64_t s = 0; s < strips; ++s) strip[s] = share(rows, s, strips);
+  for (int64_t k = 0; k < depth; ++k) {
+    const float* const from = a + k * column;
+    for (int64_t i = 0; i < rows; i += kLine) __builtin_prefetch(from + 8 * column + i);
+    for (int64_t s = 0; s < strips; ++s) {
+      const int64_t n = strip[s].end - strip[s].begin;
+      store(to + (s * depth + k) * kRows, load(from + strip[s].begin, n), n);
     }
   }
 }
+
+// What a thread does of c.
+class Rectangle {
+ public:
+  Rectangle(const Gemm& g, Range rows, Range panels, float* space)
+      : g_(g), rows_(rows), panels_(panels), made_panels_(space) {
+    if (lays_out_rows(g)) made_rows_ = space + gemm_panel_floats(g, kPanel);
+  }
+
+  void run() const {
+    const int64_t depth = depth_of_block(g_.depth);
+    const int64_t blocks = ceil_div(rows_.end - rows_.begin, kGemmRows);
+    const int64_t stretches = ceil_div(panels_.end - panels_.begin, kGemmPanels);
+    for (int64_t stretch = 0; stretch < stretches; ++stretch) {
+      const Range these = share(panels_.end - panels_.begin, stretch, stretches);
+      for (int64_t k = 0; k == 0 || k < g_.depth; k += depth)
+        for (int64_t block = 0; block < blocks; ++block) {
+          const Range mine = share(rows_.end - rows_.begin, block, blocks);
+          tiles({rows_.begin + mine.begin, rows_.begin + mine.end},
+                {panels_.begin + these.begin, panels_.begin + these.end}, k,
+                smaller(depth, g_.depth - k), block == 0);
+        }
+    }
+  }
+
+ private:
+  // The first block of rows lays out the panels on the way.
+  void tiles(Range rows, Range panels, int64_t k, int64_t depth, bool first_block) const {
+    const int64_t height = rows.end - rows.begin, strips = ceil_div(height, kRows);
+    const bool lay_out = g_.packed == nullptr && first_block;
+    if (made_rows_ != nullptr)
+      lay_out_rows(g_.a + rows.begin + k * g_.a_column, g_.a_column, height, strips, depth,
+                   made_rows_);
+    for (int64_t p = panels.begin; p < panels.end; ++p) {
+      const int64_t j = p * kPanel;
+      const float* const w = panel(p, panels.begin, k, depth);
+      if (lay_out)
+        pack_panel(g_.b + k * g_.b_row + j * g_.b_column, g_.b_row, g_.b_column, depth,
+                   smaller(kPanel, g_.columns - j), const_cast<float*>(w));
+      for (int64_t s = 0; s < strips; ++s) {
+        const Range strip = share(height, s, strips);
+        Tile t = tile(rows.begin + strip.begin, j, k, depth);
+        t.w = w;
+        if (made_rows_ != nullptr) t.a = made_rows_ + s * depth * kRows, t.ld_a = kRows;
+        if (p + 1 < panels.end)
+          t.ahead = lay_out ? columns_ahead(g_, k, j + kPanel, depth, s, strips)
+                            : panel_ahead(w + (g_.packed == nullptr ? depth : g_.depth) * kPanel,
+                                          depth, s, strips);
+        g_.a_column != 1 ? tile_of<kRows, true>(strip.end - strip.begin, t)
+                         : tile_of<kRows, false>(strip.end - strip.begin, t);
+      }
+    }
+  }
+
+  const float* panel(int64_t p, int64_t first, int64_t k, int64_t depth) const {
+    return g_.packed != nullptr ? g_.packed + (p * g_.depth + k) * kPanel
+                                : made_panels_ + (p - first) * depth * kPanel;
+  }
+
+  Tile tile(int64_t i, int64_t j, int64_t k, int64_t depth) const {
+    float* const c = g_.c + i * g_.ld_c + j;
+    const bool first = k == 0, last = k + depth >= g_.depth;
+    return {.depth = depth,
+            .a = g_.a + i * g_.a_row + k * g_.a_column,
+            .ld_a = g_.a_column == 1 ? g_.a_row : g_.a_column,
+            .w = nullptr,
+            .bias = first && g_.bias != nullptr ? g_.bias + j : nullptr,
+            .add = !first              ? c
+                   : g_.add != nullptr ? g_.add + i * g_.ld_add + j
+                                       : nullptr,
+            .ld_add = first ? g_.ld_add : g_.ld_c,
+            .c = c,
+            .ld_c = g_.ld_c,
+            .columns = g_.columns - j,
+            .relu = last && g_.relu,
+            .ahead = {}};
+  }
+
+  const Gemm& g_;
+  const Range rows_, panels_;
+  float *const made_panels_, *made_rows_ = nullptr;
+};
 
 }  // namespace
 
@@ -121,12 +167,12 @@ void gemm(const Gemm& g) {
     const Grid grid = grid_of(g, threads);
     if (thread >= grid.down * grid.across) return;
     const Range strips = share(ceil_div(g.rows, kRows), thread / grid.across, grid.down);
-    float* const space = g.packed != nullptr
-                             ? nullptr
-                             : static_cast<float*>(g.workspace) +
-                                   thread * gemm_thread_floats(g.depth, g.columns, kPanel);
-    rectangle(g, {strips.begin * kRows, smaller(g.rows, strips.end * kRows)},
-              share(ceil_div(g.columns, kPanel), thread % grid.across, grid.across), space);
+    const Rectangle mine(g, {strips.begin * kRows, smaller(g.rows, strips.end * kRows)},
+                         share(ceil_div(g.columns, kPanel), thread % grid.across, grid.across),
+                         g.packed != nullptr ? nullptr
+                                             : static_cast<float*>(g.workspace) +
+                                                   thread * gemm_thread_floats(g, kPanel));
+    mine.run();
   });
 }
 

@@ -4,7 +4,8 @@
 //   gemm:          c = act(a b + bias + add)          a: f32[M,K], b: f32[K,N] -> c: f32[M,N]
 //
 // The blocks of Goto and van de Geijn ("Anatomy of High-Performance Matrix Multiplication", 2008):
-// b is laid out in panels a block at a time, a is read again and again from the second-level cache.
+// b is laid out in panels a block at a time, a is read again and again from the second-level cache:
+// where it lies, but for columns of it that lie a power of two apart, which are laid out too.
 // Weights that many products read (a loop's, a decoder's) are laid out once by pack_weights: a
 // product of few rows would otherwise spend a third of its time on that.
 //
@@ -37,8 +38,7 @@ struct Gemm {
   bool relu = false;
   float* c = nullptr;
   int64_t ld_c = 0;
-  void* workspace =
-      nullptr;  // gemm_workspace_bytes for these M, N, K or larger ones; null if packed
+  void* workspace = nullptr;  // null if packed
 };
 
 // Of the instruction set in use.
@@ -46,7 +46,8 @@ size_t packed_weights_bytes(int64_t depth, int64_t columns);
 int64_t packed_weights_panel(const PackWeights& args);  // columns of a panel
 void pack_weights(const PackWeights& args);
 
-size_t gemm_workspace_bytes(int64_t depth, int64_t columns);
+// Of the sizes, or larger ones, and a's strides.
+size_t gemm_workspace_bytes(const Gemm& args);
 void gemm(const Gemm& args);
 
 }  // namespace weft::onednn::kernels

@@ -96,7 +96,8 @@ template <int M, bool Transposed>
 #pragma GCC unroll 3
     for (int v = 0; v < kVectors; ++v) {
       sum[i][v] = splat(0);
-      __builtin_prefetch(t.c + i * t.ld_c + v * kWidth, 1);
+      // Into the second-level cache: rows of c a power of two apart have one set of the first.
+      __builtin_prefetch(t.c + i * t.ld_c + v * kWidth, 0, 2);
     }
   // A pointer for every three rows, kept apart: see tile.h.
   constexpr int kPointers = Transposed ? 1 : (M + 2) / 3;

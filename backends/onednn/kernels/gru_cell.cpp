@@ -45,6 +45,7 @@ void gru_reset(const GruReset& args) {
       float *gates = args.gates + b * args.ld_gates, *rs = args.rs + b * args.ld_rs;
       for_columns(H, [&](int64_t j, auto at) {
         const int64_t z = at_gate.z + j, r = at_gate.r + j;
+        fetch_next(args.ld_g, g + z, g + r), fetch_next(args.ld_gates, gates + z, gates + r);
         at.put(gates + z, sigmoid(at.get(g + z) + at.get(su + z)));
         const Vec reset = sigmoid(at.get(g + r) + at.get(su + r));
         at.put(gates + r, reset);
@@ -69,11 +70,15 @@ void gru_update(const GruUpdate& args) {
         continue;
       }
       for_columns(H, [&](int64_t j, auto at) {
+        fetch_next(args.ld_g, g + j), fetch_next(args.ld_gates, gates + at_gate.n + j);
         const Vec n = tanh(at.get(g + j) + at.get(rn + j)), before = at.get(s + j);
         const Vec y = fma(at.get(gates + at_gate.z + j), n - before, before);
         at.put(gates + at_gate.n + j, n);
         at.put(s_out + j, y);
-        if (s_out2 != nullptr) at.put(s_out2 + j, y);
+        if (s_out2 != nullptr) {
+          fetch_next(args.ld_s_out2, s_out2 + j);
+          at.put(s_out2 + j, y);
+        }
       });
     }
   });
@@ -94,6 +99,9 @@ void gru_update_grad(const GruUpdateGrad& args) {
         continue;
       }
       for_columns(H, [&](int64_t j, auto at) {
+        fetch_next(args.ld_gates, gates + at_gate.z + j, gates + at_gate.n + j);
+        fetch_next(args.ld_dg, dg + at_gate.z + j, dg + at_gate.n + j);
+        fetch_next(args.ld_s, s + j);
         const Vec dy = at.get(d + j), z = at.get(gates + at_gate.z + j);
         const Vec n = at.get(gates + at_gate.n + j), keep = splat(1) - z;
         at.put(dg + at_gate.n + j, dy * z * fnma(n, n, splat(1)));
@@ -116,6 +124,7 @@ void gru_reset_grad(const GruResetGrad& args) {
         continue;
       }
       for_columns(H, [&](int64_t j, auto at) {
+        fetch_next(args.ld_gates, gate + j), fetch_next(args.ld_dg, dr + j);
         const Vec d = at.get(drs + j), reset = at.get(gate + j);
         at.put(dr + j, d * at.get(s + j) * reset * (splat(1) - reset));
         at.put(ds + j, fma(d, reset, at.get(ds + j)));
@@ -143,15 +152,25 @@ void gru_after(const GruAfter& args) {
       }
       for_columns(H, [&](int64_t j, auto at) {
         const int64_t cz = at_gate.z + j, cr = at_gate.r + j, cn = at_gate.n + j;
+        fetch_next(args.ld_g, g + cz, g + cr, g + cn);
         const Vec z = sigmoid(at.get(g + cz) + at.get(su + cz));
         const Vec r = sigmoid(at.get(g + cr) + at.get(su + cr));
         const Vec h = at.get(su + cn) + (args.bn == nullptr ? splat(0) : at.get(args.bn + j));
         const Vec n = tanh(fma(r, h, at.get(g + cn)));
         const Vec y = fma(z, at.get(s + j) - n, n);
-        if (gates != nullptr) at.put(gates + cz, z), at.put(gates + cr, r), at.put(gates + cn, n);
-        if (hn != nullptr) at.put(hn + j, h);
+        if (gates != nullptr) {
+          fetch_next(args.ld_gates, gates + cz, gates + cr, gates + cn);
+          at.put(gates + cz, z), at.put(gates + cr, r), at.put(gates + cn, n);
+        }
+        if (hn != nullptr) {
+          fetch_next(args.ld_hn, hn + j);
+          at.put(hn + j, h);
+        }
         at.put(s_out + j, y);
-        if (s_out2 != nullptr) at.put(s_out2 + j, y);
+        if (s_out2 != nullptr) {
+          fetch_next(args.ld_s_out2, s_out2 + j);
+          at.put(s_out2 + j, y);
+        }
       });
     }
   });
@@ -175,6 +194,10 @@ void gru_after_grad(const GruAfterGrad& args) {
       }
       for_columns(H, [&](int64_t j, auto at) {
         const int64_t cz = at_gate.z + j, cr = at_gate.r + j, cn = at_gate.n + j;
+        fetch_next(args.ld_gates, gates + cz, gates + cr, gates + cn);
+        fetch_next(args.ld_dg, dg + cz, dg + cr, dg + cn);
+        fetch_next(args.ld_dsu, dsu + cz, dsu + cr, dsu + cn);
+        fetch_next(args.ld_s, s + j), fetch_next(args.ld_hn, hn + j);
         const Vec dy = at.get(d + j), z = at.get(gates + cz), r = at.get(gates + cr),
                   n = at.get(gates + cn);
         const Vec keep = splat(1) - z, dn = dy * keep * fnma(n, n, splat(1));

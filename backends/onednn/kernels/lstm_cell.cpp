@@ -42,6 +42,7 @@ void lstm_cell(const LstmCell& args) {
         continue;
       }
       for_columns(H, [&](int64_t j, auto at) {
+        fetch_next(args.ld_g, g + j, g + H + j, g + 2 * H + j, g + 3 * H + j);
         const auto input = [&](int64_t gate) {
           const Vec x = at.get(g + gate * H + j);
           return hu == nullptr ? x : x + at.get(hu + gate * H + j);
@@ -50,12 +51,17 @@ void lstm_cell(const LstmCell& args) {
                   o = sigmoid(input(3));
         const Vec cell = fma(f, at.get(c + j), i * u), h = o * tanh(cell);
         if (gates != nullptr) {
+          float* const to = gates + j;
+          fetch_next(args.ld_gates, to, to + H, to + 2 * H, to + 3 * H);
           at.put(gates + j, i), at.put(gates + H + j, f);
           at.put(gates + 2 * H + j, u), at.put(gates + 3 * H + j, o);
         }
         at.put(c_out + j, cell);
         at.put(h_out + j, h);
-        if (h_out2 != nullptr) at.put(h_out2 + j, h);
+        if (h_out2 != nullptr) {
+          fetch_next(args.ld_h_out2, h_out2 + j);
+          at.put(h_out2 + j, h);
+        }
       });
     }
   });
@@ -78,6 +84,11 @@ void lstm_cell_grad(const LstmCellGrad& args) {
         continue;
       }
       for_columns(H, [&](int64_t j, auto at) {
+        const float* const gate = gates + j;
+        float* const to = dg + j;
+        fetch_next(args.ld_gates, gate, gate + H, gate + 2 * H, gate + 3 * H);
+        fetch_next(args.ld_dg, to, to + H, to + 2 * H, to + 3 * H);
+        fetch_next(args.ld_c, c + j), fetch_next(args.ld_c_out, c_out + j);
         const Vec one = splat(1), i = at.get(gates + j), f = at.get(gates + H + j);
         const Vec u = at.get(gates + 2 * H + j), o = at.get(gates + 3 * H + j);
         const Vec d = at.get(dh + j), t = tanh(at.get(c_out + j)), before = at.get(c + j);

@@ -47,8 +47,8 @@ size_t packed_weights_bytes(int64_t depth, int64_t columns) {
   return static_cast<size_t>((columns + panel - 1) / panel * panel * depth) * sizeof(float);
 }
 
-size_t gemm_workspace_bytes(int64_t depth, int64_t columns) {
-  return static_cast<size_t>(gemm_thread_floats(depth, columns, packed_weights_panel({})) *
+size_t gemm_workspace_bytes(const Gemm& args) {
+  return static_cast<size_t>(gemm_thread_floats(args, packed_weights_panel({})) *
                              omp_get_max_threads()) *
          sizeof(float);
 }

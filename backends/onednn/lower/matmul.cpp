@@ -138,8 +138,7 @@ bool emit_gemm(Emit& e, const Tensor& a, const Tensor& b, const Tensor& c,
                            added = add ? std::optional(add->at) : std::nullopt;
   const Ref of_b = packed ? *packed : b.at,
             space = packed ? Ref{}
-                           : e.workspace(static_cast<int64_t>(
-                                 kernels::gemm_workspace_bytes(args.depth, args.columns)));
+                           : e.workspace(static_cast<int64_t>(kernels::gemm_workspace_bytes(args)));
   e.kernel(packed ? "matmul, packed" : "matmul, blocked", product_flops(*x, *y),
            [=, a = x->at, c = y->at, rows = options.rows, depth = options.depth,
             is_packed = packed.has_value()](const Run& run) {
