@@ -52,7 +52,9 @@ class Executable {
 
   virtual int64_t arena_bytes() const { return 0; }  // planned memory besides arguments and results
   virtual std::string profile_text() const { return {}; }  // per-op table of the runs so far
-  virtual Report report() const { return {}; }             // empty where there is no plan
+  // As if there had been no runs: the first one also takes what memory costs when first touched.
+  virtual void forget_times() {}
+  virtual Report report() const { return {}; }  // empty where there is no plan
 };
 
 class Backend {

@@ -233,6 +233,13 @@ std::vector<backends::Report> Program::reports() const {
   return all;
 }
 
+void Program::forget_times() {
+  for (Entry& entry : entries_) entry.executable->forget_times();
+  if (repeated_ == nullptr) return;
+  repeated_->prologue.forget_times();
+  repeated_->rest.forget_times();
+}
+
 RepeatedRun Program::repeated(ParameterStore& store, const NamedArrays& inputs) {
   if (repeated_ == nullptr) {
     const ir::Prologue split = ir::split_prologue(graph());

@@ -240,6 +240,13 @@ void Executable::run(std::span<const ir::Array> arguments, std::span<ir::Array> 
   ++runs_;
 }
 
+void Executable::forget_times() {
+  runs_ = 0;
+  seconds_ = 0;
+  for (const Program& p : plan_.programs)
+    for (const Kernel& k : p.kernels) k.calls = 0, k.seconds = k.shares = 0;
+}
+
 ir::Array Executable::value(ir::Value v) const {
   const Tensor& t = block_->place(v);
   ir::Array out(t.dtype, t.dims);

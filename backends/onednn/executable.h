@@ -28,6 +28,7 @@ class Executable : public backends::Executable {
   void run(std::span<const ir::Array> arguments, std::span<ir::Array> results) override;
   int64_t arena_bytes() const override { return plan_.arena_bytes; }
   std::string profile_text() const override;
+  void forget_times() override;
   backends::Report report() const override;
 
   // The order of the work with places and sizes (`weft dump --stage planned`).

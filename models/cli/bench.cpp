@@ -98,6 +98,8 @@ void bench(const BenchOptions& o) {
     profiled.compile.trace = !o.trace.empty();
     Program timed = Program::training(subject.loss, subject.optimizer, profiled);
     ParameterStore store(1);
+    timed.run(store, batch);
+    timed.forget_times();
     for (int i = 0; i < std::max(2, o.steps / 2); ++i) timed.run(store, batch);
     const backends::Report report = timed.executable(store, batch).report();
     put(fmt::format(

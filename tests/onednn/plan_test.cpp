@@ -229,6 +229,24 @@ TEST_CASE("profile: every kernel has a row") {
   CHECK(has("softmax"));
 }
 
+TEST_CASE("profile: runs can be forgotten") {
+  const ir::Graph g = ir::parse("graph(%x: f32[3]) { %y = exp(%x) return %y }");
+  onednn::ExecutableOptions options;
+  options.profile = true;
+  const auto e = onednn::compile(g, {}, options);
+  auto results = backends::allocate_results(g, {});
+  const auto run = [&] { e->run(tests::sample_arguments(g, {}, 1, ir::DType::f32), results); };
+  run();
+  run();
+  CHECK(e->report().runs == 2);
+  e->forget_times();
+  CHECK(e->report().runs == 0);
+  CHECK(e->report().kernels.at(0).calls == 0);
+  run();
+  CHECK(e->report().runs == 1);
+  CHECK(e->report().kernels.at(0).calls == 1);
+}
+
 TEST_CASE("matmul: an operand of which no product reads rows or columns is brought in line first") {
   for (const char* text :
        {"graph(%x: f32[40,10], %w: f32[30,50]) { %s = slice(%w) {axis=1, stop=50, step=2} %t = "
