@@ -5,6 +5,7 @@
 #include "autodiff/residuals.h"
 #include "frontend/memory_budget.h"
 #include "ir/error.h"
+#include "ir/memory.h"
 #include "ir/prologue.h"
 #include "ir/verify.h"
 
@@ -167,7 +168,8 @@ Program::Entry& Program::entry_for(const std::vector<Array>& arguments) {
   entry.bytes = kBytesOfNode * graph().node_count();
   statistics_.compile_seconds +=
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  ++statistics_.compiled;
+  // What passes and lowering left, before the arena is touched.
+  if (++statistics_.compiled == 1) ir::return_freed_memory();
   entries_.push_front(std::move(entry));
   int64_t arena = 0;  // one for all
   const auto count_bytes = [&] {

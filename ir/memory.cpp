@@ -2,6 +2,9 @@
 #include "ir/memory.h"
 
 #include <sys/mman.h>
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 
 #include <cstdint>
 #include <cstdlib>
@@ -27,6 +30,12 @@ void want_huge_pages(void* p, size_t bytes) {
   const auto at = reinterpret_cast<uintptr_t>(p);
   const uintptr_t begin = rounded(at, kHugePage), end = (at + bytes) / kHugePage * kHugePage;
   if (begin < end) (void)madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+}
+
+void return_freed_memory() {
+#if defined(__GLIBC__)
+  malloc_trim(0);
+#endif
 }
 
 }  // namespace weft::ir

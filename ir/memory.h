@@ -21,4 +21,8 @@ Memory allocate(size_t bytes);
 // them; all of that takes room as soon as a part does. Otherwise nothing happens.
 void want_huge_pages(void* p, size_t bytes);
 
+// What was freed goes back to the system, where the allocator keeps it: worth some milliseconds
+// after work that left much of it, such as passes over a large graph, and before memory is filled.
+void return_freed_memory();
+
 }  // namespace weft::ir
