@@ -121,6 +121,29 @@ TEST_CASE("softmax_grad: rows and columns") {
   });
 }
 
+TEST_CASE("softmax_grad: a gradient larger than the caches has the bits of its parts") {
+  const int64_t n = 4099, ld = 4112, rows = 4200, part = rows / 2;  // 69 MB, rows on cache lines
+  const Floats y = random_floats(rows * n, 33), dy = random_floats(rows * n, 34);
+  Floats whole(rows * ld + 16, kNaN), parts(rows * ld + 16, kNaN);
+  const auto on_line = [](Floats& x) {
+    return x.data() + (64 - reinterpret_cast<uintptr_t>(x.data()) % 64) % 64 / 4;
+  };
+  const auto run = [&](int64_t first, int64_t count, float* dx) {
+    k::softmax_grad({.rows = count,
+                     .n = n,
+                     .y = y.data() + first * n,
+                     .dy = dy.data() + first * n,
+                     .dx = dx + first * ld,
+                     .ld_dx = ld});
+  };
+  float *const w = on_line(whole), *const p = on_line(parts);
+  run(0, rows, w), run(0, part, p), run(part, rows - part, p);
+  for (int64_t r = 0; r < rows; ++r) {
+    if (std::memcmp(w + r * ld, p + r * ld, n * 4) != 0) FAIL("row ", r);
+    if (!std::isnan(w[r * ld + n])) FAIL("behind row ", r);
+  }
+}
+
 TEST_CASE("log_sum_exp: large scores, empty and infinite rows") {
   on_every_machine([] {
     const Floats x{1000, 1000, /**/ -kInf, -kInf, /**/ kInf, 0, /**/ kNaN, 1};

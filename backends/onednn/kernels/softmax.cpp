@@ -11,6 +11,8 @@
 namespace weft::onednn::kernels::WEFT_ISA {
 namespace {
 
+constexpr int64_t kStreamed = int64_t{1} << 24;  // floats: 64 MB
+
 // A full vector or a row's last lanes; the lanes beyond n hold `fill`.
 WEFT_INLINE Vec load_or(const float* x, int64_t n, float fill) {
   if (n >= kWidth) return load(x);
@@ -129,13 +131,17 @@ bool all_zero(const float* y, int64_t n) {
   return true;
 }
 
-void grad_row(const float* y, const float* dy, float* dx, int64_t n, bool log) {
+void grad_row(const float* y, const float* dy, float* dx, int64_t n, bool log, bool streams) {
   if (log && all_zero(y, n)) return row_fill(dx, n, 0);
   const Vec s = splat(log ? total(dy, n) : dot(y, dy, n));
-  for (int64_t j = 0; j < n; j += kWidth) {
+  const auto slope = [&](int64_t j) {
     const Vec a = load_or(y + j, n - j, 0), d = load_or(dy + j, n - j, 0);
-    store_some(dx + j, log ? fnma(exp(a), s, d) : a * (d - s), n - j);
-  }
+    return log ? fnma(exp(a), s, d) : a * (d - s);
+  };
+  int64_t j = 0;
+  if (streams && reinterpret_cast<uintptr_t>(dx) % sizeof(Vec) == 0)
+    for (; j + kWidth <= n; j += kWidth) stream(dx + j, slope(j));
+  for (; j < n; j += kWidth) store_some(dx + j, slope(j), n - j);
 }
 
 void grad_columns(const float* y, const float* dy, float* dx, int64_t n, int64_t inner, bool log) {
@@ -185,6 +191,8 @@ void softmax_grad(const SoftmaxGrad& args) {
   const int64_t n = args.n, dense = n * args.inner;
   const int64_t ld_y = dense_or(args.ld_y, dense), ld_dy = dense_or(args.ld_dy, dense);
   const int64_t ld_dx = dense_or(args.ld_dx, dense);
+  // Larger than the caches: it would be read from memory first, only to be written over.
+  const bool streams = args.rows * dense >= kStreamed && args.dx != args.y && args.dx != args.dy;
   parallel_for(args.rows, dense * (args.log ? 4 : 2), [&](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; ++r) {
       const float *y = args.y + r * ld_y, *dy = args.dy + r * ld_dy;
@@ -192,9 +200,10 @@ void softmax_grad(const SoftmaxGrad& args) {
       if (args.inner > 1) {
         grad_columns(y, dy, dx, n, args.inner, args.log);
       } else {
-        grad_row(y, dy, dx, n, args.log);
+        grad_row(y, dy, dx, n, args.log, streams);
       }
     }
+    if (streams) finish_streams();
   });
 }
 

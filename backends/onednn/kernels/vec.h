@@ -29,6 +29,8 @@ struct Bits {  // a predicate per lane
 
 WEFT_INLINE Vec load(const float* p) { return (Vec)_mm512_loadu_ps(p); }
 WEFT_INLINE void store(float* p, Vec v) { _mm512_storeu_ps(p, (__m512)v); }
+// Past the caches, to a whole vector's address; finish_streams() before others read it.
+WEFT_INLINE void stream(float* p, Vec v) { _mm512_stream_ps(p, (__m512)v); }
 WEFT_INLINE Bits first(int64_t n) { return {(__mmask16)((1U << n) - 1U)}; }
 WEFT_INLINE Vec load(const float* p, int64_t n) {
   return (Vec)_mm512_maskz_loadu_ps(first(n).m, p);
@@ -92,6 +94,7 @@ WEFT_INLINE __m256i first_int(int64_t n) {
 WEFT_INLINE Bits first(int64_t n) { return {_mm256_castsi256_ps(first_int(n))}; }
 WEFT_INLINE Vec load(const float* p) { return (Vec)_mm256_loadu_ps(p); }
 WEFT_INLINE void store(float* p, Vec v) { _mm256_storeu_ps(p, (__m256)v); }
+WEFT_INLINE void stream(float* p, Vec v) { _mm256_stream_ps(p, (__m256)v); }
 WEFT_INLINE Vec load(const float* p, int64_t n) { return (Vec)_mm256_maskload_ps(p, first_int(n)); }
 WEFT_INLINE void store(float* p, Vec v, int64_t n) {
   _mm256_maskstore_ps(p, first_int(n), (__m256)v);
@@ -139,6 +142,8 @@ WEFT_INLINE float sum(Vec v) {
 }
 
 #endif
+
+WEFT_INLINE void finish_streams() { _mm_sfence(); }
 
 // The lanes' largest value; NaN if a lane is NaN.
 WEFT_INLINE float largest(Vec v) {
