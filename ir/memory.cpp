@@ -23,7 +23,8 @@ void FreeMemory::operator()(void* p) const { std::free(p); }
 
 Memory allocate(size_t bytes) {
   const size_t size = rounded(bytes > 0 ? bytes : 1, kLine);
-  return Memory(std::aligned_alloc(size < kLarge ? kLine : kHugePage, size));
+  void* p = nullptr;  // aligned_alloc would need a whole number of huge pages
+  return Memory(posix_memalign(&p, size < kLarge ? kLine : kHugePage, size) == 0 ? p : nullptr);
 }
 
 void want_huge_pages(void* p, size_t bytes) {
