@@ -9,8 +9,8 @@
 namespace weft::onednn::kernels::WEFT_ISA {
 namespace {
 
-inline constexpr int64_t kTile = 16;  // of a transpose: one cache line of floats each way
-inline constexpr int64_t kRow = 1 << 13;
+inline constexpr int64_t kTile = 16;      // of a transpose: one cache line of floats each way
+inline constexpr int64_t kRun = 1 << 12;  // of a single loop, what a thread takes at a time
 
 // The loops of a copy, outermost first; the last one is the most contiguous in dst.
 struct Nest {
@@ -45,17 +45,6 @@ Nest collapse(const CopyStrided& args) {
   return nest;
 }
 
-// Splits a single long loop, so that threads can share it.
-void split(Nest& nest) {
-  if (nest.rank != 1 || nest.shape[0] < 2 * kRow) return;
-  int64_t row = kRow;
-  while (nest.shape[0] % row != 0) row /= 2;
-  if (row < kTile) return;
-  nest.rank = 2;
-  nest.shape[1] = row, nest.src[1] = nest.src[0], nest.dst[1] = nest.dst[0];
-  nest.shape[0] /= row, nest.src[0] *= row, nest.dst[0] *= row;
-}
-
 template <class T>
 void copy_row(int64_t n, T* dst, int64_t dst_stride, const T* src, int64_t src_stride) {
   if (dst_stride == 1 && src_stride == 1) {
@@ -85,7 +74,16 @@ void copy_as(const CopyStrided& args) {
   int64_t total = 1;
   for (int d = 0; d < nest.rank; ++d) total *= nest.shape[d];
   if (total == 0) return;
-  split(nest);
+  if (nest.rank == 1) {
+    const T* src = static_cast<const T*>(args.src);
+    T* dst = static_cast<T*>(args.dst);
+    parallel_for(ceil_div(total, kRun), smaller(total, kRun), [&](int64_t begin, int64_t end) {
+      const int64_t at = begin * kRun;
+      copy_row(smaller(end * kRun, total) - at, dst + at * nest.dst[0], nest.dst[0],
+               src + at * nest.src[0], nest.src[0]);
+    });
+    return;
+  }
   const int last = nest.rank - 1;
   const int64_t n = nest.shape[last];
   // The loop that is contiguous in src, if it is not the last: made second to last.

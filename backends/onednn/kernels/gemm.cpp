@@ -111,10 +111,12 @@ class Rectangle {
                    made_rows_);
     for (int64_t p = panels.begin; p < panels.end; ++p) {
       const int64_t j = p * kPanel;
-      const float* const w = panel(p, panels.begin, k, depth);
+      const int64_t made_at = (p - panels.begin) * depth * kPanel;
       if (lay_out)
         pack_panel(g_.b + k * g_.b_row + j * g_.b_column, g_.b_row, g_.b_column, depth,
-                   smaller(kPanel, g_.columns - j), const_cast<float*>(w));
+                   smaller(kPanel, g_.columns - j), made_panels_ + made_at);
+      const float* const w =
+          g_.packed != nullptr ? g_.packed + (p * g_.depth + k) * kPanel : made_panels_ + made_at;
       for (int64_t s = 0; s < strips; ++s) {
         const Range strip = share(height, s, strips);
         Tile t = tile(rows.begin + strip.begin, j, k, depth);
@@ -128,11 +130,6 @@ class Rectangle {
                          : tile_of<kRows, false>(strip.end - strip.begin, t);
       }
     }
-  }
-
-  const float* panel(int64_t p, int64_t first, int64_t k, int64_t depth) const {
-    return g_.packed != nullptr ? g_.packed + (p * g_.depth + k) * kPanel
-                                : made_panels_ + (p - first) * depth * kPanel;
   }
 
   Tile tile(int64_t i, int64_t j, int64_t k, int64_t depth) const {

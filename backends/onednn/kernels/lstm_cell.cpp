@@ -16,7 +16,7 @@ WEFT_INLINE T* row(T* p, int64_t b, int64_t ld) {
   return p == nullptr ? nullptr : p + b * ld;
 }
 
-// x may be null for zeros; y may be null for nowhere.
+// Without x the row is cleared; without y there is nothing to do.
 void copy_row(float* y, const float* x, int64_t n) {
   if (y == nullptr || y == x) return;
   for_columns(n,
