@@ -24,6 +24,11 @@ bool same_elements(const Tensor& a, const Tensor& b) {
   return true;
 }
 
+// Where values are looked at, all of their rows are there.
+bool looks_at_all(const PlanOptions& options, int depth) {
+  return options.check_nan || (options.keep_all && depth == 0);
+}
+
 int64_t bytes_of(const Tensor& t) { return std::max<int64_t>(t.span_bytes(), 1); }
 
 }  // namespace
@@ -37,7 +42,12 @@ Ref Plan::add_constant(const void* data, int64_t bytes) {
 
 Block::Block(Plan& plan, const ir::Graph& graph, Program& program, int arena_base, int depth,
              const BodyRows* rows)
-    : plan_(plan), graph_(graph), program_(&program), arena_base_(arena_base), depth_(depth) {
+    : plan_(plan),
+      graph_(graph),
+      program_(&program),
+      arena_base_(arena_base),
+      depth_(depth),
+      ended_rows_(graph, looks_at_all(plan.options, depth)) {
   const size_t values = static_cast<size_t>(graph.value_count());
   readers_.resize(values);
   places_.resize(values);
@@ -47,12 +57,9 @@ Block::Block(Plan& plan, const ir::Graph& graph, Program& program, int arena_bas
   unit_of_.resize(graph.nodes().size());
   targets_.resize(graph.outputs().size());
   first_write_.resize(graph.outputs().size());
-  // Where values are looked at all of their rows are there.
-  if (!plan.options.check_nan && !(plan.options.keep_all && depth == 0))
-    bounds_ = RowBounds(graph, rows);
+  if (!looks_at_all(plan.options, depth)) bounds_ = RowBounds(graph, rows);
   count_at_.resize(bounds_.counts().size());
-  const bool group =
-      plan.options.group && !plan.options.check_nan && !(plan.options.keep_all && depth == 0);
+  const bool group = plan.options.group && !looks_at_all(plan.options, depth);
   for (std::vector<int>& nodes : group_elementwise(graph, group)) {
     Unit u{std::move(nodes), nullptr, {}};
     u.lowering = find_lowering(node_of(u).op);

@@ -10,11 +10,13 @@
 //   - an elementwise result takes over the buffer of an operand that nobody reads again;
 //   - a result that is read transposed lies so that the transposed one is dense, where its kernel
 //     writes any rows (Layout::inner) and its other readers read them so;
+//   - what a loop stacks of a carry, before and after its steps, is one list of states;
 //   - everything else is taken from the arena (best fit) and given back after its last reader.
 // The same walk plans the body of a loop (lower/scan.cpp) with an arena of its own.
 #pragma once
 #include "backends/backend.h"
 #include "backends/onednn/arena.h"
+#include "backends/onednn/ended_rows.h"
 #include "backends/onednn/engine.h"
 #include "backends/onednn/lower/lowering.h"
 #include "backends/onednn/program.h"
@@ -122,6 +124,7 @@ class Block {
   Plan& plan() const { return plan_; }
   const ir::Graph& graph() const { return graph_; }
   int depth() const { return depth_; }
+  EndedRows& ended_rows() { return ended_rows_; }
 
  private:
   friend class Emit;
@@ -149,6 +152,8 @@ class Block {
   Dims result_strides(const Unit& u, ir::Value y) const;
   bool has_place(ir::Value v) const { return places_[static_cast<size_t>(v.id)].at.base >= 0; }
   void place_alone(const Unit& u, ir::Value y);
+  void place_states(const ir::Node& scan);
+  bool bodies_accept(ir::Value v, const Tensor& place) const;
   bool place_in_concat(const Unit& u, ir::Value y);
   bool place_over_operand(const Unit& u, int result);
   Tensor take(ir::Value v, Dims strides);  // for the buffer made next
@@ -183,6 +188,7 @@ class Block {
   std::vector<int> last_read_;    // by value; its views' readers count
   std::vector<int> alias_of_;     // by value: the value it is a view of, or -1
   RowBounds bounds_;
+  EndedRows ended_rows_;
   std::vector<Ref> count_at_;  // by count of bounds_; base -1: not counted yet
   Tensor lengths_;             // of a body's rows
   Emit* outer_ = nullptr;      // of the loop whose body this is

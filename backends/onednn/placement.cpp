@@ -1,6 +1,8 @@
 // backends/onednn/placement.cpp -- where the results of a unit lie: as a view, over an operand, in
 // a concat, where the graph wants them, or in a place of their own.
+#include "backends/onednn/lower/table.h"
 #include "backends/onednn/memory_plan.h"
+#include "ir/ops/scan.h"
 #include "ir/ops/shape.h"
 
 #include <algorithm>
@@ -150,6 +152,7 @@ Dims Block::result_strides(const Unit& u, ir::Value y) const {
 void Block::place_results(int index) {
   const Unit& u = units_[static_cast<size_t>(index)];
   const ir::Node& node = node_of(u);
+  if (node.op == &ir::ops::scan) place_states(node);
   for (size_t r = 0; r < node.results.size(); ++r) {
     const ir::Value y = node.results[r];
     const int claim = claims_[static_cast<size_t>(y.id)];
@@ -168,6 +171,66 @@ void Block::place_alone(const Unit& u, ir::Value y) {
   const int keep = plan_.options.keep_all && depth_ == 0 ? 1 : 0;
   set_place(y, t,
             add_buffer(t, keep + static_cast<int>(readers_[static_cast<size_t>(y.id)].size())));
+}
+
+// Can the loops that are given this value a step at a time read it as it lies?
+bool Block::bodies_accept(ir::Value v, const Tensor& place) const {
+  for (const int r : readers_[static_cast<size_t>(v.id)]) {
+    if (r < 0) continue;
+    const ir::Node& node = node_of(units_[static_cast<size_t>(r)]);
+    if (node.op != &ir::ops::scan) continue;
+    const ir::Graph& body = node.regions[0];
+    const Tensor slice = without_axis(place, 0);
+    for (size_t i = 0; i < node.operands.size(); ++i) {
+      if (node.operands[i] != v) continue;
+      const ir::Value x = body.arguments()[i].value;
+      for (const ir::Node& reader : body.nodes())
+        for (size_t k = 0; k < reader.operands.size(); ++k)
+          if (reader.operands[k] == x &&
+              !fits(operand_layout(*find_lowering(reader.op), ir::OpView(body, reader),
+                                   static_cast<int>(k)),
+                    slice))
+            return false;
+    }
+  }
+  return true;
+}
+
+// A carry's states before and after each step are the same but for the first and the last one.
+void Block::place_states(const ir::Node& scan) {
+  const ir::ops::ScanParts parts(ir::OpView(graph_, scan));
+  for (int i = 0; i < parts.carries; ++i) {
+    const EndedRows::States states = ended_rows_.states_of(scan, i);
+    ir::Values stacked;  // in the order of time
+    for (const int result : {states.before, states.after})
+      if (result >= 0) stacked.push_back(scan.results[static_cast<size_t>(result)]);
+    if (stacked.empty() || graph_.type(stacked[0]).shape[0].is(0)) continue;
+    if (parts.reverse) std::reverse(stacked.begin(), stacked.end());
+    const ir::DType dtype = graph_.type(stacked[0]).dtype;
+    const Dims dims = dims_of(graph_.type(stacked[0]));
+    const auto suits = [&](const Tensor& t) {
+      return std::all_of(stacked.begin(), stacked.end(), [&](ir::Value v) {
+        return all_readers_accept(v, t) && bodies_accept(v, t);
+      });
+    };
+    // Products in the body read it.
+    Tensor place{dtype, dims, padded_strides(dims, dtype), {arena_base_, 0}};
+    if (!suits(place)) place.strides = dense_strides(dims);
+    if (place.size() == 0 || !suits(place)) continue;
+    const int64_t step = place.stride(0) * place.element_bytes();
+    const int64_t bytes = place.span_bytes() + step * static_cast<int64_t>(stacked.size() - 1);
+    place.at.offset = take_bytes(bytes, stacked[0]);
+    const int buffer = static_cast<int>(buffers_.size());
+    buffers_.push_back({place.at.offset, bytes, 0, open_.at(place.at.offset)});
+    Timeline::Tenancy& tenancy = plan_.timelines[static_cast<size_t>(timeline_)]
+                                     .tenancies[static_cast<size_t>(buffers_.back().tenancy)];
+    tenancy.values = stacked;
+    for (const ir::Value v : stacked) {
+      set_place(v, place, buffer);
+      buffers_.back().readers += static_cast<int>(readers_[static_cast<size_t>(v.id)].size());
+      place.at.offset += step;
+    }
+  }
 }
 
 // What only a concat reads is written where the concat wants it, whose place is taken then.

@@ -174,13 +174,11 @@ const Node* mixes_ended_rows(const Graph& body, const Dim& batch, Value live) {
   return nullptr;
 }
 
-std::vector<bool> rows_that_count(const Graph& body, int carries, const Dim& batch) {
+std::vector<bool> rows_that_count(const Graph& body, const std::vector<bool>& row_carry,
+                                  const Dim& batch) {
   std::vector<bool> counts(static_cast<size_t>(body.value_count()));
-  for (size_t i = 0; i < body.outputs().size(); ++i) {
-    const Value v = body.outputs()[i].value;
-    if (static_cast<int>(i) < carries && !led_by(body.type(v), batch))
-      counts[static_cast<size_t>(v.id)] = true;
-  }
+  for (size_t i = 0; i < row_carry.size(); ++i)
+    if (!row_carry[i]) counts[static_cast<size_t>(body.outputs()[i].value.id)] = true;
   for (size_t n = body.nodes().size(); n-- > 0;) {
     const Node& node = body.nodes()[n];
     const OpView op(body, node);
@@ -195,9 +193,10 @@ std::vector<bool> rows_that_count(const Graph& body, int carries, const Dim& bat
   return counts;
 }
 
-Graph drop_live_selects(const Graph& body, int carries, const Dim& batch, Value live) {
+Graph drop_live_selects(const Graph& body, const std::vector<bool>& row_carry, const Dim& batch,
+                        Value live) {
   if (!live.valid()) return body;
-  const std::vector<bool> counts = rows_that_count(body, carries, batch);
+  const std::vector<bool> counts = rows_that_count(body, row_carry, batch);
   bool any = false;
   const auto droppable = [&](const Node& node) {
     return node.op == &ops::select && !counts[static_cast<size_t>(node.results[0].id)] &&

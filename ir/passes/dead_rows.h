@@ -32,12 +32,13 @@ bool is_live_mask(const Graph& body, Value cond, Value live);
 const Node* mixes_ended_rows(const Graph& body, const Dim& batch, Value live);
 
 // Per value of the body: may a dead row of it reach an output where it counts (a row carry and a
-// stacked output do not count)? `carries`: how many outputs are carries.
-std::vector<bool> rows_that_count(const Graph& body, int carries, const Dim& batch);
+// stacked output do not count)? `row_carry`: by carry, does it keep dead rows?
+std::vector<bool> rows_that_count(const Graph& body, const std::vector<bool>& row_carry,
+                                  const Dim& batch);
 
 // select(live, x, 0) becomes x where everything between it and the outputs is row-wise and those
-// are row carries or stacked, whose dead rows do not count. `carries`: how many outputs are
-// carries.
-Graph drop_live_selects(const Graph& body, int carries, const Dim& batch, Value live);
+// are row carries or stacked, whose dead rows do not count.
+Graph drop_live_selects(const Graph& body, const std::vector<bool>& row_carry, const Dim& batch,
+                        Value live);
 
 }  // namespace weft::ir

@@ -250,7 +250,7 @@ class Chooser {
         form(node.operands[operand]) != Form{2, false})
       return false;
     const Graph& body = node.regions[0];
-    return !rows_that_count(body, parts.carries, s_.batch)[at(body.arguments()[operand].value)];
+    return !rows_that_count(body, parts.row_carry, s_.batch)[at(body.arguments()[operand].value)];
   }
 
   bool demote_one_round() {
@@ -289,7 +289,7 @@ class Chooser {
            op == &ops::softmax_cross_entropy_grad;
   }
 
-  // Moving rows pays for products and losses only.
+  // Moving rows pays for products and losses only; a sum reads rows that were moved for those.
   void demote_light_chains() {
     std::vector<size_t> chain(use_.size());
     std::iota(chain.begin(), chain.end(), size_t{0});
@@ -302,8 +302,19 @@ class Chooser {
     std::vector<bool> heavy(use_.size());
     for (size_t n = 0; n < use_.size(); ++n)
       if (packs(n) && is_heavy(g_.nodes()[n].op)) heavy[root(n)] = true;
+    const auto light = [&](size_t n) { return packs(n) && !heavy[root(n)]; };
+    std::vector<bool> moved(form_.size());
     for (size_t n = 0; n < use_.size(); ++n)
-      if (packs(n) && !heavy[root(n)]) use_[n] = RowUse::mixed;
+      for (const Value v : g_.nodes()[n].operands)
+        if (packs(n) && !light(n) && form(v).axes > 0) moved[at(v)] = true;
+    for (size_t n = 0; n < use_.size(); ++n) {
+      const Values& operands = g_.nodes()[n].operands;
+      const bool reads_moved =
+          summed(n) && std::all_of(operands.begin(), operands.end(), [&](Value v) {
+            return form(v).axes == 0 || (moved[at(v)] && !is_packed(v));
+          });
+      if (light(n) && !reads_moved) use_[n] = RowUse::mixed;
+    }
   }
 
   const Graph& g_;

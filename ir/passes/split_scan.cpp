@@ -302,9 +302,12 @@ class Splitter {
     for (const int c : kept_carries_) yield(a_.body.outputs()[static_cast<size_t>(c)].value);
     for (const Value v : stacks_) yield(v);
     body = drop_unused_results(drop_dead(body));
-    if (a_.parts.has_lengths)
-      body = drop_live_selects(body, static_cast<int>(kept_carries_.size()), a_.batch,
-                               body.arguments().back().value);
+    if (a_.parts.has_lengths) {
+      std::vector<bool> row_carry;
+      for (size_t i = 0; i < kept_carries_.size(); ++i)
+        row_carry.push_back(ops::is_row_carry(body.type(body.arguments()[i].value), a_.batch));
+      body = drop_live_selects(body, row_carry, a_.batch, body.arguments().back().value);
+    }
     b().from = scan_.from;
     Attrs attrs{{"axes", axes},
                 {"out_axes", Integers(stacks_.size(), 0)},

@@ -147,3 +147,115 @@ TEST_CASE("scan: a cache of rows that end is kept as it was") {
       "  return %c }",
       {.bindings = {{"T", 4}, {"B", 3}}});
 }
+
+namespace {
+
+// A loop of %s by `attrs`, in which `stacked` is stacked, and what reads that.
+std::string states(const std::string& attrs, const std::string& stacked, const std::string& results,
+                   const std::string& readers) {
+  return "graph(%s: f32[B,M], %x: f32[T,B,M], %W: f32[M,M], %length_upto_6: s32[B]) {\n"
+         "  %U = mul(%W, 0.1)\n"
+         "  %sN" +
+         results + " = scan(%s; %x; %U; %length_upto_6) {axes=[0], out_axes=" + attrs +
+         "} (%s, %x, %W, %live) {\n"
+         "    %a = matmul(%s, %W)\n"
+         "    %b = add(%a, %x)\n"
+         "    %n = tanh(%b)\n"
+         "    yield %n; " +
+         stacked + " }\n" + readers + " }";
+}
+
+int copies_in_loops(const std::string& text, const ir::Bindings& bindings) {
+  const auto plan = onednn::compile(ir::parse(text), bindings)->plan_text();
+  int count = 0;
+  for (size_t at = 0; (at = plan.find("output r", at)) != std::string::npos; ++at) ++count;
+  return count;
+}
+
+}  // namespace
+
+TEST_CASE("scan: a carry that is stacked for pack lies in the stack, whenever its rows end") {
+  const std::string before = "  %p = pack(%o, %length_upto_6)\n  return %sN, %p",
+                    both =
+                        "  %p = pack(%o, %length_upto_6)\n  %q = pack(%r, %length_upto_6)\n"
+                        "  return %sN, %p, %q";
+  for (const char* reverse : {"", ", reverse=true"})
+    for (const auto& [attrs, stacked, results, readers] :
+         {std::tuple{"[0]", "%s", ", %o", before},
+          {"[0]", "%n", ", %o", before},
+          {"[0, 0]", "%s, %n", ", %o, %r", both},
+          {"[0, 0]", "%n, %s", ", %o, %r", both}}) {
+      const std::string text = states(attrs + std::string(reverse), stacked, results, readers);
+      CAPTURE(text);
+      for (int64_t steps : {0, 1, 2, 3, 6})
+        for (uint64_t seed : {1, 2, 3})
+          for (int64_t batch : {1, 3, 9})
+            check_same(text, {.bindings = {{"T", steps}, {"B", batch}, {"M", 5}}, .seed = seed});
+      check_same(text, {.bindings = {{"T", 6}, {"B", 20}, {"M", 512}}, .seed = 4});
+      CHECK(copies_in_loops(text, {{"T", 6}, {"B", 3}, {"M", 5}}) == 0);
+    }
+}
+
+TEST_CASE("scan: states are zero in ended rows where somebody looks") {
+  for (const char* reverse : {"", ", reverse=true"})
+    for (const char* readers :
+         {"  return %sN, %o, %r",
+          "  %p = exp(%o)\n  %q = pack(%r, %length_upto_6)\n  return %p, %q",
+          "  %p = sum(%o) {axes=[0, 1]}\n  %q = neg(%r)\n  %t = pack(%q, %length_upto_6)\n"
+          "  return %p, %t"}) {
+      const std::string text =
+          states("[0, 0]" + std::string(reverse), "%s, %n", ", %o, %r", readers);
+      CAPTURE(text);
+      for (uint64_t seed : {1, 2, 3})
+        check_same(text, {.bindings = {{"T", 6}, {"B", 4}, {"M", 5}}, .seed = seed});
+      CHECK(copies_in_loops(text, {{"T", 6}, {"B", 4}, {"M", 5}}) > 0);
+    }
+}
+
+TEST_CASE("scan: rows that others look at are kept from step to step") {
+  // The mean over the batch, an index made of a row, and another loop's rows that count.
+  check_same(R"(graph(%s: f32[B,3], %x: f32[T,B,3], %length_upto_5: s32[B]) {
+      %sN = scan(%s; %x; ; %length_upto_5) {axes=[0]} (%s, %x, %live) {
+        %m = mean(%s) {axes=[0]}
+        %a = add(%s, %m)
+        %b = add(%a, %x)
+        yield %b } return %sN })",
+             {.bindings = {{"T", 5}, {"B", 6}}, .seed = 2});
+  check_same(R"(graph(%s: f32[B,3], %E: f32[3,3], %x: f32[T,B,3], %length_upto_5: s32[B]) {
+      %sN = scan(%s; %x; %E; %length_upto_5) {axes=[0]} (%s, %x, %E, %live) {
+        %i = arg_max(%s)
+        %e = gather(%E, %i) {axis=0}
+        %b = add(%e, %x)
+        yield %b } return %sN })",
+             {.bindings = {{"T", 5}, {"B", 6}}, .seed = 2});
+  for (const char* reverse : {"", ", reverse=true"})
+    check_same(
+        std::string(R"(graph(%s: f32[B,3], %x: f32[T,B,3], %n: f32[3], %length_upto_5: s32[B]) {
+      %sN, %o = scan(%s; %x; ; %length_upto_5) {axes=[0], out_axes=[0])") +
+            reverse + R"(} (%s, %x, %live) {
+        %b = add(%s, %x)
+        yield %b; %s }
+      %nN = scan(%n; %o; ; %length_upto_5) {axes=[0]} (%n, %o, %live) {
+        %t = sum(%o) {axes=[0]}
+        %m = add(%n, %t)
+        yield %m }
+      return %sN, %nN })",
+        {.bindings = {{"T", 5}, {"B", 6}}, .seed = 3});
+}
+
+TEST_CASE("scan: carries whose next states are one value, or each other's, are stacked") {
+  check_same(R"(graph(%a: f32[B,3], %b: f32[B,3], %x: f32[T,B,3], %length_upto_5: s32[B]) {
+      %aN, %bN, %o, %r, %q = scan(%a, %b; %x; ; %length_upto_5) {axes=[0], out_axes=[0, 0, 0]}
+      (%a, %b, %x, %live) {
+        %c = add(%a, %x)
+        %d = mul(%c, %b)
+        yield %d, %d; %a, %d, %b }
+      %bM, %aM, %y = scan(%bN, %aN; %o; ; %length_upto_5) {axes=[0], out_axes=[0], reverse=true}
+      (%a, %b, %x, %live) {
+        %c = add(%a, %x)
+        yield %b, %c; %b }
+      %p = pack(%o, %length_upto_5)  %s = pack(%r, %length_upto_5)  %t = pack(%q, %length_upto_5)
+      %u = pack(%y, %length_upto_5)
+      return %aN, %bN, %aM, %bM, %p, %s, %t, %u })",
+             {.bindings = {{"T", 5}, {"B", 6}}, .seed = 5});
+}

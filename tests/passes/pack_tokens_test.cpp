@@ -166,6 +166,28 @@ TEST_CASE("pack_tokens: elementwise work alone is not worth moving rows") {
     })");
 }
 
+TEST_CASE("pack_tokens: a sum reads rows that are moved for a product, and moves none itself") {
+  check_rewrite("pack_tokens", kLoop + R"(
+      %z = matmul(%o, %W)
+      %q = sum(%z) {axes=[0,1]}
+      %r = sum(%o) {axes=[0,1]}
+      %t = sum(%o) {axes=[2]}
+      %u = mul(%o, %o)
+      %v = sum(%u) {axes=[0,1]}
+      return %q, %r, %t, %v
+    })",
+                kLoop + R"(
+      %po = pack(%o, %n)
+      %z = matmul(%po, %W)
+      %q = sum(%z) {axes=[0]}
+      %r = sum(%po) {axes=[0]}
+      %t = sum(%o) {axes=[2]}
+      %u = mul(%o, %o)
+      %v = sum(%u) {axes=[0,1]}
+      return %q, %r, %t, %v
+    })");
+}
+
 TEST_CASE("pack_tokens: sequences before steps are the same rows") {
   check_rewrite("pack_tokens", kLoop + R"(
       %p = transpose(%o) {perm=[1,0,2]}

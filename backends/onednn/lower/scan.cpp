@@ -2,14 +2,15 @@
 // position.
 //
 //   carries      alternate between two slots; the first is read where it lies, the last is written
-//   to
-//                the result; one that the body updates in place (a cache) has one slot, the
-//                result: only its first step copies it
+//                to the result; one that the body updates in place (a cache) has one slot, the
+//                result: only its first step copies it; one that is stacked has its slots there
 //   scanned      read in place: a base pointer that moves by one step
 //   stacked      written in place, likewise
 //   invariants   read where they lie; the weights of products are packed (Emit::packed)
-//   ended rows   after the body: carries keep the row, stacked outputs are zero there; rows behind
-//                the last live one are not computed (row_bounds.h)
+//   ended rows   a carry's row is put in the result when it ends and, in reverse, taken from the
+//                initial ones when it begins; or kept from step to step where somebody looks;
+//                likewise stacked outputs are zero there (ended_rows.h); rows behind the last live
+//                one are not computed (row_bounds.h)
 #include "backends/onednn/lower/scan.h"
 
 #include "backends/onednn/lower/copy.h"
@@ -34,7 +35,18 @@ struct Carry {
   int in_base, out_base;
   Tensor in, out;   // in the body
   Ref first, last;  // where the first step reads and the last one writes
-  Ref slots[2];
+  Ref slots[2];     // in turns; where it is stacked, for what is not stacked of it
+  EndedRows::States states = {};
+  Ref stack;  // the state in front of the first step, if that is stacked
+  int64_t step_bytes = 0;
+  bool row_by_row = false;  // put in the result row by row
+
+  // Where it lies after so many of the steps.
+  char* at(const Run& run, int64_t done, int64_t steps) const {
+    if (done == 0) return run(first);
+    if (done == steps) return run(last);
+    return step_bytes == 0 ? run(slots[done % 2]) : run(stack) + done * step_bytes;
+  }
 };
 
 struct Loop {
@@ -56,8 +68,8 @@ struct Loop {
       run.steps[counter] = t;
       for (const Moving& m : moving) run.bases[m.base] = run(m.start) + t * m.step_bytes;
       for (const Carry& c : carries) {
-        run.bases[c.in_base] = run(step == 0 ? c.first : c.slots[step % 2]);
-        run.bases[c.out_base] = run(step == steps - 1 ? c.last : c.slots[(step + 1) % 2]);
+        run.bases[c.in_base] = c.at(run, step, steps);
+        run.bases[c.out_base] = c.at(run, step + 1, steps);
       }
       execute(*body, run, t);
     }
@@ -74,24 +86,37 @@ bool same_strides(const Tensor& a, const Tensor& b) {
   return true;
 }
 
-// What is left to do for rows that have ended.
-struct Ended {
+void copy_row(const Run& run, int64_t row, const Tensor& from, const Tensor& to) {
+  const char* const src = run(from.at) + row * from.stride(0) * from.element_bytes();
+  char* const dst = run(to.at) + row * to.stride(0) * to.element_bytes();
+  if (src != dst) copy_elements(from, src, to, dst, 1);
+}
+
+// Carries' rows on their way, by how long they live: those of a length within (above, upto].
+struct RowsOf {
   Tensor lengths;
-  int counter;
-  std::vector<std::pair<Tensor, Tensor>> kept;  // carries: before and after the step
+  std::vector<std::pair<Tensor, Tensor>> copied;  // from, to
+
+  void operator()(const Run& run, int64_t above, int64_t upto) const {
+    const int32_t* length = run.at<int32_t>(lengths.at);
+    for (int64_t b = 0; b < lengths.dim(0); ++b)
+      if (const int32_t n = length[b * lengths.stride(0)]; above < n && n <= upto)
+        for (const auto& [from, to] : copied) copy_row(run, b, from, to);
+  }
+};
+
+// What is left to do for rows that have ended and that somebody looks at.
+struct Ended {
+  RowsOf kept;  // carries: from before the step to after it
   std::vector<Tensor> zeroed;
 
-  void operator()(const Run& run) const {
-    const int64_t t = run.steps[counter];
-    const int32_t* length = run.at<int32_t>(lengths.at);
-    for (int64_t b = 0; b < lengths.dim(0); ++b) {
-      if (t < length[b * lengths.stride(0)]) continue;
-      for (const auto& [from, to] : kept)
-        copy_elements(from, run(from.at) + b * from.stride(0) * from.element_bytes(), to,
-                      run(to.at) + b * to.stride(0) * to.element_bytes(), 1);
-      for (const Tensor& to : zeroed)
-        zero_elements(to, run(to.at) + b * to.stride(0) * to.element_bytes(), 1);
-    }
+  void operator()(const Run& run, int64_t t) const {
+    kept(run, INT64_MIN, t);
+    const int32_t* length = run.at<int32_t>(kept.lengths.at);
+    for (int64_t b = 0; !zeroed.empty() && b < kept.lengths.dim(0); ++b)
+      if (length[b * kept.lengths.stride(0)] <= t)
+        for (const Tensor& to : zeroed)
+          zero_elements(to, run(to.at) + b * to.stride(0) * to.element_bytes(), 1);
   }
 };
 
@@ -124,18 +149,16 @@ class ScanLowering {
     place_invariants();
     place_live();
     place_stacked();
+    begin_rows();
     block_.lower();
     end_rows();
     give_memory();
-    // What the first step reads and the last one writes.
-    for (int i = 0; i < parts_.carries; ++i) first_carry(i);
+    for (int i = 0; i < parts_.carries; ++i) place_ends(i);
     e_.loop("loop of " + std::to_string(loop_.steps), loop_, &program_);
-    for (int i = 0; i < parts_.carries; ++i)
-      if (!same_strides(loop_.carries[at(i)].out, e_.out(i))) {
-        Tensor last = loop_.carries[at(i)].out;
-        last.at = loop_.carries[at(i)].last;
-        emit_copy(e_, last, e_.out(i));
-      }
+    for (int i = 0; i < parts_.carries; ++i) copy_last(i);
+    if (!returned_unread_.copied.empty() && loop_.reverse)
+      e_.kernel("ended rows", 0,
+                [rows = returned_unread_](const Run& run) { rows(run, INT64_MIN, 0); });
   }
 
  private:
@@ -166,18 +189,41 @@ class ScanLowering {
 
   void place_carries() {
     for (int i = 0; i < parts_.carries; ++i) {
-      Carry c;
+      Carry c{};
       c.in_base = plan_.new_base();
       c.out_base = plan_.new_base();
       c.in = c.out = body_type(graph_, argument(i));
-      if (block_.wants_padding(argument(i)))
+      c.states = states_of(i);
+      if (is_stacked(c))
+        c.in.strides = c.out.strides =
+            without_axis(e_.out(c.states.before >= 0 ? c.states.before : c.states.after), 0)
+                .strides;
+      else if (block_.wants_padding(argument(i)))
         c.in.strides = c.out.strides = padded_strides(c.in.dims, c.in.dtype);
       c.in.at = {c.in_base, 0};
       c.out.at = {c.out_base, 0};
+      c.row_by_row = parts_.has_lengths && is_marked(graph_.name, i) &&
+                     !e_.block().ended_rows().carried_are_read(e_.op.node(), i);
       block_.place_argument(i, c.in);
       block_.target_output(i, c.out);
       loop_.carries.push_back(c);
     }
+  }
+
+  // What is stacked of a carry where both can lie in one place.
+  EndedRows::States states_of(int i) const {
+    EndedRows::States s = e_.block().ended_rows().states_of(e_.op.node(), i);
+    const auto fits_body = [&](int result) {
+      return result >= 0 && block_.argument_fits(i, without_axis(e_.out(result), 0));
+    };
+    if (!fits_body(s.before)) s.before = -1;
+    if (!fits_body(s.after)) s.after = -1;
+    if (s.before < 0 || s.after < 0) return s;
+    const Tensor &before = e_.out(s.before), &after = e_.out(s.after);
+    const int64_t step = before.stride(0) * before.element_bytes();
+    const Ref next{before.at.base, before.at.offset + (loop_.reverse ? -step : step)};
+    if (after.strides != before.strides || after.at != next) s.after = -1;
+    return s;
   }
 
   Ref moving(const Tensor& whole, int axis) {
@@ -209,6 +255,13 @@ class ScanLowering {
     }
   }
 
+  void add_kernel(const char* name, std::function<void(const Run&)> run) {
+    Kernel k;
+    k.name = k.op = name;
+    k.run = std::move(run);
+    program_.kernels.push_back(std::move(k));
+  }
+
   void place_live() {
     if (!parts_.has_lengths) return;
     const int i = parts_.carries + parts_.scanned + parts_.invariants;
@@ -217,49 +270,95 @@ class ScanLowering {
     block_.place_argument(i, live);
     const bool read = !ir::uses(graph_)[at(argument(i).id)].empty();
     if (!read) return;
-    Kernel k;
-    k.name = k.op = "live";
-    k.run = [lengths, live, counter = loop_.counter](const Run& run) {
+    add_kernel("live", [lengths, live, counter = loop_.counter](const Run& run) {
       const int32_t* length = run.at<int32_t>(lengths.at);
       uint8_t* to = run.at<uint8_t>(live.at);
       for (int64_t b = 0; b < lengths.dim(0); ++b)
         to[b] = length[b * lengths.stride(0)] > run.steps[counter];
-    };
-    program_.kernels.push_back(std::move(k));
+    });
   }
 
   void place_stacked() {
     for (int i = 0; i < parts_.stacked; ++i) {
-      const Tensor& y = e_.out(parts_.carries + i);
+      const int result = parts_.carries + i;
+      const Tensor& y = e_.out(result);
       const int axis = static_cast<int>(parts_.out_axes[at(i)]);
       Tensor slice = without_axis(y, axis);
-      slice.at = moving(y, axis);
-      block_.target_output(parts_.carries + i, slice);
-      stacked_.push_back(slice);
+      bool is_state = false;
+      for (const Carry& c : loop_.carries)
+        if (result == c.states.before || result == c.states.after) {
+          is_state = true;
+          slice = result == c.states.before ? c.in : c.out;
+        }
+      if (!is_state) slice.at = moving(y, axis);
+      block_.target_output(result, slice);
+      if (parts_.has_lengths && e_.block().ended_rows().stacked_are_read(e_.op.node(), result))
+        zeroed_.push_back(slice);
     }
+  }
+
+  // In reverse a row's first step is that of its length.
+  void begin_rows() {
+    if (!parts_.has_lengths) return;
+    RowsOf begins{e_.in("lengths"), {}};
+    returned_unread_.lengths = e_.in("lengths");
+    for (int i = 0; i < parts_.carries; ++i) {
+      const Carry& c = loop_.carries[at(i)];
+      if (!c.row_by_row) continue;
+      begins.copied.emplace_back(e_.in(i), c.in);
+      returned_unread_.copied.emplace_back(e_.in(i), e_.out(i));
+    }
+    if (begins.copied.empty() || !loop_.reverse) return;
+    add_kernel("begun rows",
+               [begins, last = loop_.steps - 1, counter = loop_.counter](const Run& run) {
+                 const int64_t t = run.steps[counter];
+                 begins(run, t, t == last ? INT64_MAX : t + 1);
+               });
   }
 
   void end_rows() {
     if (!parts_.has_lengths) return;
-    Ended ended{e_.in("lengths"), loop_.counter, {}, stacked_};
-    for (int i = 0; i < parts_.carries; ++i)
-      if (is_marked(graph_.name, i))
-        ended.kept.emplace_back(loop_.carries[at(i)].in, loop_.carries[at(i)].out);
-    if (ended.kept.empty() && ended.zeroed.empty()) return;
-    Kernel k;
-    k.name = k.op = "ended rows";
-    k.run = ended;
-    program_.kernels.push_back(std::move(k));
+    const Tensor& lengths = e_.in("lengths");
+    Ended ended{{lengths, {}}, zeroed_};
+    RowsOf returned{lengths, {}};
+    for (int i = 0; i < parts_.carries; ++i) {
+      const Carry& c = loop_.carries[at(i)];
+      if (!is_marked(graph_.name, i)) continue;
+      if (!c.row_by_row)
+        ended.kept.copied.emplace_back(c.in, c.out);
+      else if (!loop_.reverse)
+        returned.copied.emplace_back(c.out, e_.out(i));
+    }
+    if (ended.kept.copied.empty() && ended.zeroed.empty() && returned.copied.empty()) return;
+    add_kernel("ended rows", [ended, returned, unread = returned_unread_, last = loop_.steps - 1,
+                              counter = loop_.counter](const Run& run) {
+      const int64_t t = run.steps[counter];
+      if (!ended.kept.copied.empty() || !ended.zeroed.empty()) ended(run, t);
+      if (returned.copied.empty()) return;
+      returned(run, t, t == last ? INT64_MAX : t + 1);
+      if (t == 0) unread(run, INT64_MIN, 0);
+    });
   }
+
+  Ref slot(const Carry& c) { return e_.workspace(std::max<int64_t>(c.in.span_bytes(), 1)); }
 
   void give_memory() {
     loop_.arena = e_.workspace(std::max<int64_t>(block_.arena_bytes(), 1), block_.timeline());
     loop_.poison_bytes = plan_.options.poison ? block_.arena_bytes() : 0;
     for (int i = 0; i < parts_.carries; ++i) {
       Carry& c = loop_.carries[at(i)];
-      for (Ref& slot : c.slots)
-        slot = updated_in_place(i) ? e_.out(i).at
-                                   : e_.workspace(std::max<int64_t>(c.in.span_bytes(), 1));
+      const bool in_place = !is_stacked(c) && updated_in_place(i);
+      if (in_place) c.slots[0] = c.slots[1] = e_.out(i).at;
+      if (c.states.before < 0 && !in_place) c.slots[0] = slot(c);
+      if (c.states.after < 0 && !in_place) c.slots[1] = slot(c);
+      if (is_stacked(c)) {
+        const Tensor& y = e_.out(c.states.before >= 0 ? c.states.before : c.states.after);
+        const int64_t step = y.stride(0) * y.element_bytes();
+        const int64_t behind = c.states.before >= 0 ? 0 : 1;
+        const int64_t first = loop_.reverse ? loop_.steps - 1 + behind : -behind;
+        c.step_bytes = loop_.reverse ? -step : step;
+        c.stack = {y.at.base, y.at.offset + first * step};
+      }
     }
   }
 
@@ -270,17 +369,37 @@ class ScanLowering {
            block_.updates_in_place(i, i);
   }
 
-  // Step s reads slot s % 2 and writes slot (s + 1) % 2.
-  void first_carry(int i) {
+  static bool is_stacked(const Carry& c) { return c.states.before >= 0 || c.states.after >= 0; }
+  static Tensor in_body(const Carry& c, Ref place) {
+    Tensor t = c.in;
+    t.at = place;
+    return t;
+  }
+
+  // What the first step reads and the last one writes.
+  void place_ends(int i) {
     Carry& c = loop_.carries[at(i)];
     const Tensor& initial = e_.in(i);
-    c.first = initial.at;
-    if (!same_strides(initial, c.in)) {
-      Tensor first = c.in;
-      first.at = c.first = c.slots[0];
-      emit_copy(e_, initial, first);
-    }
-    c.last = same_strides(c.out, e_.out(i)) ? e_.out(i).at : c.slots[loop_.steps % 2];
+    const bool stacked = is_stacked(c);
+    // Its rows are put in the result as they end, but in reverse all of them do so last.
+    const bool in_result =
+        c.states.after < 0 && same_strides(c.out, e_.out(i)) && !(c.row_by_row && !loop_.reverse);
+    if (c.states.before >= 0)
+      c.first = c.stack;
+    else
+      c.first = same_strides(initial, c.in) ? initial.at : c.slots[0];
+    if (c.states.after >= 0)
+      c.last = {c.stack.base, c.stack.offset + loop_.steps * c.step_bytes};
+    else
+      c.last = in_result ? e_.out(i).at : c.slots[stacked ? 1 : loop_.steps % 2];
+    if (c.first != initial.at && !(c.row_by_row && loop_.reverse))
+      emit_copy(e_, initial, in_body(c, c.first));
+  }
+
+  void copy_last(int i) {
+    const Carry& c = loop_.carries[at(i)];
+    if (c.last != e_.out(i).at && !(c.row_by_row && !loop_.reverse))
+      emit_copy(e_, in_body(c, c.last), e_.out(i));
   }
 
   Emit& e_;
@@ -291,7 +410,8 @@ class ScanLowering {
   Loop loop_{};
   const BodyRows rows_;
   Block block_;
-  std::vector<Tensor> stacked_;
+  std::vector<Tensor> zeroed_;  // steps of what is stacked
+  RowsOf returned_unread_;      // initial rows of sequences of length 0
 };
 
 }  // namespace
