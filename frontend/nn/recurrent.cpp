@@ -22,19 +22,21 @@ Tensor mix(const Tensor& z, const Tensor& a, const Tensor& b, const SourceLoc& l
 Tensor gru_cell(const Scope& p, const Tensor& x, const Tensor& s, const Tensor& context,
                 const CellOptions& o, SourceLoc loc) {
   const auto in = p.enter();
-  const Dim width = s.dim(-1, loc);
-  const auto times = [&](const std::string& name, const Tensor& a, const Initializer& initializer) {
-    return matmul(a, p.parameter(name, {a.dim(-1), width}, initializer, loc), {}, loc);
+  const Dim width = s.dim(-1, loc), two = width * 2, three = width * 3;
+  Tensor g = matmul(x, p.parameter("W", {x.dim(-1), three}, o.input, loc), {}, loc);
+  if (o.bias) g = add(g, p.parameter("b", {three}, init::zeros(), loc), loc);
+  if (context.valid()) {
+    const Tensor c = p.parameter("C", {context.dim(-1), three}, o.input, loc);
+    g = add(g, matmul(context, c, {}, loc), loc);
+  }
+  const Tensor u = p.parameter("U", {width, three}, o.recurrent, loc);
+  const auto times = [&](const Tensor& a, const Dim& from, const Dim& to) {
+    return add(slice(g, -1, from, to, 1, loc), matmul(a, slice(u, -1, from, to, 1, loc), {}, loc),
+               loc);
   };
-  // W x + U s + C c + b, with the matrices' names ending in the gate's
-  const auto gate = [&](const std::string& g, const Tensor& state) {
-    Tensor sum = times("W" + g, x, o.input);
-    if (o.bias) sum = add(sum, p.parameter("b" + g, {width}, init::zeros(), loc), loc);
-    if (context.valid()) sum = add(sum, times("C" + g, context, o.input), loc);
-    return add(sum, times("U" + g, state, o.recurrent), loc);
-  };
-  const Tensor z = sigmoid(gate("z", s), loc), r = sigmoid(gate("r", s), loc);
-  const Tensor n = tanh(gate("", mul(r, s, loc)), loc);
+  const Tensors gates = split(sigmoid(times(s, 0, two), loc), 2, -1, loc);
+  const Tensor &z = gates[0], &r = gates[1];
+  const Tensor n = tanh(times(mul(r, s, loc), two, three), loc);
   return mix(z, s, n, loc);
 }
 

@@ -27,11 +27,12 @@ struct CellOptions {
   Initializer recurrent = init::orthogonal();  // of U
 };
 
-// Cho et al. 2014; Bahdanau et al. 2015, appendix A.1.1 and A.2.2:
-//   z = sigmoid(Wz x + Uz s + Cz c),  r = sigmoid(Wr x + Ur s + Cr c)
-//   n = tanh(W x + U (r * s) + C c),  s' = (1 - z) * s + z * n
+// Cho et al. 2014; Bahdanau et al. 2015, appendix A.1.1 and A.2.2; [z r n] side by side in W, U, C
+// and b:
+//   z = sigmoid(W_z x + U_z s + C_z c + b_z),  r = sigmoid(W_r x + U_r s + C_r c + b_r)
+//   n = tanh(W_n x + U_n (r * s) + C_n c + b_n),  s' = (1 - z) * s + z * n
 // x: T[B,M], s: T[B,H], context c: T[B,E] or none -> T[B,H]
-// Parameters Wz, Wr, W [M,H], Uz, Ur, U [H,H], Cz, Cr, C [E,H], with biases bz, br, b [H].
+// parameters W [M,3H], U [H,3H], C [E,3H], b [3H]
 Tensor gru_cell(const Scope& p, const Tensor& x, const Tensor& s, const Tensor& context = {},
                 const CellOptions& options = {}, SourceLoc loc = SourceLoc::here());
 

@@ -9,6 +9,7 @@
 
 #include <cmath>
 #include <string>
+#include <vector>
 
 namespace weft::tests {
 
@@ -18,7 +19,8 @@ using ir::Array;
 // PyTorch's parameter by the path it has here; a matrix there is [out,in], here [in,out].
 struct Renamed {
   std::string file, path;
-  int64_t from = 0, to = -1;  // columns of the file's matrix
+  int64_t from = 0, to = -1;             // columns of the file's matrix
+  std::vector<std::string> beside = {};  // further ones, on its right
 };
 
 inline Array transposed(const Array& a, int64_t from, int64_t to) {
@@ -30,9 +32,27 @@ inline Array transposed(const Array& a, int64_t from, int64_t to) {
   return t;
 }
 
-inline Array as_here(const Array& a, const Renamed& name) {
-  const bool table = name.path.ends_with("embedding");
-  return a.rank() == 2 && !table ? transposed(a, name.from, name.to) : a;
+inline Array side_by_side(const Array& left, const Array& right) {
+  ir::Dims dims = left.dims();
+  const int64_t n = dims.back(), m = right.dims().back();
+  dims.back() += m;
+  Array both(left.dtype(), dims);
+  for (int64_t r = 0; r < left.size() / n; ++r)
+    for (int64_t c = 0; c < n + m; ++c)
+      both.set(r * (n + m) + c, c < n ? left.at(r * n + c) : right.at(r * m + c - n));
+  return both;
+}
+
+// `kind`: "param/", "grad/" ...
+inline Array as_here(const NamedArrays& arrays, const std::string& kind, const Renamed& name) {
+  const auto one = [&](const std::string& file) {
+    const Array& a = arrays.at(kind + file);
+    const bool table = name.path.ends_with("embedding");
+    return a.rank() == 2 && !table ? transposed(a, name.from, name.to) : a;
+  };
+  Array a = one(name.file);
+  for (const std::string& file : name.beside) a = side_by_side(a, one(file));
+  return a;
 }
 
 inline void check_near(const Array& found, const Array& expected, double tolerance,

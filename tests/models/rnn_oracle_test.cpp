@@ -17,12 +17,9 @@ namespace {
 
 std::vector<Renamed> gru_names(const std::string& file, const std::string& path, bool context) {
   std::vector<Renamed> names;
-  for (const char* n : {"Wz", "Uz", "Wr", "Ur", "W", "U"})
-    names.push_back({file + "." + n, path + "/" + n});
-  for (const char* n : {"bz", "br", "b"})
-    if (!context) names.push_back({file + "." + n, path + "/" + n});
-  for (const char* n : {"Cz", "Cr", "C"})
-    if (context) names.push_back({file + "." + n, path + "/" + n});
+  for (const std::string n : {"W", "U", context ? "C" : "b"})
+    names.push_back(
+        {file + "." + n + "z", path + "/" + n, 0, -1, {file + "." + n + "r", file + "." + n}});
   return names;
 }
 
@@ -77,7 +74,7 @@ struct Case {
   ParameterStore store(ir::DType real) const {
     ParameterStore s(1, real);
     for (const Renamed& n : names)
-      s.set(n.path, ir::ArgumentKind::parameter, as_here(arrays.at("param/" + n.file), n));
+      s.set(n.path, ir::ArgumentKind::parameter, as_here(arrays, "param/", n));
     return s;
   }
   Array live_only(const std::string& name) const {  // out/name where the target lives
@@ -98,8 +95,8 @@ void check_case(const Case& c, const ir::Graph& graph, const ProgramOptions& opt
   check_near(results.at("logits"), c.live_only("logits"), tolerance, "logits");
   check_near(results.at("alpha"), c.live_only("alpha"), tolerance, "alpha");
   for (const Renamed& n : c.names)
-    check_near(results.at(autodiff::gradient_name(graph, n.path)),
-               as_here(c.arrays.at("grad/" + n.file), n), tolerance, "d" + n.path);
+    check_near(results.at(autodiff::gradient_name(graph, n.path)), as_here(c.arrays, "grad/", n),
+               tolerance, "d" + n.path);
 }
 
 void check_everywhere(const std::string& file, const std::vector<Renamed>& names,
@@ -203,5 +200,5 @@ TEST_CASE("rnnsearch: twelve steps of Adadelta with clipping follow PyTorch's") 
   check_near(losses, c.arrays.at("out/losses"), 1e-10, "losses");
   check_near(norms, c.arrays.at("out/grad_norms"), 1e-10, "norms");
   for (const Renamed& n : c.names)
-    check_near(store.at(n.path), as_here(c.arrays.at("out/final/" + n.file), n), 1e-9, n.path);
+    check_near(store.at(n.path), as_here(c.arrays, "out/final/", n), 1e-9, n.path);
 }
