@@ -192,6 +192,13 @@ RowUse row_use(const OpView& op, const std::vector<bool>& led, int leading) {
   return Judge(op, led, leading).use();
 }
 
+bool is_uniform(const Graph& g, Value v) {
+  const Node* p = g.producer(v);
+  if (p == nullptr) return false;
+  if (p->op == &ops::constant) return OpView(g, *p).reals("values").size() == 1;
+  return (p->op == &ops::broadcast || p->op == &ops::reshape) && is_uniform(g, p->operands[0]);
+}
+
 bool keeps_zero(const OpView& op, int result, const std::vector<bool>& zero) {
   const OpDef* def = &op.def();
   const auto named = [&](std::string_view name) {

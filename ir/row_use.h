@@ -28,6 +28,9 @@ RowUse row_use(const OpView& op, const std::vector<bool>& led, int leading);
 std::optional<std::vector<bool>> moved_results(const OpView& op, const std::vector<bool>& led,
                                                int leading);
 
+// Is every element the same, so that the order of rows does not show?
+bool is_uniform(const Graph& graph, Value v);
+
 // Row-wise: is a row of the result zero where that row of the operands flagged in `zero` is?
 bool keeps_zero(const OpView& op, int result, const std::vector<bool>& zero);
 

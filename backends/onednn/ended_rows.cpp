@@ -2,7 +2,6 @@
 #include "backends/onednn/ended_rows.h"
 
 #include "backends/onednn/lower/scan.h"
-#include "ir/ops/gather.h"
 #include "ir/ops/pack.h"
 #include "ir/ops/scan.h"
 #include "ir/passes/dead_rows.h"
@@ -16,19 +15,6 @@ size_t at(int i) { return static_cast<size_t>(i); }
 
 ir::Value lengths_of(const ir::OpView& scan) {
   return scan.has("lengths") ? scan.node().operands[at(scan.position("lengths"))] : ir::Value{};
-}
-
-// Does this node pack the rows within `lengths`, which may stand in the order of the lengths?
-bool packs_within(const ir::Graph& g, const ir::Node& pack, ir::Value lengths) {
-  const ir::OpView op(g, pack);
-  if (op.flag("by_sequence")) return false;
-  const ir::Value own = pack.operands[1];
-  if (!op.has("places")) return own == lengths;
-  const ir::Value places = pack.operands[at(op.position("places"))];
-  const ir::Node *order = g.producer(places), *sorted = g.producer(lengths);
-  return order != nullptr && order->op == &ir::ops::length_order && order->operands[0] == own &&
-         order->results[1] == places && sorted != nullptr && sorted->op == &ir::ops::gather &&
-         sorted->operands[0] == own && sorted->operands[1] == order->results[0];
 }
 
 // An index made of what is in a row might be out of range.
@@ -91,23 +77,28 @@ bool EndedRows::find_reader(ir::Value v, ir::Value lengths) {
     const ir::Node& reader = graph_->nodes()[at(n)];
     const ir::OpView op(*graph_, reader);
     if (reader.op == &ir::ops::pack)
-      return reader.operands[0] == v && packs_within(*graph_, reader, lengths);
+      return reader.operands[0] == v && reader.operands[1] == lengths && !op.has("places") &&
+             !op.flag("by_sequence");
     if (reader.op->elementwise)
       return op.result().shape == graph_->type(v).shape && ir::is_float(op.result().dtype) &&
              !are_read(reader.results[0], lengths);
-    if (reader.op != &ir::ops::scan || lengths_of(op) != lengths) return false;
-    const ir::ops::ScanParts parts(op);
-    for (size_t i = 0; i < reader.operands.size(); ++i) {
-      const int scanned = static_cast<int>(i) - parts.carries;
-      if (reader.operands[i] != v) continue;
-      if (scanned < 0 || scanned >= parts.scanned || parts.axes[at(scanned)] != 0 ||
-          counts(reader, i))
-        return false;
-    }
-    return true;
+    return scans_live_rows(reader, v, lengths);
   };
   const std::vector<int>& readers = readers_[at(v.id)];
   return !std::all_of(readers.begin(), readers.end(), ignores);
+}
+
+bool EndedRows::scans_live_rows(const ir::Node& loop, ir::Value v, ir::Value lengths) {
+  const ir::OpView op(*graph_, loop);
+  if (all_read_ || loop.op != &ir::ops::scan || lengths_of(op) != lengths) return false;
+  const ir::ops::ScanParts parts(op);
+  for (size_t i = 0; i < loop.operands.size(); ++i) {
+    const int scanned = static_cast<int>(i) - parts.carries;
+    if (loop.operands[i] != v) continue;
+    if (scanned < 0 || scanned >= parts.scanned || parts.axes[at(scanned)] != 0 || counts(loop, i))
+      return false;
+  }
+  return true;
 }
 
 bool EndedRows::carried_are_read(const ir::Node& scan, int carry) {

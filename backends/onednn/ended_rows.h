@@ -21,6 +21,8 @@ class EndedRows {
   // `all_read`: somebody looks at everything.
   explicit EndedRows(const ir::Graph& graph, bool all_read = true);
 
+  // Is v scanned by this loop, which has these lengths, and are its ended rows ignored there?
+  bool scans_live_rows(const ir::Node& loop, ir::Value v, ir::Value lengths);
   bool stacked_are_read(const ir::Node& scan, int result);
   bool carried_are_read(const ir::Node& scan, int carry);
 

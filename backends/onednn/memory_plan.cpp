@@ -181,7 +181,7 @@ void Block::lower_unit(int index) {
   now_ = index;
   const size_t first_kernel = program_->kernels.size();
   if (const int count = bounds_.of_node(u.nodes.back()); count >= 0) count_rows(count);
-  if (u.lowering->view == nullptr || !lower_view(u)) {
+  if (!lower_view(u)) {
     if (!u.lowering->constant) place_results(index);
     {
       Emit e(*this, ir::OpView(graph_, node), u.nodes);

@@ -5,6 +5,7 @@
 //   - a view (reshape, slice, transpose, broadcast ...) becomes an alias of its operand where all
 //   of
 //     its readers can follow the strides, else a copy;
+//   - unpacked rows that loops run over, in the order of their lengths, are read packed;
 //   - a value that leaves the graph is written straight where it has to end (a result's buffer, a
 //     carry's next slot, a step of a stacked output), unless another output has claimed it;
 //   - an elementwise result takes over the buffer of an operand that nobody reads again;
@@ -148,6 +149,7 @@ class Block {
   void materialise_arguments();
   void lower_unit(int index);
   bool lower_view(const Unit& u);
+  std::optional<Tensor> view_of_packed(const ir::Node& node);
   void place_results(int index);
   Dims result_strides(const Unit& u, ir::Value y) const;
   bool has_place(ir::Value v) const { return places_[static_cast<size_t>(v.id)].at.base >= 0; }

@@ -2,6 +2,8 @@
 // a concat, where the graph wants them, or in a place of their own.
 #include "backends/onednn/lower/table.h"
 #include "backends/onednn/memory_plan.h"
+#include "ir/ops/gather.h"
+#include "ir/ops/pack.h"
 #include "ir/ops/scan.h"
 #include "ir/ops/shape.h"
 
@@ -75,10 +77,38 @@ void Block::claim_targets() {
   }
 }
 
+// The rows of a step that live are a run of packed ones if the longest sequences stand first.
+// Behind them are those of the next step, which readers take for ended ones.
+std::optional<Tensor> Block::view_of_packed(const ir::Node& node) {
+  const ir::OpView op(graph_, node);
+  const ir::Value y = node.results[0], lengths = node.operands[1];
+  const ir::Node* sorted = graph_.producer(lengths);
+  if (op.has("places") || op.flag("by_sequence") || sorted == nullptr ||
+      sorted->op != &ir::ops::gather)
+    return {};
+  const ir::Node* order = graph_.producer(sorted->operands[1]);
+  if (order == nullptr || order->op != &ir::ops::length_order ||
+      order->operands[0] != sorted->operands[0] || order->results[0] != sorted->operands[1])
+    return {};
+  for (const int r : readers_[static_cast<size_t>(y.id)])
+    if (r < 0 || !ended_rows_.scans_live_rows(node_of(units_[static_cast<size_t>(r)]), y, lengths))
+      return {};
+  const Tensor& rows = place(node.operands[0]);
+  if (rows.stride(0) <= 0) return {};
+  Tensor view{rows.dtype, dims_of(graph_.type(y)), {0}, rows.at};
+  view.strides.insert(view.strides.end(), rows.strides.begin(), rows.strides.end());
+  view.steps_packed = true;
+  if (view.size() == 0 || !bodies_accept(y, view)) return {};
+  return view;
+}
+
 bool Block::lower_view(const Unit& u) {
   const ir::Node& node = node_of(u);
+  if (u.lowering->view == nullptr && node.op != &ir::ops::unpack) return false;
   const ir::Value x = node.operands[0], y = node.results[0];
-  const auto view = u.lowering->view(ir::OpView(graph_, node), place(x));
+  const auto view = node.op == &ir::ops::unpack
+                        ? view_of_packed(node)
+                        : u.lowering->view(ir::OpView(graph_, node), place(x));
   if (!view || !all_readers_accept(y, *view)) return false;
   const int buffer = buffer_[static_cast<size_t>(x.id)];
   set_place(y, *view, buffer);

@@ -26,6 +26,9 @@ struct Tensor {
   ir::DType dtype = ir::DType::f32;
   Dims dims, strides;
   Ref at;
+  // [T,B,...] of which each step has as many rows as live, one step after the other: for the
+  // loop that runs over it only (Block::view_of_packed); strides[0] means nothing.
+  bool steps_packed = false;
 
   int rank() const { return static_cast<int>(dims.size()); }
   int64_t dim(int axis) const { return dims[static_cast<size_t>(axis < 0 ? axis + rank() : axis)]; }

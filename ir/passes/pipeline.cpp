@@ -16,6 +16,7 @@
 #include "ir/passes/fuse_residual.h"
 #include "ir/passes/fuse_top_k.h"
 #include "ir/passes/merge_matmuls.h"
+#include "ir/passes/order_packed.h"
 #include "ir/passes/pack_attention.h"
 #include "ir/passes/pack_tokens.h"
 #include "ir/passes/sort_rows.h"
@@ -49,6 +50,7 @@ constexpr Pass kPasses[] = {
     {"fuse_residual", fuse_residual, "a product and what it is added to become one op"},
     {"fuse_top_k", fuse_top_k, "log-softmax and the choice of its best become one op"},
     {"merge_matmuls", merge_matmuls, "products of one value with several weights become one"},
+    {"order_packed", order_packed, "packed rows stand as loops read them"},
     {"pack_attention", pack_attention, "attention works on packed sequences"},
     {"pack_tokens", pack_tokens, "work batched over time runs on the real tokens only"},
     {"sort_rows", sort_rows, "rows of a loop stand in the order of their lengths"},
@@ -109,6 +111,7 @@ constexpr const Pass* kOptimise[] = {
     pass("pack_tokens"),
     pass("pack_attention"),
     pass("sort_rows"),
+    pass("order_packed"),
     pass("fuse_linear_cross_entropy"),
     pass("fuse_residual"),
 };

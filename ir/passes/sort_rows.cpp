@@ -22,14 +22,6 @@ bool mentions(const TensorType& t, const Dim& batch) {
   return std::find(t.shape.begin(), t.shape.end(), batch) != t.shape.end();
 }
 
-// Every element the same, so that the order of rows does not show.
-bool is_uniform(const Graph& g, Value v) {
-  const Node* p = g.producer(v);
-  if (p == nullptr) return false;
-  if (p->op == &ops::constant) return OpView(g, *p).reals("values").size() == 1;
-  return (p->op == &ops::broadcast || p->op == &ops::reshape) && is_uniform(g, p->operands[0]);
-}
-
 // A loop with lengths whose rows may stand in any order.
 class Loop {
  public:

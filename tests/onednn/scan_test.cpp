@@ -259,3 +259,58 @@ TEST_CASE("scan: carries whose next states are one value, or each other's, are s
       return %aN, %bN, %aM, %bM, %p, %s, %t, %u })",
              {.bindings = {{"T", 5}, {"B", 6}}, .seed = 5});
 }
+
+TEST_CASE("scan: packed steps are read where they lie") {
+  for (const char* reverse : {"", ", reverse=true"}) {
+    const std::string text =
+        R"(graph(%s: f32[B,M], %x: f32[T,B,M], %W: f32[M,M], %n_upto_6: s32[B]) {
+      %order, %places = length_order(%n_upto_6)
+      %n = gather(%n_upto_6, %order) {axis=0}
+      %p = pack(%x, %n; %order)
+      %U = mul(%W, 0.1)
+      %h = matmul(%p, %U)
+      %y = unpack(%h, %n) {steps=T}
+      %sN, %o = scan(%s; %y; %U; %n) {axes=[0], out_axes=[0])" +
+        std::string(reverse) + R"(}
+      (%s, %y, %U, %live) {
+        %a = matmul(%s, %U)
+        %b = add(%a, %y)
+        %t = tanh(%b)
+        yield %t; %t
+      }
+      %q = pack(%o, %n)
+      %g = matmul(%h, %q) {transpose_a=true}
+      %rN = gather(%sN, %places) {axis=0}
+      return %rN, %g })";
+    CAPTURE(text);
+    for (int64_t steps : {0, 1, 2, 6})
+      for (uint64_t seed : {1, 2, 3})
+        for (int64_t batch : {1, 3, 20})
+          check_same(text, {.bindings = {{"T", steps}, {"B", batch}, {"M", 5}}, .seed = seed});
+    check_same(text, {.bindings = {{"T", 6}, {"B", 20}, {"M", 512}}, .seed = 4});
+    const auto plan = onednn::compile(ir::parse(text), {{"T", 6}, {"B", 20}, {"M", 5}});
+    CHECK(plan->plan_text().find("unpack") == std::string::npos);
+  }
+}
+
+TEST_CASE("scan: packed steps are unpacked where their order is unknown or ended rows count") {
+  check_same(R"(graph(%s: f32[B,3], %x: f32[T,B,3], %n_upto_6: s32[B]) {
+      %p = pack(%x, %n_upto_6)
+      %y = unpack(%p, %n_upto_6) {steps=T}
+      %sN = scan(%s; %y; ; %n_upto_6) {axes=[0]} (%s, %y, %live) {
+        %b = add(%s, %y)
+        yield %b }
+      return %sN })",
+             {.bindings = {{"T", 6}, {"B", 7}}, .seed = 2});
+  check_same(R"(graph(%s: f32[3], %x: f32[T,B,3], %n_upto_6: s32[B]) {
+      %order, %places = length_order(%n_upto_6)
+      %n = gather(%n_upto_6, %order) {axis=0}
+      %p = pack(%x, %n; %order)
+      %y = unpack(%p, %n) {steps=T}
+      %sN = scan(%s; %y; ; %n) {axes=[0]} (%s, %y, %live) {
+        %a = sum(%y) {axes=[0]}
+        %b = add(%s, %a)
+        yield %b }
+      return %sN })",
+             {.bindings = {{"T", 6}, {"B", 7}}, .seed = 2});
+}

@@ -4,7 +4,8 @@
 //   carries      alternate between two slots; the first is read where it lies, the last is written
 //                to the result; one that the body updates in place (a cache) has one slot, the
 //                result: only its first step copies it; one that is stacked has its slots there
-//   scanned      read in place: a base pointer that moves by one step
+//   scanned      read in place: a base pointer that moves by one step, or by the live rows of one
+//                where steps are packed
 //   stacked      written in place, likewise
 //   invariants   read where they lie; the weights of products are packed (Emit::packed)
 //   ended rows   a carry's row is put in the result when it ends and, in reverse, taken from the
@@ -28,7 +29,8 @@ namespace {
 struct Moving {
   int base;
   Ref start;
-  int64_t step_bytes;
+  int64_t step_bytes;  // of packed steps: of a row
+  bool packed = false;
 };
 
 struct Carry {
@@ -57,16 +59,33 @@ struct Loop {
   Ref arena;
   int64_t poison_bytes;
   std::vector<Moving> moving;
+  Tensor lengths;   // where something is packed:
+  Ref rows_before;  // s64[steps], the rows of all steps in front
   std::vector<Carry> carries;
   const Program* body;
 
+  bool any_packed() const {
+    return std::any_of(moving.begin(), moving.end(), [](const Moving& m) { return m.packed; });
+  }
+  void count_rows(const Run& run) const {
+    const int32_t* length = run.at<int32_t>(lengths.at);
+    int64_t* before = run.at<int64_t>(rows_before);
+    std::fill(before, before + steps, int64_t{0});
+    for (int64_t b = 0; b < lengths.dim(0); ++b)
+      for (int64_t t = 1; t < steps; ++t)
+        before[t] += std::min<int64_t>(t, std::max(0, length[b * lengths.stride(0)]));
+  }
+
   void operator()(const Run& run) const {
     run.bases[arena_base] = run(arena);
+    if (any_packed()) count_rows(run);
     if (poison_bytes > 0) std::memset(run(arena), 0xFF, static_cast<size_t>(poison_bytes));
     for (int64_t step = 0; step < steps; ++step) {
       const int64_t t = reverse ? steps - 1 - step : step;
       run.steps[counter] = t;
-      for (const Moving& m : moving) run.bases[m.base] = run(m.start) + t * m.step_bytes;
+      for (const Moving& m : moving)
+        run.bases[m.base] =
+            run(m.start) + (m.packed ? run.at<int64_t>(rows_before)[t] : t) * m.step_bytes;
       for (const Carry& c : carries) {
         run.bases[c.in_base] = c.at(run, step, steps);
         run.bases[c.out_base] = c.at(run, step + 1, steps);
@@ -228,7 +247,9 @@ class ScanLowering {
 
   Ref moving(const Tensor& whole, int axis) {
     const Ref at{plan_.new_base(), 0};
-    loop_.moving.push_back({at.base, whole.at, whole.stride(axis) * whole.element_bytes()});
+    const int by = whole.steps_packed ? axis + 1 : axis;
+    loop_.moving.push_back(
+        {at.base, whole.at, whole.stride(by) * whole.element_bytes(), whole.steps_packed});
     return at;
   }
 
@@ -238,6 +259,7 @@ class ScanLowering {
       const int axis = static_cast<int>(parts_.axes[at(i)]);
       Tensor slice = without_axis(x, axis);
       slice.at = moving(x, axis);
+      slice.steps_packed = false;
       block_.place_argument(parts_.carries + i, slice);
     }
   }
@@ -344,6 +366,10 @@ class ScanLowering {
 
   void give_memory() {
     loop_.arena = e_.workspace(std::max<int64_t>(block_.arena_bytes(), 1), block_.timeline());
+    if (loop_.any_packed()) {
+      loop_.lengths = e_.in("lengths");
+      loop_.rows_before = e_.workspace(loop_.steps * 8);
+    }
     loop_.poison_bytes = plan_.options.poison ? block_.arena_bytes() : 0;
     for (int i = 0; i < parts_.carries; ++i) {
       Carry& c = loop_.carries[at(i)];
