@@ -113,6 +113,19 @@ class Packing {
     return build().transpose(x, perm);
   }
 
+  // Does this slice take all that is wanted of columns nobody has packed? They are cut first then.
+  bool cuts_first(const Node& node) const {
+    const Value x = node.operands[0];
+    if (node.op != &ops::slice || choice_.form(x).axes != 2 || packed_.count(x) != 0) return false;
+    for (size_t n = 0; n < g_.nodes().size(); ++n) {
+      const Values& operands = g_.nodes()[n].operands;
+      if (&g_.nodes()[n] != &node && choice_.packs(n) &&
+          std::find(operands.begin(), operands.end(), x) != operands.end())
+        return false;
+    }
+    return true;
+  }
+
   // An operand of an elementwise op on [T,B,...] that has not got all of these axes.
   Value converted(Value old, const TensorType& result, bool by_sequence) {
     const TensorType& t = g_.type(old);
@@ -134,6 +147,8 @@ class Packing {
     Form k;
     for (const Value v : node.operands)
       if (choice_.form(v).axes > 0) k = choice_.form(v);
+    if (cuts_first(node))
+      return {pack(build().emit(ops::slice, {{r_(node.operands[0])}}, node.attrs), k.by_sequence)};
     Values operands;
     for (const Value v : node.operands)
       operands.push_back(choice_.form(v).axes > 0 ? packed(v)

@@ -166,6 +166,43 @@ TEST_CASE("pack_tokens: elementwise work alone is not worth moving rows") {
     })");
 }
 
+TEST_CASE("pack_tokens: columns are cut before their rows are moved, unless all are moved anyway") {
+  check_rewrite("pack_tokens", kLoop + R"(
+      %c = slice(%o) {axis=-1, stop=2}
+      %V = slice(%W) {axis=0, stop=2}
+      %z = matmul(%c, %V)
+      %q = sum(%z) {axes=[0,1]}
+      return %q
+    })",
+                kLoop + R"(
+      %V = slice(%W) {axis=0, stop=2}
+      %c = slice(%o) {axis=-1, stop=2}
+      %pc = pack(%c, %n)
+      %z = matmul(%pc, %V)
+      %q = sum(%z) {axes=[0]}
+      return %q
+    })");
+  check_rewrite("pack_tokens", kLoop + R"(
+      %c = slice(%o) {axis=-1, stop=2}
+      %V = slice(%W) {axis=0, stop=2}
+      %z = matmul(%c, %V)
+      %y1 = matmul(%o, %W)
+      %q = sum(%z) {axes=[0,1]}
+      %r = sum(%y1) {axes=[0,1]}
+      return %q, %r
+    })",
+                kLoop + R"(
+      %po = pack(%o, %n)
+      %c = slice(%po) {axis=-1, stop=2}
+      %V = slice(%W) {axis=0, stop=2}
+      %z = matmul(%c, %V)
+      %y1 = matmul(%po, %W)
+      %q = sum(%z) {axes=[0]}
+      %r = sum(%y1) {axes=[0]}
+      return %q, %r
+    })");
+}
+
 TEST_CASE("pack_tokens: a sum reads rows that are moved for a product, and moves none itself") {
   check_rewrite("pack_tokens", kLoop + R"(
       %z = matmul(%o, %W)
