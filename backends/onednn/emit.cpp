@@ -20,8 +20,10 @@ const Tensor* Emit::adjoint(std::string_view operand) const {
 std::optional<RowBound> Emit::bound() const {
   const int count = block_.bounds_.of_node(nodes.back());
   if (count < 0) return std::nullopt;
-  return RowBound{block_.count_at_[static_cast<size_t>(count)],
-                  block_.bounds_.counts()[static_cast<size_t>(count)].rows};
+  const RowBounds::Count& c = block_.bounds_.counts()[static_cast<size_t>(count)];
+  return RowBound{.count = block_.count_at_[static_cast<size_t>(count)],
+                  .rows = c.rows,
+                  .live = !c.lengths.valid()};
 }
 
 Tensor Emit::temporary(ir::DType dtype, const Dims& dims, bool padded) {

@@ -12,10 +12,6 @@
 namespace weft::onednn {
 namespace {
 
-// Live rows are counted in eights: what a product of fewer rows computes may differ in the last
-// bits from what it computes of the same rows among others.
-constexpr int64_t kRowsAtOnce = 8;
-
 // The same elements at the same addresses; strides of axes of size 1 mean nothing.
 bool same_elements(const Tensor& a, const Tensor& b) {
   if (a.at != b.at || a.dims != b.dims) return false;
@@ -264,8 +260,7 @@ void Block::count_rows(int count) {
       while (n > 0 &&
              run.at<int32_t>(lengths.at)[(n - 1) * lengths.stride(0)] <= run.steps[counter])
         --n;
-      *run.at<int64_t>(to) =
-          std::min(lengths.dim(0), (n + kRowsAtOnce - 1) / kRowsAtOnce * kRowsAtOnce);
+      *run.at<int64_t>(to) = n;
     };
   }
   program_->kernels.push_back(std::move(k));

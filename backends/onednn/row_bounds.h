@@ -23,9 +23,16 @@ namespace weft::onednn {
 struct RowBound {
   Ref count;
   int64_t rows = 0, first = 0;
+  bool live = false;  // of a loop's step
 
   int64_t operator()(const Run& run) const {
     return std::clamp(*run.at<int64_t>(count) - first, int64_t{0}, rows);
+  }
+  // For code that computes a row in other bits when it stands among fewer others: live rows in
+  // eights. Those behind the count are computed of whatever they hold.
+  int64_t in_eights(const Run& run) const {
+    const int64_t n = (*this)(run);
+    return live ? std::min(rows, (n + 7) / 8 * 8) : n;
   }
   // Of `whole` things, as many to each row.
   int64_t of(const Run& run, int64_t whole) const {
@@ -36,7 +43,8 @@ struct RowBound {
 // Of `n` of those rows, from the `first` on.
 inline std::optional<RowBound> within(const std::optional<RowBound>& bound, int64_t first,
                                       int64_t n) {
-  return bound ? std::optional(RowBound{bound->count, n, bound->first + first}) : std::nullopt;
+  return bound ? std::optional(RowBound{bound->count, n, bound->first + first, bound->live})
+               : std::nullopt;
 }
 
 // A body's rows: which arguments are led by them, and which outputs need rows that have ended.

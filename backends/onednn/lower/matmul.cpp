@@ -60,7 +60,8 @@ Operand operand_of(const Tensor& t) {
 }
 
 // Rows or depth known at run time only: dnnl_sgemm takes sizes when it is called, and is as fast as
-// the primitive (the same code). The bias is what the product is added to.
+// the primitive (the same code). The bias is what the product is added to. The bits of a row depend
+// on how many others there are.
 void emit_bounded(Emit& e, const Tensor& a, const Tensor& b, const Tensor& c,
                   const MatmulOptions& options) {
   const Operand oa = operand_of(a), ob = operand_of(b);
@@ -72,7 +73,7 @@ void emit_bounded(Emit& e, const Tensor& a, const Tensor& b, const Tensor& c,
       "matmul, bounded", product_flops(a, c),
       [=, rows = options.rows, depth = options.depth,
        accumulate = options.accumulate](const Run& run) {
-        const int64_t real_m = rows ? (*rows)(run) : m, real_k = depth ? (*depth)(run) : k;
+        const int64_t real_m = rows ? rows->in_eights(run) : m, real_k = depth ? (*depth)(run) : k;
         float* to = run.at<float>(c.at);
         if (real_m == 0) return;
         if (has_bias && !accumulate) {
