@@ -4,7 +4,7 @@
 // axis))` appends three nodes and a constant where there is one. Numbers take the dtype of the
 // other side.
 #pragma once
-#include "ir/builder.h"
+#include "ir/rewrite/builder.h"
 
 namespace weft::autodiff {
 

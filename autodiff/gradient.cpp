@@ -2,7 +2,7 @@
 #include "autodiff/gradient.h"
 
 #include "autodiff/sweep.h"
-#include "ir/rewrite.h"
+#include "ir/rewrite/rewrite.h"
 
 #include <algorithm>
 

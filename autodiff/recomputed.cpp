@@ -4,7 +4,7 @@
 #include "ir/ops/norm.h"
 #include "ir/ops/pack.h"
 #include "ir/ops/shape.h"
-#include "ir/rewrite.h"
+#include "ir/rewrite/rewrite.h"
 
 #include <algorithm>
 #include <limits>

@@ -2,7 +2,7 @@
 // derivative of a loop's body is cut out of.
 #pragma once
 #include "autodiff/policy.h"
-#include "ir/builder.h"
+#include "ir/rewrite/builder.h"
 
 #include <functional>
 #include <vector>

@@ -1,7 +1,7 @@
 // backends/backend.cpp -- what callers of every backend need: room for results, sizes of symbols.
 #include "backends/backend.h"
 
-#include "ir/rewrite.h"
+#include "ir/rewrite/rewrite.h"
 
 namespace weft::backends {
 namespace {

@@ -1,8 +1,8 @@
 // backends/backend.h -- the whole interface of a backend: compile a bound graph, run it.
 #pragma once
 #include "backends/report.h"
-#include "ir/array.h"
 #include "ir/graph.h"
+#include "ir/host/array.h"
 
 #include <functional>
 #include <map>

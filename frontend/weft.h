@@ -1,6 +1,8 @@
 // frontend/weft.h -- what a user includes.
 #pragma once
-#include "frontend/loop.h"
+#include "frontend/language/loop.h"
+#include "frontend/language/scope.h"
+#include "frontend/language/tensor.h"
 #include "frontend/nn/attention.h"
 #include "frontend/nn/dropout.h"
 #include "frontend/nn/embedding.h"
@@ -11,5 +13,3 @@
 #include "frontend/nn/positions.h"
 #include "frontend/nn/recurrent.h"
 #include "frontend/nn/transformer.h"
-#include "frontend/scope.h"
-#include "frontend/tensor.h"

@@ -2,7 +2,7 @@
 //
 // A graph owns its nodes; a `Value` is a handle into one graph. Nodes are only ever appended, with
 // their types inferred, so that a wrong graph cannot be built and the list is always sorted. Passes
-// never edit a graph: they make a new one (ir/rewrite.h).
+// never edit a graph: they make a new one (ir/rewrite/rewrite.h).
 #pragma once
 #include "ir/attrs.h"
 #include "ir/op_def.h"

@@ -18,10 +18,10 @@
 // under which a row-carry keeps ended rows. What has no rows cannot be stacked by a loop with
 // lengths: it goes through a carry [T+B+1,...] of which each step writes its place (T+B+1 is never
 // B).
-#include "autodiff/ended_rows.h"
 #include "autodiff/loop.h"
+#include "autodiff/row_values.h"
 #include "autodiff/rules/table.h"
-#include "ir/rewrite.h"
+#include "ir/rewrite/rewrite.h"
 
 #include <memory>
 

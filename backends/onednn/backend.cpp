@@ -1,5 +1,5 @@
 // backends/onednn/backend.cpp -- the factory.
-#include "backends/onednn/executable.h"
+#include "backends/onednn/run/executable.h"
 
 namespace weft {
 namespace onednn {

@@ -1,7 +1,7 @@
 // backends/reference/executable.cpp -- the interpreter as a backend.
 #include "backends/backend.h"
 #include "backends/reference/interpreter.h"
-#include "ir/rewrite.h"
+#include "ir/rewrite/rewrite.h"
 
 namespace weft::backends {
 namespace {

@@ -5,7 +5,7 @@
 #include "backends/reference/eval/table.h"
 #include "backends/reference/reference.h"
 #include "ir/check.h"
-#include "ir/rewrite.h"
+#include "ir/rewrite/rewrite.h"
 
 namespace weft::backends::reference {
 namespace {

@@ -4,8 +4,8 @@
 // f16 and bf16 rounds); integers are exact and wrap to their width; pred is 0 or 1. An argument of
 // float type may be given as an array of any float dtype and is read unrounded.
 #pragma once
-#include "ir/array.h"
 #include "ir/graph.h"
+#include "ir/host/array.h"
 
 #include <vector>
 

@@ -1,6 +1,6 @@
 // frontend/formats/named_arrays.h -- arrays by name, in the order in which they were added.
 #pragma once
-#include "ir/array.h"
+#include "ir/host/array.h"
 
 #include <initializer_list>
 #include <string>

@@ -2,7 +2,7 @@
 //
 //   "\x93NUMPY" major minor | u16 or u32 header length | Python dict as text | data
 #pragma once
-#include "ir/array.h"
+#include "ir/host/array.h"
 
 #include <cstdint>
 #include <functional>

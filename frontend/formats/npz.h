@@ -8,7 +8,7 @@
 // lacks, is widened to f4. A file that cannot be understood is a GraphError naming file and entry.
 #pragma once
 #include "frontend/formats/named_arrays.h"
-#include "ir/array.h"
+#include "ir/host/array.h"
 
 #include <string>
 

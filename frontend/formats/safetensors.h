@@ -10,7 +10,7 @@
 #pragma once
 #include "frontend/formats/input_file.h"
 #include "frontend/formats/named_arrays.h"
-#include "ir/array.h"
+#include "ir/host/array.h"
 
 #include <map>
 #include <string>

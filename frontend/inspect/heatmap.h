@@ -1,6 +1,6 @@
 // frontend/inspect/heatmap.h -- what the decoder looked at: attention weights as an SVG picture.
 #pragma once
-#include "ir/array.h"
+#include "ir/host/array.h"
 
 #include <string>
 #include <vector>

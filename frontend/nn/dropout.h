@@ -3,7 +3,7 @@
 // A mask is a function of the scope, the training step, the example's own number, the position and
 // the element: it does not depend on padding, on the batch or on how loops are taken apart.
 #pragma once
-#include "frontend/scope.h"
+#include "frontend/language/scope.h"
 
 namespace weft {
 

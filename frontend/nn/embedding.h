@@ -1,6 +1,6 @@
 // frontend/nn/embedding.h -- vectors of tokens.
 #pragma once
-#include "frontend/scope.h"
+#include "frontend/language/scope.h"
 
 namespace weft {
 

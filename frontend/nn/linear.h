@@ -1,6 +1,6 @@
 // frontend/nn/linear.h -- affine maps of the last axis.
 #pragma once
-#include "frontend/scope.h"
+#include "frontend/language/scope.h"
 
 namespace weft {
 

@@ -1,6 +1,6 @@
 // frontend/nn/loss.h -- losses over a vocabulary; a pass makes one op of each.
 #pragma once
-#include "frontend/tensor.h"
+#include "frontend/language/tensor.h"
 
 namespace weft {
 

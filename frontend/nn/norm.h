@@ -1,6 +1,6 @@
 // frontend/nn/norm.h -- layer norm and RMS norm over the last axis; a pass makes one op of each.
 #pragma once
-#include "frontend/scope.h"
+#include "frontend/language/scope.h"
 
 namespace weft {
 

@@ -1,6 +1,6 @@
 // frontend/nn/positions.h -- where in its sequence a token stands.
 #pragma once
-#include "frontend/scope.h"
+#include "frontend/language/scope.h"
 
 namespace weft {
 

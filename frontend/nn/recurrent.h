@@ -4,9 +4,9 @@
 // alone: ended rows keep their state, their outputs are zero, and the reverse direction starts at
 // each row's last position.
 #pragma once
-#include "frontend/loop.h"
+#include "frontend/language/loop.h"
+#include "frontend/language/scope.h"
 #include "frontend/nn/dropout.h"
-#include "frontend/scope.h"
 
 namespace weft {
 

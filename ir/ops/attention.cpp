@@ -1,7 +1,7 @@
 // ir/ops/attention.cpp -- inference of attention and its adjoint, and what they mean.
 #include "ir/ops/attention.h"
 
-#include "ir/builder.h"
+#include "ir/rewrite/builder.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,7 +1,7 @@
 // ir/ops/loss.cpp -- inference of softmax cross-entropy and its adjoint, and what they mean.
 #include "ir/ops/loss.h"
 
-#include "ir/builder.h"
+#include "ir/rewrite/builder.h"
 
 #include <cmath>
 

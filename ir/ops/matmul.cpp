@@ -1,8 +1,8 @@
 // ir/ops/matmul.cpp -- inference of matmul; linear and its expansion.
 #include "ir/ops/matmul.h"
 
-#include "ir/builder.h"
 #include "ir/ops/activation.h"
+#include "ir/rewrite/builder.h"
 
 namespace weft::ir::ops {
 

@@ -1,7 +1,7 @@
 // ir/ops/norm.cpp -- inference of layer norm and RMS norm and their adjoints, and what they mean.
 #include "ir/ops/norm.h"
 
-#include "ir/builder.h"
+#include "ir/rewrite/builder.h"
 
 namespace weft::ir::ops {
 namespace {

@@ -1,7 +1,7 @@
 // ir/ops/optimizer.cpp -- inference of the optimiser ops, and what they mean.
 #include "ir/ops/optimizer.h"
 
-#include "ir/builder.h"
+#include "ir/rewrite/builder.h"
 
 namespace weft::ir::ops {
 namespace {

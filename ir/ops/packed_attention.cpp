@@ -2,7 +2,7 @@
 // means.
 #include "ir/ops/packed_attention.h"
 
-#include "ir/builder.h"
+#include "ir/rewrite/builder.h"
 
 namespace weft::ir::ops {
 namespace {

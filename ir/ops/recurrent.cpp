@@ -1,7 +1,7 @@
 // ir/ops/recurrent.cpp -- inference of recurrent cells and their adjoints, and what they mean.
 #include "ir/ops/recurrent.h"
 
-#include "ir/builder.h"
+#include "ir/rewrite/builder.h"
 
 namespace weft::ir::ops {
 namespace {

@@ -1,8 +1,8 @@
 // ir/ops/shape.cpp -- inference of ops that move, repeat or make elements.
 #include "ir/ops/shape.h"
 
-#include "ir/array.h"
 #include "ir/graph.h"
+#include "ir/host/array.h"
 
 #include <cmath>
 

@@ -1,7 +1,7 @@
 // ir/ops/softmax.cpp -- inference of softmax and log_softmax; softmax's adjoint.
 #include "ir/ops/softmax.h"
 
-#include "ir/builder.h"
+#include "ir/rewrite/builder.h"
 
 namespace weft::ir::ops {
 

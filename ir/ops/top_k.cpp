@@ -1,7 +1,7 @@
 // ir/ops/top_k.cpp -- inference of top_k, and what its fused form means.
 #include "ir/ops/top_k.h"
 
-#include "ir/builder.h"
+#include "ir/rewrite/builder.h"
 
 namespace weft::ir::ops {
 

@@ -1,7 +1,7 @@
 // ir/passes/pass.h -- what a pass is: a function from graph to graph, with a name.
 #pragma once
-#include "ir/array.h"
 #include "ir/graph.h"
+#include "ir/host/array.h"
 
 #include <algorithm>
 #include <functional>

@@ -1,7 +1,7 @@
 // ir/text/parse.cpp -- reading graphs from text.
-#include "ir/builder.h"
 #include "ir/check.h"
 #include "ir/ops/table.h"
+#include "ir/rewrite/builder.h"
 #include "ir/text/text.h"
 
 #include <cctype>

@@ -1,6 +1,6 @@
 // ir/text/print.cpp -- graphs as text.
 #include "ir/check.h"
-#include "ir/rewrite.h"
+#include "ir/rewrite/rewrite.h"
 #include "ir/text/text.h"
 
 #include <algorithm>

@@ -2,9 +2,9 @@
 //
 // Arithmetic is that of the matrix products of the forward pass, backward counted twice that; real
 // arithmetic that of each sentence by itself, without padding.
-#include "backends/onednn/engine.h"
 #include "backends/onednn/kernels/peak.h"
-#include "backends/onednn/threads.h"
+#include "backends/onednn/machine/engine.h"
+#include "backends/onednn/machine/threads.h"
 #include "frontend/inspect/hot_kernels.h"
 #include "frontend/inspect/memory.h"
 #include "frontend/inspect/trace.h"

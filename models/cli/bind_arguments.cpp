@@ -3,7 +3,7 @@
 
 #include "ir/error.h"
 #include "ir/ops/all.h"
-#include "ir/rewrite.h"
+#include "ir/rewrite/rewrite.h"
 #include "models/cli/command.h"
 
 #include <unistd.h>

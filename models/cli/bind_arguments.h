@@ -1,8 +1,8 @@
 // models/cli/bind_arguments.h -- named arrays out of a file become the arguments of a graph.
 #pragma once
 #include "frontend/formats/named_arrays.h"
-#include "ir/array.h"
 #include "ir/graph.h"
+#include "ir/host/array.h"
 
 #include <string>
 #include <vector>

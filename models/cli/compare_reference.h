@@ -1,8 +1,8 @@
 // models/cli/compare_reference.h -- the onednn backend's values against the reference's, node by
 // node.
 #pragma once
-#include "ir/array.h"
 #include "ir/graph.h"
+#include "ir/host/array.h"
 
 #include <vector>
 

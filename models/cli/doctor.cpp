@@ -1,5 +1,5 @@
 // models/cli/doctor.cpp -- weft doctor: is this machine set up as Weft needs it?
-#include "backends/onednn/doctor.h"
+#include "backends/onednn/machine/doctor.h"
 
 #include "ir/error.h"
 #include "models/cli/command.h"

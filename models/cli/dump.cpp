@@ -1,7 +1,7 @@
 // models/cli/dump.cpp -- weft dump: a graph at any stage of its life, as text or picture.
 #include "backends/backend.h"
-#include "backends/onednn/engine.h"
-#include "backends/onednn/executable.h"
+#include "backends/onednn/machine/engine.h"
+#include "backends/onednn/run/executable.h"
 #include "frontend/inspect/dot.h"
 #include "frontend/inspect/memory.h"
 #include "ir/text/text.h"

@@ -1,10 +1,10 @@
 // models/cli/inspect.cpp -- weft inspect: everything there is to see of a graph, as one page.
 #include "backends/backend.h"
-#include "backends/onednn/engine.h"
-#include "backends/onednn/executable.h"
 #include "backends/onednn/kernels/peak.h"
+#include "backends/onednn/machine/engine.h"
+#include "backends/onednn/run/executable.h"
 #include "frontend/inspect/report.h"
-#include "ir/rewrite.h"
+#include "ir/rewrite/rewrite.h"
 #include "models/cli/bind_arguments.h"
 #include "models/cli/command.h"
 #include "models/cli/graph_file.h"

@@ -1,6 +1,6 @@
 // models/cli/model.h -- a trained model, ready to be asked.
 #pragma once
-#include "frontend/session.h"
+#include "frontend/compile/session.h"
 #include "models/data/corpus.h"
 #include "models/search/beam_search.h"
 #include "models/training/model_folder.h"

@@ -1,7 +1,7 @@
 // models/cli/subject.cpp -- recipes and folders, and how large their batches get.
 #include "models/cli/subject.h"
 
-#include "frontend/memory_budget.h"
+#include "frontend/compile/memory_budget.h"
 #include "models/cli/bind_arguments.h"
 #include "models/cli/command.h"
 #include "models/cli/model.h"

@@ -1,8 +1,8 @@
 // models/cli/subject.h -- what is looked at: the training step of a recipe or of a model, with the
 // sizes of its largest batch.
 #pragma once
-#include "frontend/optimizer.h"
-#include "frontend/session.h"
+#include "frontend/compile/optimizer.h"
+#include "frontend/compile/session.h"
 #include "models/cli/model.h"
 #include "models/training/synthetic.h"
 

@@ -1,5 +1,5 @@
 // models/cli/train.cpp -- weft train: from a recipe to a model.
-#include "frontend/memory_budget.h"
+#include "frontend/compile/memory_budget.h"
 #include "models/cli/command.h"
 #include "models/cli/model.h"
 #include "models/cli/subject.h"

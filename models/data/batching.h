@@ -6,7 +6,7 @@
 // reused. Within a batch rows are sorted by target length, longest first: ended rows are always at
 // the bottom and can drop out of the decoder's loop.
 #pragma once
-#include "ir/array.h"
+#include "ir/host/array.h"
 #include "models/data/corpus.h"
 
 #include <cstdint>

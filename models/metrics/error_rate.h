@@ -6,8 +6,8 @@
 // Of references at the same distance the shorter counts, which makes the rate larger, never
 // smaller.
 #pragma once
-#include "ir/array.h"
 #include "ir/error.h"
+#include "ir/host/array.h"
 #include "models/metrics/edit_distance.h"
 
 #include <cstdint>

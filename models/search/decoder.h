@@ -1,6 +1,6 @@
 // models/search/decoder.h -- the graphs a search runs, compiled for the sizes it meets.
 #pragma once
-#include "frontend/session.h"
+#include "frontend/compile/session.h"
 
 namespace weft::search {
 

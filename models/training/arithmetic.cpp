@@ -1,7 +1,7 @@
 // models/training/arithmetic.cpp -- a step's matrix products, batch by batch and row by row.
 #include "models/training/arithmetic.h"
 
-#include "ir/arithmetic.h"
+#include "ir/host/arithmetic.h"
 
 #include <map>
 #include <utility>

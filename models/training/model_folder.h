@@ -9,10 +9,10 @@
 // Every file appears whole or not at all, and last.safetensors after the state it names: a run that
 // is killed at any moment leaves a folder from which it goes on.
 #pragma once
-#include "frontend/parameter_store.h"
+#include "frontend/store/parameter_store.h"
 #include "models/data/batching.h"
 #include "models/data/vocabulary.h"
-#include "models/seq2seq/seq2seq.h"
+#include "models/families/seq2seq.h"
 
 #include <string>
 

@@ -1,7 +1,7 @@
 // models/training/recipe.cpp -- reading recipes.
 #include "models/training/recipe.h"
 
-#include "frontend/memory_budget.h"
+#include "frontend/compile/memory_budget.h"
 #include "ir/error.h"
 
 #include <filesystem>

@@ -10,10 +10,10 @@
 //
 // Every key has a default but data.train and data.valid; an unknown key is an error at its line.
 #pragma once
-#include "frontend/optimizer.h"
+#include "frontend/compile/optimizer.h"
 #include "models/data/batching.h"
 #include "models/data/tsv.h"
-#include "models/seq2seq/seq2seq.h"
+#include "models/families/seq2seq.h"
 #include "models/training/toml_table.h"
 
 #include <string>

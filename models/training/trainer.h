@@ -3,7 +3,7 @@
 // What a run computes is a function of data, configuration, seed and number of steps: stopping and
 // resuming anywhere gives the same bytes as going on. Time only decides when to stop.
 #pragma once
-#include "frontend/session.h"
+#include "frontend/compile/session.h"
 #include "models/data/batching.h"
 #include "models/training/model_folder.h"
 #include "models/training/recipe.h"

@@ -1,7 +1,7 @@
 // tests/autodiff/oracle_test.cpp -- gradients against those of PyTorch, in double.
 #include "autodiff/gradient.h"
 #include "backends/reference/reference.h"
-#include "ir/builder.h"
+#include "ir/rewrite/builder.h"
 #include "ir/text/text.h"
 #include "ir/verify.h"
 #include "tests/support/check_gradient.h"

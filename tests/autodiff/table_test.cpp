@@ -4,8 +4,8 @@
 
 #include "autodiff/gradient.h"
 #include "backends/reference/reference.h"
-#include "ir/builder.h"
 #include "ir/ops/table.h"
+#include "ir/rewrite/builder.h"
 #include "ir/text/text.h"
 #include "tests/support/check_gradient.h"
 #include "tests/support/op_samples.h"

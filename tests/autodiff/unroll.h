@@ -1,7 +1,7 @@
 // tests/autodiff/unroll.h -- loops written out, to compare with: what `scan` is defined to mean.
 #pragma once
-#include "ir/builder.h"
-#include "ir/rewrite.h"
+#include "ir/rewrite/builder.h"
+#include "ir/rewrite/rewrite.h"
 
 namespace weft::tests {
 

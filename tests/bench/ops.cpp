@@ -9,7 +9,7 @@
 #include "autodiff/gradient.h"
 #include "backends/backend.h"
 #include "backends/onednn/kernels/peak.h"
-#include "frontend/session.h"
+#include "frontend/compile/session.h"
 #include "frontend/weft.h"
 
 #include <sys/resource.h>

@@ -6,7 +6,7 @@
 // after the other, and with --run takes a step with each. Prints a line of JSON for every tenth of
 // them: milliseconds an instantiation (median) and resident memory.
 #include "backends/backend.h"
-#include "frontend/session.h"
+#include "frontend/compile/session.h"
 #include "tests/bench/workloads.h"
 
 #include <unistd.h>

@@ -10,9 +10,9 @@
 // arena, step by step.
 #include "backends/backend.h"
 #include "backends/onednn/kernels/peak.h"
+#include "frontend/compile/session.h"
 #include "frontend/inspect/hot_kernels.h"
 #include "frontend/inspect/memory.h"
-#include "frontend/session.h"
 #include "tests/bench/workloads.h"
 
 #include <sys/resource.h>

@@ -9,7 +9,7 @@
 // words of up to 10 letters and 8 phones.
 #pragma once
 #include "frontend/formats/named_arrays.h"
-#include "models/seq2seq/seq2seq.h"
+#include "models/families/seq2seq.h"
 
 #include <string>
 #include <string_view>

@@ -1,6 +1,6 @@
 // tests/cli/run_test.cpp -- weft run: values and gradients, and data that does not fit.
 #include "frontend/formats/npz.h"
-#include "ir/array.h"
+#include "ir/host/array.h"
 #include "tests/cli/graphs.h"
 #include "tests/cli/program.h"
 

@@ -1,5 +1,5 @@
 // tests/frontend/session_test.cpp -- programs: stages, executables by sizes, parameters in place.
-#include "frontend/session.h"
+#include "frontend/compile/session.h"
 
 #include "tests/frontend/graph_text.h"
 

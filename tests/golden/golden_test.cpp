@@ -5,9 +5,9 @@
 // models.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include "backends/backend.h"
-#include "frontend/session.h"
+#include "frontend/compile/session.h"
 #include "ir/text/text.h"
-#include "models/seq2seq/seq2seq.h"
+#include "models/families/seq2seq.h"
 
 #include <doctest/doctest.h>
 

@@ -1,7 +1,7 @@
 // tests/inspect/dot_test.cpp -- what of a graph is in its picture, and how.
 #include "frontend/inspect/dot.h"
 
-#include "ir/builder.h"
+#include "ir/rewrite/builder.h"
 #include "ir/text/text.h"
 
 #include <doctest/doctest.h>

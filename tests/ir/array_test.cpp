@@ -1,5 +1,5 @@
 // tests/ir/array_test.cpp -- dense host arrays.
-#include "ir/array.h"
+#include "ir/host/array.h"
 
 #include "ir/error.h"
 

@@ -1,5 +1,5 @@
 // tests/ir/memory_test.cpp -- memory as it is handed out.
-#include "ir/memory.h"
+#include "ir/host/memory.h"
 
 #include <doctest/doctest.h>
 

@@ -1,9 +1,9 @@
 // tests/ir/text_test.cpp -- graphs as text: round trips and errors.
 #include "ir/text/text.h"
 
-#include "ir/builder.h"
 #include "ir/ops/table.h"
-#include "ir/rewrite.h"
+#include "ir/rewrite/builder.h"
+#include "ir/rewrite/rewrite.h"
 #include "ir/verify.h"
 #include "tests/support/decoder_text.h"
 

@@ -1,7 +1,7 @@
 // tests/ir/verify_test.cpp -- each numbered invariant, broken.
 #include "ir/verify.h"
 
-#include "ir/builder.h"
+#include "ir/rewrite/builder.h"
 #include "ir/text/text.h"
 
 #include <doctest/doctest.h>

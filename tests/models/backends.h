@@ -1,7 +1,7 @@
 // tests/models/backends.h -- what model tests run on.
 #pragma once
 #include "backends/backend.h"
-#include "frontend/session.h"
+#include "frontend/compile/session.h"
 
 #include <memory>
 

@@ -1,5 +1,5 @@
 // tests/models/rnn_oracle_test.cpp -- the models against PyTorch transcriptions of the papers.
-#include "models/rnn/rnn.h"
+#include "models/families/rnn/rnn.h"
 #include "tests/models/oracle.h"
 
 #include <doctest/doctest.h>

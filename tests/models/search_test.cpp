@@ -1,7 +1,7 @@
 // tests/models/search_test.cpp -- beam search against exhaustive search and other systems, alone
 // and in batches.
 #include "frontend/formats/npz.h"
-#include "models/rnn/rnn.h"
+#include "models/families/rnn/rnn.h"
 #include "models/search/beam_search.h"
 #include "tests/models/small_data.h"
 #include "tests/models/toy_model.h"

@@ -1,5 +1,5 @@
 // tests/models/transformer_test.cpp -- layers and models against PyTorch; what passes make of them.
-#include "models/transformer/transformer.h"
+#include "models/families/transformer/transformer.h"
 
 #include "ir/text/text.h"
 #include "tests/models/oracle.h"

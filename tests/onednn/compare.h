@@ -1,8 +1,8 @@
 // tests/onednn/compare.h -- a graph on the onednn backend against the reference.
 #pragma once
-#include "backends/onednn/executable.h"
-#include "ir/array.h"
+#include "backends/onednn/run/executable.h"
 #include "ir/graph.h"
+#include "ir/host/array.h"
 
 #include <string>
 #include <vector>

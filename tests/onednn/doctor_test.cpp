@@ -1,5 +1,5 @@
 // tests/onednn/doctor_test.cpp -- this very program has one OpenMP runtime.
-#include "backends/onednn/doctor.h"
+#include "backends/onednn/machine/doctor.h"
 
 #include <doctest/doctest.h>
 

@@ -1,7 +1,7 @@
 // tests/onednn/tensor_test.cpp -- strides, and the arena.
-#include "backends/onednn/tensor.h"
+#include "backends/onednn/plan/tensor.h"
 
-#include "backends/onednn/arena.h"
+#include "backends/onednn/plan/arena.h"
 
 #include <doctest/doctest.h>
 

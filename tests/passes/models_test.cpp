@@ -2,10 +2,10 @@
 #include "autodiff/gradient.h"
 #include "backends/reference/reference.h"
 #include "check_rewrite.h"
-#include "frontend/optimizer.h"
+#include "frontend/compile/optimizer.h"
 #include "ir/text/text.h"
-#include "models/rnn/rnn.h"
-#include "models/transformer/transformer.h"
+#include "models/families/rnn/rnn.h"
+#include "models/families/transformer/transformer.h"
 
 #include <doctest/doctest.h>
 

@@ -1,5 +1,5 @@
 // tests/passes/pattern_test.cpp -- patterns over graphs.
-#include "ir/pattern.h"
+#include "ir/rewrite/pattern.h"
 
 #include "ir/text/text.h"
 

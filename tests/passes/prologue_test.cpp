@@ -1,5 +1,5 @@
 // tests/passes/prologue_test.cpp -- what a graph computes from its parameters alone.
-#include "ir/prologue.h"
+#include "ir/rewrite/prologue.h"
 
 #include "ir/text/text.h"
 #include "ir/verify.h"

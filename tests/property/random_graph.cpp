@@ -1,8 +1,8 @@
 // tests/property/random_graph.cpp -- well-typed graphs nobody would write.
 #include "tests/property/random_graph.h"
 
-#include "ir/builder.h"
-#include "ir/passes/dead_rows.h"
+#include "ir/passes/padding/ended_rows.h"
+#include "ir/rewrite/builder.h"
 #include "models/data/random.h"
 
 #include <algorithm>

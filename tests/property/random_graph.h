@@ -1,7 +1,7 @@
 // tests/property/random_graph.h -- well-typed graphs nobody would write, for testing passes.
 #pragma once
-#include "ir/array.h"
 #include "ir/graph.h"
+#include "ir/host/array.h"
 
 #include <cstdint>
 #include <vector>

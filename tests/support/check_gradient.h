@@ -4,8 +4,8 @@
 // for random cotangents w of each float output: <w, J t> by differences against <J' w, t>. One
 // direction tests every element and costs two evaluations. Fails the running test case.
 #pragma once
-#include "ir/array.h"
 #include "ir/graph.h"
+#include "ir/host/array.h"
 
 #include <string_view>
 #include <vector>

@@ -1,8 +1,8 @@
 // tests/support/op_samples.cpp -- a few graphs for every op, as text with sizes to be drawn.
 #include "tests/support/op_samples.h"
 
-#include "ir/builder.h"
 #include "ir/check.h"
+#include "ir/rewrite/builder.h"
 #include "ir/text/text.h"
 
 #include <algorithm>

@@ -18,8 +18,8 @@
 // so that kinks (relu at 0, ties of max, steps of floor at 0) are kept away from: finite
 // differences of a step of 1e-5 are safe on every sample. Symbols are bound by `sample_bindings`.
 #pragma once
-#include "ir/array.h"
 #include "ir/graph.h"
+#include "ir/host/array.h"
 
 #include <cstdint>
 #include <string>

@@ -2,7 +2,7 @@
 // adjoints read alike, and how their kernels walk over it.
 #pragma once
 #include "backends/onednn/kernels/dot_attention.h"
-#include "backends/onednn/lower/lowering.h"
+#include "backends/onednn/plan/lowering.h"
 
 #include <optional>
 

@@ -2,7 +2,7 @@
 #include "backends/onednn/lower/copy.h"
 
 #include "backends/onednn/kernels/copy.h"
-#include "backends/onednn/memory_plan.h"
+#include "backends/onednn/plan/planner.h"
 #include "ir/check.h"
 
 #include <cmath>

@@ -1,7 +1,7 @@
 // backends/onednn/lower/copy.h -- moving elements from one place to another.
 #pragma once
 #include "backends/onednn/kernels/copy.h"
-#include "backends/onednn/lower/lowering.h"
+#include "backends/onednn/plan/lowering.h"
 
 namespace weft::onednn {
 

@@ -3,7 +3,7 @@
 
 #include "backends/onednn/kernels/elementwise.h"
 #include "backends/onednn/lower/dtype.h"
-#include "backends/onednn/memory_plan.h"
+#include "backends/onednn/plan/planner.h"
 #include "ir/check.h"
 #include "ir/ops/all.h"
 

@@ -1,6 +1,6 @@
 // backends/onednn/lower/elementwise.h -- elementwise nodes, one or a group, as one kernel.
 #pragma once
-#include "backends/onednn/lower/lowering.h"
+#include "backends/onednn/plan/lowering.h"
 
 namespace weft::onednn {
 

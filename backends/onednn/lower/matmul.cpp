@@ -9,7 +9,7 @@
 #include "backends/onednn/lower/copy.h"
 #include "backends/onednn/lower/elementwise.h"
 #include "backends/onednn/lower/matmul_primitive.h"
-#include "backends/onednn/memory_plan.h"
+#include "backends/onednn/plan/planner.h"
 #include "ir/check.h"
 
 #include <algorithm>

@@ -1,6 +1,6 @@
 // backends/onednn/lower/matmul.h -- matrix products as oneDNN primitives.
 #pragma once
-#include "backends/onednn/lower/lowering.h"
+#include "backends/onednn/plan/lowering.h"
 
 namespace weft::onednn {
 

@@ -7,8 +7,8 @@
 // one by one.
 #include "backends/onednn/lower/matmul_primitive.h"
 
-#include "backends/onednn/compat.h"
-#include "backends/onednn/engine.h"
+#include "backends/onednn/machine/compat.h"
+#include "backends/onednn/machine/engine.h"
 
 #include <array>
 

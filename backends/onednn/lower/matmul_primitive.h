@@ -1,6 +1,6 @@
 // backends/onednn/lower/matmul_primitive.h -- a matrix product as a oneDNN primitive.
 #pragma once
-#include "backends/onednn/lower/lowering.h"
+#include "backends/onednn/plan/lowering.h"
 
 namespace weft::onednn {
 

@@ -1,10 +1,10 @@
 // backends/onednn/lower/ops.h -- the lowerings and what they tell the planner, by file.
 #pragma once
 #include "backends/onednn/lower/elementwise.h"
-#include "backends/onednn/lower/lowering.h"
 #include "backends/onednn/lower/matmul.h"
 #include "backends/onednn/lower/scan.h"
 #include "backends/onednn/lower/table.h"
+#include "backends/onednn/plan/lowering.h"
 
 namespace weft::onednn {
 

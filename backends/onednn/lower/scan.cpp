@@ -16,7 +16,7 @@
 
 #include "backends/onednn/lower/copy.h"
 #include "backends/onednn/lower/ops.h"
-#include "backends/onednn/memory_plan.h"
+#include "backends/onednn/plan/planner.h"
 #include "ir/check.h"
 #include "ir/ops/scan.h"
 

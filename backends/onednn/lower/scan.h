@@ -1,7 +1,7 @@
 // backends/onednn/lower/scan.h -- which carries of a loop keep their ended rows, as a note that
 // survives binding.
 #pragma once
-#include "backends/onednn/lower/lowering.h"
+#include "backends/onednn/plan/lowering.h"
 
 #include <string>
 #include <vector>

@@ -5,7 +5,7 @@
 #include "backends/onednn/lower/copy.h"
 #include "backends/onednn/lower/dtype.h"
 #include "backends/onednn/lower/ops.h"
-#include "backends/onednn/memory_plan.h"
+#include "backends/onednn/plan/planner.h"
 
 #include <algorithm>
 

@@ -1,6 +1,6 @@
 // backends/onednn/lower/table.h -- the lowering of every op.
 #pragma once
-#include "backends/onednn/lower/lowering.h"
+#include "backends/onednn/plan/lowering.h"
 
 #include <span>
 

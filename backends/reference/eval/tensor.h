@@ -3,7 +3,7 @@
 // Floats of every dtype are doubles. Integers are int64_t within the range of their dtype, pred is
 // 0 or 1. A Tensor is a handle of something that never changes; copies are cheap.
 #pragma once
-#include "ir/array.h"
+#include "ir/host/array.h"
 #include "ir/type.h"
 
 #include <xtensor/xarray.hpp>

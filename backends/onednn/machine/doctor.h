@@ -1,0 +1,28 @@
+// backends/onednn/machine/doctor.h -- what `weft doctor` knows: is there one OpenMP runtime, and what runs
+// where.
+#pragma once
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace weft::onednn {
+
+struct Diagnosis {
+  std::vector<std::string> openmp_runtimes;   // files mapped
+  std::string gomp_parallel;                  // the file whose GOMP_parallel oneDNN calls
+  int processors = 0;                         // this process may run on
+  int team = 0;                               // threads seen inside a parallel region
+  int threads_before = 0, threads_after = 0;  // of the process, around the first primitive
+  std::string affinity_note;                  // what undo_pinning did
+  int blocktime = 0;                          // ms a thread spins after a region
+  std::string processor_isa, kernel_isa, onednn_isa, onednn_version;
+  std::vector<std::pair<std::string, std::string>> implementations;  // primitive, implementation
+  std::vector<std::string> faults;  // what is wrong and how to mend it; empty: all is well
+
+  bool well() const { return faults.empty(); }
+  std::string text() const;
+};
+
+Diagnosis diagnose();
+
+}  // namespace weft::onednn

@@ -1,0 +1,93 @@
+// backends/onednn/plan/emit.cpp -- what a lowering sees of the planner.
+#include "backends/onednn/plan/planner.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace weft::onednn {
+
+const Tensor& Emit::place(ir::Value v) const { return block_.place(v); }
+const Engine& Emit::engine() const { return *block_.plan_.engine; }
+
+const Tensor* Emit::adjoint(std::string_view operand) const {
+  const ir::Texts& wanted = op.texts("wanted");
+  const auto found = std::find(wanted.begin(), wanted.end(), operand);
+  if (found == wanted.end()) return nullptr;
+  const size_t before = op.node().results.size() - wanted.size();
+  return &out(static_cast<int>(before) + static_cast<int>(found - wanted.begin()));
+}
+
+std::optional<RowBound> Emit::bound() const {
+  const int count = block_.bounds_.of_node(nodes.back());
+  if (count < 0) return std::nullopt;
+  const RowBounds::Count& c = block_.bounds_.counts()[static_cast<size_t>(count)];
+  return RowBound{.count = block_.count_at_[static_cast<size_t>(count)],
+                  .rows = c.rows,
+                  .live = !c.lengths.valid()};
+}
+
+Tensor Emit::temporary(ir::DType dtype, const Dims& dims, bool padded) {
+  Tensor t{dtype, dims, padded ? padded_strides(dims, dtype) : dense_strides(dims), {}};
+  t.at = workspace(std::max<int64_t>(t.span_bytes(), 1));
+  return t;
+}
+
+Ref Emit::workspace(int64_t bytes, int timeline) {
+  const int64_t offset = block_.take_bytes(bytes, ir::Value(), timeline);
+  taken_.emplace_back(offset, bytes);
+  return {block_.arena_base_, offset};
+}
+
+Tensor Emit::as(Layout layout, const Tensor& tensor) {
+  if (fits(layout, tensor)) return tensor;
+  const Tensor copy = temporary(tensor.dtype, tensor.dims);
+  emit_copy(*this, tensor, copy);
+  return copy;
+}
+
+std::optional<Ref> Emit::packed(const Tensor& b) {
+  if (b.rank() != 2 || b.dtype != ir::DType::f32 || b.size() == 0) return std::nullopt;
+  return block_.packed(b, *this);
+}
+
+Emit::~Emit() {
+  for (const auto& [offset, bytes] : taken_) block_.free_buffer(offset, bytes);
+}
+
+void Emit::kernel(std::string name, double flops, std::function<void(const Run&)> run,
+                  std::string implementation) {
+  Kernel k;
+  k.name = std::move(name);
+  k.implementation = std::move(implementation);
+  k.flops = flops;
+  k.run = std::move(run);
+  if (const auto rows = bound()) k.count = rows->count, k.rows = rows->rows;
+  block_.describe(k, *this);
+  block_.program_->kernels.push_back(std::move(k));
+}
+
+void Emit::loop(std::string name, std::function<void(const Run&)> run, Program* body) {
+  kernel(std::move(name), 0, std::move(run));
+  block_.program_->kernels.back().body = body;
+}
+
+void Emit::divert(Program& to, const std::function<void()>& emit) {
+  Program* const from = std::exchange(block_.program_, &to);
+  emit();
+  block_.program_ = from;
+}
+
+void Emit::place_constant(Tensor place) {
+  block_.set_place(op.node().results[0], std::move(place), -1);
+}
+bool Emit::readers_accept(const Tensor& place) const {
+  return block_.all_readers_accept(op.node().results[0], place);
+}
+
+void Emit::needs_arithmetic(ir::DType dtype) const {
+  if (dtype != ir::DType::f32 && ir::is_float(dtype))
+    op.fail("onednn.2", "does not compute with ", ir::name(dtype),
+            " on the onednn backend: cast it to f32 first");
+}
+
+}  // namespace weft::onednn

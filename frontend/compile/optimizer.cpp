@@ -1,0 +1,166 @@
+// frontend/compile/optimizer.cpp -- each update rule, one parameter at a time; a pass makes one op of all.
+#include "frontend/compile/optimizer.h"
+
+#include "ir/check.h"
+#include "ir/rewrite/builder.h"
+
+#include <algorithm>
+
+namespace weft {
+namespace {
+
+using ir::Value;
+using ir::Values;
+
+class Updater {
+ public:
+  Updater(ir::Graph& graph, const OptimizerSettings& settings)
+      : graph_(graph), s_(settings), b_(graph, {"optimizer", {}, {}, ir::Part::optimizer}) {}
+
+  void run(const std::vector<std::string>& paths, const Values& gradients) {
+    lr_ = graph_.add_argument({ir::DType::f32, {}}, "lr");
+    Values g = gradients;
+    clip(g);
+    if (s_.kind == OptimizerKind::adam) count_steps();
+    for (size_t i = 0; i < paths.size(); ++i) update(paths[i], g[i]);
+  }
+
+ private:
+  Value real(double x) { return b_.scalar(x, ir::DType::f32); }
+  Value sum_of_squares(Value g) { return b_.sum_all(b_.mul(g, g)); }
+
+  // scale = min(1, clip / (norm + 1e-6)), as PyTorch has it
+  void clip(Values& gradients) {
+    Value total;
+    for (const Value g : gradients)
+      total = total.valid() ? b_.add(total, sum_of_squares(g)) : sum_of_squares(g);
+    const Value norm = b_.sqrt(total);
+    outputs.push_back({"gradient_norm", norm});
+    if (s_.clip_norm == 0) return;
+    const Value scale = b_.emit(
+        ir::ops::minimum, {{real(1)}, {b_.div(real(s_.clip_norm), b_.add(norm, real(1e-6)))}});
+    for (Value& g : gradients) g = b_.mul(g, scale);
+  }
+
+  Value state(const std::string& path, const ir::TensorType& type) {
+    return graph_.add_argument(type, path.substr(path.rfind('/') + 1), ir::ArgumentKind::state,
+                               path);
+  }
+  void keep(const std::string& path, Value next) {
+    outputs.push_back({output_name(path), next});
+    graph_.set_donated(graph_.find_argument(path), true);
+  }
+
+  void count_steps() {
+    const Value before = state("optimizer/step", {ir::DType::s64, {}});
+    const Value now = b_.add(before, b_.scalar(1, ir::DType::s64));
+    keep("optimizer/step", now);
+    const Value t = b_.cast(now, ir::DType::f32);
+    correction1_ = b_.sub(real(1), b_.emit(ir::ops::pow, {{real(s_.beta1)}, {t}}));
+    correction2_ = b_.sub(real(1), b_.emit(ir::ops::pow, {{real(s_.beta2)}, {t}}));
+  }
+
+  void update(const std::string& path, Value g) {
+    Value p = graph_.arguments()[static_cast<size_t>(graph_.find_argument(path))].value;
+    switch (s_.kind) {
+      case OptimizerKind::sgd:
+        return keep(path, b_.sub(p, b_.mul(lr_, g)));
+      case OptimizerKind::adam:
+        return adam(path, p, g);
+      case OptimizerKind::adadelta:
+        return adadelta(path, p, g);
+    }
+  }
+
+  // m = b1 m + (1-b1) g;  v = b2 v + (1-b2) g^2;  p -= lr m' / (sqrt(v') + eps), m', v'
+  // bias-corrected
+  void adam(const std::string& path, Value p, Value g) {
+    const ir::TensorType type = b_.type(p);
+    const Value old_m = state("optimizer/m/" + path, type),
+                old_v = state("optimizer/v/" + path, type);
+    if (s_.decay != 0 && !s_.decoupled) g = b_.add(g, b_.mul(p, real(s_.decay)));
+    if (s_.decay != 0 && s_.decoupled) p = b_.sub(p, b_.mul(p, b_.mul(lr_, real(s_.decay))));
+    const Value m = b_.add(b_.mul(old_m, real(s_.beta1)), b_.mul(g, real(1 - s_.beta1)));
+    const Value v = b_.add(b_.mul(old_v, real(s_.beta2)), b_.mul(b_.mul(g, g), real(1 - s_.beta2)));
+    const Value denominator = b_.add(b_.sqrt(b_.div(v, correction2_)), real(s_.eps));
+    keep(path, b_.sub(p, b_.mul(lr_, b_.div(b_.div(m, correction1_), denominator))));
+    keep("optimizer/m/" + path, m);
+    keep("optimizer/v/" + path, v);
+  }
+
+  // a = rho a + (1-rho) g^2;  u = sqrt(d+eps) / sqrt(a+eps) g;  d = rho d + (1-rho) u^2;  p -= lr u
+  void adadelta(const std::string& path, Value p, Value g) {
+    const ir::TensorType type = b_.type(p);
+    const Value old_a = state("optimizer/a/" + path, type),
+                old_d = state("optimizer/d/" + path, type);
+    const Value eps = real(s_.adadelta_eps), rho = real(s_.rho), rest = real(1 - s_.rho);
+    const Value a = b_.add(b_.mul(old_a, rho), b_.mul(b_.mul(g, g), rest));
+    const Value u = b_.mul(b_.div(b_.sqrt(b_.add(old_d, eps)), b_.sqrt(b_.add(a, eps))), g);
+    const Value d = b_.add(b_.mul(old_d, rho), b_.mul(b_.mul(u, u), rest));
+    keep(path, b_.sub(p, b_.mul(lr_, u)));
+    keep("optimizer/a/" + path, a);
+    keep("optimizer/d/" + path, d);
+  }
+
+  ir::Graph& graph_;
+  const OptimizerSettings& s_;
+  ir::Builder b_;
+  Value lr_, correction1_, correction2_;
+
+ public:
+  std::vector<ir::Output> outputs;
+};
+
+}  // namespace
+
+OptimizerKind optimizer_named(std::string_view wanted) {
+  for (const OptimizerKind kind :
+       {OptimizerKind::sgd, OptimizerKind::adam, OptimizerKind::adadelta})
+    if (name(kind) == wanted) return kind;
+  throw ir::GraphError(
+      ir::concat("there is no optimizer '", wanted, "'; there are sgd, adam, adadelta"));
+}
+
+std::string_view name(OptimizerKind kind) {
+  switch (kind) {
+    case OptimizerKind::sgd:
+      return "sgd";
+    case OptimizerKind::adam:
+      return "adam";
+    case OptimizerKind::adadelta:
+      return "adadelta";
+  }
+  return {};
+}
+
+std::string output_name(std::string path) {
+  std::replace(path.begin(), path.end(), '/', '.');
+  return path;
+}
+
+std::vector<std::string> trainable_parameters(const ir::Graph& graph) {
+  std::vector<std::string> paths;
+  for (const ir::Argument& a : graph.arguments())
+    if (a.kind == ir::ArgumentKind::parameter && a.trainable) paths.push_back(a.path);
+  return paths;
+}
+
+ir::Graph append_optimizer(const ir::Graph& differentiated, const std::vector<std::string>& paths,
+                           const OptimizerSettings& settings) {
+  ir::Graph graph = differentiated;
+  if (paths.empty())
+    throw ir::GraphError(ir::concat("graph '", graph.name, "' has no parameters to train"));
+  Values gradients;
+  std::vector<ir::Output> outputs;
+  WEFT_CHECK(graph.outputs().size() >= paths.size());
+  const auto first = graph.outputs().end() - static_cast<int64_t>(paths.size());
+  for (auto o = graph.outputs().begin(); o != first; ++o) outputs.push_back(*o);
+  for (auto o = first; o != graph.outputs().end(); ++o) gradients.push_back(o->value);
+  Updater updater(graph, settings);
+  updater.run(paths, gradients);
+  outputs.insert(outputs.end(), updater.outputs.begin(), updater.outputs.end());
+  graph.set_outputs(std::move(outputs));
+  return graph;
+}
+
+}  // namespace weft

@@ -1,0 +1,322 @@
+// frontend/compile/session.cpp -- stages, executables by sizes, arguments by name.
+#include "frontend/compile/session.h"
+
+#include "autodiff/gradient.h"
+#include "autodiff/residuals.h"
+#include "frontend/compile/memory_budget.h"
+#include "ir/error.h"
+#include "ir/host/memory.h"
+#include "ir/rewrite/prologue.h"
+#include "ir/verify.h"
+
+#include <algorithm>
+#include <chrono>
+
+namespace weft {
+namespace {
+
+using formats::NamedArrays;
+using ir::Array;
+using ir::concat;
+using ir::GraphError;
+
+// Folding constants: a graph of constants, run on the program's own backend.
+std::vector<Array> evaluate(backends::Backend& backend, ir::DType real, const ir::Graph& graph) {
+  std::vector<Array> results;
+  for (const Array& a : backends::allocate_results(graph, {}))
+    results.emplace_back(ir::is_float(a.dtype()) ? real : a.dtype(), a.dims());
+  backend.compile(graph, {})->run({}, results);
+  return results;
+}
+
+// What an executable costs besides its arena: kernels, primitives, tables.
+constexpr int64_t kBytesOfNode = 8192;
+
+}  // namespace
+
+Program::Program(const ProgramOptions& options) : options_(options) {
+  if (options_.backend == nullptr) throw GraphError("a program needs a backend");
+  if (options_.compile.shared == nullptr)
+    options_.compile.shared = std::make_shared<backends::Shared>();
+}
+
+void Program::add_stage(std::string name, const ir::Graph& graph,
+                        std::span<const ir::Pass* const> passes) {
+  if (!options_.optimize) passes = {};
+  ir::PassContext context;
+  context.passes_run = static_cast<int>(records_.size());
+  context.evaluate = [this](const ir::Graph& g) {
+    return evaluate(*options_.backend, options_.real, g);
+  };
+  const ir::PipelineOptions pipeline{.disabled = options_.disabled_passes,
+                                     .observe = options_.observe};
+  ir::PipelineResult result = ir::run_passes(graph, passes, context, pipeline);
+  notes_.insert(notes_.end(), context.notes.begin(), context.notes.end());
+  records_.insert(records_.end(), result.records.begin(), result.records.end());
+  stages_.push_back({std::move(name), std::move(result.graph)});
+}
+
+// What is no pass but stands among them: recorded and observed like one.
+ir::Graph Program::timed(std::string_view what, const ir::Graph& before,
+                         const std::function<ir::Graph(const ir::Graph&)>& work) {
+  const auto start = std::chrono::steady_clock::now();
+  ir::Graph after = work(before);
+  const std::chrono::duration<double, std::milli> elapsed =
+      std::chrono::steady_clock::now() - start;
+  records_.push_back({what, elapsed.count(), before.node_count(), after.node_count(), true});
+  if (options_.observe) options_.observe(what, before, after);
+  return after;
+}
+
+Program Program::inference(const ir::Graph& built, const ProgramOptions& options) {
+  Program p(options);
+  p.add_stage("built", built, {});
+  p.add_stage("fused", built, ir::recognise_passes());
+  p.add_stage("optimised", p.graph(), ir::optimise_passes());
+  p.finish();
+  return p;
+}
+
+Program Program::step(const ir::Graph& built, const OptimizerSettings& settings,
+                      const ProgramOptions& options, const std::string& loss,
+                      const autodiff::ResidualPolicy& policy) {
+  Program p(options);
+  p.add_stage("built", built, {});
+  p.add_stage("fused", built, ir::recognise_passes());
+  const std::vector<std::string> paths = trainable_parameters(built);
+  const ir::Graph differentiated = p.timed("differentiate", p.graph(), [&](const ir::Graph& g) {
+    return autodiff::gradient(g, loss, paths, {.residuals = policy});
+  });
+  p.add_stage("differentiated", differentiated, {});
+  const ir::Graph updated = p.timed("append_optimizer", differentiated, [&](const ir::Graph& g) {
+    return append_optimizer(g, paths, settings);
+  });
+  p.add_stage("optimised", updated, ir::optimise_passes());
+  if (options.optimize)
+    p.stages_.back().graph = p.timed("recompute", p.graph(), [&](const ir::Graph& g) {
+      return autodiff::recomputed(g, policy);
+    });
+  p.finish();
+  return p;
+}
+
+Program Program::training(const ir::Graph& built, const OptimizerSettings& settings,
+                          const ProgramOptions& options, const std::string& loss) {
+  if (options.memory_budget <= 0) return step(built, settings, options, loss, {});
+  ProgramOptions quiet = options;
+  quiet.observe = nullptr;
+  const BudgetChoice choice = choose_policy(options, [&](const autodiff::ResidualPolicy& policy) {
+    return step(built, settings, quiet, loss, policy).graph();
+  });
+  ProgramOptions bounded = options;
+  bounded.cache_bytes = std::min(options.cache_bytes, options.memory_budget - choice.stored_bytes);
+  Program p = step(built, settings, bounded, loss, choice.policy);
+  p.budget_ = choice;
+  return p;
+}
+
+void Program::finish() {
+  ir::verify(graph());
+  for (const ir::Output& o : graph().outputs()) {
+    int at = -1;
+    for (size_t i = 0; i < graph().arguments().size(); ++i)
+      if (graph().arguments()[i].kind != ir::ArgumentKind::input &&
+          output_name(graph().arguments()[i].path) == o.name)
+        at = static_cast<int>(i);
+    stored_.push_back(at);
+  }
+}
+
+const ir::Graph& Program::stage(std::string_view name) const {
+  std::string names;
+  for (const Stage& s : stages_) {
+    if (s.name == name) return s.graph;
+    names += (names.empty() ? "" : ", ") + s.name;
+  }
+  throw GraphError(concat("there is no stage '", name, "'; there are ", names));
+}
+
+std::vector<Array> Program::arguments(ParameterStore& store, const NamedArrays& inputs) const {
+  store.prepare(graph());
+  std::vector<Array> list;
+  for (const ir::Argument& a : graph().arguments()) {
+    if (a.kind != ir::ArgumentKind::input) {
+      list.push_back(store.at(a.path));
+      continue;
+    }
+    const std::string& name = graph().info(a.value).name;
+    const ir::DType need = graph().type(a.value).dtype;
+    const Array& given = inputs.at(name);
+    if (given.dtype() != need && !(ir::is_float(need) && given.dtype() == options_.real))
+      throw GraphError(concat("input '", name, "' is ", graph().type(a.value), ", found ",
+                              ir::name(given.dtype()), ir::dims_str(given.dims())));
+    list.push_back(given);
+  }
+  return list;
+}
+
+Program::Entry& Program::entry_for(const std::vector<Array>& arguments) {
+  const ir::Bindings bindings = backends::infer_bindings(graph(), arguments);
+  for (auto it = entries_.begin(); it != entries_.end(); ++it)
+    if (it->bindings == bindings) {
+      entries_.splice(entries_.begin(), entries_, it);
+      return entries_.front();
+    }
+  const auto start = std::chrono::steady_clock::now();
+  Entry entry{bindings, options_.backend->compile(graph(), bindings, options_.compile),
+              backends::result_dims(graph(), bindings), 0};
+  entry.bytes = kBytesOfNode * graph().node_count();
+  statistics_.compile_seconds +=
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  // What passes and lowering left, before the arena is touched.
+  if (++statistics_.compiled == 1) ir::return_freed_memory();
+  entries_.push_front(std::move(entry));
+  int64_t arena = 0;  // one for all
+  const auto count_bytes = [&] {
+    statistics_.bytes = arena = 0;
+    for (const Entry& e : entries_) {
+      arena = std::max(arena, e.executable->arena_bytes());
+      statistics_.bytes += e.bytes;
+    }
+    statistics_.bytes += arena;
+  };
+  for (count_bytes(); entries_.size() > 1 && statistics_.bytes > options_.cache_bytes;
+       count_bytes()) {
+    entries_.pop_back();
+    ++statistics_.evicted;
+  }
+  backends::Shared& shared = *options_.compile.shared;
+  if (shared.arena_bytes > arena) shared.arena.reset(), shared.arena_bytes = 0;
+  statistics_.entries = static_cast<int64_t>(entries_.size());
+  return entries_.front();
+}
+
+backends::Executable& Program::executable(ParameterStore& store, const NamedArrays& inputs) {
+  return *entry_for(arguments(store, inputs)).executable;
+}
+
+NamedArrays Program::run(ParameterStore& store, const NamedArrays& inputs) {
+  const std::vector<Array> args = arguments(store, inputs);
+  Entry& entry = entry_for(args);
+  std::vector<Array> results;
+  for (size_t i = 0; i < stored_.size(); ++i) {
+    if (const int a = stored_[i]; a >= 0 && graph().arguments()[static_cast<size_t>(a)].donated) {
+      results.push_back(args[static_cast<size_t>(a)]);  // the same buffer
+      continue;
+    }
+    const ir::DType dtype = graph().type(graph().outputs()[i].value).dtype;
+    results.emplace_back(ir::is_float(dtype) ? options_.real : dtype, entry.results[i]);
+  }
+  entry.executable->run(args, results);
+  ++statistics_.runs;
+  NamedArrays returned;
+  for (size_t i = 0; i < results.size(); ++i) {
+    if (stored_[i] < 0)
+      returned.add(graph().outputs()[i].name, results[i]);
+    else
+      store.set(graph().arguments()[static_cast<size_t>(stored_[i])].path,
+                graph().arguments()[static_cast<size_t>(stored_[i])].kind, results[i]);
+  }
+  return returned;
+}
+
+struct Program::Repeated {
+  Program prologue, rest;
+  uint64_t version = 0;  // of the store the prologue ran with
+  NamedArrays made;      // by it
+};
+
+std::vector<backends::Report> Program::reports() const {
+  std::vector<backends::Report> all;
+  for (const Entry& entry : entries_) all.push_back(entry.executable->report());
+  if (repeated_ != nullptr)
+    for (const Program* part : {&repeated_->prologue, &repeated_->rest})
+      for (backends::Report& report : part->reports()) all.push_back(std::move(report));
+  return all;
+}
+
+void Program::forget_times() {
+  for (Entry& entry : entries_) entry.executable->forget_times();
+  if (repeated_ == nullptr) return;
+  repeated_->prologue.forget_times();
+  repeated_->rest.forget_times();
+}
+
+RepeatedRun Program::repeated(ParameterStore& store, const NamedArrays& inputs) {
+  if (repeated_ == nullptr) {
+    const ir::Prologue split = ir::split_prologue(graph());
+    ProgramOptions as_it_is = options_;
+    as_it_is.optimize = false;
+    as_it_is.compile.shared = nullptr;  // to each its own
+    ProgramOptions again = as_it_is;    // whatever goes from run to run, the parameters stay
+    const auto made = split.prologue.outputs();
+    for (const ir::Argument& a : split.rest.arguments())
+      again.compile.fixed.push_back(a.kind == ir::ArgumentKind::parameter ||
+                                    std::any_of(made.begin(), made.end(), [&](const ir::Output& o) {
+                                      return o.name == split.rest.info(a.value).name;
+                                    }));
+    repeated_ = std::make_shared<Repeated>(
+        Repeated{inference(split.prologue, as_it_is), inference(split.rest, again), 0, {}});
+  }
+  store.prepare(graph());
+  if (repeated_->version != store.version()) {
+    repeated_->version = store.version();
+    ++repeated_->rest.options_.compile.shared->version;
+    if (!repeated_->prologue.graph().outputs().empty())
+      repeated_->made = repeated_->prologue.run(store, {});
+  }
+  NamedArrays all = inputs;
+  for (const auto& [name, array] : repeated_->made) all.add(name, array);
+  return repeated_->rest.bound(store, all);
+}
+
+RepeatedRun Program::bound(ParameterStore& store, const NamedArrays& inputs) {
+  RepeatedRun r;
+  r.arguments_ = arguments(store, inputs);
+  const Entry& entry = entry_for(r.arguments_);
+  r.executable_ = entry.executable;
+  for (size_t i = 0; i < graph().arguments().size(); ++i) {
+    if (graph().arguments()[i].kind != ir::ArgumentKind::input) continue;
+    r.inputs_.push_back(i);
+    r.input_names_.push_back(graph().info(graph().arguments()[i].value).name);
+  }
+  for (size_t j = 0; j < stored_.size(); ++j) {
+    const ir::Output& output = graph().outputs()[j];
+    if (stored_[j] >= 0)
+      throw GraphError(concat("result '", output.name, "' goes back to the store: run it once"));
+    const ir::DType dtype = graph().type(output.value).dtype;
+    const Array* const carried = r.find_input(output.name);
+    r.result_names_.push_back(output.name);
+    if (carried != nullptr && carried->dims() == entry.results[j])
+      r.results_.push_back(*carried);  // the same buffer
+    else
+      r.results_.emplace_back(ir::is_float(dtype) ? options_.real : dtype, entry.results[j]);
+  }
+  return r;
+}
+
+Array* RepeatedRun::find_input(std::string_view name) {
+  for (size_t i = 0; i < inputs_.size(); ++i)
+    if (input_names_[i] == name) return &arguments_[inputs_[i]];
+  return nullptr;
+}
+
+Array& RepeatedRun::input(std::string_view name) {
+  if (Array* const found = find_input(name)) return *found;
+  throw GraphError(concat("there is no input '", name, "'"));
+}
+
+const Array* RepeatedRun::find_result(std::string_view name) const {
+  for (size_t j = 0; j < results_.size(); ++j)
+    if (result_names_[j] == name) return &results_[j];
+  return nullptr;
+}
+
+const Array& RepeatedRun::result(std::string_view name) const {
+  if (const Array* const found = find_result(name)) return *found;
+  throw GraphError(concat("there is no result '", name, "'"));
+}
+
+void RepeatedRun::run() { executable_->run(arguments_, results_); }
+
+}  // namespace weft

@@ -1,0 +1,49 @@
+// ir/host/arithmetic.cpp -- multiply-adds, op by op.
+#include "ir/host/arithmetic.h"
+
+#include "ir/ops/all.h"
+
+namespace weft::ir {
+namespace {
+
+double size(const Dim& dim, const Bindings& bindings) {
+  return static_cast<double>(dim.value(bindings));
+}
+
+double elements(const TensorType& type, const Bindings& bindings) {
+  double n = 1;
+  for (const Dim& d : type.shape) n *= size(d, bindings);
+  return n;
+}
+
+// Of both products: every query meets every key. Heads that lie beside each other in a row are
+// counted with it.
+double attention_flops(const OpView& op, const Bindings& b) {
+  const double queries = elements(op.operand("q"), b), keys = size(op.operand("k").dim(-2), b);
+  const double width = size(op.operand("q").dim(-1), b), values = size(op.operand("v").dim(-1), b);
+  return width == 0 ? 0 : 2 * keys * (queries + queries / width * values);
+}
+
+double node_flops(const Graph& graph, const Node& node, const Bindings& b) {
+  const OpView op(graph, node);
+  if (node.op == &ops::matmul)
+    return 2 * elements(graph.type(node.results[0]), b) *
+           size(op.operand(0).dim(op.flag("transpose_a") ? -2 : -1), b);
+  if (node.op == &ops::linear)
+    return 2 * elements(graph.type(node.results[0]), b) * size(op.operand(0).dim(-1), b);
+  if (node.op == &ops::attention) return attention_flops(op, b);
+  if (node.op == &ops::scan)
+    return size(ops::ScanParts(op).steps, b) * product_flops(node.regions[0], b);
+  if (!node.regions.empty()) return product_flops(node.regions[0], b);
+  return node.op->expand != nullptr ? product_flops(node.op->expand(op), b) : 0;
+}
+
+}  // namespace
+
+double product_flops(const Graph& graph, const Bindings& bindings) {
+  double sum = 0;
+  for (const Node& node : graph.nodes()) sum += node_flops(graph, node, bindings);
+  return sum;
+}
+
+}  // namespace weft::ir

@@ -1,0 +1,28 @@
+// ir/host/memory.h -- memory for arrays, arenas and whatever else is large.
+//
+// Where it is large it starts at a huge page, and huge pages are asked for: a step walks over
+// hundreds of megabytes, and with pages of 4 KB (in a virtual machine most of all) looking up where
+// they lie takes some hundredths of its time.
+#pragma once
+#include <cstddef>
+#include <memory>
+
+namespace weft::ir {
+
+struct FreeMemory {
+  void operator()(void* p) const;
+};
+using Memory = std::unique_ptr<void, FreeMemory>;
+
+// At least `bytes`, not cleared, on a cache line; null if there is no such memory.
+Memory allocate(size_t bytes);
+
+// The whole huge pages within [p, p + bytes) become such when first touched, where the system has
+// them; all of that takes room as soon as a part does. Otherwise nothing happens.
+void want_huge_pages(void* p, size_t bytes);
+
+// What was freed goes back to the system, where the allocator keeps it: worth some milliseconds
+// after work that left much of it, such as passes over a large graph, and before memory is filled.
+void return_freed_memory();
+
+}  // namespace weft::ir

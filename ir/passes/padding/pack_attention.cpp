@@ -1,0 +1,197 @@
+// ir/passes/padding/pack_attention.cpp -- attention of many heads works on packed sequences.
+#include "ir/passes/padding/pack_attention.h"
+
+#include "ir/ops/all.h"
+#include "ir/passes/padding/pack_choice.h"
+#include "ir/rewrite/pattern.h"
+
+#include <algorithm>
+#include <map>
+
+namespace weft::ir {
+namespace {
+
+constexpr std::string_view kName = "pack_attention";
+
+// [B,H,T,...] and the packed rows it holds.
+struct Unpacked {
+  Value rows;
+  Sequences of;
+};
+
+class Packing {
+ public:
+  explicit Packing(const Graph& g) : g_(g), readers_(g), r_(g) {}
+
+  Graph run(PassContext& context) {
+    for (const Node& node : g_.nodes()) {
+      if (move(node)) continue;
+      if (node.op == &ops::attention && fits(node)) {
+        context.done(kName, where(node) + ": attention works on packed sequences");
+        made_[node.results[0]] = {};
+      }
+      if (is_chosen(node))
+        convert(node);
+      else
+        r_.copy(node);
+    }
+    return r_.finish();
+  }
+
+ private:
+  Value operand(const Node& node, std::string_view name) const {
+    return node.operands[static_cast<size_t>(OpView(g_, node).position(name))];
+  }
+  const Node* swapped_heads(Value v) const {
+    const Node* p = readers_.producer(v, ops::transpose);
+    return p != nullptr && OpView(g_, *p).integers("perm") == Integers{0, 2, 1, 3} ? p : nullptr;
+  }
+  bool packs(const Node& node) const {
+    const OpView op(g_, node);
+    return node.op == &ops::pack && op.flag("by_sequence") && !op.has("places");
+  }
+
+  std::optional<Unpacked> unpacked(Value v) const {
+    const Node* heads = swapped_heads(v);
+    const Node* p = heads == nullptr ? nullptr : readers_.producer(heads->operands[0], ops::unpack);
+    if (p == nullptr) return std::nullopt;
+    const OpView op(g_, *p);
+    if (!op.flag("by_sequence") || op.has("places")) return std::nullopt;
+    return Unpacked{p->operands[0],
+                    {p->operands[1], op.dim("steps"), g_.type(p->operands[1]).dim(0), true}};
+  }
+
+  // Are ended keys hidden from queries that have not ended?
+  bool hides_ended_keys(const Node& node, const Sequences& queries, const Sequences& keys) const {
+    const OpView op(g_, node);
+    return (op.has("mask") && hides_ended(g_, operand(node, "mask"), 4, keys)) ||
+           (op.flag("causal") && queries == keys);
+  }
+
+  // Both ops: of many heads, between packed sequences.
+  bool is_between_sequences(const Node& node) const {
+    const OpView op(g_, node);
+    const auto q = unpacked(operand(node, "q")), k = unpacked(operand(node, "k")),
+               v = unpacked(operand(node, "v"));
+    return op.text("score") == "dot" && q && k && v && k->of == v->of &&
+           hides_ended_keys(node, q->of, k->of);
+  }
+
+  // Is nothing read of `o` but packed rows of these sequences, and by adjoints that fit?
+  bool only_packed(const Node& node, const Sequences& queries) const {
+    const Value o = node.results[0];
+    for (const Output& output : g_.outputs())
+      if (output.value == o) return false;
+    for (const int n : readers_.of(o)) {
+      const Node& reader = g_.nodes()[static_cast<size_t>(n)];
+      if (fits_adjoint(reader, node, queries)) continue;
+      if (swapped_heads(reader.results[0]) == nullptr) return false;
+      for (const Output& output : g_.outputs())
+        if (output.value == reader.results[0]) return false;
+      for (const int m : readers_.of(reader.results[0])) {
+        const Node& pack = g_.nodes()[static_cast<size_t>(m)];
+        if (!packs(pack) || pack.operands[1] != queries.lengths) return false;
+      }
+    }
+    return true;
+  }
+
+  bool fits_adjoint(const Node& grad, const Node& node, const Sequences& queries) const {
+    if (grad.op != &ops::attention_grad || OpView(g_, grad).has("dweights")) return false;
+    const auto d = unpacked(operand(grad, "do"));
+    return operand(grad, "o") == node.results[0] && operand(grad, "lse") == node.results[1] && d &&
+           d->of == queries && is_between_sequences(grad);
+  }
+
+  bool fits(const Node& node) const {
+    const OpView op(g_, node);
+    if (op.flag("weights") || !is_between_sequences(node)) return false;
+    const Sequences queries = unpacked(operand(node, "q"))->of;
+    if (op.flag("lse")) {
+      for (const Output& output : g_.outputs())
+        if (output.value == node.results[1]) return false;
+      for (const int n : readers_.of(node.results[1]))
+        if (!fits_adjoint(g_.nodes()[static_cast<size_t>(n)], node, queries)) return false;
+    }
+    return only_packed(node, queries);
+  }
+
+  bool is_chosen(const Node& node) const {
+    if (node.op == &ops::attention) return made_.count(node.results[0]) > 0;
+    return node.op == &ops::attention_grad && made_.count(operand(node, "o")) > 0;
+  }
+
+  // The mask of lengths alone says nothing more.
+  bool is_only_of_lengths(Value mask) const {
+    const Node* p = g_.producer(mask);
+    while (p->op == &ops::reshape || p->op == &ops::broadcast) {
+      mask = p->operands[0];
+      if ((p = g_.producer(mask)) == nullptr) return false;
+    }
+    return p->op == &ops::length_mask;
+  }
+
+  Values operands(const Node& node, std::string_view name, const Sequences& queries,
+                  const Sequences& keys) {
+    const OpView op(g_, node);
+    if (name == "q_lengths") return {r_(queries.lengths)};
+    if (name == "k_lengths") return {r_(keys.lengths)};
+    if (name == "o" || name == "lse") return {made_.at(operand(node, name))};
+    if (!op.has(name)) return {};
+    const Value x = operand(node, name);
+    if (name == "mask" && hides_ended(g_, x, 4, keys) && is_only_of_lengths(x)) return {};
+    if (name == "q" || name == "k" || name == "v" || name == "do") return {r_(unpacked(x)->rows)};
+    return {r_(x)};
+  }
+
+  void convert(const Node& node) {
+    const bool grad = node.op == &ops::attention_grad;
+    const OpDef& def = grad ? ops::packed_attention_grad : ops::packed_attention;
+    const Sequences queries = unpacked(operand(node, "q"))->of,
+                    keys = unpacked(operand(node, "k"))->of;
+    OperandGroups groups;
+    for (const OperandDef& o : def.operands)
+      groups.push_back(operands(node, o.name, queries, keys));
+    Attrs attrs{{"queries", queries.steps}, {"keys", keys.steps}};
+    for (const auto& [name, value] : node.attrs)
+      if (def.attr(name) != nullptr) attrs.set(name, value);
+    r_.at(node);
+    const Values made = r_.builder.emit_all(def, groups, attrs);
+    for (size_t i = 0; i < made.size(); ++i) {
+      const std::string of = grad ? OpView(g_, node).texts("wanted")[i] : i == 0 ? "q" : "lse";
+      made_[node.results[i]] = made[i];
+      if (of == "bias") r_.replace(node.results[i], made[i]);
+      if (of == "bias" || of == "lse") continue;
+      // For those who do not pack it again.
+      const Sequences& s = of == "q" ? queries : keys;
+      lengths_[node.results[i]] = s.lengths;
+      const Value back = r_.builder.emit(ops::unpack, {{made[i]}, {r_(s.lengths)}},
+                                         {{"steps", s.steps}, {"by_sequence", true}});
+      r_.replace(node.results[i], r_.builder.transpose(back, {0, 2, 1, 3}));
+    }
+  }
+
+  // Packing what was packed.
+  bool move(const Node& node) {
+    if (!packs(node)) return false;
+    const Node* heads = swapped_heads(node.operands[0]);
+    const auto lengths = heads == nullptr ? lengths_.end() : lengths_.find(heads->operands[0]);
+    if (lengths == lengths_.end() || lengths->second != node.operands[1]) return false;
+    r_.replace(node.results[0], made_.at(heads->operands[0]));
+    return true;
+  }
+
+  const Graph& g_;
+  const Readers readers_;
+  Rewriter r_;
+  std::map<Value, Value> made_;     // result of attention or its adjoint -> packed rows, new
+  std::map<Value, Value> lengths_;  // ... -> their lengths, old
+};
+
+}  // namespace
+
+Graph pack_attention(const Graph& graph, PassContext& context) {
+  return Packing(graph).run(context);
+}
+
+}  // namespace weft::ir

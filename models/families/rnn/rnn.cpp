@@ -1,0 +1,332 @@
+// models/families/rnn/rnn.cpp -- the encoder, and the decoder's one step.
+#include "models/families/rnn/rnn.h"
+
+namespace weft::rnn {
+namespace {
+
+int64_t attention_width(const Config& c) {
+  return c.attention_width == 0 ? c.hidden : c.attention_width;
+}
+int64_t readout_width(const Config& c) { return c.readout_width == 0 ? c.hidden : c.readout_width; }
+LinearOptions biased(const Config& c) { return {.bias = c.output_bias}; }
+bool has_memory(const Config& c) { return c.attention != AttentionKind::none; }
+
+// The decoder's first state, from the encoder's last ones. Bahdanau et al.: s_0 = tanh(Ws h_1), h_1
+// being the backward state at the first position. Others: the encoder's states as they are, or
+// through tanh(W [forward; backward]) where there are two directions.
+State bridge(const Scope& p, const Config& c, const Recurrent& r, const SourceLoc& loc) {
+  const auto in = p.enter();
+  const size_t directions = c.bidirectional ? 2 : 1;
+  State s;
+  for (size_t layer = 0; layer < static_cast<size_t>(c.layers); ++layer) {
+    const CellState &first = r.final[layer * directions],
+                    &last = r.final[layer * directions + directions - 1];
+    const Scope here = c.layers == 1 ? p : p / static_cast<int64_t>(layer);
+    const auto start = [&](const std::string& name, const Tensor& forward, const Tensor& backward) {
+      if (!forward.valid()) return Tensor();
+      if (c.attention == AttentionKind::additive)
+        return tanh(linear(here / name, backward, c.hidden, biased(c), loc), loc);
+      if (!c.bidirectional) return forward;
+      return tanh(
+          linear(here / name, concat({forward, backward}, -1, loc), c.hidden, biased(c), loc), loc);
+    };
+    s.layers.push_back({start("Ws", first.h, last.h), start("Wsc", first.c, last.c)});
+  }
+  if (c.input_feeding)
+    s.fed = zero_state(CellKind::gru, r.outputs, r.outputs.dim(1), c.hidden, loc).h;
+  return s;
+}
+
+Attended attend_rows(const Scope& p, const Config& c, const Memory& m, const Tensor& s,
+                     const SourceLoc& loc) {
+  switch (c.attention) {
+    case AttentionKind::dot:
+      return dot_attention(s, m.h, m.mask, loc);
+    case AttentionKind::general:
+      return general_attention(p, s, m.h, m.mask, m.keys, loc);
+    case AttentionKind::concat:
+      return concat_attention(p, s, m.h, m.mask, attention_width(c), m.keys, loc);
+    default:
+      return additive_attention(p, s, m.h, m.mask, attention_width(c), m.keys, loc);
+  }
+}
+
+// s: T[R,H], one row a sentence; or several beams of each, which are that many queries to its one
+// memory. -> context T[R,E], weights T[B,K,S] where there are beams
+Attended attend_with(const Scope& p, const Config& c, const Memory& m, const Tensor& s,
+                     const SourceLoc& loc) {
+  const Dim rows = s.dim(0, loc), sentences = m.h.dim(0, loc);
+  if (rows == sentences) return attend_rows(p, c, m, s, loc);
+  const Dim beams = *rows.divided_by(sentences);
+  const Attended a = attend_rows(p, c, m, reshape(s, {sentences, beams, c.hidden}, loc), loc);
+  return {reshape(a.context, {rows, m.h.dim(-1, loc)}, loc), a.weights};
+}
+
+// The decoder's layers, x and context going into the first.
+std::vector<CellState> run_cells(const Scope& p, const Config& c, const State& state, Tensor x,
+                                 const Tensor& context, const Noise& noise, const Tensor& position,
+                                 const SourceLoc& loc) {
+  std::vector<CellState> next;
+  for (size_t layer = 0; layer < state.layers.size(); ++layer) {
+    const Scope here = c.layers == 1 ? p / "cell" : p / "cell" / static_cast<int64_t>(layer);
+    if (layer > 0) x = dropout(here / "dropout", x, c.dropout, noise, position, loc);
+    next.push_back(cell(c.cell, here, x, state.layers[layer], layer == 0 ? context : Tensor(),
+                        {.bias = c.cell_bias}, loc));
+    x = next.back().h;
+  }
+  return next;
+}
+
+// What the vocabulary's scores are computed from.      s: T[B,H], y: T[B,M], context: T[B,E] or
+// none
+Tensor read_out(const Scope& p, const Config& c, const Tensor& s, const Tensor& y,
+                const Tensor& context, const SourceLoc& loc) {
+  if (c.readout == Readout::plain) return s;
+  const auto in = p.enter();
+  const int64_t width = c.readout == Readout::maxout ? 2 * readout_width(c) : readout_width(c);
+  Tensor t = Operand(linear(p / "Uo", s, width, no_bias, loc), loc) +
+             Operand(linear(p / "Vo", y, width, no_bias, loc), loc);
+  if (context.valid())
+    t = Operand(t, loc) + Operand(linear(p / "Co", context, width, no_bias, loc), loc);
+  if (c.output_bias)
+    t = Operand(t, loc) + Operand(p.parameter("bo", {width}, init::zeros(), loc), loc);
+  return c.readout == Readout::maxout ? maxout(t, 2, loc) : tanh(t, loc);
+}
+
+}  // namespace
+
+Tensor memory_keys(const Scope& p, const Config& c, const Tensor& h, SourceLoc loc) {
+  const Scope attention = p / "decoder" / "attention";
+  const auto in = attention.enter();
+  switch (c.attention) {
+    case AttentionKind::additive:
+    case AttentionKind::concat:
+      return additive_keys(attention, h, attention_width(c), loc);
+    case AttentionKind::general:
+      return general_keys(attention, h, c.hidden, loc);
+    default:
+      return {};
+  }
+}
+
+Encoded encode(const Scope& p, const Config& c, const Tensor& x, const Tensor& lengths,
+               const Noise& noise, SourceLoc loc) {
+  const Scope here = p / "encoder";
+  const auto in = here.enter();
+  const RecurrentOptions options{.kind = c.cell,
+                                 .layers = c.layers,
+                                 .bidirectional = c.bidirectional,
+                                 .dropout = c.dropout,
+                                 .noise = noise};
+  const Recurrent r = recurrent(here, x, lengths, c.hidden, options, loc);
+  Encoded e;
+  if (has_memory(c))
+    e.memory = {swap_axes(r.outputs, 0, 1, loc), length_mask(lengths, x.dim(0), loc), {}};
+  e.start = bridge(p / "bridge", c, r, loc);
+  return e;
+}
+
+Encoded encode_tokens(const Scope& p, const Config& c, const Tensor& source, const Tensor& lengths,
+                      const Noise& noise, SourceLoc loc) {
+  const auto in = p.enter();
+  Tensor x = embedding(p / "source_embedding", swap_axes(source, 0, 1, loc), c.source_vocabulary,
+                       c.embedding, init::normal(0.1), loc);
+  x = sequence_dropout(p / "source_dropout", x, c.dropout, noise, loc);
+  return encode(p, c, x, lengths, noise, loc);
+}
+
+Step decode_step(const Scope& p, const Config& c, const Memory& memory, const State& state,
+                 const Tensor& y, const Noise& noise, const Tensor& position, SourceLoc loc) {
+  const Scope here = p / "decoder";
+  const auto in = here.enter();
+  const Tensor& before = state.layers.back().h;
+  Step step;
+  Tensor read;
+  if (c.attention == AttentionKind::additive) {
+    const Attended a = attend_with(here / "attention", c, memory, before, loc);
+    step.state.layers = run_cells(here, c, state, y, a.context, noise, position, loc);
+    const Tensor& s = c.readout == Readout::maxout ? before : step.state.layers.back().h;
+    read = read_out(here / "readout", c, s, y, a.context, loc);
+    step.weights = a.weights;
+  } else {
+    step.state.layers =
+        run_cells(here, c, state, c.input_feeding ? concat({y, state.fed}, -1, loc) : y, {}, noise,
+                  position, loc);
+    const Tensor& s = step.state.layers.back().h;
+    Tensor top = s, context;
+    if (has_memory(c)) {  // h~ = tanh(Wc [c; h]), Luong et al. 2015, eq. 5
+      const Attended a = attend_with(here / "attention", c, memory, s, loc);
+      context = a.context;
+      top = tanh(linear(here / "Wc", concat({context, s}, -1, loc), c.hidden, biased(c), loc), loc);
+      step.weights = a.weights;
+    }
+    if (c.input_feeding) step.state.fed = top;
+    read = read_out(here / "readout", c, top, y, {}, loc);
+  }
+  read = dropout(here / "readout_dropout", read, c.dropout, noise, position, loc);
+  step.logits = linear(here / "Wo", read, c.target_vocabulary, biased(c), loc);
+  return step;
+}
+
+namespace {
+
+// A state as a list of carries, and back.
+Tensors flat(const State& s) {
+  Tensors list;
+  for (const CellState& layer : s.layers) {
+    list.push_back(layer.h);
+    if (layer.c.valid()) list.push_back(layer.c);
+  }
+  if (s.fed.valid()) list.push_back(s.fed);
+  return list;
+}
+
+State like(const State& shape, const Tensors& list) {
+  State s;
+  size_t at = 0;
+  for (const CellState& layer : shape.layers) {
+    const Tensor& h = list[at++];
+    s.layers.push_back({h, layer.c.valid() ? list[at++] : Tensor()});
+  }
+  if (shape.fed.valid()) s.fed = list[at];
+  return s;
+}
+
+struct Inputs {
+  Tensor source, source_lengths;
+};
+
+Inputs source_inputs(Model& m) {
+  const Dim b = dim("B");
+  return {m.input("source", s32, {b, dim("S")}), m.input("source_lengths", s32, {b})};
+}
+
+Tensor embed_target(const Scope& p, const Config& c, const Tensor& ids, const Noise& noise) {
+  const auto in = p.enter();
+  const Tensor y =
+      embedding(p / "target_embedding", ids, c.target_vocabulary, c.embedding, init::normal(0.1));
+  return ids.rank() == 1 ? y : sequence_dropout(p / "target_dropout", y, c.dropout, noise);
+}
+
+// "state.0.h", ... in the order of `flat`.
+std::vector<std::string> state_names(const Config& c) {
+  std::vector<std::string> names;
+  for (int64_t layer = 0; layer < c.layers; ++layer) {
+    names.push_back(ir::concat("state.", layer, ".h"));
+    if (c.cell == CellKind::lstm) names.push_back(ir::concat("state.", layer, ".c"));
+  }
+  if (c.input_feeding) names.emplace_back("state.fed");
+  return names;
+}
+
+}  // namespace
+
+Decoded decode(const Scope& p, const Config& c, const Encoded& encoded, const Tensor& y,
+               const Tensor& lengths, bool want_weights, const Noise& noise, SourceLoc loc) {
+  const bool weights = want_weights && has_memory(c);
+  const bool positions = noise.on() && c.dropout > 0;
+  const auto body = [&](const LoopStep& at) -> LoopYield {
+    const Tensor position = positions ? at.scanned[1] : Tensor();
+    const Step step = decode_step(p, c, encoded.memory, like(encoded.start, at.carries),
+                                  at.scanned[0], noise, position, loc);
+    return {.carries = flat(step.state),
+            .outputs = weights ? Tensors{step.logits, step.weights} : Tensors{step.logits}};
+  };
+  const Scope here = p / "decoder";
+  const auto in = here.enter();
+  Tensors scanned{y};
+  if (positions) scanned.push_back(iota(y, y.dim(0), s32, loc));
+  const LoopResults r =
+      scan({.carries = flat(encoded.start), .scanned = scanned, .lengths = lengths}, body, loc);
+  return {r.outputs[0], weights ? r.outputs[1] : Tensor()};
+}
+
+ir::Graph loss_graph(const Config& c, bool training) {
+  check(c);
+  Model m("loss");
+  const Dim b = dim("B"), t = dim("T");
+  const auto [source, source_lengths] = source_inputs(m);
+  const Tensor target_in = m.input("target_in", s32, {b, t}),
+               target_out = m.input("target_out", s32, {b, t}),
+               target_lengths = m.input("target_lengths", s32, {b});
+  Noise noise;
+  if (training && c.dropout > 0)
+    noise = {m.input("step", s64, {}), m.input("row_ids", s64, {b}), c.seed};
+  const Scope p = m.scope();
+  const Encoded encoded = encode_tokens(p, c, source, source_lengths, noise);
+  const Tensor y = embed_target(p, c, swap_axes(target_in, 0, 1), noise);
+  const Decoded decoded = decode(p, c, encoded, y, target_lengths, false, noise);
+  const Scope loss = p / "loss";
+  const auto in = loss.enter();
+  const Tensor nll = cross_entropy(decoded.logits, swap_axes(target_out, 0, 1));
+  const Tensor live = swap_axes(length_mask(target_lengths, t), 0, 1);
+  const Tensor tokens = cast(sum(target_lengths), f32);
+  m.output("loss", sum(where(live, nll, 0)) / tokens);
+  m.output("tokens", tokens);
+  return m.graph();
+}
+
+ir::Graph encode_graph(const Config& c) {
+  check(c);
+  Model m("encode");
+  const auto [source, source_lengths] = source_inputs(m);
+  const Encoded e = encode_tokens(m.scope(), c, source, source_lengths);
+  if (has_memory(c)) {
+    m.output("h", e.memory.h);
+    if (const Tensor keys = memory_keys(m.scope(), c, e.memory.h); keys.valid())
+      m.output("keys", keys);
+  }
+  const Tensors start = flat(e.start);
+  const std::vector<std::string> names = state_names(c);
+  for (size_t i = 0; i < start.size(); ++i) m.output(names[i], start[i]);
+  return m.graph();
+}
+
+ir::Graph step_graph(const Config& c, const search::StepOptions& options) {
+  check(c);
+  search::StepGraph graph("step", options);
+  const Dim s = dim("S");
+  Memory memory;
+  if (has_memory(c)) {
+    memory.mask = length_mask(graph.memory("source_lengths", s32, {}), s);
+    memory.h = graph.memory("h", f32, {s, c.hidden * (c.bidirectional ? 2 : 1)});
+    const bool additive =
+        c.attention == AttentionKind::additive || c.attention == AttentionKind::concat;
+    if (c.attention != AttentionKind::dot)
+      memory.keys = graph.memory("keys", f32, {s, additive ? attention_width(c) : c.hidden});
+  }
+  const std::vector<std::string> names = state_names(c);
+  Tensors carries;
+  for (const std::string& name : names) carries.push_back(graph.state(name, {c.hidden}));
+  State shape;
+  for (int64_t layer = 0; layer < c.layers; ++layer)
+    shape.layers.push_back({carries[0], c.cell == CellKind::lstm ? carries[0] : Tensor()});
+  if (c.input_feeding) shape.fed = carries[0];
+  const Step step = decode_step(graph.scope(), c, memory, like(shape, carries),
+                                embed_target(graph.scope(), c, graph.token(), {}));
+  const Tensors next = flat(step.state);
+  for (size_t i = 0; i < next.size(); ++i) graph.next(names[i], next[i]);
+  return graph.finish(step.logits, step.weights);
+}
+
+search::Decoder decoder(const Config& c, const search::StepOptions& options,
+                        const ProgramOptions& program) {
+  return {encode_graph(c), step_graph(c, options), program};
+}
+
+ir::Graph attention_graph(const Config& c) {
+  check(c);
+  if (!has_memory(c)) throw ir::GraphError("a model without attention has no attention weights");
+  Model m("attention");
+  const Dim b = dim("B"), t = dim("T");
+  const auto [source, source_lengths] = source_inputs(m);
+  const Tensor target_in = m.input("target_in", s32, {b, t}),
+               target_lengths = m.input("target_lengths", s32, {b});
+  const Encoded encoded = encode_tokens(m.scope(), c, source, source_lengths);
+  const Tensor y = embed_target(m.scope(), c, swap_axes(target_in, 0, 1), {});
+  m.output("weights",
+           swap_axes(decode(m.scope(), c, encoded, y, target_lengths, true).weights, 0, 1));
+  return m.graph();
+}
+
+}  // namespace weft::rnn

@@ -1,0 +1,243 @@
+// models/families/transformer/transformer.cpp -- the two stacks, and the graphs made of them.
+#include "models/families/transformer/transformer.h"
+
+#include <cmath>
+
+namespace weft::transformer {
+namespace {
+
+TransformerOptions layer_options(const Config& c, const Noise& noise) {
+  return {.attention = {.heads = c.heads,
+                        .bias = c.bias,
+                        .dropout = c.attention_dropout,
+                        .noise = noise},
+          .feed_forward = c.feed_forward,
+          .activation = c.activation,
+          .norm = c.norm,
+          .eps = c.norm == NormKind::rms ? 1e-6 : 1e-5,
+          .pre_norm = c.pre_norm,
+          .bias = c.bias,
+          .dropout = c.dropout,
+          .noise = noise};
+}
+
+double embedding_deviation(const Config& c) { return 1 / std::sqrt(static_cast<double>(c.width)); }
+
+Tensor table(const Scope& p, const Config& c, std::string_view side, SourceLoc loc) {
+  const bool source = side == "source";
+  return p.parameter(
+      c.shared_embedding ? std::string("embedding") : std::string(side) + "_embedding",
+      {source ? c.source_vocabulary : c.target_vocabulary, c.width},
+      init::normal(embedding_deviation(c)), loc);
+}
+
+// Tokens s32[B,T] at positions s32[T] -> T[B,T,M]
+Tensor embedded(const Scope& p, const Config& c, std::string_view side, const Tensor& tokens,
+                const Tensor& positions, const Noise& noise, const SourceLoc& loc) {
+  const auto in = p.enter();
+  Tensor x = embedding(table(p, c, side, loc), tokens, loc);
+  if (c.positions != PositionKind::relative)
+    x = Operand(x, loc) * Operand(std::sqrt(static_cast<double>(c.width)), loc);
+  if (c.positions == PositionKind::sinusoidal)
+    x = Operand(x, loc) + Operand(sinusoidal_positions(positions, c.width, loc), loc);
+  if (c.positions == PositionKind::learned)
+    x = Operand(x, loc) + Operand(learned_positions(p / (std::string(side) + "_positions"),
+                                                    positions, c.max_positions, c.width, loc),
+                                  loc);
+  return dropout(p / (std::string(side) + "_dropout"), x, c.dropout, noise, {}, loc);
+}
+
+// The bias of a stack's self-attention, T[heads,T,T'], or none.
+Tensor self_bias(const Scope& stack, const Config& c, const Tensor& queries, const Tensor& keys,
+                 bool bidirectional, const SourceLoc& loc) {
+  if (c.positions != PositionKind::relative) return {};
+  return relative_position_bias(stack / "position_bias", queries, keys, c.heads,
+                                {.bidirectional = bidirectional}, loc);
+}
+
+Tensor scores(const Scope& p, const Config& c, const Tensor& x, const SourceLoc& loc) {
+  const auto in = p.enter();
+  const Scope output = p / "output";
+  Tensor y;
+  if (c.tied_output)
+    y = matmul(x, table(p, c, "target", loc), {.transpose_b = true}, loc);
+  else
+    y = matmul(x,
+               output.parameter("W", {c.width, c.target_vocabulary}, init::glorot_uniform(), loc),
+               {}, loc);
+  if (!c.output_bias) return y;
+  return Operand(y, loc) +
+         Operand(output.parameter("b", {c.target_vocabulary}, init::zeros(), loc), loc);
+}
+
+// Of a layer: from its own keys and values to those of its past.
+using PastOf = std::function<KeysValues(int64_t layer, const KeysValues& own)>;
+
+Decoded run_decoder(const Scope& p, const Config& c, Tensor x, const Memory& memory,
+                    DecoderView view, const PastOf& past_of, const Noise& noise,
+                    const SourceLoc& loc) {
+  const Scope stack = p / "decoder";
+  const auto in = stack.enter();
+  const TransformerOptions options = layer_options(c, noise);
+  view.memory_mask = for_all_queries(memory.mask, loc);
+  Decoded d;
+  for (int64_t i = 0; i < c.decoder_layers; ++i) {
+    view.memory = memory.layers[static_cast<size_t>(i)];
+    if (past_of) view.past = [&past_of, i](const KeysValues& own) { return past_of(i, own); };
+    const DecoderLayer layer = decoder_layer(stack / i, x, view, options, loc);
+    x = layer.x;
+    d.weights = layer.weights;
+  }
+  if (c.final_norm) x = norm(stack / "norm", x, options, loc);
+  d.logits = scores(p, c, x, loc);
+  return d;
+}
+
+// Of the heads, the mean: T[B,heads,T,S] -> T[B,T,S]
+Tensor mean_of_heads(const Tensor& weights) { return mean(weights, 1); }
+
+struct Inputs {
+  Tensor source, source_lengths;
+};
+
+Inputs source_inputs(Model& m) {
+  const Dim b = dim("B");
+  return {m.input("source", s32, {b, dim("S")}), m.input("source_lengths", s32, {b})};
+}
+
+std::string part_name(std::string_view what, int64_t layer, std::string_view part) {
+  return ir::concat(what, ".", layer, ".", part);
+}
+
+}  // namespace
+
+Tensor encode(const Scope& p, const Config& c, const Tensor& source, const Tensor& lengths,
+              const Noise& noise, SourceLoc loc) {
+  const Dim s = source.dim(1, loc);
+  const Tensor positions = positions_from(source, s, {}, loc);
+  Tensor x = embedded(p, c, "source", source, positions, noise, loc);
+  const Scope stack = p / "encoder";
+  const auto in = stack.enter();
+  const TransformerOptions options = layer_options(c, noise);
+  const Tensor mask = for_all_queries(length_mask(lengths, s, loc), loc);
+  const Tensor bias = self_bias(stack, c, positions, positions, true, loc);
+  for (int64_t i = 0; i < c.encoder_layers; ++i)
+    x = encoder_layer(stack / i, x, mask, bias, options, loc);
+  return c.final_norm ? norm(stack / "norm", x, options, loc) : x;
+}
+
+Memory remember(const Scope& p, const Config& c, const Tensor& h, const Tensor& lengths,
+                SourceLoc loc) {
+  const Scope stack = p / "decoder";
+  const auto in = stack.enter();
+  Memory memory{{}, length_mask(lengths, h.dim(1, loc), loc)};
+  for (int64_t i = 0; i < c.decoder_layers; ++i)
+    memory.layers.push_back(decoder_memory(stack / i, h, layer_options(c, {}), loc));
+  return memory;
+}
+
+Decoded decode(const Scope& p, const Config& c, const Memory& memory, const Tensor& target,
+               const Noise& noise, SourceLoc loc) {
+  const Dim t = target.dim(1, loc);
+  const Tensor positions = positions_from(target, t, {}, loc);
+  const Tensor x = embedded(p, c, "target", target, positions, noise, loc);
+  DecoderView view;
+  view.self_mask = causal_mask(target, t, t, loc);
+  view.self_bias = self_bias(p / "decoder", c, positions, positions, false, loc);
+  return run_decoder(p, c, x, memory, view, {}, noise, loc);
+}
+
+Decoded decode_step(search::StepGraph& step, const Config& c, const Memory& memory, SourceLoc loc) {
+  const Scope p = step.scope();
+  const int64_t d = c.width / c.heads, k = step.beam();
+  const Tensor token = step.by_sentence(step.token());                 // s32[B,K]
+  const Tensor here = positions_from(token, 1, step.position(), loc);  // s32[1]
+  const Tensor x = embedded(p, c, "target", token, here, {}, loc);
+  DecoderView view;
+  view.self_mask = expand(step.visible(), 1, loc);  // pred[B,1,K,C*K]
+  const Tensor entries = positions_from(token, view.self_mask.dim(-1, loc), {}, loc);
+  view.self_bias =
+      self_bias(p / "decoder", c, here, Operand(entries, loc) / Operand(k, loc), false, loc);
+  const auto cached = [&](int64_t layer, const char* part, const Tensor& own) {
+    const Tensor rows = step.by_row(own);  // [B*K,heads,D]
+    const Tensor all = step.cached(part_name("past", layer, part),
+                                   reshape(rows, {rows.dim(0, loc), c.width}, loc));
+    return reshape(all, {all.dim(0, loc), all.dim(1, loc), c.heads, d}, loc);
+  };
+  return run_decoder(
+      p, c, x, memory, view,
+      [&](int64_t layer, const KeysValues& own) -> KeysValues {
+        return {cached(layer, "keys", own.keys), cached(layer, "values", own.values)};
+      },
+      {}, loc);
+}
+
+ir::Graph loss_graph(const Config& c, bool training) {
+  check(c);
+  Model m("loss");
+  const Dim b = dim("B"), t = dim("T");
+  const auto [source, source_lengths] = source_inputs(m);
+  const Tensor target_in = m.input("target_in", s32, {b, t}),
+               target_out = m.input("target_out", s32, {b, t}),
+               target_lengths = m.input("target_lengths", s32, {b});
+  Noise noise;
+  if (training && (c.dropout > 0 || c.attention_dropout > 0))
+    noise = {m.input("step", s64, {}), m.input("row_ids", s64, {b}), c.seed};
+  const Scope p = m.scope();
+  const Tensor h = encode(p, c, source, source_lengths, noise);
+  const Memory memory = remember(p, c, h, source_lengths);
+  const Decoded decoded = decode(p, c, memory, target_in, noise);
+  const Scope loss = p / "loss";
+  const auto in = loss.enter();
+  const Tensor losses =
+      smoothed_cross_entropy(decoded.logits, target_out, training ? c.label_smoothing : 0);
+  const Tensor tokens = cast(sum(target_lengths), f32);
+  m.output("loss", sum(where(length_mask(target_lengths, t), losses, 0)) / tokens);
+  m.output("tokens", tokens);
+  return m.graph();
+}
+
+ir::Graph encode_graph(const Config& c) {
+  check(c);
+  Model m("encode");
+  const auto [source, source_lengths] = source_inputs(m);
+  const Tensor h = encode(m.scope(), c, source, source_lengths);
+  const Memory memory = remember(m.scope(), c, h, source_lengths);
+  for (int64_t i = 0; i < c.decoder_layers; ++i) {
+    m.output(part_name("memory", i, "keys"), memory.layers[static_cast<size_t>(i)].keys);
+    m.output(part_name("memory", i, "values"), memory.layers[static_cast<size_t>(i)].values);
+  }
+  return m.graph();
+}
+
+ir::Graph step_graph(const Config& c, const search::StepOptions& options) {
+  check(c);
+  search::StepGraph step("step", options);
+  const Shape shape{dim("S"), c.heads, c.width / c.heads};
+  Memory memory{{}, length_mask(step.memory("source_lengths", s32, {}), dim("S"))};
+  for (int64_t i = 0; i < c.decoder_layers; ++i)
+    memory.layers.push_back({step.memory(part_name("memory", i, "keys"), f32, shape),
+                             step.memory(part_name("memory", i, "values"), f32, shape)});
+  const Decoded d = decode_step(step, c, memory);
+  return step.finish(step.by_row(d.logits),
+                     step.wants_weights() ? mean_of_heads(d.weights) : Tensor());
+}
+
+search::Decoder decoder(const Config& c, const search::StepOptions& options,
+                        const ProgramOptions& program) {
+  return {encode_graph(c), step_graph(c, options), program};
+}
+
+ir::Graph attention_graph(const Config& c) {
+  check(c);
+  Model m("attention");
+  const auto [source, source_lengths] = source_inputs(m);
+  const Tensor target_in = m.input("target_in", s32, {dim("B"), dim("T")});
+  m.input("target_lengths", s32, {dim("B")});
+  const Tensor h = encode(m.scope(), c, source, source_lengths);
+  const Memory memory = remember(m.scope(), c, h, source_lengths);
+  m.output("weights", mean_of_heads(decode(m.scope(), c, memory, target_in).weights));
+  return m.graph();
+}
+
+}  // namespace weft::transformer

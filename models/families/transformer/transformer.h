@@ -1,0 +1,105 @@
+// models/families/transformer/transformer.h -- encoder-decoder transformers.
+//
+// Vaswani et al. 2017 and what became of it: pre- and post-norm, layer norm or RMS norm,
+// sinusoidal, learned or relative positions, gated feed-forward networks, the vocabulary's scores
+// tied to the target embedding. Training (all target positions at once) and decoding (one position
+// a step, its past in caches) are the same layers.
+#pragma once
+#include "frontend/weft.h"
+#include "models/search/decoder.h"
+#include "models/search/step_graph.h"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weft::transformer {
+
+enum class PositionKind {
+  sinusoidal,  // Vaswani et al. 2017, section 3.5
+  learned,     // one vector a position, up to max_positions
+  relative     // Raffel et al. 2020: a bias of self-attention, shared by all layers of a stack
+};
+
+struct Config {
+  int64_t source_vocabulary = 0, target_vocabulary = 0;
+  int64_t width = 256;
+  int64_t heads = 4;
+  int64_t feed_forward = 1024;
+  int64_t encoder_layers = 3, decoder_layers = 3;
+  FeedForwardKind activation = FeedForwardKind::relu;
+  NormKind norm = NormKind::layer;
+  PositionKind positions = PositionKind::sinusoidal;
+  int64_t max_positions = 1024;   // learned
+  bool pre_norm = true;           // else post-norm
+  bool final_norm = true;         // behind both stacks
+  bool bias = true;               // of all projections
+  bool tied_output = true;        // scores are products with the target embedding
+  bool output_bias = true;        // of the vocabulary's scores
+  bool shared_embedding = false;  // one table for both vocabularies, which must be of one size
+  double dropout = 0;             // of embeddings, sublayers and feed-forward networks
+  double attention_dropout = 0;   // of attention weights
+  double label_smoothing = 0;     // in training
+  uint64_t seed = 1;              // of dropout's masks
+
+  bool operator==(const Config&) const = default;
+};
+
+// The names of recipes: "relu", "layer", "sinusoidal", ...; GraphError listing them for any other.
+FeedForwardKind activation_named(std::string_view name);
+NormKind norm_named(std::string_view name);
+PositionKind positions_named(std::string_view name);
+std::string_view name(FeedForwardKind kind);
+std::string_view name(NormKind kind);
+std::string_view name(PositionKind kind);
+
+// Throws GraphError where fields do not go together, saying which and why.
+void check(const Config& config);
+
+// What the decoder looks at: of each layer the projected annotations.
+struct Memory {
+  std::vector<KeysValues> layers;  // T[B,S,heads,D]
+  Tensor mask;                     // pred[B,S]
+};
+
+struct Decoded {
+  Tensor logits;   // T[B,T,V]
+  Tensor weights;  // of the last layer's attention to the source, T[B,heads,T,S]
+};
+
+// source: s32[B,S], lengths: s32[B] -> annotations T[B,S,M]
+Tensor encode(const Scope& p, const Config& config, const Tensor& source, const Tensor& lengths,
+              const Noise& noise = {}, SourceLoc loc = SourceLoc::here());
+// h: T[B,S,M], lengths: s32[B]
+Memory remember(const Scope& p, const Config& config, const Tensor& h, const Tensor& lengths,
+                SourceLoc loc = SourceLoc::here());
+
+// All positions at once, each seeing those before it. target: s32[B,T]
+Decoded decode(const Scope& p, const Config& config, const Memory& memory, const Tensor& target,
+               const Noise& noise = {}, SourceLoc loc = SourceLoc::here());
+
+// One position of K beams of each sentence, whose past is in the step's caches -> logits T[B,K,V],
+// weights T[B,heads,K,S]
+Decoded decode_step(search::StepGraph& step, const Config& config, const Memory& memory,
+                    SourceLoc loc = SourceLoc::here());
+
+// --- whole graphs. Inputs are named as the fields of data::Batch.
+
+// inputs source s32[B,S], source_lengths s32[B], target_in, target_out s32[B,T], target_lengths
+// s32[B], and with dropout row_ids s64[B], step s64[] -> loss f32[], the mean over live target
+// tokens, and tokens f32[], their number. `training`: dropout and label smoothing are on.
+ir::Graph loss_graph(const Config& config, bool training = true);
+// inputs source, source_lengths -> memory.<layer>.keys, memory.<layer>.values f32[B,S,heads,D]:
+// what step_graph takes
+ir::Graph encode_graph(const Config& config);
+// A step of a search: memory source_lengths, memory.*; caches past.<layer>.keys,
+// past.<layer>.values; weights are those of the last layer, the mean of its heads
+ir::Graph step_graph(const Config& config, const search::StepOptions& options = {});
+// The two, compiled.
+search::Decoder decoder(const Config& config, const search::StepOptions& options,
+                        const ProgramOptions& program);
+// inputs source, source_lengths, target_in, target_lengths -> weights f32[B,T,S], of the last
+// layer, the mean of its heads
+ir::Graph attention_graph(const Config& config);
+
+}  // namespace weft::transformer
