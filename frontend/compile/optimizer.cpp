@@ -133,6 +133,28 @@ std::string_view name(OptimizerKind kind) {
   return {};
 }
 
+void check(const OptimizerSettings& s) {
+  // Updates compute in single precision.
+  const auto needs = [](std::string_view name, double value, bool holds, std::string_view what) {
+    if (!holds) throw ir::GraphError(ir::concat(name, " is ", value, ", needed is ", what));
+  };
+  const auto share = [&](std::string_view name, double x) {
+    needs(name, x, x >= 0 && static_cast<float>(x) < 1, "0 or more and below 1");
+  };
+  const auto small = [&](std::string_view name, double x) {
+    needs(name, x, static_cast<float>(x) > 0 && x <= 1, "more than 0 and at most 1");
+  };
+  needs("clip_norm", s.clip_norm,
+        s.clip_norm == 0 || (static_cast<float>(s.clip_norm) > 0 && s.clip_norm <= 1e30),
+        "0, for none, to 1e30");
+  needs("decay", s.decay, s.decay >= 0 && s.decay <= 1e6, "0 to 1e6");
+  share("beta1", s.beta1);
+  share("beta2", s.beta2);
+  share("rho", s.rho);
+  small("eps", s.eps);
+  small("adadelta_eps", s.adadelta_eps);
+}
+
 std::string output_name(std::string path) {
   std::replace(path.begin(), path.end(), '/', '.');
   return path;
@@ -147,6 +169,7 @@ std::vector<std::string> trainable_parameters(const ir::Graph& graph) {
 
 ir::Graph append_optimizer(const ir::Graph& differentiated, const std::vector<std::string>& paths,
                            const OptimizerSettings& settings) {
+  check(settings);
   ir::Graph graph = differentiated;
   if (paths.empty())
     throw ir::GraphError(ir::concat("graph '", graph.name, "' has no parameters to train"));

@@ -22,6 +22,8 @@ struct OptimizerSettings {
 
   bool operator==(const OptimizerSettings&) const = default;
 };
+// Throws GraphError where an update would divide by zero or could not move anything.
+void check(const OptimizerSettings& settings);
 
 // The last outputs of `graph` are the gradients of `paths`, in their order. They make way for the
 // updated parameters, named output_name(path); added are the input lr: f32[], states under

@@ -10,26 +10,64 @@ namespace weft::cli {
 
 ProgramOptions program_options() { return {.backend = backends::make_onednn()}; }
 
+namespace {
+
+// Examples that the model has too few positions for are refused at their line.
+void check_positions(const data::Examples& examples, const std::string& file,
+                     const training::Recipe& recipe, int64_t most) {
+  const auto check = [&](const data::Example& e, const char* side, int64_t tokens, int64_t end) {
+    if (most > 0 && tokens + end > most)
+      throw ir::GraphError(ir::concat(file, ":", e.id, ": error: the ", side, " has ", tokens,
+                                      " tokens", end > 0 ? " and </s>" : "",
+                                      ", model.max_positions is ", most, " (",
+                                      recipe.where("model.max_positions"), ")"));
+  };
+  for (const data::Example& e : examples) {
+    check(e, "source", std::ssize(e.source), 0);
+    check(e, "target", std::ssize(e.target), 1);
+  }
+}
+
+data::Vocabulary vocabulary_of(const data::TokenCounts& counts, const training::Recipe& recipe,
+                               const std::string& side, int64_t least, int64_t most) {
+  try {
+    return data::Vocabulary::from_counts(counts, side + " vocabulary", least, most);
+  } catch (const ir::GraphError& e) {
+    throw ir::GraphError(
+        ir::concat(recipe.where("data." + side + "_min_count"), ": error: ", e.what()));
+  }
+}
+
+}  // namespace
+
 Task read_task(const std::string& path, const training::Vocabularies* vocabularies) {
   Task task{.recipe = training::read_recipe(path)};
   const training::DataFiles& files = task.recipe.data;
   task.train = data::read_tsv(files.train, files.tsv);
   if (!files.valid.empty()) task.valid = data::read_tsv(files.valid, files.tsv);
+  const int64_t positions = seq2seq::most_positions(task.recipe.model);
+  check_positions(task.train, files.train, task.recipe, positions);
+  check_positions(task.valid, files.valid, task.recipe, positions);
+  task.recipe.batch.widest = positions;
   task.vocabularies =
       vocabularies != nullptr
           ? *vocabularies
-          : training::Vocabularies{data::Vocabulary::from_counts(
-                                       data::count_source_tokens(task.train), "source vocabulary",
-                                       files.source_min_count, files.source_max_size),
-                                   data::Vocabulary::from_counts(
-                                       data::count_target_tokens(task.train), "target vocabulary",
-                                       files.target_min_count, files.target_max_size)};
+          : training::Vocabularies{
+                vocabulary_of(data::count_source_tokens(task.train), task.recipe, "source",
+                              files.source_min_count, files.source_max_size),
+                vocabulary_of(data::count_target_tokens(task.train), task.recipe, "target",
+                              files.target_min_count, files.target_max_size)};
   task.config = task.recipe.model;
   seq2seq::set_vocabularies(task.config, task.vocabularies.source.size(),
                             task.vocabularies.target.size());
   seq2seq::set_seed(task.config, task.recipe.seed);
   task.recipe.batch.seed = task.recipe.seed;
-  seq2seq::check(task.config);
+  try {
+    seq2seq::check(task.config);
+  } catch (const ir::GraphError& e) {
+    throw ir::GraphError(
+        ir::concat(task.recipe.where("model.shared_embedding"), ": error: ", e.what()));
+  }
   return task;
 }
 

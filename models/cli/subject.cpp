@@ -11,12 +11,6 @@
 #include <filesystem>
 
 namespace weft::cli {
-namespace {
-
-int64_t rounded(int64_t n, int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
-
-}  // namespace
-
 training::SyntheticBatch largest_batch(const Task& task) {
   const data::BatchOptions& batch = task.recipe.batch;
   training::SyntheticBatch sizes;
@@ -25,12 +19,12 @@ training::SyntheticBatch largest_batch(const Task& task) {
     source = std::max(source, e.source.size());
     target = std::max(target, e.target.size() + 1);  // </s>
   }
-  sizes.source = rounded(static_cast<int64_t>(source), batch.round_source);
-  sizes.target = rounded(static_cast<int64_t>(target), batch.round_target);
-  sizes.rows = batch.max_rows;
+  sizes.source = data::padded_width(static_cast<int64_t>(source), batch.round_source, batch);
+  sizes.target = data::padded_width(static_cast<int64_t>(target), batch.round_target, batch);
+  sizes.rows = std::min(batch.max_rows, std::ssize(task.train));
   if (batch.max_tokens > 0)
-    sizes.rows = std::clamp<int64_t>(batch.max_tokens / std::max(sizes.source, sizes.target), 1,
-                                     batch.max_rows);
+    sizes.rows =
+        std::clamp<int64_t>(batch.max_tokens / std::max(sizes.source, sizes.target), 1, sizes.rows);
   return sizes;
 }
 

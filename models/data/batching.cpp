@@ -22,7 +22,6 @@ constexpr int64_t kMost = 1 << 24;                 // of any option
 constexpr uint64_t kShuffleStream = 0x6261746368;  // apart from what else uses the seed
 
 int64_t length(const std::vector<int32_t>& tokens) { return static_cast<int64_t>(tokens.size()); }
-int64_t round_up(int64_t n, int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
 
 void check(std::span<const EncodedExample> examples, const BatchOptions& options) {
   const auto in_range = [](const char* name, int64_t value, int64_t least) {
@@ -34,10 +33,18 @@ void check(std::span<const EncodedExample> examples, const BatchOptions& options
   in_range("round_source", options.round_source, 1);
   in_range("round_target", options.round_target, 1);
   in_range("pool_batches", options.pool_batches, 1);
+  in_range("widest", options.widest, 0);
   if (examples.empty()) throw GraphError("there are no examples to make batches of");
   for (const EncodedExample& example : examples)
     if (example.source.empty())
       throw GraphError(concat("the source of example ", example.id, " is empty"));
+}
+
+int64_t source_width(const EncodedExample& example, const BatchOptions& options) {
+  return padded_width(length(example.source), options.round_source, options);
+}
+int64_t target_width(const EncodedExample& example, const BatchOptions& options) {
+  return padded_width(length(example.target) + 1, options.round_target, options);
 }
 
 // By (source length, target length); examples of equal lengths stay in the order they have.
@@ -57,14 +64,12 @@ void cut(std::span<const EncodedExample> examples, const BatchOptions& options,
   int64_t widest = 0;
   for (const int64_t row : rows) {
     const EncodedExample& example = examples[static_cast<size_t>(row)];
-    const int64_t width = std::max(round_up(length(example.source), options.round_source),
-                                   round_up(length(example.target) + 1, options.round_target));
+    const int64_t width = std::max(source_width(example, options), target_width(example, options));
     const auto count = static_cast<int64_t>(batch.size()) + 1;
     const bool other_width =
         options.one_source_width && !batch.empty() &&
-        round_up(length(example.source), options.round_source) !=
-            round_up(length(examples[static_cast<size_t>(batch.front())].source),
-                     options.round_source);
+        source_width(example, options) !=
+            source_width(examples[static_cast<size_t>(batch.front())], options);
     const bool full =
         count > options.max_rows || other_width ||
         (options.max_tokens > 0 && count * std::max(widest, width) > options.max_tokens);
@@ -94,6 +99,11 @@ Rows all_rows(std::span<const EncodedExample> examples) {
 }
 
 }  // namespace
+
+int64_t padded_width(int64_t n, int64_t multiple, const BatchOptions& options) {
+  const int64_t rounded = (n + multiple - 1) / multiple * multiple;
+  return options.widest == 0 ? rounded : std::max(n, std::min(rounded, options.widest));
+}
 
 Plan plan_epoch(std::span<const EncodedExample> examples, const BatchOptions& options,
                 int64_t epoch) {
@@ -132,8 +142,8 @@ Batch make_batch(std::span<const EncodedExample> examples, std::span<const int64
     source_width = std::max(source_width, length(example.source));
     target_width = std::max(target_width, length(example.target) + 1);
   }
-  source_width = round_up(source_width, options.round_source);
-  target_width = round_up(target_width, options.round_target);
+  source_width = padded_width(source_width, options.round_source, options);
+  target_width = padded_width(target_width, options.round_target, options);
 
   const auto count = static_cast<int64_t>(rows.size());
   Batch batch{.source = Array(DType::s32, {count, source_width}),  // zero is <pad>

@@ -20,6 +20,7 @@ struct BatchOptions {
   int64_t max_tokens = 0;     // rows * max(padded S, padded T) stays within it; 0: no limit
   int64_t round_source = 4;   // padded S is a multiple of this
   int64_t round_target = 4;   // padded T is a multiple of this
+  int64_t widest = 0;         // padding goes no further than this; 0: no limit
   int64_t pool_batches = 64;  // a pool holds this many batches' worth of rows
   uint64_t seed = 1;
   bool one_source_width = false;  // a batch holds sources of one padded S only
@@ -41,6 +42,9 @@ struct Batch {
   int64_t source_tokens = 0;  // sum of source_lengths
   int64_t target_tokens = 0;  // sum of target_lengths
 };
+
+// What a side of `length` tokens is padded to by itself: a multiple, but not beyond options.widest.
+int64_t padded_width(int64_t length, int64_t multiple, const BatchOptions& options);
 
 // Positions in `examples`, batch by batch.
 using Plan = std::vector<std::vector<int64_t>>;

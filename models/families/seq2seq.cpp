@@ -38,6 +38,11 @@ bool has_attention(const Config& config) {
   return c == nullptr || c->attention != rnn::AttentionKind::none;
 }
 
+int64_t most_positions(const Config& config) {
+  const auto* c = std::get_if<transformer::Config>(&config);
+  return c != nullptr && c->positions == transformer::PositionKind::learned ? c->max_positions : 0;
+}
+
 void check(const Config& config) {
   std::visit([](const auto& c) { check(c); }, config);
 }

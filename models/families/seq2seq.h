@@ -23,6 +23,8 @@ void set_vocabularies(Config& config, int64_t source, int64_t target);
 void set_seed(Config& config, uint64_t seed);
 uint64_t seed(const Config& config);
 bool has_attention(const Config& config);
+// How many tokens of a source, or of a target with </s>, the model has positions for; 0: no limit.
+int64_t most_positions(const Config& config);
 
 void check(const Config& config);
 ir::Graph loss_graph(const Config& config, bool training = true);

@@ -11,6 +11,13 @@ namespace {
 
 constexpr int64_t kMost = int64_t{1} << 40;
 
+constexpr Interval up_to(double most) { return {.least = 0, .most = most}; }
+constexpr Interval above_zero(double most) {
+  return {.least = 0, .most = most, .open_below = true};
+}
+// Of what is left where a share of this size is taken away: all of it is too much.
+constexpr Interval kShare{.least = 0, .most = 1, .open_above = true};
+
 Schedule schedule_named(const std::string& name) {
   if (name == "constant") return Schedule::constant;
   if (name == "linear") return Schedule::linear;
@@ -27,8 +34,13 @@ void read_data(TomlTable& t, DataFiles& d, const std::filesystem::path& folder) 
   }
   t.take("source_min_count", d.source_min_count, 1, kMost);
   t.take("target_min_count", d.target_min_count, 1, kMost);
-  t.take("source_max_size", d.source_max_size, 0, kMost);
-  t.take("target_max_size", d.target_max_size, 0, kMost);
+  for (const auto& [key, size] : {std::pair{"source_max_size", &d.source_max_size},
+                                  {"target_max_size", &d.target_max_size}}) {
+    t.take(key, *size, 0, kMost);
+    if (*size != 0 && *size <= data::kSpecialTokens)
+      t.fail(key, ir::concat("'data.", key, "' must be 0, for no limit, or more than the ",
+                             data::kSpecialTokens, " special tokens take, found ", *size));
+  }
   t.take("max_tokens", d.tsv.max_tokens, 1, 1 << 20);
   t.finish();
 }
@@ -39,24 +51,36 @@ void read_batch(TomlTable& t, data::BatchOptions& b) {
   t.take("round_source", b.round_source, 1, 1 << 16);
   t.take("round_target", b.round_target, 1, 1 << 16);
   t.take("pool_batches", b.pool_batches, 1, 1 << 20);
+  if (const int64_t least = std::max(b.round_source, b.round_target);
+      b.max_tokens != 0 && b.max_tokens < least)
+    t.fail("max_tokens", ir::concat("'batch.max_tokens' is ", b.max_tokens,
+                                    ", but one row is padded to a multiple of ", least,
+                                    " tokens (round_source, round_target)"));
   t.finish();
 }
 
 void read_optimizer(TomlTable& t, OptimizerSettings& o, Rate& r) {
   t.take_word("kind", [&](const std::string& w) { o.kind = optimizer_named(w); });
   if (o.kind == OptimizerKind::adadelta) r.learning_rate = 1;
-  t.take("learning_rate", r.learning_rate, 0, 1e6);
+  t.take("learning_rate", r.learning_rate, above_zero(1e6));
   t.take_word("schedule", [&](const std::string& w) { r.schedule = schedule_named(w); });
   t.take("warmup", r.warmup, 0, kMost);
-  t.take("shrink", r.shrink, 0, 1);
-  t.take("clip_norm", o.clip_norm, 0, 1e30);
-  t.take("beta1", o.beta1, 0, 1);
-  t.take("beta2", o.beta2, 0, 1);
-  t.take("eps", o.eps, 0, 1);
-  t.take("rho", o.rho, 0, 1);
-  t.take("adadelta_eps", o.adadelta_eps, 0, 1);
-  t.take("decay", o.decay, 0, 1e6);
+  t.take("shrink", r.shrink, above_zero(1));
+  t.take("clip_norm", o.clip_norm, up_to(1e30));
+  t.take("beta1", o.beta1, kShare);
+  t.take("beta2", o.beta2, kShare);
+  t.take("eps", o.eps, above_zero(1));
+  t.take("rho", o.rho, kShare);
+  t.take("adadelta_eps", o.adadelta_eps, above_zero(1));
+  t.take("decay", o.decay, up_to(1e6));
   t.take("decoupled", o.decoupled);
+  if (o.kind != OptimizerKind::adam && o.decay != 0)
+    t.fail("decay", ir::concat("'optimizer.decay' is taken by adam only, 'optimizer.kind' is ",
+                               name(o.kind)));
+  if (o.decoupled && r.learning_rate * o.decay >= 1)
+    t.fail("decay",
+           ir::concat("'optimizer.decay' times the learning rate is ", r.learning_rate * o.decay,
+                      ": each step would take off more than the parameters"));
   t.finish();
 }
 
@@ -64,7 +88,7 @@ void read_limits(TomlTable& t, Limits& l, uint64_t& seed, int64_t& memory_budget
   t.take("seed", seed);
   t.take("epochs", l.epochs, 0, kMost);
   t.take("steps", l.steps, 0, kMost);
-  t.take("minutes", l.minutes, 0, 1e9);
+  t.take("minutes", l.minutes, up_to(1e9));
   t.take("patience", l.patience, 0, kMost);
   t.take("validate_every", l.validate_every, 0, kMost);
   t.take("save_every", l.save_every, 0, kMost);
@@ -87,7 +111,7 @@ void read(TomlTable& t, rnn::Config& c) {
   t.take("input_feeding", c.input_feeding);
   t.take("cell_bias", c.cell_bias);
   t.take("output_bias", c.output_bias);
-  t.take("dropout", c.dropout, 0, 0.999);
+  t.take("dropout", c.dropout, kShare);
 }
 
 void read(TomlTable& t, transformer::Config& c) {
@@ -108,9 +132,9 @@ void read(TomlTable& t, transformer::Config& c) {
   t.take("tied_output", c.tied_output);
   t.take("output_bias", c.output_bias);
   t.take("shared_embedding", c.shared_embedding);
-  t.take("dropout", c.dropout, 0, 0.999);
-  t.take("attention_dropout", c.attention_dropout, 0, 0.999);
-  t.take("label_smoothing", c.label_smoothing, 0, 0.999);
+  t.take("dropout", c.dropout, kShare);
+  t.take("attention_dropout", c.attention_dropout, kShare);
+  t.take("label_smoothing", c.label_smoothing, kShare);
 }
 
 const char* flag(bool b) { return b ? "true" : "false"; }
@@ -153,12 +177,19 @@ std::string config_toml(const seq2seq::Config& config) {
   return std::visit([](const auto& c) { return toml(c); }, config);
 }
 
+const std::string& Recipe::where(const std::string& key) const {
+  const auto found = places.find(key);
+  return found == places.end() ? path : found->second;
+}
+
 Recipe read_recipe(const std::string& path) {
   TomlTable file = TomlTable::parse_file(path);
   Recipe r;
   TomlTable data = file.table("data"), model = file.table("model"), batch = file.table("batch"),
             optimizer = file.table("optimizer"), training = file.table("training");
   file.finish();
+  r.path = path;
+  r.places = file.places();
   read_data(data, r.data, std::filesystem::path(path).parent_path());
   model.take_word("family", [&](const std::string& w) { r.model = seq2seq::family_named(w); });
   read_config(model, r.model);
@@ -168,6 +199,10 @@ Recipe read_recipe(const std::string& path) {
   read_limits(training, r.limits, r.seed, r.memory_budget);
   if (r.rate.schedule == Schedule::linear && r.limits.steps == 0)
     optimizer.fail("schedule", "schedule linear needs training.steps, where the rate reaches 0");
+  if (r.rate.schedule == Schedule::linear && r.rate.warmup >= r.limits.steps)
+    optimizer.fail("warmup", ir::concat("'optimizer.warmup' is ", r.rate.warmup,
+                                        ", needed is less than training.steps, ", r.limits.steps,
+                                        ", where schedule linear ends at 0"));
   r.batch.seed = r.seed;
   seq2seq::set_seed(r.model, r.seed);
   seq2seq::Config whole = r.model;

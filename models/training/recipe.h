@@ -16,6 +16,7 @@
 #include "models/families/seq2seq.h"
 #include "models/training/toml_table.h"
 
+#include <map>
 #include <string>
 
 namespace weft::training {
@@ -60,6 +61,11 @@ struct Recipe {
   Limits limits;
   uint64_t seed = 1;
   int64_t memory_budget = 0;  // bytes; 0: no limit
+  std::string path;
+  std::map<std::string, std::string> places;  // "file:line" of the keys that are there
+
+  // Where "optimizer.beta1" was set, or just the file.
+  const std::string& where(const std::string& key) const;
 };
 
 Recipe read_recipe(const std::string& path);

@@ -7,6 +7,7 @@
 #include <toml++/toml.h>
 
 #include <cmath>
+#include <sstream>
 
 namespace weft::training {
 
@@ -25,6 +26,49 @@ struct TomlTable::Content {
     return table == nullptr ? nullptr : table->get(key);
   }
 };
+
+namespace {
+
+std::string spelled(double x) {
+  if (std::isnan(x)) return "nan";  // streams know a negative one
+  std::ostringstream out;
+  out.precision(9);
+  out << x;
+  return out.str();
+}
+
+// What stands in a file where something else was needed.
+std::string spelled(const toml::node& n) {
+  if (const auto x = n.value_exact<int64_t>()) return std::to_string(*x);
+  if (const auto x = n.value_exact<double>()) return spelled(*x);
+  if (const auto x = n.value_exact<bool>()) return *x ? "true" : "false";
+  if (const auto x = n.value_exact<std::string>())
+    return x->size() > 40 ? "a text of " + std::to_string(x->size()) + " bytes" : toml_string(*x);
+  return n.is_table() ? "a table" : n.is_array() ? "a list" : "a date or time";
+}
+
+void add_places(const toml::table& table, const std::string& name, const std::string& file,
+                std::map<std::string, std::string>& places) {
+  for (const auto& [key, node] : table) {
+    const std::string path = concat(name, key.str());
+    places[path] = concat(file, ":", node.source().begin.line);
+    if (const toml::table* inner = node.as_table()) add_places(*inner, path + ".", file, places);
+  }
+}
+
+}  // namespace
+
+bool Interval::contains(double x) const {
+  return (open_below ? x > least : x >= least) && (open_above ? x < most : x <= most);
+}
+
+std::string Interval::str() const {
+  return concat(open_below ? "above " : "from ", spelled(least),
+                open_above   ? " to below "
+                : open_below ? " and at most "
+                             : " to ",
+                spelled(most));
+}
 
 TomlTable::TomlTable(std::unique_ptr<Content> content) : content_(std::move(content)) {}
 TomlTable::TomlTable(TomlTable&&) noexcept = default;
@@ -58,8 +102,8 @@ void TomlTable::take(std::string_view key, int64_t& value, int64_t least, int64_
   if (n == nullptr) return;
   const auto found = n->value_exact<int64_t>();
   if (!found || *found < least || *found > most)
-    fail(key,
-         concat("'", content_->name, key, "' must be a whole number from ", least, " to ", most));
+    fail(key, concat("'", content_->name, key, "' must be a whole number from ", least, " to ",
+                     most, ", found ", spelled(*n)));
   value = *found;
 }
 
@@ -69,12 +113,17 @@ void TomlTable::take(std::string_view key, uint64_t& value) {
   value = static_cast<uint64_t>(v);
 }
 
-void TomlTable::take(std::string_view key, double& value, double least, double most) {
+void TomlTable::take(std::string_view key, double& value, const Interval& needed) {
   const toml::node* n = content_->node(key);
   if (n == nullptr) return;
   const auto found = n->is_number() ? n->value<double>() : std::optional<double>();
-  if (!found || !(*found >= least && *found <= most))
-    fail(key, concat("'", content_->name, key, "' must be a number from ", least, " to ", most));
+  const auto refuse = [&](const std::string& what) {
+    fail(key, concat("'", content_->name, key, "' must be a number ", needed, ", found ", what));
+  };
+  if (!found || !needed.contains(*found)) refuse(spelled(*n));
+  const double single = static_cast<float>(*found);
+  if (!needed.contains(single) || (single == 0 && *found != 0))
+    refuse(concat(spelled(*n), ", which is ", spelled(single), " in single precision"));
   value = *found;
 }
 
@@ -82,7 +131,8 @@ void TomlTable::take(std::string_view key, bool& value) {
   const toml::node* n = content_->node(key);
   if (n == nullptr) return;
   const auto found = n->value_exact<bool>();
-  if (!found) fail(key, concat("'", content_->name, key, "' must be true or false"));
+  if (!found)
+    fail(key, concat("'", content_->name, key, "' must be true or false, found ", spelled(*n)));
   value = *found;
 }
 
@@ -90,7 +140,8 @@ void TomlTable::take(std::string_view key, std::string& value) {
   const toml::node* n = content_->node(key);
   if (n == nullptr) return;
   const auto found = n->value_exact<std::string>();
-  if (!found) fail(key, concat("'", content_->name, key, "' must be a string"));
+  if (!found)
+    fail(key, concat("'", content_->name, key, "' must be a string, found ", spelled(*n)));
   value = *found;
 }
 
@@ -109,7 +160,7 @@ void TomlTable::take_word(std::string_view key,
 TomlTable TomlTable::table(std::string_view key) {
   const toml::node* n = content_->node(key);
   if (n != nullptr && !n->is_table())
-    fail(key, concat("'", content_->name, key, "' must be a table"));
+    fail(key, concat("'", content_->name, key, "' must be a table, found ", spelled(*n)));
   auto inner = std::make_unique<Content>();
   inner->file = content_->file;
   inner->name = concat(content_->name, key, ".");
@@ -120,6 +171,13 @@ TomlTable TomlTable::table(std::string_view key) {
 
 bool TomlTable::has(std::string_view key) const {
   return content_->table != nullptr && content_->table->contains(key);
+}
+
+std::map<std::string, std::string> TomlTable::places() const {
+  std::map<std::string, std::string> places;
+  if (content_->table != nullptr)
+    add_places(*content_->table, content_->name, content_->file, places);
+  return places;
 }
 
 void TomlTable::finish() const {

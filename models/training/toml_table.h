@@ -10,6 +10,16 @@
 
 namespace weft::training {
 
+// Numbers from `least` to `most`, without an end that is open. Floats must lie in it in single
+// precision too, in which models compute: 0.99999999 is 1 there.
+struct Interval {
+  double least, most;
+  bool open_below = false, open_above = false;
+
+  bool contains(double x) const;
+  std::string str() const;  // "from 0 to below 1"
+};
+
 // A table of a file. What is not asked for is unknown: `finish` names the first such key.
 class TomlTable {
  public:
@@ -20,7 +30,7 @@ class TomlTable {
   // Each leaves `value` as it is where the key is missing.
   void take(std::string_view key, int64_t& value, int64_t least, int64_t most);
   void take(std::string_view key, uint64_t& value);
-  void take(std::string_view key, double& value, double least, double most);
+  void take(std::string_view key, double& value, const Interval& needed);
   void take(std::string_view key, bool& value);
   void take(std::string_view key, std::string& value);
   // A word that `read` understands or throws a GraphError for, which gets file and line.
@@ -29,6 +39,8 @@ class TomlTable {
   TomlTable table(std::string_view key);
 
   bool has(std::string_view key) const;
+  // "file:line" of every key of this table and of those within, by names as in "model.hidden".
+  std::map<std::string, std::string> places() const;
   void finish() const;
   // Throws GraphError "file:line: error: message"; the line of `key`, or of the table.
   [[noreturn]] void fail(std::string_view key, const std::string& message) const;

@@ -42,9 +42,21 @@ seq2seq::Config seeded(seq2seq::Config config, uint64_t seed) {
   return config;
 }
 
+// A model has so many positions and no more.
+void check_positions(const std::vector<data::EncodedExample>& examples, int64_t most) {
+  for (const data::EncodedExample& e : examples)
+    if (most > 0 && std::max(std::ssize(e.source), std::ssize(e.target) + 1) > most)
+      throw ir::GraphError(concat("example ", e.id, " has a source of ", e.source.size(),
+                                  " tokens and a target of ", e.target.size(),
+                                  " and </s>, max_positions is ", most));
+}
+
 TrainerSetup checked(TrainerSetup s) {
   s.batch = seeded(s.batch, s.seed);
   s.config = seeded(s.config, s.seed);
+  s.batch.widest = seq2seq::most_positions(s.config);
+  check_positions(s.train, s.batch.widest);
+  check_positions(s.valid, s.batch.widest);
   if (s.train.empty()) throw ir::GraphError("there are no examples to train on");
   if (s.rate.schedule == Schedule::linear && s.limits.steps == 0)
     throw ir::GraphError("schedule linear needs a limit of steps, where the rate reaches 0");

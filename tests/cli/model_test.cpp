@@ -195,6 +195,15 @@ TEST_CASE("train: bad recipes and data are refused at their line and leave no fo
   refused("\xFF\xFE", "", "r.toml");
   refused(std::string(200000, '['), "", "r.toml");
   refused("[data]\ntrain = \"nope.tsv\"\nvalid = \"valid.tsv\"\n", "", "nope.tsv");
+  refused(recipe(5, "beta1 = 1\n"), "", "r.toml:11");
+  refused(recipe(5, "beta2 = 1\n"), "", "r.toml:11");
+  std::string positions = recipe(5);
+  positions.replace(positions.find("embedding = 16\nhidden = 24"), 26,
+                    "family = \"transformer\"\npositions = \"learned\"\nmax_positions = 4");
+  refused(positions, "a b\tx y\na b c d e\tx\n",
+          "train.tsv:2: error: the source has 5 tokens, model.max_positions is 4 (");
+  refused(positions, "a b\tx y\na\tx y z w\n",
+          "train.tsv:2: error: the target has 4 tokens and </s>, model.max_positions is 4 (");
   refused(recipe(5), "a b c\n", "train.tsv:1");
   refused(recipe(5), "a\tb\n\tb\n", "train.tsv:2");
   refused(recipe(5), "a\tb\n\xC0\x80\tb\n", "train.tsv:2");

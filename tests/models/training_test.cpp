@@ -247,3 +247,77 @@ TEST_CASE("recipe: every key is read, faults name file and line") {
   CHECK(has(error(data + "[model]\nfamily = \"transformer\"\nheads = 3\n"),
             "r.toml:4: error: a width of 256 is not divided by 3 heads"));
 }
+
+TEST_CASE("recipe: a setting that cannot work is refused at its line, with what was found") {
+  const TemporaryFolder folder;
+  const std::string data = "[data]\ntrain = \"a.tsv\"\nvalid = \"b.tsv\"\n";
+  const auto error = [&](const std::string& table, const std::string& line) {
+    return tests::message_of<ir::GraphError>(
+        [&] { read_recipe(folder.file("r.toml", data + "[" + table + "]\n" + line + "\n")); });
+  };
+  struct Case {
+    const char *table, *line, *says;
+  };
+  const Case refused[] = {
+      {"optimizer", "beta1 = 1", "'optimizer.beta1' must be a number from 0 to below 1, found 1"},
+      {"optimizer", "beta2 = 1.0", "from 0 to below 1, found 1"},
+      {"optimizer", "beta2 = 0.99999999", "found 0.99999999, which is 1 in single precision"},
+      {"optimizer", "beta1 = -0.1", "from 0 to below 1, found -0.1"},
+      {"optimizer", "beta1 = nan", "found nan"},
+      {"optimizer", "beta1 = -nan", "found nan"},
+      {"optimizer", "rho = 1", "from 0 to below 1, found 1"},
+      {"optimizer", "eps = 0", "must be a number above 0 and at most 1, found 0"},
+      {"optimizer", "eps = 1e-60", "found 1e-60, which is 0 in single precision"},
+      {"optimizer", "adadelta_eps = 0", "above 0 and at most 1, found 0"},
+      {"optimizer", "learning_rate = 0", "above 0 and at most 1000000, found 0"},
+      {"optimizer", "learning_rate = inf", "found inf"},
+      {"optimizer", "learning_rate = 1e-60", "is 0 in single precision"},
+      {"optimizer", "shrink = 0", "above 0 and at most 1, found 0"},
+      {"optimizer", "clip_norm = -1", "from 0 to 1e+30, found -1"},
+      {"optimizer", "clip_norm = 1e-60", "is 0 in single precision"},
+      {"optimizer", "clip_norm = nan", "found nan"},
+      {"optimizer", "kind = \"sgd\"\ndecay = 0.1", ":6: error: 'optimizer.decay' is taken by adam"},
+      {"optimizer", "decay = 2000\ndecoupled = true", "take off more than the parameters"},
+      {"optimizer", "schedule = \"linear\"\nwarmup = 9\n[training]\nsteps = 9",
+       ":6: error: 'optimizer.warmup' is 9, needed is less than training.steps, 9"},
+      {"model", "dropout = 1", "'model.dropout' must be a number from 0 to below 1, found 1"},
+      {"model", "dropout = 0.99999999", "which is 1 in single precision"},
+      {"model", "family = \"transformer\"\nlabel_smoothing = 1", "from 0 to below 1, found 1"},
+      {"model", "hidden = 0", "must be a whole number from 1 to 65536, found 0"},
+      {"model", "hidden = 8.0", "found 8"},
+      {"batch", "max_rows = 0", "found 0"},
+      {"batch", "max_tokens = 3", ":5: error: 'batch.max_tokens' is 3, but one row is padded to"},
+      {"training", "steps = -1", "found -1"},
+      {"training", "minutes = inf", "found inf"},
+  };
+  for (const Case& c : refused) {
+    const std::string message = error(c.table, c.line);
+    INFO(c.table << " " << c.line << ": " << message);
+    CHECK(message.find(c.says) != message.npos);
+    CHECK(message.find("r.toml:") != message.npos);
+    CHECK(message.find("-nan") == message.npos);
+  }
+  CHECK(
+      tests::message_of<ir::GraphError>(
+          [&] { read_recipe(folder.file("r.toml", data + "source_max_size = 4\n")); })
+          .find("r.toml:4: error: 'data.source_max_size' must be 0, for no limit, or more than the "
+                "4 special tokens take, found 4") != std::string::npos);
+  for (const std::string works : {"beta1 = 0", "beta2 = 0.9999999", "eps = 1e-30", "clip_norm = 0",
+                                  "learning_rate = 1e6", "shrink = 1"})
+    CHECK_NOTHROW(read_recipe(folder.file("r.toml", data + "[optimizer]\n" + works + "\n")));
+}
+
+TEST_CASE("training: padding goes no further than there are positions") {
+  TrainerSetup s = small_setup(4);
+  transformer::Config config = tests::small_transformer(8);
+  config.positions = transformer::PositionKind::learned;
+  config.max_positions = 6;  // targets of 5 with </s>: not a multiple of 4
+  s.config = config;
+  Trainer trainer(s);
+  CHECK(trainer.run() == Ended::steps);
+  config.max_positions = 5;
+  s.config = config;
+  CHECK(tests::message_of<ir::GraphError>([&] {
+          Trainer{s};
+        }).find("and </s>, max_positions is 5") != std::string::npos);
+}
