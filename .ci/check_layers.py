@@ -30,6 +30,7 @@ PACKAGES = {
     r"dnnl|oneapi/": ["backends/onednn/"],
     r"xtensor/|xtl/": ["backends/reference/"],
     r"graphviz/": ["frontend/inspect/"],
+    r"unicode/": ["models/metrics/"],
     r"zip\.h": ["frontend/formats/"],
     r"CLI/": ["models/cli/"],
     r"omp\.h|immintrin\.h": ["backends/onednn/"],
