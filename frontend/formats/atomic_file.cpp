@@ -4,8 +4,6 @@
 #include "ir/error.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -39,30 +37,6 @@ std::string folder_of(const std::string& path) {
   return folder.empty() ? "." : folder.string();
 }
 
-bool is_at(int descriptor, const std::string& path) {
-  struct stat here {
-  }, there{};
-  return ::fstat(descriptor, &here) == 0 && ::stat(path.c_str(), &there) == 0 &&
-         here.st_dev == there.st_dev && here.st_ino == there.st_ino;
-}
-
-// Opens and locks `path`, taking over what a killed process left there. -1 when another process
-// writes it now. Between open and lock its writer may have renamed it away; then it is opened anew.
-int open_locked(const std::string& path) {
-  for (;;) {
-    const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
-    if (descriptor < 0) fail(path, "create");
-    const bool locked = ::flock(descriptor, LOCK_EX | LOCK_NB) == 0;
-    if (locked && is_at(descriptor, path)) return descriptor;
-    const int error = errno;
-    ::close(descriptor);
-    if (locked) continue;
-    if (error == EWOULDBLOCK) return -1;
-    errno = error;
-    fail(path, "lock");
-  }
-}
-
 void sync_folder(const std::string& folder) {
   const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (descriptor < 0) return;  // the file is whole either way
@@ -77,22 +51,12 @@ AtomicFile::AtomicFile(std::string path) : path_(replaced_file(path)) {
   if (name.empty() || name == "." || name == "..")
     throw RuntimeError(concat("'", path_, "' is not the name of a file"));
   const std::string stem = folder_of(path_) + "/." + name.string() + ".tmp";
-  for (int i = 0; descriptor_ < 0; ++i) {
+  for (int i = 0; !lock_; ++i) {
     temporary_ = i == 0 ? stem : concat(stem, i);
-    descriptor_ = open_locked(temporary_);
+    if (auto taken = FileLock::try_lock(temporary_, path)) lock_.emplace(std::move(*taken));
   }
-  if (::ftruncate(descriptor_, 0) != 0) {
-    const int error = errno;
-    ::close(descriptor_);
-    errno = error;
-    fail(temporary_, "empty");
-  }
-}
-
-AtomicFile::~AtomicFile() {
-  if (descriptor_ < 0) return;
-  ::unlink(temporary_.c_str());
-  ::close(descriptor_);
+  descriptor_ = lock_->descriptor();
+  if (::ftruncate(descriptor_, 0) != 0) fail(path_, "write");
 }
 
 void AtomicFile::write(const void* data, size_t size) {
@@ -110,8 +74,8 @@ void AtomicFile::seek(int64_t offset) { position_ = offset; }
 void AtomicFile::commit() {
   if (::fsync(descriptor_) != 0) fail(path_, "write");
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail(path_, "replace");
-  ::close(descriptor_);
-  descriptor_ = -1;
+  lock_->leave_file();
+  lock_.reset();
   sync_folder(folder_of(path_));
 }
 

@@ -5,12 +5,15 @@
 //   file.commit();             // fsync, rename, fsync of the folder
 //
 // The bytes go to a hidden file in the same folder (`.model.safetensors.tmp`), which `commit`
-// renames over the old one; without `commit` the destructor removes it. The hidden file is locked
+// renames over the old one; without `commit` it goes with the object. The hidden file is locked
 // while it is written: what a killed process left behind is taken over by the next write, and two
 // processes that write the same path do not meet. A path that exists and is no regular file (a
 // device, a folder) is refused. Throws RuntimeError.
 #pragma once
+#include "frontend/formats/file_lock.h"
+
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -21,7 +24,6 @@ class AtomicFile {
   explicit AtomicFile(std::string path);
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
-  ~AtomicFile();
 
   void write(const void* data, size_t size);
   void write(std::string_view text) { write(text.data(), text.size()); }
@@ -33,6 +35,7 @@ class AtomicFile {
 
  private:
   std::string path_, temporary_;
+  std::optional<FileLock> lock_;  // of the hidden file, which goes with it
   int descriptor_ = -1;
   int64_t position_ = 0;
 };

@@ -12,7 +12,8 @@ namespace {
 constexpr size_t kMostTokens = 200;  // a picture of more says nothing
 
 struct AttendOptions {
-  std::string model, source, output;
+  ModelFlags model;
+  std::string source, output;
   SearchFlags search;
   int64_t rank = 1;
 };
@@ -29,7 +30,7 @@ void attend(const AttendOptions& o) {
                      std::to_string(o.search.beam) + " keeps");
   Model model(o.model, {.beam = o.search.beam, .weights = true});
   if (!seq2seq::has_attention(model.config))
-    throw ir::GraphError(o.model + ": the model has no attention");
+    throw ir::GraphError(o.model.folder + ": the model has no attention");
   search::SearchOptions options = o.search.options;
   options.n_best = o.rank;
   const search::Hypotheses found = model.translate(std::span(&source, 1), options).front();
@@ -58,7 +59,7 @@ void add_attend(CLI::App& program) {
       add_command(program, "attend", "Draw the attention weights of one translation (SVG)",
                   "weft attend pronounce \"w o r d\" -o word.svg");
   const auto o = std::make_shared<AttendOptions>();
-  command->add_option("MODEL", o->model, "The model's folder")->required();
+  o->model.add_to(*command);
   command->add_option("SOURCE", o->source, "Tokens, separated by spaces")->required();
   command->add_option("-o,--output", o->output, "Write here instead of to standard output")
       ->type_name("FILE.svg");

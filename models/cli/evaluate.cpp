@@ -13,7 +13,8 @@ namespace weft::cli {
 namespace {
 
 struct EvaluateOptions {
-  std::string model, data, output;
+  ModelFlags model;
+  std::string data, output;
   SearchFlags search;
 };
 
@@ -49,7 +50,7 @@ void add_evaluate(CLI::App& program) {
       "Token (phone) and whole-word error rates, the closest of a source's references counting",
       "weft evaluate pronounce --data test.tsv");
   const auto o = std::make_shared<EvaluateOptions>();
-  command->add_option("MODEL", o->model, "The model's folder")->required();
+  o->model.add_to(*command);
   command
       ->add_option("--data", o->data,
                    "Examples, source<TAB>target; several lines with one source are its references")

@@ -40,6 +40,14 @@ data::Vocabulary vocabulary_of(const data::TokenCounts& counts, const training::
 
 }  // namespace
 
+training::Vocabularies make_vocabularies(const Task& task) {
+  const training::DataFiles& files = task.recipe.data;
+  return {vocabulary_of(data::count_source_tokens(task.train), task.recipe, "source",
+                        files.source_min_count, files.source_max_size),
+          vocabulary_of(data::count_target_tokens(task.train), task.recipe, "target",
+                        files.target_min_count, files.target_max_size)};
+}
+
 Task read_task(const std::string& path, const training::Vocabularies* vocabularies) {
   Task task{.recipe = training::read_recipe(path)};
   const training::DataFiles& files = task.recipe.data;
@@ -49,14 +57,7 @@ Task read_task(const std::string& path, const training::Vocabularies* vocabulari
   check_positions(task.train, files.train, task.recipe, positions);
   check_positions(task.valid, files.valid, task.recipe, positions);
   task.recipe.batch.widest = positions;
-  task.vocabularies =
-      vocabularies != nullptr
-          ? *vocabularies
-          : training::Vocabularies{
-                vocabulary_of(data::count_source_tokens(task.train), task.recipe, "source",
-                              files.source_min_count, files.source_max_size),
-                vocabulary_of(data::count_target_tokens(task.train), task.recipe, "target",
-                              files.target_min_count, files.target_max_size)};
+  task.vocabularies = vocabularies != nullptr ? *vocabularies : make_vocabularies(task);
   task.config = task.recipe.model;
   seq2seq::set_vocabularies(task.config, task.vocabularies.source.size(),
                             task.vocabularies.target.size());
@@ -84,10 +85,24 @@ void SearchFlags::add_to(CLI::App& command) {
       ->capture_default_str();
 }
 
-Model::Model(const std::string& path, const search::StepOptions& step)
-    : config(training::ModelFolder(path).config()),
-      vocabularies(training::ModelFolder(path).vocabularies()),
-      store(training::ModelFolder(path).load()),
+void ModelFlags::add_to(CLI::App& command) {
+  command.add_option("MODEL", folder, "The model's folder")->required();
+  command
+      .add_option_function<std::string>(
+          "--checkpoint",
+          [this](const std::string& name) {
+            which = name == "best" ? training::Which::best : training::Which::last;
+          },
+          "Take the parameters of the best validation, or the last ones saved (default: the best, "
+          "or the last where none was validated)")
+      ->type_name("best|last")
+      ->check(CLI::IsMember({"best", "last"}));
+}
+
+Model::Model(const ModelFlags& flags, const search::StepOptions& step)
+    : config(training::ModelFolder(flags.folder).config()),
+      vocabularies(training::ModelFolder(flags.folder).vocabularies()),
+      store(training::ModelFolder(flags.folder).load(ir::DType::f32, flags.which)),
       decoder(seq2seq::decoder(config, step, program_options())) {}
 
 std::vector<search::Hypotheses> Model::translate(std::span<const Tokens> sources,

@@ -26,6 +26,7 @@ struct Task {
   data::Examples train, valid;
 };
 // `vocabularies`: those to go on with; by default they are made from the training data.
+training::Vocabularies make_vocabularies(const Task& task);  // from the training data
 Task read_task(const std::string& recipe, const training::Vocabularies* vocabularies = nullptr);
 
 // How to search: what --beam, --nbest and --length-penalty say.
@@ -36,8 +37,16 @@ struct SearchFlags {
   void add_to(CLI::App& command);  // all but --nbest
 };
 
+// Which model: MODEL and --checkpoint.
+struct ModelFlags {
+  std::string folder;
+  training::Which which = training::Which::either;
+
+  void add_to(CLI::App& command);
+};
+
 struct Model {
-  explicit Model(const std::string& folder, const search::StepOptions& step = {});
+  explicit Model(const ModelFlags& flags, const search::StepOptions& step = {});
 
   seq2seq::Config config;
   training::Vocabularies vocabularies;

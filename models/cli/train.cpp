@@ -2,8 +2,9 @@
 #include "frontend/compile/memory_budget.h"
 #include "models/cli/command.h"
 #include "models/cli/model.h"
+#include "models/cli/progress_display.h"
+#include "models/cli/stop_signal.h"
 #include "models/cli/subject.h"
-#include "models/training/stop_signal.h"
 #include "models/training/trainer.h"
 
 #include <fmt/format.h>
@@ -23,55 +24,97 @@ std::string folder_for(const TrainOptions& o) {
   return o.folder.empty() ? std::filesystem::path(o.recipe).stem().string() : o.folder;
 }
 
-training::TrainerSetup setup_for(const Task& task, const training::ModelFolder& folder,
-                                 const std::string& budget) {
+// As ids, and how many tokens the vocabularies do not know.
+struct EncodedData {
+  data::EncodedCorpus train, valid;
+
+  explicit EncodedData(const Task& task)
+      : train(data::encode(task.train, task.vocabularies.source, task.vocabularies.target)),
+        valid(data::encode(task.valid, task.vocabularies.source, task.vocabularies.target)) {}
+
+  std::string unknown(const training::DataFiles& files) const {
+    std::string text;
+    for (const auto& [corpus, file] : {std::pair{&train, &files.train}, {&valid, &files.valid}})
+      if (const int64_t n = corpus->unknown_source + corpus->unknown_target; n > 0)
+        text += fmt::format("; {} of {} tokens of {} are not in the vocabulary", n,
+                            corpus->source_tokens + corpus->target_tokens, *file);
+    return text;
+  }
+};
+
+training::TrainerSetup setup_for(const Task& task, EncodedData data,
+                                 const training::ModelFolder& folder, const std::string& budget) {
   ProgramOptions program = program_options();
   program.memory_budget = budget.empty() ? task.recipe.memory_budget : bytes_named(budget);
   program.budget_sizes = bindings_of(largest_batch(task));
-  const auto encoded = [&](const data::Examples& examples) {
-    return data::encode(examples, task.vocabularies.source, task.vocabularies.target).examples;
-  };
   return {.config = task.config,
           .optimizer = task.recipe.optimizer,
           .rate = task.recipe.rate,
           .limits = task.recipe.limits,
           .batch = task.recipe.batch,
           .seed = task.recipe.seed,
-          .train = encoded(task.train),
-          .valid = encoded(task.valid),
+          .train = std::move(data.train.examples),
+          .valid = std::move(data.valid.examples),
           .program = program,
           .folder = folder};
+}
+
+// Vocabularies are made once. A recipe that would make others now says something that is not done.
+void check_vocabularies(const Task& task) {
+  const training::Vocabularies now = make_vocabularies(task);
+  for (const auto& [side, same] : {std::pair{"source", now.source == task.vocabularies.source},
+                                   {"target", now.target == task.vocabularies.target}})
+    if (!same)
+      throw ir::GraphError(
+          fmt::format("{}: error: data.{}_min_count and data.{}_max_size would make another "
+                      "vocabulary than the "
+                      "run before had; another folder takes another run",
+                      task.recipe.where(fmt::format("data.{}_min_count", side)), side, side));
+}
+
+// Goes on from the folder, and says what is done differently.
+void resume(training::Trainer& trainer, const Task& task, const std::string& folder) {
+  std::vector<training::SettingChange> changes;
+  try {
+    changes = trainer.resume();
+  } catch (const training::OtherRun& e) {
+    throw ir::GraphError(task.recipe.where(e.changed.front().key) + ": error: " + folder + ' ' +
+                         training::OtherRun::text(e.changed));
+  }
+  check_vocabularies(task);
+  std::string text;
+  for (const training::SettingChange& c : changes) text += (text.empty() ? "" : "; ") + c.str();
+  if (!text.empty()) fmt::print(stderr, "{}: going on differently: {}\n", task.recipe.path, text);
 }
 
 void train(const TrainOptions& o) {
   const training::ModelFolder folder(folder_for(o));
   if (o.resume && !folder.has_model())
-    throw ir::GraphError(folder.path() + ": there is no model to go on with");
-  if (!o.resume && folder.has_model())
-    throw ir::GraphError(
-        folder.path() +
-        ": there is a model already; --resume goes on with it, --out takes another folder");
+    throw ir::GraphError(folder.path() +
+                         ": there is no model to go on with; without --resume a run begins there");
+  if (!o.resume) folder.check_free();
+  // What cannot work is refused before a folder is made; one that is there is taken at once.
+  auto held = std::filesystem::exists(folder.path()) ? folder.lock() : nullptr;
   const auto known = o.resume ? std::optional(folder.vocabularies()) : std::nullopt;
   const Task task = read_task(o.recipe, known ? &*known : nullptr);
-  if (o.resume && folder.config() != task.config)
-    throw ir::GraphError(folder.path() + ": the model is of another configuration than " +
-                         o.recipe);
-  training::Trainer trainer(setup_for(task, folder, o.budget));
+  EncodedData data(task);
+  const std::string unknown = data.unknown(task.recipe.data);
+  training::Trainer trainer(setup_for(task, std::move(data), folder, o.budget));
   if (const auto& budget = trainer.training().budget())
     fmt::print(stderr, "{}\n", budget->text(trainer.training().options().memory_budget));
+  const StopSignal stop;
+  held = folder.lock();
   if (o.resume)
-    trainer.resume();
+    resume(trainer, task, folder.path());
   else
     folder.create(task.config, task.vocabularies);
   fmt::print(
       stderr,
-      "{} examples, {} to validate on; {} source and {} target tokens; graph of {} nodes{}\n",
+      "{} examples, {} to validate on; {} source and {} target tokens; graph of {} nodes{}{}\n",
       task.train.size(), task.valid.size(), seq2seq::source_vocabulary(task.config),
-      seq2seq::target_vocabulary(task.config), trainer.training().graph().node_count(),
+      seq2seq::target_vocabulary(task.config), trainer.training().graph().node_count(), unknown,
       o.resume ? fmt::format("; going on after step {}", trainer.progress().step) : "");
-  const training::StopSignal stop;
-  const training::Ended ended =
-      trainer.run(training::progress_display(), [&] { return stop.requested(); });
+  const training::Ended ended = trainer.run(progress_display(), [&] { return stop.requested(); });
   const training::Progress& p = trainer.progress();
   fmt::print(stderr, "{}: {} parameters after step {}{}\n", folder.path(),
              trainer.store().parameter_count(), p.step,

@@ -16,7 +16,8 @@ constexpr size_t kMaxTokens = 1000;
 constexpr size_t kLinesAtOnce = 4096;
 
 struct TranslateOptions {
-  std::string model, input, output;
+  ModelFlags model;
+  std::string input, output;
   SearchFlags search;
   int64_t n_best = 0;
 };
@@ -80,7 +81,7 @@ void add_translate(CLI::App& program) {
                                   "Translate lines of tokens, one line each, also for empty ones",
                                   "echo 'w o r d' | weft translate pronounce --beam 5");
   const auto o = std::make_shared<TranslateOptions>();
-  command->add_option("MODEL", o->model, "The model's folder")->required();
+  o->model.add_to(*command);
   command->add_option("--input", o->input, "Read here instead of from standard input")
       ->type_name("FILE");
   command->add_option("-o,--output", o->output, "Write here instead of to standard output")

@@ -2,6 +2,8 @@
 #include "models/training/model_folder.h"
 
 #include "frontend/formats/atomic_file.h"
+#include "frontend/formats/digest.h"
+#include "frontend/formats/input_file.h"
 #include "frontend/formats/safetensors.h"
 #include "ir/error.h"
 #include "models/training/recipe.h"
@@ -33,21 +35,25 @@ double real(uint64_t b) {
   return x;
 }
 
+const std::string kSetting = "recipe: ";  // before the keys of settings
+
 // What the best model was stands with the best model: a validation after the last step must not
 // make last.safetensors another file than the one a longer run writes at that step.
 Metadata metadata_of_last(const Progress& p) {
-  return {{"format", "weft 1"},
-          {"step", std::to_string(p.step)},
-          {"epoch", std::to_string(p.position.epoch)},
-          {"batch", std::to_string(p.position.index)},
-          {"since_best", std::to_string(p.since_best)},
-          {"shrinks", std::to_string(p.shrinks)},
-          {"seed", std::to_string(p.seed)}};
+  Metadata m{{"step", std::to_string(p.step)},
+             {"epoch", std::to_string(p.position.epoch)},
+             {"batch", std::to_string(p.position.index)},
+             {"mark_step", std::to_string(p.mark_step)},
+             {"mark_loss_bits", std::to_string(bits(p.mark_loss))},
+             {"since_best", std::to_string(p.since_best)},
+             {"shrinks", std::to_string(p.shrinks)},
+             {"seed", std::to_string(p.seed)}};
+  for (const auto& [key, value] : p.settings) m[kSetting + key] = value;
+  return m;
 }
 
 Metadata metadata_of_best(const Progress& p) {
-  return {{"format", "weft 1"},
-          {"step", std::to_string(p.best_step)},
+  return {{"step", std::to_string(p.best_step)},
           {"loss", ir::str(ir::Attr(p.best_loss))},
           {"loss_bits", std::to_string(bits(p.best_loss))}};
 }
@@ -68,9 +74,15 @@ Progress progress_of(const Metadata& m, const std::string& file) {
   Progress p;
   p.step = number<int64_t>(m, "step", file);
   p.position = {number<int64_t>(m, "epoch", file), number<int64_t>(m, "batch", file)};
+  if (m.contains("mark_step")) {  // files of earlier versions do not know it
+    p.mark_step = number<int64_t>(m, "mark_step", file);
+    p.mark_loss = real(number<uint64_t>(m, "mark_loss_bits", file));
+  }
   p.since_best = number<int64_t>(m, "since_best", file);
   p.shrinks = number<int64_t>(m, "shrinks", file);
   p.seed = number<uint64_t>(m, "seed", file);
+  for (const auto& [key, value] : m)
+    if (key.starts_with(kSetting)) p.settings[key.substr(kSetting.size())] = value;
   return p;
 }
 
@@ -103,13 +115,41 @@ void load_parameters(ParameterStore& store, const NamedArrays& arrays, const ir:
 
 bool ModelFolder::has_model() const { return fs::exists(file("model.toml")); }
 
-void ModelFolder::create(const seq2seq::Config& c, const Vocabularies& v) const {
-  if (has_model())
-    throw GraphError(
-        concat(path_, ": error: holds a model already; resume it, or name another folder"));
+bool ModelFolder::is_trained() const {
+  if (fs::exists(file("best.safetensors"))) return true;
+  const std::string last = file("last.safetensors");
+  if (!fs::exists(last)) return false;
+  try {
+    return number<int64_t>(formats::SafetensorsReader(last).metadata(), "step", last) > 0;
+  } catch (const std::runtime_error&) {
+    return true;
+  }
+}
+
+void ModelFolder::check_free() const {
+  if (is_trained())
+    throw GraphError(concat(path_,
+                            ": error: holds a model already; --resume goes on with it, "
+                            "another folder takes another one"));
+}
+
+std::shared_ptr<const formats::FileLock> ModelFolder::lock() const {
+  if (auto held = lock_->lock()) return held;
   std::error_code error;
   fs::create_directories(path_, error);
   if (error) throw ir::RuntimeError(concat(path_, ": cannot be made: ", error.message()));
+  auto taken = formats::FileLock::try_lock(file(".lock"), path_);
+  if (!taken) throw GraphError(concat(path_, ": error: another run is training into it"));
+  auto held = std::make_shared<const formats::FileLock>(std::move(*taken));
+  *lock_ = held;
+  return held;
+}
+
+void ModelFolder::create(const seq2seq::Config& c, const Vocabularies& v) const {
+  const auto held = lock();
+  check_free();
+  // Whatever happens from here on: as long as there is no last.safetensors, a run begins anew.
+  fs::remove(file("last.safetensors"));
   v.source.save(file("source.vocab"));
   v.target.save(file("target.vocab"));
   formats::write_file_atomically(
@@ -160,31 +200,55 @@ Vocabularies ModelFolder::vocabularies() const {
   return v;
 }
 
+// Digests of what the parameters belong to.
+Metadata ModelFolder::belongings() const {
+  Metadata digests;
+  for (const char* name : {"model.toml", "source.vocab", "target.vocab"})
+    digests[name] = formats::digest_of(formats::read_text_file(file(name)));
+  return digests;
+}
+
+// A checkpoint of this folder, with what belongs to it as it was.
+NamedArrays ModelFolder::read(const std::string& path, Metadata& metadata) const {
+  NamedArrays arrays = read_checkpoint(path, &metadata);
+  for (const auto& [name, digest] : belongings())
+    if (const auto then = metadata.find(name); then != metadata.end() && then->second != digest)
+      throw GraphError(concat(file(name), ": error: is damaged or was changed since ", path,
+                              " was written: its digest is ", digest, ", needed is ",
+                              then->second));
+  return arrays;
+}
+
 void ModelFolder::save_best(const ParameterStore& store, const Progress& progress) const {
-  formats::write_safetensors(file("best.safetensors"), store.parameters(),
-                             metadata_of_best(progress));
+  Metadata m = metadata_of_best(progress);
+  m.merge(belongings());
+  write_checkpoint(file("best.safetensors"), store.parameters(), std::move(m));
 }
 
 void ModelFolder::save_last(const ParameterStore& store, const Progress& progress) const {
-  formats::write_safetensors(file(state_file(progress.step)), store.states(),
-                             metadata_of_last(progress));
-  formats::write_safetensors(file("last.safetensors"), store.parameters(),
-                             metadata_of_last(progress));
+  const std::string name = state_file(progress.step);
+  Metadata m = metadata_of_last(progress);
+  m["state"] = write_checkpoint(file(name), store.states(), m);
+  m.merge(belongings());
+  write_checkpoint(file("last.safetensors"), store.parameters(), std::move(m));
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(path_, ignored)) {
-    const std::string name = entry.path().filename().string();
-    if (name.starts_with("state-") && name.ends_with(".safetensors") &&
-        name != state_file(progress.step))
+    const std::string other = entry.path().filename().string();
+    if (other.starts_with("state-") && other.ends_with(".safetensors") && other != name)
       fs::remove(entry.path(), ignored);
   }
 }
 
-ParameterStore ModelFolder::load(ir::DType real) const {
+ParameterStore ModelFolder::load(ir::DType real, Which which) const {
   const seq2seq::Config c = config();
-  const std::string best = file("best.safetensors"),
-                    name = fs::exists(best) ? best : file("last.safetensors");
+  const std::string best = file("best.safetensors"), last = file("last.safetensors");
+  if (which == Which::either) which = fs::exists(best) ? Which::best : Which::last;
+  const std::string& name = which == Which::best ? best : last;
+  if (!is_trained()) throw GraphError(concat(path_, ": error: holds no trained parameters yet"));
+  if (!fs::exists(name)) throw GraphError(concat(name, ": error: is not there"));
   ParameterStore store(seq2seq::seed(c), real);
-  load_parameters(store, formats::read_safetensors(name), seq2seq::loss_graph(c, false), name);
+  Metadata metadata;
+  load_parameters(store, read(name, metadata), seq2seq::loss_graph(c, false), name);
   return store;
 }
 
@@ -193,18 +257,22 @@ Progress ModelFolder::resume(ParameterStore& store) const {
   const std::string last = file("last.safetensors");
   if (!fs::exists(last))
     throw GraphError(concat(path_, ": error: has no last.safetensors to go on from"));
-  load_parameters(store, formats::read_safetensors(last, &meta),
-                  seq2seq::loss_graph(config(), false), last);
+  load_parameters(store, read(last, meta), seq2seq::loss_graph(config(), false), last);
   Progress progress = progress_of(meta, last);
   const std::string state = file(state_file(progress.step));
-  const NamedArrays states = formats::read_safetensors(state, &state_meta);
-  if (!(progress_of(state_meta, state) == progress))
+  const NamedArrays states = read_checkpoint(state, &state_meta);
+  const auto needed = meta.find("state");
+  if (!(progress_of(state_meta, state) == progress) ||
+      (needed != meta.end() && needed->second != state_meta[kChecksumKey]))
     throw GraphError(concat(state, ": error: belongs to another run than last.safetensors"));
   for (const auto& entry : states) store.set(entry.name, ir::ArgumentKind::state, entry.array);
   if (const std::string best = file("best.safetensors"); fs::exists(best)) {
-    const Metadata of_best = formats::SafetensorsReader(best).metadata();
+    Metadata of_best;
+    read(best, of_best);
     progress.best_step = number<int64_t>(of_best, "step", best);
     progress.best_loss = real(number<uint64_t>(of_best, "loss_bits", best));
+    if (!meta.contains("mark_step"))
+      progress.mark_step = progress.best_step, progress.mark_loss = progress.best_loss;
   }
   return progress;
 }

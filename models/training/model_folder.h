@@ -1,19 +1,27 @@
 // models/training/model_folder.h -- a trained model on disk, and what a run needs to go on.
 //
-//   model.toml               configuration
+//   model.toml                 configuration
 //   source.vocab target.vocab
-//   best.safetensors         parameters at the best validation
-//   last.safetensors         parameters after the last step saved; its metadata names the state's
-//   file state-N.safetensors      the optimiser's state after step N
+//   best.safetensors           parameters at the best validation
+//   last.safetensors           parameters after the last step saved, step 0 included; its metadata
+//                              names the state that belongs to it
+//   state-N.safetensors        the optimiser's state after step N
+//   .lock                      while a run trains into the folder
 //
 // Every file appears whole or not at all, and last.safetensors after the state it names: a run that
-// is killed at any moment leaves a folder from which it goes on.
+// is killed at any moment leaves a folder in which it goes on, or, as long as nothing was learnt,
+// another one begins. The files of parameters know the digests of what they belong to: state,
+// vocabularies and configuration.
 #pragma once
+#include "frontend/formats/file_lock.h"
 #include "frontend/store/parameter_store.h"
 #include "models/data/batching.h"
 #include "models/data/vocabulary.h"
 #include "models/families/seq2seq.h"
+#include "models/training/checkpoint.h"
+#include "models/training/run_settings.h"
 
+#include <memory>
 #include <string>
 
 namespace weft::training {
@@ -21,11 +29,14 @@ namespace weft::training {
 struct Progress {
   int64_t step = 0;
   data::BatchStream::Position position;  // of the next batch
-  double best_loss = 0;                  // of validation
+  double best_loss = 0;                  // of validation, of the best model there is
   int64_t best_step = 0;                 // 0: none yet
-  int64_t since_best = 0;                // validations after the best
-  int64_t shrinks = 0;                   // of the learning rate
+  double mark_loss = 0;                  // the best of the validations that were due, by which
+  int64_t mark_step = 0;   // shrinking and patience are judged: none after the last step
+  int64_t since_best = 0;  // due validations after that one
+  int64_t shrinks = 0;     // of the learning rate
   uint64_t seed = 1;
+  RunSettings settings;  // of the run that made the last of these steps
 
   bool operator==(const Progress&) const = default;
 };
@@ -34,28 +45,48 @@ struct Vocabularies {
   data::Vocabulary source, target;
 };
 
+// Which parameters of a folder: `either` is the best, or the last where none was validated.
+enum class Which { either, best, last };
+
 class ModelFolder {
  public:
   explicit ModelFolder(std::string path) : path_(std::move(path)) {}
 
-  // Makes the folder; GraphError where one with a model is there already.
+  // Is there a model.toml?
+  bool has_model() const;
+  // Are there parameters that something was learnt for, or of which this cannot be told? A new run
+  // does not take their place.
+  bool is_trained() const;
+  // GraphError where a new run would replace something that was learnt.
+  void check_free() const;
+
+  // Nobody else trains into the folder while the result lives; asked for again, and by copies of
+  // this, it is the same one. Makes the folder. GraphError where another run has it, RuntimeError
+  // where it cannot be made or written to.
+  std::shared_ptr<const formats::FileLock> lock() const;
+
+  // Writes what describes the model; a folder in which nothing was learnt yet begins anew.
   void create(const seq2seq::Config& config, const Vocabularies& vocabularies) const;
-  bool has_model() const;  // is there a model.toml
   seq2seq::Config config() const;
   Vocabularies vocabularies() const;
 
   void save_best(const ParameterStore& store, const Progress& progress) const;
   void save_last(const ParameterStore& store, const Progress& progress) const;
 
-  // Parameters for inference: the best, or the last where none was validated.
-  ParameterStore load(ir::DType real = ir::DType::f32) const;
+  // Parameters for inference.
+  ParameterStore load(ir::DType real = ir::DType::f32, Which which = Which::either) const;
   // Parameters and state to go on with.
   Progress resume(ParameterStore& store) const;
   const std::string& path() const { return path_; }
 
  private:
   std::string file(std::string_view name) const { return path_ + "/" + std::string(name); }
+  formats::Metadata belongings() const;
+  formats::NamedArrays read(const std::string& path, formats::Metadata& metadata) const;
+
   std::string path_;
+  std::shared_ptr<std::weak_ptr<const formats::FileLock>> lock_ =
+      std::make_shared<std::weak_ptr<const formats::FileLock>>();
 };
 
 }  // namespace weft::training

@@ -18,14 +18,6 @@ constexpr Interval above_zero(double most) {
 // Of what is left where a share of this size is taken away: all of it is too much.
 constexpr Interval kShare{.least = 0, .most = 1, .open_above = true};
 
-Schedule schedule_named(const std::string& name) {
-  if (name == "constant") return Schedule::constant;
-  if (name == "linear") return Schedule::linear;
-  if (name == "inverse_sqrt") return Schedule::inverse_sqrt;
-  throw ir::GraphError(
-      ir::concat("there is no schedule '", name, "'; there are constant, linear, inverse_sqrt"));
-}
-
 void read_data(TomlTable& t, DataFiles& d, const std::filesystem::path& folder) {
   for (const auto& [key, file] : {std::pair{"train", &d.train}, {"valid", &d.valid}}) {
     t.take(key, *file);
@@ -197,12 +189,11 @@ Recipe read_recipe(const std::string& path) {
   read_batch(batch, r.batch);
   read_optimizer(optimizer, r.optimizer, r.rate);
   read_limits(training, r.limits, r.seed, r.memory_budget);
-  if (r.rate.schedule == Schedule::linear && r.limits.steps == 0)
-    optimizer.fail("schedule", "schedule linear needs training.steps, where the rate reaches 0");
-  if (r.rate.schedule == Schedule::linear && r.rate.warmup >= r.limits.steps)
-    optimizer.fail("warmup", ir::concat("'optimizer.warmup' is ", r.rate.warmup,
-                                        ", needed is less than training.steps, ", r.limits.steps,
-                                        ", where schedule linear ends at 0"));
+  try {
+    check(r.rate, r.limits);
+  } catch (const ir::GraphError& e) {
+    optimizer.fail(r.limits.steps == 0 ? "schedule" : "warmup", e.what());
+  }
   r.batch.seed = r.seed;
   seq2seq::set_seed(r.model, r.seed);
   seq2seq::Config whole = r.model;

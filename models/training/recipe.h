@@ -14,37 +14,13 @@
 #include "models/data/batching.h"
 #include "models/data/tsv.h"
 #include "models/families/seq2seq.h"
+#include "models/training/schedule.h"
 #include "models/training/toml_table.h"
 
 #include <map>
 #include <string>
 
 namespace weft::training {
-
-enum class Schedule {
-  constant,
-  linear,        // down to 0 at training.steps
-  inverse_sqrt,  // learning_rate * sqrt(warmup / step) after `warmup` (Vaswani et al. 2017, eq. 3)
-};
-
-struct Rate {
-  double learning_rate = 1e-3;
-  Schedule schedule = Schedule::constant;
-  int64_t warmup = 0;  // steps over which the rate rises from 0
-  double shrink = 1;   // times this at each validation that is not the best
-
-  bool operator==(const Rate&) const = default;
-};
-
-struct Limits {  // 0: no limit
-  int64_t epochs = 0, steps = 0;
-  double minutes = 0;          // of this run
-  int64_t patience = 0;        // validations in a row that are not the best
-  int64_t validate_every = 0;  // steps; 0: at the end of each epoch
-  int64_t save_every = 0;      // steps; 0: with each validation
-
-  bool operator==(const Limits&) const = default;
-};
 
 struct DataFiles {
   std::string train, valid;

@@ -12,6 +12,9 @@ namespace {
 using ir::Array;
 using ir::concat;
 
+// Streams know a negative NaN.
+std::string spelled(double x) { return std::isnan(x) ? "NaN" : x > 0 ? "infinite" : "-infinite"; }
+
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
@@ -58,8 +61,7 @@ TrainerSetup checked(TrainerSetup s) {
   check_positions(s.train, s.batch.widest);
   check_positions(s.valid, s.batch.widest);
   if (s.train.empty()) throw ir::GraphError("there are no examples to train on");
-  if (s.rate.schedule == Schedule::linear && s.limits.steps == 0)
-    throw ir::GraphError("schedule linear needs a limit of steps, where the rate reaches 0");
+  check(s.rate, s.limits);
   if (s.limits.patience > 0 && s.valid.empty())
     throw ir::GraphError("patience needs examples to validate on");
   return s;
@@ -84,36 +86,52 @@ Trainer::Trainer(TrainerSetup setup)
       evaluation_(Program::inference(seq2seq::loss_graph(setup_.config, false), setup_.program)),
       stream_(setup_.train, setup_.batch) {
   progress_.seed = setup_.seed;
+  progress_.settings = settings_of(setup_.optimizer, setup_.rate, setup_.limits, setup_.batch,
+                                   setup_.train, setup_.valid);
   store_.prepare(training_.graph());
 }
 
-void Trainer::resume() {
+std::vector<SettingChange> Trainer::resume() {
   if (!setup_.folder) throw ir::GraphError("there is no model folder to resume from");
-  if (!(setup_.folder->config() == setup_.config))
-    throw ir::GraphError(concat(setup_.folder->path(),
-                                ": error: holds a model of another configuration than this run's"));
-  progress_ = setup_.folder->resume(store_);
-  if (progress_.seed != setup_.seed)
-    throw ir::GraphError(concat(setup_.folder->path(), ": error: was trained with seed ",
-                                progress_.seed, ", this run has ", setup_.seed));
+  const auto allow = [&](std::vector<SettingChange> changed) {
+    std::vector<SettingChange> fixed;
+    for (const SettingChange& c : changed)
+      if (is_fixed(c.key)) fixed.push_back(c);
+    if (!fixed.empty()) throw OtherRun(setup_.folder->path(), std::move(fixed));
+    return changed;
+  };
+  allow(changes(settings_of(setup_.folder->config()), settings_of(setup_.config)));
+  Progress before = setup_.folder->resume(store_);
+  RunSettings now = std::move(progress_.settings);
+  // Files of earlier versions know no settings.
+  const auto changed =
+      before.settings.empty() ? std::vector<SettingChange>() : allow(changes(before.settings, now));
+  progress_ = std::move(before);
+  progress_.settings = std::move(now);
   store_.prepare(training_.graph());
   stream_.seek(progress_.position);
   saved_step_ = progress_.step;
+  resumed_ = true;
+  return changed;
 }
 
 double Trainer::rate() const {
-  const Rate& r = setup_.rate;
-  const auto t = static_cast<double>(progress_.step + 1);
-  double rate = r.learning_rate * std::pow(r.shrink, static_cast<double>(progress_.shrinks));
-  if (r.warmup > 0) rate *= std::min(1.0, t / static_cast<double>(r.warmup));
-  if (r.schedule == Schedule::linear)
-    rate *= std::max(
-        0.0, 1 - static_cast<double>(progress_.step) / static_cast<double>(setup_.limits.steps));
-  if (r.schedule == Schedule::inverse_sqrt) {
-    const double warmup = std::max<double>(1, static_cast<double>(r.warmup));
-    if (t > warmup) rate *= std::sqrt(warmup / t);
-  }
-  return rate;
+  return rate_of(setup_.rate, setup_.limits, progress_.step, progress_.shrinks);
+}
+
+void Trainer::diverged(const std::string& what) const {
+  throw ir::RuntimeError(
+      concat("the run diverged at step ", progress_.step, ": ", what,
+             "; a lower learning rate or clip_norm may help",
+             setup_.folder && saved_step_ > 0
+                 ? concat("; ", setup_.folder->path(), " holds step ", saved_step_)
+                 : std::string()));
+}
+
+void Trainer::check_finite() const {
+  for (const formats::NamedArrays& arrays : {store_.parameters(), store_.states()})
+    if (const auto name = first_not_finite(arrays))
+      diverged(concat("'", *name, "' is no longer finite"));
 }
 
 double Trainer::step(const data::Batch& batch) {
@@ -125,9 +143,9 @@ double Trainer::step(const data::Batch& batch) {
   const double loss = results.at("loss").at(0);
   ++progress_.step;
   progress_.position = stream_.position();
-  if (!std::isfinite(loss))
-    throw ir::RuntimeError(concat("the loss is ", loss, " at step ", progress_.step,
-                                  "; a lower learning rate or clip_norm may help"));
+  if (!std::isfinite(loss)) diverged(concat("the loss is ", spelled(loss)));
+  if (!std::isfinite(gradient_norm_))
+    diverged(concat("the norm of the gradients is ", spelled(gradient_norm_)));
   return loss;
 }
 
@@ -147,14 +165,22 @@ void Trainer::validate(const Observer& observe, double seconds, bool tail) {
   if (setup_.valid.empty() || validated_step_ == progress_.step) return;
   validated_step_ = progress_.step;
   const double loss = evaluate(setup_.valid);
+  if (!std::isfinite(loss)) diverged(concat("the validation loss is ", spelled(loss)));
   // Equal counts as better, so that a validation done again after a crash says the same.
   const bool best = progress_.best_step == 0 || loss <= progress_.best_loss;
-  if (!tail) progress_.since_best = best ? 0 : progress_.since_best + 1;
-  if (!tail && !best) ++progress_.shrinks;
+  if (!tail) {
+    const bool better = progress_.mark_step == 0 || loss <= progress_.mark_loss;
+    if (better) progress_.mark_step = progress_.step, progress_.mark_loss = loss;
+    progress_.since_best = better ? 0 : progress_.since_best + 1;
+    progress_.shrinks += better ? 0 : 1;
+  }
   if (best) {
     progress_.best_loss = loss;
     progress_.best_step = progress_.step;
-    if (setup_.folder) setup_.folder->save_best(store_, progress_);
+    if (setup_.folder) {
+      check_finite();
+      setup_.folder->save_best(store_, progress_);
+    }
   }
   if (observe)
     observe({.kind = Event::Kind::validation,
@@ -167,6 +193,7 @@ void Trainer::validate(const Observer& observe, double seconds, bool tail) {
 
 void Trainer::save(const Observer& observe) {
   if (!setup_.folder || saved_step_ == progress_.step) return;
+  check_finite();
   setup_.folder->save_last(store_, progress_);
   saved_step_ = progress_.step;
   if (observe) observe({.kind = Event::Kind::saved, .step = progress_.step});
@@ -183,6 +210,8 @@ std::optional<Ended> Trainer::limit(double seconds) const {
 
 Ended Trainer::run(const Observer& observe, const Stop& stop) {
   const Limits& limits = setup_.limits;
+  const auto held = setup_.folder ? setup_.folder->lock() : nullptr;
+  if (!resumed_) save(observe);  // what a run goes on from that ends before the first validation
   const auto start = std::chrono::steady_clock::now();
   const int64_t first = progress_.step;
   double smoothed = 0, examples = 0;

@@ -46,10 +46,12 @@ class Trainer {
 
   explicit Trainer(TrainerSetup setup);
 
-  // Goes on from what the folder holds.
-  void resume();
+  // Goes on from what the folder holds. Throws OtherRun where a setting differs that must not;
+  // returns the others that differ.
+  std::vector<SettingChange> resume();
   // Runs until a limit is reached or `stop` says so (asked after each step); saves at the end.
-  // Throws RuntimeError where the loss is no longer finite.
+  // Throws RuntimeError where the run diverges, that is, where a loss, a gradient or a parameter is
+  // no longer finite; what is saved by then stays.
   Ended run(const Observer& observe = {}, const Stop& stop = {});
 
   // Mean loss of a token over these examples.
@@ -62,6 +64,8 @@ class Trainer {
 
  private:
   double rate() const;
+  [[noreturn]] void diverged(const std::string& what) const;
+  void check_finite() const;
   double step(const data::Batch& batch);
   // `tail`: after the last step; tells nothing but the best model.
   void validate(const Observer& observe, double seconds, bool tail);
@@ -73,14 +77,12 @@ class Trainer {
   Program training_, evaluation_;
   data::BatchStream stream_;
   Progress progress_;
+  bool resumed_ = false;
   int64_t saved_step_ = -1, validated_step_ = -1;
   double gradient_norm_ = 0;
 };
 
 // A batch as the inputs of a model's graphs.
 formats::NamedArrays inputs_of(const data::Batch& batch);
-
-// One line on stderr, rewritten in place on a terminal: step, epoch, loss, examples/s, time left.
-Trainer::Observer progress_display();
 
 }  // namespace weft::training

@@ -82,5 +82,12 @@ TEST_CASE("atomic file: seeking back overwrites in place") {
   CHECK(bytes_of(folder / "a.txt") == "headtail");
 }
 
+TEST_CASE("atomic file: a refusal names the file as it was asked for, not the hidden one") {
+  const TemporaryFolder folder;
+  CHECK(message_of<ir::RuntimeError>([&] {
+          write_file_atomically(folder / "nope/x", "text");
+        }).starts_with((folder / "nope/x") + ": cannot "));
+}
+
 }  // namespace
 }  // namespace weft::formats

@@ -5,7 +5,9 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <filesystem>
+#include <limits>
 
 #ifdef WEFT_TEST_ONEDNN
 #include "backends/onednn/kernels/isa.h"
@@ -193,7 +195,7 @@ TEST_CASE("model folder: what is missing, foreign or damaged is one clear line")
   folder.file("model/model.toml", toml);
   CHECK(message_of<ir::GraphError>([&] {
           ModelFolder(path).load();
-        }).find("best.safetensors: error: '") != std::string::npos);
+        }).find("model.toml: error: is damaged or was changed since ") != std::string::npos);
   folder.file("model/model.toml", toml + "depth = 3\n");
   CHECK(message_of<ir::GraphError>([&] {
           ModelFolder(path).config();
@@ -279,7 +281,7 @@ TEST_CASE("recipe: a setting that cannot work is refused at its line, with what 
       {"optimizer", "kind = \"sgd\"\ndecay = 0.1", ":6: error: 'optimizer.decay' is taken by adam"},
       {"optimizer", "decay = 2000\ndecoupled = true", "take off more than the parameters"},
       {"optimizer", "schedule = \"linear\"\nwarmup = 9\n[training]\nsteps = 9",
-       ":6: error: 'optimizer.warmup' is 9, needed is less than training.steps, 9"},
+       ":6: error: warmup is 9, needed is less than training.steps, 9"},
       {"model", "dropout = 1", "'model.dropout' must be a number from 0 to below 1, found 1"},
       {"model", "dropout = 0.99999999", "which is 1 in single precision"},
       {"model", "family = \"transformer\"\nlabel_smoothing = 1", "from 0 to below 1, found 1"},
@@ -320,4 +322,190 @@ TEST_CASE("training: padding goes no further than there are positions") {
   CHECK(tests::message_of<ir::GraphError>([&] {
           Trainer{s};
         }).find("and </s>, max_positions is 5") != std::string::npos);
+}
+
+TEST_CASE("training: what diverges ends with the step, and no NaN is saved or counts as best") {
+  const TemporaryFolder folder;
+  TrainerSetup s = small_setup(50, folder / "model");
+  s.rate = {.learning_rate = 1e6};
+  s.limits = {.steps = 50, .validate_every = 1};
+  s.optimizer = {.kind = OptimizerKind::sgd, .clip_norm = 0};
+  Trainer trainer(s);
+  const std::string message = tests::message_of<ir::RuntimeError>([&] { trainer.run(); });
+  INFO(message);
+  CHECK(message.find("diverged at step ") != message.npos);
+  CHECK(message.find("nan") == message.npos);
+  for (const char* name : {"/last.safetensors", "/best.safetensors"})
+    if (std::filesystem::exists((folder / "model") + name))
+      CHECK_FALSE(first_not_finite(formats::read_safetensors((folder / "model") + name)));
+  CHECK(std::isfinite(trainer.progress().best_loss));
+}
+
+TEST_CASE("checkpoint: what is not finite is not written, and a flipped bit is found") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "a.safetensors";
+  formats::NamedArrays arrays;
+  arrays.add("x", ir::Array::of(ir::DType::f32, {3}, std::vector<float>{1, 2, 3}));
+  const std::string checksum = write_checkpoint(path, arrays, {{"step", "20"}});
+  formats::Metadata metadata;
+  CHECK(read_checkpoint(path, &metadata).at("x").at(2) == 3);
+  CHECK(metadata.at("step") == "20");
+  CHECK(metadata.at(kChecksumKey) == checksum);
+  const std::string whole = tests::bytes_of(path);
+  // Bits of spaces and of the JSON's own signs may change nothing that is read.
+  int accepted = 0;
+  for (size_t byte = 0; byte < whole.size(); ++byte)
+    for (int bit = 0; bit < 8; ++bit) {
+      std::string flipped = whole;
+      flipped[byte] = static_cast<char>(flipped[byte] ^ (1 << bit));
+      folder.file("a.safetensors", flipped);
+      try {
+        formats::Metadata m;
+        const formats::NamedArrays read = read_checkpoint(path, &m);
+        CHECK(m == metadata);
+        CHECK(checksum_of(read, m) == checksum);
+        ++accepted;
+      } catch (const ir::GraphError&) {
+      }
+    }
+  CHECK(accepted < 200);
+  folder.file("a.safetensors", whole);
+  formats::NamedArrays poisoned;
+  poisoned.add("x", ir::Array::of(ir::DType::f32, {2},
+                                  std::vector<float>{1, std::numeric_limits<float>::quiet_NaN()}));
+  CHECK(tests::message_of<ir::RuntimeError>([&] {
+          write_checkpoint(path, poisoned, {});
+        }).find("'x' is no longer finite") != std::string::npos);
+  CHECK(tests::bytes_of(path) == whole);
+}
+
+TEST_CASE("model folder: any flipped bit of any of its files is found") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "model";
+  Trainer(small_setup(3, path)).run();
+  for (const std::string name : {"model.toml", "source.vocab", "target.vocab", "best.safetensors",
+                                 "last.safetensors", "state-3.safetensors"}) {
+    const std::string whole = tests::bytes_of(path + "/" + name);
+    for (const size_t at : {whole.size() / 2, whole.size() - 2}) {
+      std::string flipped = whole;
+      flipped[at] = static_cast<char>(flipped[at] ^ 1);
+      folder.file("model/" + name, flipped);
+      ParameterStore store;
+      const std::string message = tests::message_of<std::runtime_error>([&] {
+        ModelFolder(path).vocabularies();
+        ModelFolder(path).resume(store);
+      });
+      INFO(name << " at " << at << ": " << message);
+      CHECK(message.find(name) != message.npos);
+    }
+    folder.file("model/" + name, whole);
+  }
+  ParameterStore store;
+  CHECK(ModelFolder(path).resume(store).step == 3);
+}
+
+TEST_CASE("model folder: a run begins anew where nothing was learnt yet, whatever is there") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "model";
+  Trainer(small_setup(7, folder / "whole")).run();
+  {  // killed before its first step
+    Trainer first(small_setup(7, path));
+    CHECK(first.run({}, [] { return true; }) == Ended::stopped);
+  }
+  CHECK(ModelFolder(path).is_trained());
+  std::filesystem::remove_all(path);
+  const auto begin = [&] {
+    ModelFolder(path).create(tests::small_config(4),
+                             {small_vocabulary("source"), small_vocabulary("target")});
+  };
+  begin();  // no weights at all
+  CHECK_FALSE(ModelFolder(path).is_trained());
+  TrainerSetup s = small_setup(7, folder / "model");
+  s.folder->create(s.config, {small_vocabulary("source"), small_vocabulary("target")});
+  struct Killed {};
+  Trainer second(s);
+  CHECK_THROWS_AS(second.run([](const Event& e) {
+    if (e.kind == Event::Kind::saved) throw Killed();
+  }),
+                  Killed);  // after the parameters of step 0
+  CHECK(std::filesystem::exists(path + "/last.safetensors"));
+  CHECK_FALSE(ModelFolder(path).is_trained());
+  CHECK(tests::message_of<ir::GraphError>([&] {
+          ModelFolder(path).load();
+        }).find("holds no trained parameters yet") != std::string::npos);
+  {
+    Trainer resumed(s);
+    CHECK(resumed.resume().empty());
+    resumed.run();
+    CHECK(tests::bytes_of(path + "/last.safetensors") ==
+          tests::bytes_of((folder / "whole") + "/last.safetensors"));
+  }
+  CHECK(tests::message_of<ir::GraphError>(begin).find("holds a model already") !=
+        std::string::npos);
+}
+
+TEST_CASE("model folder: one run at a time trains into it") {
+  const TemporaryFolder folder;
+  const ModelFolder first(folder / "model"), second(folder / "model");
+  {
+    const auto held = first.lock();
+    CHECK(ModelFolder(first).lock() == held);
+    CHECK(tests::message_of<ir::GraphError>([&] {
+            second.lock();
+          }).find("model: error: another run is training into it") != std::string::npos);
+  }
+  CHECK_NOTHROW(second.lock());
+  CHECK_FALSE(std::filesystem::exists(folder / "model/.lock"));
+}
+
+TEST_CASE("training: a run goes on as it was, or what is different is refused or said by key") {
+  const TemporaryFolder folder;
+  Trainer(small_setup(7, folder / "model")).run();
+  const auto resumed = [&](const std::function<void(TrainerSetup&)>& change) {
+    TrainerSetup s = small_setup(20, folder / "model");
+    change(s);
+    Trainer trainer(s);
+    std::string text;
+    for (const SettingChange& c : trainer.resume()) text += c.str() + "; ";
+    return text;
+  };
+  const auto refusal = [&](const std::function<void(TrainerSetup&)>& change) {
+    return tests::message_of<OtherRun>([&] { resumed(change); });
+  };
+  const auto has = [](const std::string& text, const char* part) {
+    INFO(text);
+    CHECK(text.find(part) != text.npos);
+  };
+  CHECK(resumed([](TrainerSetup&) {}) == "");
+  has(refusal([](TrainerSetup& s) { s.optimizer.kind = OptimizerKind::sgd; }),
+      "optimizer.kind was adam, is sgd");
+  has(refusal([](TrainerSetup& s) { s.train.pop_back(); }),
+      "data.train holds other examples than before");
+  has(refusal([](TrainerSetup& s) { s.seed = 4; }), "training.seed was 3, is 4");
+  has(refusal([](TrainerSetup& s) { s.batch.max_rows = 4; }), "batch.max_rows was 8, is 4");
+  has(refusal([](TrainerSetup& s) { s.config = tests::small_config(9); }),
+      "model.hidden was 8, is 9");
+  has(resumed([](TrainerSetup& s) { s.rate.learning_rate = 0.02; }),
+      "optimizer.learning_rate was 0.01, is 0.02");
+  has(resumed([](TrainerSetup& s) { s.valid.pop_back(); }),
+      "data.valid holds other examples than before");
+  has(resumed([](TrainerSetup& s) { s.optimizer.beta1 = 0.8; }), "optimizer.beta1 was 0.9, is 0.8");
+}
+
+TEST_CASE("training: validating the last model leaves no trace in a run that goes on") {
+  const TemporaryFolder folder;
+  const auto setup = [&](int64_t steps, const char* name) {
+    TrainerSetup s = small_setup(steps, folder / name);
+    s.limits.validate_every = 4;
+    s.rate = {.learning_rate = 0.3, .shrink = 0.5};  // restless: the best changes
+    return s;
+  };
+  Trainer(setup(40, "whole")).run();
+  for (const int64_t steps : {6, 11, 18, 27, 33, 40}) {
+    Trainer part(setup(steps, "parts"));
+    if (steps > 6) part.resume();
+    part.run();
+  }
+  CHECK(tests::bytes_of((folder / "whole") + "/last.safetensors") ==
+        tests::bytes_of((folder / "parts") + "/last.safetensors"));
 }

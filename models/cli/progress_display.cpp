@@ -1,13 +1,15 @@
-// models/training/progress_display.cpp -- a line on stderr.
-#include "models/training/trainer.h"
+// models/cli/progress_display.cpp -- a line on stderr.
+#include "models/cli/progress_display.h"
 
 #include <unistd.h>
 
 #include <cstdio>
 #include <memory>
 
-namespace weft::training {
+namespace weft::cli {
 namespace {
+
+using training::Event;
 
 std::string clock(double seconds) {
   const auto s = static_cast<int64_t>(seconds + 0.5);
@@ -20,7 +22,7 @@ std::string clock(double seconds) {
 
 }  // namespace
 
-Trainer::Observer progress_display() {
+training::Trainer::Observer progress_display() {
   struct Line {
     bool terminal = ::isatty(2) != 0;
     bool open = false;
@@ -62,4 +64,4 @@ Trainer::Observer progress_display() {
   };
 }
 
-}  // namespace weft::training
+}  // namespace weft::cli

@@ -1,0 +1,109 @@
+// models/training/run_settings.cpp -- settings as text, and how two runs differ.
+#include "models/training/run_settings.h"
+
+#include "frontend/formats/digest.h"
+#include "ir/attrs.h"
+#include "models/training/recipe.h"
+
+#include <sstream>
+
+namespace weft::training {
+namespace {
+
+std::string real(double x) { return ir::str(ir::Attr(x)); }
+std::string flag(bool b) { return b ? "true" : "false"; }
+
+std::string digest_of(std::span<const data::EncodedExample> examples) {
+  formats::Digest digest;
+  for (const data::EncodedExample& e : examples) {
+    digest.add(&e.id, sizeof e.id);
+    for (const auto* side : {&e.source, &e.target})
+      digest.add_text(
+          {reinterpret_cast<const char*>(side->data()), side->size() * sizeof(int32_t)});
+  }
+  return digest.str();
+}
+
+}  // namespace
+
+RunSettings settings_of(const seq2seq::Config& config) {
+  RunSettings s{{"model.family", std::string(seq2seq::family(config))},
+                {"training.seed", std::to_string(seq2seq::seed(config))},
+                {"source vocabulary", std::to_string(seq2seq::source_vocabulary(config))},
+                {"target vocabulary", std::to_string(seq2seq::target_vocabulary(config))}};
+  std::istringstream lines(config_toml(config));
+  for (std::string line; std::getline(lines, line);)
+    if (const size_t at = line.find(" = "); at != line.npos)
+      s["model." + line.substr(0, at)] = line.substr(at + 3);
+  return s;
+}
+
+RunSettings settings_of(const OptimizerSettings& o, const Rate& r, const Limits& l,
+                        const data::BatchOptions& b, std::span<const data::EncodedExample> train,
+                        std::span<const data::EncodedExample> valid) {
+  RunSettings s{{"data.train", digest_of(train)},
+                {"data.valid", digest_of(valid)},
+                {"batch.max_rows", std::to_string(b.max_rows)},
+                {"batch.max_tokens", std::to_string(b.max_tokens)},
+                {"batch.round_source", std::to_string(b.round_source)},
+                {"batch.round_target", std::to_string(b.round_target)},
+                {"batch.pool_batches", std::to_string(b.pool_batches)},
+                {"optimizer.kind", std::string(name(o.kind))},
+                {"optimizer.learning_rate", real(r.learning_rate)},
+                {"optimizer.schedule", std::string(name(r.schedule))},
+                {"optimizer.warmup", std::to_string(r.warmup)},
+                {"optimizer.shrink", real(r.shrink)},
+                {"optimizer.clip_norm", real(o.clip_norm)},
+                {"training.validate_every", std::to_string(l.validate_every)}};
+  if (o.kind == OptimizerKind::adam) {
+    s["optimizer.beta1"] = real(o.beta1);
+    s["optimizer.beta2"] = real(o.beta2);
+    s["optimizer.eps"] = real(o.eps);
+    s["optimizer.decay"] = real(o.decay);
+    s["optimizer.decoupled"] = flag(o.decoupled);
+  }
+  if (o.kind == OptimizerKind::adadelta) {
+    s["optimizer.rho"] = real(o.rho);
+    s["optimizer.adadelta_eps"] = real(o.adadelta_eps);
+  }
+  // Elsewhere the number of steps only says when to stop.
+  if (r.schedule == Schedule::linear) s["training.steps"] = std::to_string(l.steps);
+  return s;
+}
+
+std::string SettingChange::str() const {
+  if (key.starts_with("data.")) return key + " holds other examples than before";
+  if (before.empty()) return key + " was not used, is " + now;
+  if (now.empty()) return key + " was " + before + ", is not used";
+  return key + " was " + before + ", is " + now;
+}
+
+std::vector<SettingChange> changes(const RunSettings& before, const RunSettings& now) {
+  std::vector<SettingChange> list;
+  RunSettings all = before;
+  all.insert(now.begin(), now.end());
+  const auto at = [](const RunSettings& s, const std::string& key) {
+    const auto found = s.find(key);
+    return found == s.end() ? std::string() : found->second;
+  };
+  for (const auto& [key, value] : all)
+    if (at(before, key) != at(now, key)) list.push_back({key, at(before, key), at(now, key)});
+  return list;
+}
+
+// By what is fixed rather than by what is not: a key that nobody thought of is said.
+bool is_fixed(std::string_view key) {
+  return key.starts_with("model.") || key.starts_with("batch.") || key.ends_with(" vocabulary") ||
+         key == "training.seed" || key == "optimizer.kind" || key == "data.train";
+}
+
+std::string OtherRun::text(const std::vector<SettingChange>& changed) {
+  std::string all;
+  for (const SettingChange& c : changed) all += (all.empty() ? "" : "; ") + c.str();
+  return "cannot go on: " + all + "; another folder takes another run";
+}
+
+OtherRun::OtherRun(const std::string& folder, std::vector<SettingChange> list)
+    : ir::GraphError(folder + ": error: " + text(list)), changed(std::move(list)) {}
+
+}  // namespace weft::training
