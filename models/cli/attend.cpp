@@ -3,6 +3,8 @@
 #include "models/cli/command.h"
 #include "models/cli/model.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <memory>
 
@@ -31,6 +33,7 @@ void attend(const AttendOptions& o) {
   Model model(o.model, {.beam = o.search.beam, .weights = true});
   if (!seq2seq::has_attention(model.config))
     throw ir::GraphError(o.model.folder + ": the model has no attention");
+  if (const auto why = model.refusal(source)) throw ir::GraphError("the source " + *why);
   search::SearchOptions options = o.search.options;
   options.n_best = o.rank;
   const search::Hypotheses found = model.translate(std::span(&source, 1), options).front();
@@ -49,6 +52,9 @@ void attend(const AttendOptions& o) {
                        .weights = weights};
   for (const std::string& token : source) map.title += token;
   if (chosen.ended) map.rows.emplace_back("</s>");
+  if (!chosen.ended)
+    fmt::print(stderr, "the result was cut before an end, at the limit of length ({})\n",
+               model.limit_text(options));
   put_result(o.output, inspect::svg(map));
 }
 

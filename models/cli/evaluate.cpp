@@ -1,5 +1,6 @@
 // models/cli/evaluate.cpp -- weft evaluate: error rates of a model on examples.
 #include "models/cli/command.h"
+#include "models/cli/line_list.h"
 #include "models/cli/model.h"
 #include "models/data/tsv.h"
 #include "models/metrics/error_rate.h"
@@ -22,24 +23,37 @@ void evaluate(const EvaluateOptions& o) {
   // Lines with the same source are one word with several references.
   std::map<Model::Tokens, std::vector<Model::Tokens>> references;
   std::vector<Model::Tokens> sources;
+  std::vector<int64_t> lines_of_sources;
   for (const data::Example& e : data::read_tsv(o.data)) {
     std::vector<Model::Tokens>& list = references[e.source];
-    if (list.empty()) sources.push_back(e.source);
+    if (list.empty()) sources.push_back(e.source), lines_of_sources.push_back(e.id);
     list.push_back(e.target);
   }
   Model model(o.model, {.beam = o.search.beam});
   const std::vector<search::Hypotheses> hypotheses = model.translate(sources, o.search.options);
   metrics::ErrorRate rate;
   std::string lines;
+  LineList cut, refused;
   for (size_t i = 0; i < sources.size(); ++i) {
     const Model::Tokens found =
         hypotheses[i].empty() ? Model::Tokens()
                               : model.vocabularies.target.decode(hypotheses[i].front().tokens);
     rate.add(found, references.at(sources[i]));
     lines += data::join_tokens(sources[i]) + "\t" + data::join_tokens(found) + "\n";
+    if (hypotheses[i].empty())
+      refused.add(lines_of_sources[i]);
+    else if (!hypotheses[i].front().ended)
+      cut.add(lines_of_sources[i]);
   }
   if (!o.output.empty()) put_result(o.output, lines);
   if (o.output != "-") put(rate.str() + "\n");
+  if (!cut.empty())
+    fmt::print(stderr, "{} of {} results were cut before an end, at the limit of length ({}): {}\n",
+               cut.count(), sources.size(), model.limit_text(o.search.options), cut.str());
+  if (!refused.empty())
+    fmt::print(stderr,
+               "{} of {} sources are too long for the model and count as empty results: {}\n",
+               refused.count(), sources.size(), refused.str());
 }
 
 }  // namespace

@@ -7,6 +7,22 @@
 #include <algorithm>
 
 namespace weft::cli {
+namespace {
+
+constexpr int64_t kMostTokens = 1000;  // of a source
+
+// CLI11's own ranges let NaN pass, and print every digit of their limits.
+CLI::Validator number_within(double least, double most) {
+  return {[=](const std::string& text) {
+            double value = 0;
+            return CLI::detail::lexical_cast(text, value) && value >= least && value <= most
+                       ? std::string()
+                       : ir::concat("'", text, "' must be a number from ", least, " to ", most);
+          },
+          ""};
+}
+
+}  // namespace
 
 ProgramOptions program_options() { return {.backend = backends::make_onednn()}; }
 
@@ -81,8 +97,21 @@ void SearchFlags::add_to(CLI::App& command) {
       .add_option("--length-penalty", options.length_penalty,
                   "Rank by log-probability / length^A: 0 favours short results, 1 is the mean")
       ->type_name("A")
-      ->check(CLI::NonNegativeNumber)
+      ->check(number_within(0, search::kMostLengthPenalty))
       ->capture_default_str();
+  command
+      .add_option_function<std::string>(
+          "--max-length",
+          [this](const std::string& text) {
+            try {
+              options.max_length = search::length_limit_named(text);
+            } catch (const ir::GraphError& e) {
+              throw CLI::ValidationError("--max-length", e.what());
+            }
+          },
+          "Cut a result at so many tokens: a number, or by those of its source, as 3x or 2x+10")
+      ->type_name("N")
+      ->default_str(search::str(options.max_length));
 }
 
 void ModelFlags::add_to(CLI::App& command) {
@@ -105,12 +134,28 @@ Model::Model(const ModelFlags& flags, const search::StepOptions& step)
       store(training::ModelFolder(flags.folder).load(ir::DType::f32, flags.which)),
       decoder(seq2seq::decoder(config, step, program_options())) {}
 
+std::optional<std::string> Model::refusal(const Tokens& source) const {
+  const auto n = std::ssize(source);
+  const int64_t positions = decoder.limits.max_positions;
+  if (n > kMostTokens)
+    return ir::concat("has ", n, " tokens, at most ", kMostTokens, " are translated");
+  if (positions > 0 && n > positions)
+    return ir::concat("has ", n, " tokens, the model has ", positions, " positions");
+  return std::nullopt;
+}
+
+std::string Model::limit_text(const search::SearchOptions& o) const {
+  const int64_t positions = decoder.limits.max_positions;
+  return ir::concat("--max-length ", search::str(o.max_length),
+                    positions > 0 ? ir::concat(", ", positions, " positions") : "");
+}
+
 std::vector<search::Hypotheses> Model::translate(std::span<const Tokens> sources,
                                                  const search::SearchOptions& options) {
   std::vector<data::EncodedExample> examples;
   std::vector<size_t> places;
   for (size_t i = 0; i < sources.size(); ++i) {
-    if (sources[i].empty()) continue;
+    if (sources[i].empty() || refusal(sources[i])) continue;
     data::EncodedExample e{.source = vocabularies.source.encode(sources[i]),
                            .target = {},
                            .id = static_cast<int64_t>(i)};

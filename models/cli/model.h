@@ -9,6 +9,7 @@
 #include <CLI/CLI.hpp>
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -29,7 +30,7 @@ struct Task {
 training::Vocabularies make_vocabularies(const Task& task);  // from the training data
 Task read_task(const std::string& recipe, const training::Vocabularies* vocabularies = nullptr);
 
-// How to search: what --beam, --nbest and --length-penalty say.
+// How to search: what --beam, --nbest, --length-penalty and --max-length say.
 struct SearchFlags {
   int64_t beam = 1;
   search::SearchOptions options;
@@ -54,7 +55,11 @@ struct Model {
   search::Decoder decoder;
 
   using Tokens = std::vector<std::string>;
-  // In the order of the sources; of an empty source no hypothesis.
+  // Why a source is not translated, or nothing.
+  std::optional<std::string> refusal(const Tokens& source) const;
+  // What a hypothesis that did not end was cut at, for messages: "--max-length 2x+10".
+  std::string limit_text(const search::SearchOptions& options) const;
+  // In the order of the sources; of an empty or a refused source no hypothesis.
   std::vector<search::Hypotheses> translate(std::span<const Tokens> sources,
                                             const search::SearchOptions& options = {});
   int64_t unknown_tokens = 0;  // met so far

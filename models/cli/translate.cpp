@@ -1,18 +1,20 @@
 // models/cli/translate.cpp -- weft translate: lines in, lines out.
 #include "frontend/formats/text.h"
 #include "models/cli/command.h"
+#include "models/cli/line_list.h"
 #include "models/cli/model.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cmath>
 #include <iostream>
 #include <memory>
 
 namespace weft::cli {
 namespace {
 
-constexpr size_t kMaxTokens = 1000;
 constexpr size_t kLinesAtOnce = 4096;
 
 struct TranslateOptions {
@@ -21,6 +23,12 @@ struct TranslateOptions {
   SearchFlags search;
   int64_t n_best = 0;
 };
+
+// Six decimals, or as many digits where those would be zeros.
+std::string score_text(double score) {
+  return score == 0 || std::abs(score) >= 1e-3 ? fmt::format("{:.6f}", score)
+                                               : fmt::format("{:.6e}", score);
+}
 
 // One line for the best; with --nbest a line for each hypothesis: number of the source, score,
 // tokens.
@@ -32,9 +40,29 @@ std::string lines_of(const search::Hypotheses& found, const Model& model, int64_
   if (!n_best) return found.empty() ? "\n" : text(found.front());
   std::string s;
   for (const search::Hypothesis& h : found)
-    s += fmt::format("{}\t{:.6f}\t{}", number, h.score, text(h));
+    s += fmt::format("{}\t{}\t{}", number, score_text(h.score), text(h));
   return s;
 }
+
+// Hypotheses of a line, of those that are written, that did not end.
+std::string cut_text(const search::Hypotheses& found, bool n_best) {
+  const auto cut =
+      std::count_if(found.begin(), found.end(), [](const auto& h) { return !h.ended; });
+  if (cut == 0 || !n_best) return {};
+  return fmt::format("{} of {} hypotheses", cut, found.size());
+}
+
+// What is said of the lines that were read together.
+struct Notes {
+  LineList cut, with_tabs;
+
+  void print(const std::string& limit) const {
+    if (!with_tabs.empty())
+      fmt::print(stderr, "{}: with a tab; tokens are separated by spaces\n", with_tabs.str());
+    if (!cut.empty())
+      fmt::print(stderr, "{}: cut before an end, at the limit of length ({})\n", cut.str(), limit);
+  }
+};
 
 void translate(const TranslateOptions& o) {
   formats::LineReader lines = o.input.empty() || o.input == "-"
@@ -49,21 +77,29 @@ void translate(const TranslateOptions& o) {
   // Somebody who types wants an answer at once.
   const size_t at_once = o.input.empty() && isatty(STDIN_FILENO) ? 1 : kLinesAtOnce;
   std::string whole;  // of what goes to a file
-  int64_t number = 0;
+  int64_t number = 0, refused = 0;
   for (bool more = true; more;) {
     std::vector<Model::Tokens> sources;
+    Notes notes;
     while (sources.size() < at_once && more) {
       const auto line = lines.next();
       more = line.has_value();
       if (!more) break;
+      if (line->find('\t') != line->npos) notes.with_tabs.add(lines.line());
       sources.push_back(data::split_tokens(*line));
-      if (sources.back().size() > kMaxTokens)
-        lines.fail(fmt::format("at most {} tokens are translated, found {}", kMaxTokens,
-                               sources.back().size()));
+      if (const auto why = model.refusal(sources.back())) {
+        fmt::print(stderr, "{}: {}; its result is empty\n", lines.where(), *why);
+        ++refused;
+      }
     }
     std::string text;
-    for (const search::Hypotheses& found : model.translate(sources, options))
+    for (const search::Hypotheses& found : model.translate(sources, options)) {
+      const bool cut =
+          std::any_of(found.begin(), found.end(), [](const auto& h) { return !h.ended; });
       text += lines_of(found, model, number++, o.n_best > 0);
+      if (cut) notes.cut.add(number, cut_text(found, o.n_best > 0));
+    }
+    notes.print(model.limit_text(options));
     if (o.output.empty())
       put(text);
     else
@@ -72,6 +108,9 @@ void translate(const TranslateOptions& o) {
   if (!o.output.empty()) put_result(o.output, whole);
   if (model.unknown_tokens > 0)
     fmt::print(stderr, "{} tokens are not in the model's vocabulary\n", model.unknown_tokens);
+  if (refused > 0)
+    throw ir::GraphError(
+        fmt::format("{} of {} lines are too long and were not translated", refused, number));
 }
 
 }  // namespace

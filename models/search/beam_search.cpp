@@ -16,8 +16,10 @@ namespace {
 using formats::NamedArrays;
 using ir::Array;
 
-constexpr int64_t kRowGroup = 8;   // of rows that matrix products treat alike, however many
-constexpr int64_t kCapacity = 16;  // caches are a multiple of this long: few executables
+constexpr int64_t kRowGroup = 8;  // of rows that matrix products treat alike, however many
+// Caches grow with the hypotheses: they begin this long, or a multiple of the unit where the limit
+// is less, and double.
+constexpr int64_t kFirstCapacity = 64, kCapacityUnit = 16;
 
 int64_t round_up(int64_t n, int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
 
@@ -41,9 +43,10 @@ void check(const SearchOptions& o, int64_t beam) {
   };
   need(o.n_best >= 1 && o.n_best <= beam, "n_best is ", o.n_best, ", needed is 1 to the beam, ",
        beam);
-  need(std::isfinite(o.length_penalty) && o.length_penalty >= 0, "length_penalty is ",
-       o.length_penalty, ", needed is 0 or more");
-  need(o.max_length >= 0, "max_length is ", o.max_length, ", needed is 0 or more");
+  // n^20 is far from overflow for any n there can be.
+  need(o.length_penalty >= 0 && o.length_penalty <= kMostLengthPenalty, "length_penalty is ",
+       o.length_penalty, ", needed is 0 to ", kMostLengthPenalty);
+  check(o.max_length);
   need(o.min_length >= 0, "min_length is ", o.min_length, ", needed is 0 or more");
 }
 
@@ -54,18 +57,21 @@ class BatchSearch {
               const SearchOptions& options)
       : decoder_(decoder), store_(store) {
     for (int64_t b = 0; b < source.dim(0); ++b) {
-      const int64_t length = lengths.integer_at(b);
-      const int64_t limit = options.max_length > 0 ? options.max_length : 2 * length + 10;
+      int64_t limit = options.max_length.of(lengths.integer_at(b));
+      if (const int64_t most = decoder.limits.max_positions; most > 0)
+        limit = std::min(limit, most);
       sentences_.emplace_back(decoder.beam, limit, options);
-      capacity_ = std::max(capacity_, round_up(limit, kCapacity));
+      longest_ = std::max(longest_, limit);
       rows_.push_back(b);
     }
+    capacity_ = std::min(round_up(longest_, kCapacityUnit), kFirstCapacity);
     rows_.resize(static_cast<size_t>(round_up(std::ssize(rows_), kRowGroup)), -1);
     start(source, lengths);
   }
 
   std::vector<Hypotheses> run() {
     for (int32_t t = 0;; ++t) {
+      if (t == capacity_) grow_caches();
       if (position_ != nullptr) position_->set_integer(0, t);
       step_->run();
       const int64_t live = advance();
@@ -188,9 +194,38 @@ class BatchSearch {
     bind(inputs);
   }
 
+  void grow_caches() {
+    const ir::Graph& graph = decoder_.step.graph();
+    NamedArrays inputs;
+    capacity_ = std::min(2 * capacity_, round_up(longest_, kCapacityUnit));
+    for (const ir::Argument& a : graph.arguments()) {
+      if (a.kind != ir::ArgumentKind::input) continue;
+      const std::string& name = graph.info(a.value).name;
+      inputs.add(name, grown(step_->input(name), graph.type(a.value).shape));
+    }
+    bind(inputs);
+  }
+
+  // `x` with the room that its shape now asks for along the axis of the capacity, zeros behind.
+  Array grown(const Array& x, const ir::Shape& shape) const {
+    const auto at = std::find(shape.begin(), shape.end(), ir::Dim::symbol("C"));
+    if (at == shape.end()) return x;
+    const auto axis = at - shape.begin();
+    ir::Dims dims = x.dims();
+    int64_t blocks = 1;
+    for (int64_t i = 0; i < axis; ++i) blocks *= dims[static_cast<size_t>(i)];
+    dims[static_cast<size_t>(axis)] = capacity_;
+    Array y(x.dtype(), dims);
+    const int64_t from = x.bytes() / blocks, to = y.bytes() / blocks;
+    for (int64_t i = 0; i < blocks; ++i)
+      std::memcpy(static_cast<char*>(y.raw()) + i * to,
+                  static_cast<const char*>(x.raw()) + i * from, static_cast<size_t>(from));
+    return y;
+  }
+
   Decoder& decoder_;
   ParameterStore& store_;
-  int64_t capacity_ = kCapacity;
+  int64_t longest_ = 1, capacity_ = 0;  // the largest limit; steps that the caches have room for
   std::vector<Sentence> sentences_;
   std::vector<int64_t> rows_;  // by row of the executable: its sentence; -1: none
   std::optional<RepeatedRun> step_;
@@ -210,6 +245,11 @@ std::vector<Hypotheses> search(Decoder& decoder, ParameterStore& store,
                                std::span<const data::EncodedExample> examples,
                                data::BatchOptions batch, const SearchOptions& options) {
   batch.one_source_width = true;
+  batch.widest = decoder.limits.max_positions;
+  for (const data::EncodedExample& e : examples)
+    if (batch.widest > 0 && std::ssize(e.source) > batch.widest)
+      throw ir::GraphError(ir::concat("the source of example ", e.id, " has ", e.source.size(),
+                                      " tokens, the model has ", batch.widest, " positions"));
   std::vector<Hypotheses> all(examples.size());
   for (const std::vector<int64_t>& rows : data::plan_in_order(examples, batch)) {
     const data::Batch b = data::make_batch(examples, rows, batch);

@@ -4,8 +4,9 @@
 // Every step extends the K best hypotheses of a sentence by a token and keeps the K best of those
 // that do not end; one that ends in </s> among the K best candidates is finished. A sentence is
 // done when K hypotheses have finished, or at its limit, where those still open are taken as they
-// are (the rules of Hugging Face's `early_stopping=True`). Finished ones are ranked by
-// log-probability / n^length_penalty, n counting </s> (fairseq's `lenpen`).
+// are, cut (the rules of Hugging Face's `early_stopping=True`). Finished ones are ranked by
+// log-probability / n^length_penalty, n counting </s> (fairseq's `lenpen`). <pad> and <s> are never
+// produced.
 //
 // A sentence's results do not depend on the others of its batch: batches hold sources of one padded
 // width, row counts are padded to multiples of 8, limits are the sentence's own. Sentences that are
@@ -13,6 +14,7 @@
 #pragma once
 #include "models/data/batching.h"
 #include "models/search/decoder.h"
+#include "models/search/length_limit.h"
 
 #include <cstdint>
 #include <span>
@@ -20,10 +22,12 @@
 
 namespace weft::search {
 
+inline constexpr double kMostLengthPenalty = 20;
+
 struct SearchOptions {
   int64_t n_best = 1;         // hypotheses returned of a sentence; at most the beam
-  double length_penalty = 0;  // 0: by log-probability; 1: by its mean over the tokens
-  int64_t max_length = 0;     // tokens, </s> counted; 0: twice the source, plus 10
+  double length_penalty = 0;  // 0: by log-probability; 1: by its mean over the tokens; up to 20
+  LengthLimit max_length;     // and never more than the decoder has positions
   int64_t min_length = 0;     // tokens before </s>
 };
 

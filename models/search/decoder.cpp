@@ -22,11 +22,13 @@ ProgramOptions rows_stay(ProgramOptions options) {
 
 }  // namespace
 
-Decoder::Decoder(const ir::Graph& encode, const ir::Graph& step, const ProgramOptions& options)
+Decoder::Decoder(const ir::Graph& encode, const ir::Graph& step, const ProgramOptions& options,
+                 const DecoderLimits& limits)
     : encode(Program::inference(encode, rows_stay(options))),
       step(Program::inference(step, options)),
       beam(beam_of(step)),
-      weights(false) {
+      weights(false),
+      limits(limits) {
   for (const ir::Output& o : step.outputs()) weights |= o.name == "weights";
 }
 

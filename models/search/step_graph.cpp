@@ -90,11 +90,14 @@ ir::Graph StepGraph::finish(const Tensor& logits, const Tensor& weights) {
   const auto in = here.enter();
   const Dim vocabulary = logits.dim(-1);
   const int64_t wanted = 2 * beam();
-  // The same from every row; fewer only where the vocabulary has no more.
-  const int64_t of_row = std::min(wanted, vocabulary.constant().value_or(wanted));
+  // As many more from every row as may be passed over; fewer only where the vocabulary has no more.
+  const int64_t passed_over = 2,
+                of_row = std::min(wanted + passed_over, vocabulary.constant().value_or(INT64_MAX));
   const int64_t all = beam() * of_row, best = std::min(wanted, all);
   const TopK rows = top_k(log_softmax(logits), of_row);
-  const Tensor total = by_sentence(rows.values) + expand(score_, 2);  // [B,K,of_row]
+  const Tensor allowed = rows.indices != data::kPad && rows.indices != data::kBos;
+  const Tensor total =
+      by_sentence(where(allowed, rows.values, -infinity)) + expand(score_, 2);  // [B,K,of_row]
   const TopK found = top_k(reshape(total, {sentences_, all}), best);
   model_.output("candidate_score", found.values);
   model_.output("candidate_token", gather(reshape(rows.indices, {sentences_, all}), found.indices,

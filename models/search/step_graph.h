@@ -15,7 +15,8 @@
 //
 // The choice is part of the graph: log-softmax over the vocabulary, the best 2K of every row, added
 // to what the rows have so far, the best 2K of every sentence. Since at most K of them are </s>,
-// K that go on are always among them (Ott et al. 2019, fairseq).
+// K that go on are always among them (Ott et al. 2019, fairseq). <pad> and <s> are passed over:
+// their probability is lost, not shared out, so that scores stay those of the loss.
 //
 // Inputs: token s32[B,K]; with K > 1 origin s32[B,K], which beam of the step before a row goes on
 // with, and score f32[B,K], the log-probability so far (-inf: no hypothesis); position s32[], if
@@ -25,6 +26,7 @@
 // names.
 #pragma once
 #include "frontend/weft.h"
+#include "models/data/vocabulary.h"
 
 #include <string>
 #include <vector>

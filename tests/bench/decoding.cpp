@@ -43,7 +43,7 @@ void measure(const bench::Workload& training, int64_t beam, const Options& optio
   program.compile.profile = options.profile;
   search::Decoder decoder = seq2seq::decoder(w.config, {.beam = beam}, program);
   ParameterStore store(1);
-  const search::SearchOptions limits{.max_length = kSteps, .min_length = kSteps};
+  const search::SearchOptions limits{.max_length = {0, kSteps}, .min_length = kSteps};
   std::vector<search::Hypotheses> found;
   const auto run = [&] {
     const double start = seconds();

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <set>
 
 namespace weft::tests {
 namespace {
@@ -76,15 +77,53 @@ TEST_CASE("model: trained, it translates, is evaluated, drawn and dumped") {
   }
   SUBCASE("bad lines are refused, and nothing comes out") {
     const std::string long_line(3 << 20, 'a');
-    for (const std::string& bad : {std::string("a\n\xFF\xFE\n"), long_line, [] {
-                                     std::string s;
-                                     for (int i = 0; i < 5000; ++i) s += "a ";
-                                     return s;
-                                   }()})
+    for (const std::string& bad : {std::string("a\n\xFF\xFE\n"), long_line})
       CHECK(not_a_clear_refusal(weft({"translate", task.model}, bad)) == "");
     CHECK(not_a_clear_refusal(weft({"translate", task.model, "--input", task.folder / "nope", "-o",
                                     task.folder / "out"})) == "");
     CHECK_FALSE(task.folder.has("out"));
+  }
+  SUBCASE("a line of too many tokens is told, and the others are translated") {
+    std::string tokens;
+    for (int i = 0; i < 5000; ++i) tokens += "a ";
+    const Outcome o = weft({"translate", task.model}, "a b c\n" + tokens + "\nd a\n");
+    CHECK(o.code == 1);
+    CHECK(o.out == "w x y\n\nz w\n");
+    CHECK(o.err.find("standard input:2: has 5000 tokens, at most 1000 are translated") == 0);
+    CHECK(o.err.find("1 of 3 lines are too long and were not translated") != std::string::npos);
+  }
+  SUBCASE("results that were cut say so, with their lines") {
+    const Outcome o = weft({"translate", task.model, "--max-length", "2"}, "a\na b c\n\nd a b a\n");
+    CHECK(o.code == 0);
+    CHECK(o.out == "w\nw x\n\nz w\n");
+    CHECK(o.err == "lines 2, 4: cut before an end, at the limit of length (--max-length 2)\n");
+    CHECK(weft({"translate", task.model, "--max-length", "1x"}, "a b c\n").out == "w x y\n");
+    CHECK(weft({"translate", task.model, "--max-length", "1x+1"}, "a b c\n").err.empty());
+    CHECK(weft({"translate", task.model, "--beam", "3", "--nbest", "3", "--max-length", "1x"},
+               "a b c\n")
+              .err.find("line 1 (3 of 3 hypotheses): cut") == 0);
+    const Outcome rate =
+        weft({"evaluate", task.model, "--data", task.folder / "test.tsv", "--max-length", "1"});
+    CHECK(rate.out.find("WER 100.00 %") != std::string::npos);
+    CHECK(rate.err.find("of 40 results were cut before an end") != std::string::npos);
+    CHECK(
+        weft({"attend", task.model, "a b c", "--max-length", "2"}).err.find("cut before an end") !=
+        std::string::npos);
+    for (const std::string bad : {"0", "-3", "x", "3y", "1e99x"})
+      CHECK(not_a_clear_refusal(weft({"translate", task.model, "--max-length", bad}, "a\n"), 2) ==
+            "");
+  }
+  SUBCASE("a tab among the tokens is told") {
+    const Outcome o = weft({"translate", task.model}, "a b c\na b\tw x\n");
+    CHECK(o.err.find("line 2: with a tab; tokens are separated by spaces") == 0);
+  }
+  SUBCASE("length penalties that say nothing are refused with a range") {
+    for (const std::string bad : {"inf", "nan", "-1", "1000"}) {
+      const Outcome o =
+          weft({"translate", task.model, "--beam", "2", "--length-penalty", bad}, "a\n");
+      CHECK(not_a_clear_refusal(o, 2) == "");
+      CHECK(o.err.find("must be a number from 0 to 20") != std::string::npos);
+    }
   }
   SUBCASE("a beam's best of each line, ranked, with scores") {
     const Outcome o =
@@ -94,6 +133,12 @@ TEST_CASE("model: trained, it translates, is evaluated, drawn and dumped") {
     CHECK(o.out.starts_with("0\t-"));
     CHECK(o.out.find("\tw x y\n") != std::string::npos);
     CHECK(o.out.find("\n2\t-") != std::string::npos);
+    std::set<std::string> distinct;
+    const std::string list =
+        weft({"translate", task.model, "--beam", "12", "--nbest", "12"}, "a\n").out;
+    for (size_t at = 0, end = 0; (end = list.find('\n', at)) != list.npos; at = end + 1)
+      distinct.insert(list.substr(list.rfind('\t', end), end - list.rfind('\t', end)));
+    CHECK(distinct.size() == 12);
     CHECK(weft({"translate", task.model, "--beam", "4", "--length-penalty", "1"}, "a b c\n").out ==
           "w x y\n");
     CHECK(not_a_clear_refusal(weft({"translate", task.model, "--beam", "2", "--nbest", "3"}, "a\n"),
@@ -117,6 +162,9 @@ TEST_CASE("model: trained, it translates, is evaluated, drawn and dumped") {
     CHECK(task.folder.read("a.svg").find(">&lt;c<") != std::string::npos);
     CHECK(weft({"attend", task.model, "a b", "--beam", "3", "--rank", "3"}).out.find("<svg") !=
           std::string::npos);
+    for (const int rank : {1, 20, 43, 64})
+      CHECK(weft({"attend", task.model, "a", "--beam", "64", "--rank", std::to_string(rank)})
+                .out.find("<svg") != std::string::npos);
     CHECK(not_a_clear_refusal(weft({"attend", task.model, "a b", "--rank", "2"}), 2) == "");
     CHECK(not_a_clear_refusal(weft({"attend", task.model, "  ", "-o", task.folder / "b.svg"}), 2) ==
           "");

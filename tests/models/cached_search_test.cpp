@@ -20,7 +20,7 @@ struct Layers {
   Scope p;
   Tensor embed(const Tensor& ids, const Tensor& positions) const {
     return embedding(p.parameter("tokens", {kVocabulary, kWidth}, init::normal(1)), ids) +
-           embedding(p.parameter("positions", {64, kWidth}, init::normal(1)), positions);
+           embedding(p.parameter("positions", {256, kWidth}, init::normal(1)), positions);
   }
   Tensor project(const std::string& name, const Tensor& x) const {
     return linear(p / name, x, kWidth, no_bias);
@@ -71,30 +71,44 @@ ir::Graph forced_graph() {
   return g.graph();
 }
 
+// Is the log-probability of every hypothesis that of its tokens, read as a whole?
+void check_against_forced(const std::vector<data::EncodedExample>& sources, int64_t beam,
+                          const search::SearchOptions& options, double epsilon) {
+  search::Decoder d = decoder(beam);
+  ParameterStore store(21);
+  const auto found = search::search(d, store, sources, {}, options);
+  Program forced = Program::inference(forced_graph(), tests::fast_options());
+  for (size_t i = 0; i < sources.size(); ++i)
+    for (const search::Hypothesis& h : found[i]) {
+      std::vector<int32_t> next = h.tokens;
+      if (h.ended) next.push_back(data::kEos);
+      std::vector<int32_t> ids{data::kBos};
+      ids.insert(ids.end(), next.begin(), next.end() - 1);
+      const auto n = static_cast<int64_t>(next.size());
+      const auto r = forced.run(
+          store, {{"ids", Array::of(ir::DType::s32, {n}, ids)},
+                  {"next", Array::of(ir::DType::s32, {n}, next)},
+                  {"first", Array::of(ir::DType::s32, {1}, std::vector{sources[i].source[0]})}});
+      CHECK(-h.log_probability == doctest::Approx(r.at("nll").at(0)).epsilon(epsilon));
+    }
+}
+
 }  // namespace
 
 TEST_CASE("caches: every hypothesis sees its own tokens, however its beam came about") {
-  const auto sources = tests::reversals(11, 4, 3);
   for (const int64_t beam : {1, 2, 5}) {
     CAPTURE(beam);
-    search::Decoder d = decoder(beam);
-    ParameterStore store(21);
-    const auto found =
-        search::search(d, store, sources, {}, {.n_best = beam, .max_length = 12, .min_length = 4});
-    Program forced = Program::inference(forced_graph(), tests::fast_options());
-    for (size_t i = 0; i < sources.size(); ++i)
-      for (const search::Hypothesis& h : found[i]) {
-        std::vector<int32_t> next = h.tokens;
-        if (h.ended) next.push_back(data::kEos);
-        std::vector<int32_t> ids{data::kBos};
-        ids.insert(ids.end(), next.begin(), next.end() - 1);
-        const auto n = static_cast<int64_t>(next.size());
-        const auto r = forced.run(
-            store, {{"ids", Array::of(ir::DType::s32, {n}, ids)},
-                    {"next", Array::of(ir::DType::s32, {n}, next)},
-                    {"first", Array::of(ir::DType::s32, {1}, std::vector{sources[i].source[0]})}});
-        // Sums of up to 12 terms of a few units, in f32.
-        CHECK(-h.log_probability == doctest::Approx(r.at("nll").at(0)).epsilon(1e-5));
-      }
+    // Sums of up to 12 terms of a few units, in f32.
+    check_against_forced(tests::reversals(11, 4, 3), beam,
+                         {.n_best = beam, .max_length = {0, 12}, .min_length = 4}, 1e-5);
+  }
+}
+
+TEST_CASE("caches: they grow as hypotheses do, and lose nothing") {
+  for (const int64_t beam : {1, 3}) {
+    CAPTURE(beam);
+    // Sums of up to 150 terms.
+    check_against_forced(tests::reversals(3, 4, 5), beam,
+                         {.n_best = beam, .max_length = {0, 150}, .min_length = 140}, 1e-4);
   }
 }

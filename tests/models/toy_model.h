@@ -52,7 +52,7 @@ struct TableModel {
   search::Hypotheses search(int64_t beam, search::SearchOptions options) const {
     search::Decoder d = decoder(beam);
     ParameterStore parameters = store();
-    if (options.max_length == 0) options.max_length = steps;
+    if (options.max_length == search::LengthLimit{}) options.max_length = {0, steps};
     ir::Array source(ir::DType::s32, {1, 1}), lengths(ir::DType::s32, {1});
     source.set_integer(0, data::kUnk);
     lengths.set_integer(0, 1);

@@ -225,7 +225,11 @@ ir::Graph step_graph(const Config& c, const search::StepOptions& options) {
 
 search::Decoder decoder(const Config& c, const search::StepOptions& options,
                         const ProgramOptions& program) {
-  return {encode_graph(c), step_graph(c, options), program};
+  const bool limited = c.positions == PositionKind::learned;
+  return {encode_graph(c),
+          step_graph(c, options),
+          program,
+          {.max_positions = limited ? c.max_positions : 0}};
 }
 
 ir::Graph attention_graph(const Config& c) {
