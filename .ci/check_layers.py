@@ -30,6 +30,7 @@ PACKAGES = {
     r"dnnl|oneapi/": ["backends/onednn/"],
     r"xtensor/|xtl/": ["backends/reference/"],
     r"graphviz/": ["frontend/inspect/"],
+    r"sentencepiece": ["models/data/"],
     r"unicode/": ["models/metrics/"],
     r"zip\.h": ["frontend/formats/"],
     r"CLI/": ["models/cli/"],
