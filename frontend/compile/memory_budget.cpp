@@ -69,12 +69,13 @@ std::string sizes_text(const ir::Bindings& sizes) {
 }  // namespace
 
 BudgetChoice choose_policy(const ProgramOptions& options,
-                           const std::function<ir::Graph(const autodiff::ResidualPolicy&)>& step) {
+                           const std::function<ir::Graph(const autodiff::ResidualPolicy&)>& step,
+                           int64_t other_bytes) {
   const ir::Bindings& sizes = options.budget_sizes;
   BudgetChoice best, least;
   for (const ResidualPolicy& policy : kPolicies) {
     const ir::Graph graph = step(policy);
-    BudgetChoice c{.policy = policy, .stored_bytes = stored_bytes(graph, sizes)};
+    BudgetChoice c{.policy = policy, .stored_bytes = stored_bytes(graph, sizes) + other_bytes};
     c.bytes = c.stored_bytes + options.backend->compile(graph, sizes)->arena_bytes();
     c.flops = ir::product_flops(graph, sizes);
     const bool first = policy == ResidualPolicy();

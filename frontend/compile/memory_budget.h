@@ -9,9 +9,11 @@
 namespace weft {
 
 // Plans the step of every policy there is for `options.budget_sizes`, and takes the one with the
-// least arithmetic of those that fit. Throws GraphError where none does.
+// least arithmetic of those that fit. `other_bytes` is stored besides the arguments of the step.
+// Throws GraphError where none does.
 BudgetChoice choose_policy(const ProgramOptions& options,
-                           const std::function<ir::Graph(const autodiff::ResidualPolicy&)>& step);
+                           const std::function<ir::Graph(const autodiff::ResidualPolicy&)>& step,
+                           int64_t other_bytes = 0);
 
 // "200MB", "1.5 GB", "64MiB": bytes. Throws GraphError for what is no size.
 int64_t bytes_named(std::string_view text);

@@ -14,8 +14,11 @@ using ir::Values;
 
 class Updater {
  public:
-  Updater(ir::Graph& graph, const OptimizerSettings& settings)
-      : graph_(graph), s_(settings), b_(graph, {"optimizer", {}, {}, ir::Part::optimizer}) {}
+  Updater(ir::Graph& graph, const OptimizerSettings& settings, const std::string& weight)
+      : graph_(graph), s_(settings), b_(graph, {"optimizer", {}, {}, ir::Part::optimizer}) {
+    if (!weight.empty())
+      share_ = b_.div(real(1), graph_.add_argument({ir::DType::f32, {}}, weight));
+  }
 
   void run(const std::vector<std::string>& paths, const Values& gradients) {
     lr_ = graph_.add_argument({ir::DType::f32, {}}, "lr");
@@ -29,16 +32,20 @@ class Updater {
   Value real(double x) { return b_.scalar(x, ir::DType::f32); }
   Value sum_of_squares(Value g) { return b_.sum_all(b_.mul(g, g)); }
 
-  // scale = min(1, clip / (norm + 1e-6)), as PyTorch has it
+  Value shared(Value x) { return share_.valid() ? b_.mul(x, share_) : x; }
+
+  // scale = min(1, clip / (norm + 1e-6)), as PyTorch has it. Of sums, the norm is that of the mean.
   void clip(Values& gradients) {
     Value total;
     for (const Value g : gradients)
       total = total.valid() ? b_.add(total, sum_of_squares(g)) : sum_of_squares(g);
-    const Value norm = b_.sqrt(total);
+    const Value norm = shared(b_.sqrt(total));
     outputs.push_back({"gradient_norm", norm});
-    if (s_.clip_norm == 0) return;
-    const Value scale = b_.emit(
-        ir::ops::minimum, {{real(1)}, {b_.div(real(s_.clip_norm), b_.add(norm, real(1e-6)))}});
+    Value scale = share_;
+    if (s_.clip_norm != 0)
+      scale = shared(b_.emit(ir::ops::minimum,
+                             {{real(1)}, {b_.div(real(s_.clip_norm), b_.add(norm, real(1e-6)))}}));
+    if (!scale.valid()) return;
     for (Value& g : gradients) g = b_.mul(g, scale);
   }
 
@@ -106,6 +113,7 @@ class Updater {
   const OptimizerSettings& s_;
   ir::Builder b_;
   Value lr_, correction1_, correction2_;
+  Value share_;  // 1 / weight, where gradients are sums
 
  public:
   std::vector<ir::Output> outputs;
@@ -167,22 +175,77 @@ std::vector<std::string> trainable_parameters(const ir::Graph& graph) {
   return paths;
 }
 
-ir::Graph append_optimizer(const ir::Graph& differentiated, const std::vector<std::string>& paths,
-                           const OptimizerSettings& settings) {
-  check(settings);
-  ir::Graph graph = differentiated;
-  if (paths.empty())
-    throw ir::GraphError(ir::concat("graph '", graph.name, "' has no parameters to train"));
+namespace {
+
+// A graph whose last outputs are gradients, without them.
+struct Differentiated {
+  ir::Graph graph;
+  std::vector<ir::Output> outputs;  // the others
   Values gradients;
-  std::vector<ir::Output> outputs;
-  WEFT_CHECK(graph.outputs().size() >= paths.size());
-  const auto first = graph.outputs().end() - static_cast<int64_t>(paths.size());
-  for (auto o = graph.outputs().begin(); o != first; ++o) outputs.push_back(*o);
-  for (auto o = first; o != graph.outputs().end(); ++o) gradients.push_back(o->value);
-  Updater updater(graph, settings);
-  updater.run(paths, gradients);
-  outputs.insert(outputs.end(), updater.outputs.begin(), updater.outputs.end());
-  graph.set_outputs(std::move(outputs));
+
+  Differentiated(const ir::Graph& whole, const std::vector<std::string>& paths) : graph(whole) {
+    if (paths.empty())
+      throw ir::GraphError(ir::concat("graph '", graph.name, "' has no parameters to train"));
+    WEFT_CHECK(graph.outputs().size() >= paths.size());
+    const auto first = graph.outputs().end() - static_cast<int64_t>(paths.size());
+    for (auto o = graph.outputs().begin(); o != first; ++o) outputs.push_back(*o);
+    for (auto o = first; o != graph.outputs().end(); ++o) gradients.push_back(o->value);
+  }
+};
+
+constexpr std::string_view kAccumulated = "accumulated/";
+
+Value add_accumulator(ir::Graph& graph, const std::string& path, const ir::TensorType& type) {
+  return graph.add_argument(type, path.substr(path.rfind('/') + 1), ir::ArgumentKind::state,
+                            std::string(kAccumulated) + path);
+}
+
+}  // namespace
+
+ir::Graph append_optimizer(const ir::Graph& differentiated, const std::vector<std::string>& paths,
+                           const OptimizerSettings& settings, const std::string& weight) {
+  check(settings);
+  Differentiated d(differentiated, paths);
+  Updater updater(d.graph, settings, weight);
+  updater.run(paths, d.gradients);
+  d.outputs.insert(d.outputs.end(), updater.outputs.begin(), updater.outputs.end());
+  d.graph.set_outputs(std::move(d.outputs));
+  return std::move(d.graph);
+}
+
+bool is_accumulator(std::string_view path) { return path.starts_with(kAccumulated); }
+
+ir::Graph append_accumulators(const ir::Graph& differentiated,
+                              const std::vector<std::string>& paths, const std::string& weight) {
+  Differentiated d(differentiated, paths);
+  const int at = d.graph.find_output(weight);
+  if (at < 0)
+    throw ir::GraphError(ir::concat("graph '", d.graph.name, "' has no output '", weight,
+                                    "' to weigh the gradients of a batch's parts by"));
+  const Value parts = d.graph.outputs()[static_cast<size_t>(at)].value;
+  ir::Builder b(d.graph, {"accumulate", {}, {}, ir::Part::optimizer});
+  const Value first = d.graph.add_argument({ir::DType::pred, {}}, "first");
+  for (size_t i = 0; i < paths.size(); ++i) {
+    const ir::TensorType type = b.type(d.gradients[i]);
+    const Value old = add_accumulator(d.graph, paths[i], type);
+    const Value kept = b.select(first, b.scalar(0, type.dtype), old);
+    d.outputs.push_back({output_name(std::string(kAccumulated) + paths[i]),
+                         b.add(kept, b.mul(d.gradients[i], parts))});
+    d.graph.set_donated(d.graph.argument_index(old), true);
+  }
+  d.graph.set_outputs(std::move(d.outputs));
+  return std::move(d.graph);
+}
+
+ir::Graph accumulated_gradients(const ir::Graph& built, const std::vector<std::string>& paths) {
+  ir::Graph graph;
+  graph.name = built.name + "_apply";
+  for (const std::string& path : paths) {
+    const ir::Argument& p = built.arguments()[static_cast<size_t>(built.find_argument(path))];
+    graph.add_argument(built.type(p.value), built.info(p.value).name, p.kind, path, p.initializer);
+    graph.add_output(output_name(std::string(kAccumulated) + path),
+                     add_accumulator(graph, path, built.type(p.value)));
+  }
   return graph;
 }
 

@@ -28,9 +28,23 @@ void check(const OptimizerSettings& settings);
 // The last outputs of `graph` are the gradients of `paths`, in their order. They make way for the
 // updated parameters, named output_name(path); added are the input lr: f32[], states under
 // "optimizer/" with outputs named likewise, and the output gradient_norm (before clipping).
-// Parameters and states are donated.
+// Parameters and states are donated. `weight`: where the outputs are sums of gradients, the name of
+// one more input f32[] that they are divided by.
 ir::Graph append_optimizer(const ir::Graph& graph, const std::vector<std::string>& paths,
-                           const OptimizerSettings& settings);
+                           const OptimizerSettings& settings, const std::string& weight = {});
+
+// Gradients of the parts of a batch are summed in states "accumulated/PATH", weighed by the parts'
+// tokens; what is in them between two updates belongs to no checkpoint.
+bool is_accumulator(std::string_view path);
+
+// The last outputs of `graph` are the gradients of `paths`. They make way for the sums, each the
+// gradient times the output `weight` plus, unless the new input first: pred[] is true, what it was.
+ir::Graph append_accumulators(const ir::Graph& graph, const std::vector<std::string>& paths,
+                              const std::string& weight);
+
+// The parameters of `paths` and the sums of their gradients as arguments, the sums as outputs: what
+// `append_optimizer` makes the update of an accumulated batch from.
+ir::Graph accumulated_gradients(const ir::Graph& built, const std::vector<std::string>& paths);
 
 // What the output is named that goes back to a path: '/' becomes '.'.
 std::string output_name(std::string path);

@@ -77,9 +77,8 @@ Program Program::inference(const ir::Graph& built, const ProgramOptions& options
   return p;
 }
 
-Program Program::step(const ir::Graph& built, const OptimizerSettings& settings,
-                      const ProgramOptions& options, const std::string& loss,
-                      const autodiff::ResidualPolicy& policy) {
+Program Program::step(const ir::Graph& built, const Ending& ending, const ProgramOptions& options,
+                      const std::string& loss, const autodiff::ResidualPolicy& policy) {
   Program p(options);
   p.add_stage("built", built, {});
   p.add_stage("fused", built, ir::recognise_passes());
@@ -88,9 +87,8 @@ Program Program::step(const ir::Graph& built, const OptimizerSettings& settings,
     return autodiff::gradient(g, loss, paths, {.residuals = policy});
   });
   p.add_stage("differentiated", differentiated, {});
-  const ir::Graph updated = p.timed("append_optimizer", differentiated, [&](const ir::Graph& g) {
-    return append_optimizer(g, paths, settings);
-  });
+  const ir::Graph updated = p.timed(ending.name, differentiated,
+                                    [&](const ir::Graph& g) { return ending.append(g, paths); });
   p.add_stage("optimised", updated, ir::optimise_passes());
   if (options.optimize)
     p.stages_.back().graph = p.timed("recompute", p.graph(), [&](const ir::Graph& g) {
@@ -100,19 +98,51 @@ Program Program::step(const ir::Graph& built, const OptimizerSettings& settings,
   return p;
 }
 
-Program Program::training(const ir::Graph& built, const OptimizerSettings& settings,
-                          const ProgramOptions& options, const std::string& loss) {
-  if (options.memory_budget <= 0) return step(built, settings, options, loss, {});
+Program Program::within_budget(const ir::Graph& built, const Ending& ending,
+                               const ProgramOptions& options, const std::string& loss,
+                               int64_t other_bytes) {
+  if (options.memory_budget <= 0) return step(built, ending, options, loss, {});
   ProgramOptions quiet = options;
   quiet.observe = nullptr;
-  const BudgetChoice choice = choose_policy(options, [&](const autodiff::ResidualPolicy& policy) {
-    return step(built, settings, quiet, loss, policy).graph();
-  });
+  const BudgetChoice choice = choose_policy(
+      options,
+      [&](const autodiff::ResidualPolicy& policy) {
+        return step(built, ending, quiet, loss, policy).graph();
+      },
+      other_bytes);
   ProgramOptions bounded = options;
   bounded.cache_bytes = std::min(options.cache_bytes, options.memory_budget - choice.stored_bytes);
-  Program p = step(built, settings, bounded, loss, choice.policy);
+  Program p = step(built, ending, bounded, loss, choice.policy);
   p.budget_ = choice;
   return p;
+}
+
+Program Program::training(const ir::Graph& built, const OptimizerSettings& settings,
+                          const ProgramOptions& options, const std::string& loss) {
+  return within_budget(built,
+                       {"append_optimizer",
+                        [&](const ir::Graph& g, const std::vector<std::string>& paths) {
+                          return append_optimizer(g, paths, settings);
+                        }},
+                       options, loss, 0);
+}
+
+Program Program::accumulate(const ir::Graph& built, const ProgramOptions& options,
+                            const std::string& loss, const std::string& weight,
+                            int64_t other_bytes) {
+  return within_budget(built,
+                       {"append_accumulators",
+                        [&](const ir::Graph& g, const std::vector<std::string>& paths) {
+                          return append_accumulators(g, paths, weight);
+                        }},
+                       options, loss, other_bytes);
+}
+
+Program Program::apply(const ir::Graph& built, const OptimizerSettings& settings,
+                       const ProgramOptions& options, const std::string& weight) {
+  const std::vector<std::string> paths = trainable_parameters(built);
+  return inference(append_optimizer(accumulated_gradients(built, paths), paths, settings, weight),
+                   options);
 }
 
 void Program::finish() {

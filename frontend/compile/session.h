@@ -87,6 +87,14 @@ class Program {
   // Throws GraphError, naming the least that is needed, where a memory budget cannot be met.
   static Program training(const ir::Graph& built, const OptimizerSettings& settings,
                           const ProgramOptions& options, const std::string& loss = "loss");
+  // The two halves of a training step whose batch comes in parts (training_program.h). The first
+  // one adds the gradients of a part to sums, the second one divides these by all parts' weight
+  // and updates. `other_bytes`: what is stored besides, of a memory budget.
+  static Program accumulate(const ir::Graph& built, const ProgramOptions& options,
+                            const std::string& loss, const std::string& weight,
+                            int64_t other_bytes = 0);
+  static Program apply(const ir::Graph& built, const OptimizerSettings& settings,
+                       const ProgramOptions& options, const std::string& weight);
 
   struct Stage {
     std::string name;  // built, fused, differentiated (training only), optimised
@@ -127,9 +135,16 @@ class Program {
 
   explicit Program(const ProgramOptions& options);
   RepeatedRun bound(ParameterStore& store, const formats::NamedArrays& inputs);
-  static Program step(const ir::Graph& built, const OptimizerSettings& settings,
-                      const ProgramOptions& options, const std::string& loss,
-                      const autodiff::ResidualPolicy& policy);
+  // What is done with the gradients that a differentiated graph ends with.
+  struct Ending {
+    std::string_view name;
+    std::function<ir::Graph(const ir::Graph&, const std::vector<std::string>& paths)> append;
+  };
+  static Program step(const ir::Graph& built, const Ending& ending, const ProgramOptions& options,
+                      const std::string& loss, const autodiff::ResidualPolicy& policy);
+  static Program within_budget(const ir::Graph& built, const Ending& ending,
+                               const ProgramOptions& options, const std::string& loss,
+                               int64_t other_bytes);
   void add_stage(std::string name, const ir::Graph& graph, std::span<const ir::Pass* const> passes);
   ir::Graph timed(std::string_view what, const ir::Graph& before,
                   const std::function<ir::Graph(const ir::Graph&)>& work);

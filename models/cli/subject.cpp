@@ -25,6 +25,7 @@ training::SyntheticBatch largest_batch(const Task& task) {
   if (batch.max_tokens > 0)
     sizes.rows =
         std::clamp<int64_t>(batch.max_tokens / std::max(sizes.source, sizes.target), 1, sizes.rows);
+  sizes.rows = (sizes.rows + batch.accumulate - 1) / batch.accumulate;  // of a part
   return sizes;
 }
 

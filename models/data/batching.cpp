@@ -33,6 +33,7 @@ void check(std::span<const EncodedExample> examples, const BatchOptions& options
   in_range("round_source", options.round_source, 1);
   in_range("round_target", options.round_target, 1);
   in_range("pool_batches", options.pool_batches, 1);
+  in_range("accumulate", options.accumulate, 1);
   in_range("widest", options.widest, 0);
   if (examples.empty()) throw GraphError("there are no examples to make batches of");
   for (const EncodedExample& example : examples)
@@ -171,18 +172,36 @@ Batch make_batch(std::span<const EncodedExample> examples, std::span<const int64
   return batch;
 }
 
+std::vector<Batch> make_parts(std::span<const EncodedExample> examples,
+                              std::span<const int64_t> rows, const BatchOptions& options) {
+  std::vector<Rows> cut(static_cast<size_t>(std::min(options.accumulate, std::ssize(rows))));
+  for (size_t i = 0; i < rows.size(); ++i) cut[i % cut.size()].push_back(rows[i]);
+  std::vector<Batch> parts;
+  for (const Rows& part : cut) parts.push_back(make_batch(examples, part, options));
+  return parts;
+}
+
 BatchStream::BatchStream(std::vector<EncodedExample> examples, const BatchOptions& options)
     : examples_(std::move(examples)),
       options_(options),
       plan_(plan_epoch(examples_, options_, 0)) {}
 
 Batch BatchStream::next() {
-  const Batch batch = make_batch(examples_, plan_[static_cast<size_t>(position_.index)], options_);
-  if (++position_.index == batches_in_epoch()) {
-    position_ = {position_.epoch + 1, 0};
-    plan_ = plan_epoch(examples_, options_, position_.epoch);
-  }
+  Batch batch = make_batch(examples_, plan_[static_cast<size_t>(position_.index)], options_);
+  advance();
   return batch;
+}
+
+std::vector<Batch> BatchStream::next_parts() {
+  auto parts = make_parts(examples_, plan_[static_cast<size_t>(position_.index)], options_);
+  advance();
+  return parts;
+}
+
+void BatchStream::advance() {
+  if (++position_.index < batches_in_epoch()) return;
+  position_ = {position_.epoch + 1, 0};
+  plan_ = plan_epoch(examples_, options_, position_.epoch);
 }
 
 void BatchStream::seek(Position position) {

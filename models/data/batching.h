@@ -21,6 +21,7 @@ struct BatchOptions {
   int64_t round_source = 4;   // padded S is a multiple of this
   int64_t round_target = 4;   // padded T is a multiple of this
   int64_t widest = 0;         // padding goes no further than this; 0: no limit
+  int64_t accumulate = 1;     // a batch is cut into so many parts, whose gradients are summed
   int64_t pool_batches = 64;  // a pool holds this many batches' worth of rows
   uint64_t seed = 1;
   bool one_source_width = false;  // a batch holds sources of one padded S only
@@ -59,6 +60,11 @@ Plan plan_in_order(std::span<const EncodedExample> examples, const BatchOptions&
 Batch make_batch(std::span<const EncodedExample> examples, std::span<const int64_t> rows,
                  const BatchOptions& options);
 
+// The batch in min(accumulate, rows) parts. Part i has rows i, i + accumulate, ...: parts are equally
+// much work, and each is sorted as the batch is.
+std::vector<Batch> make_parts(std::span<const EncodedExample> examples,
+                              std::span<const int64_t> rows, const BatchOptions& options);
+
 // All batches of all epochs, one after the other.
 class BatchStream {
  public:
@@ -70,6 +76,7 @@ class BatchStream {
   BatchStream(std::vector<EncodedExample> examples, const BatchOptions& options);
 
   Batch next();
+  std::vector<Batch> next_parts();  // of the batch that `next` would return
   Position position() const { return position_; }
   // Throws GraphError when the position lies outside the epoch.
   void seek(Position position);
@@ -80,6 +87,8 @@ class BatchStream {
   const std::vector<EncodedExample>& examples() const { return examples_; }
 
  private:
+  void advance();
+
   std::vector<EncodedExample> examples_;
   BatchOptions options_;
   Position position_;

@@ -228,7 +228,10 @@ void ModelFolder::save_best(const ParameterStore& store, const Progress& progres
 void ModelFolder::save_last(const ParameterStore& store, const Progress& progress) const {
   const std::string name = state_file(progress.step);
   Metadata m = metadata_of_last(progress);
-  m["state"] = write_checkpoint(file(name), store.states(), m);
+  NamedArrays states;
+  for (const auto& state : store.states())
+    if (!is_accumulator(state.name)) states.add(state.name, state.array);
+  m["state"] = write_checkpoint(file(name), states, m);
   m.merge(belongings());
   write_checkpoint(file("last.safetensors"), store.parameters(), std::move(m));
   std::error_code ignored;

@@ -43,6 +43,7 @@ void read_batch(TomlTable& t, data::BatchOptions& b) {
   t.take("round_source", b.round_source, 1, 1 << 16);
   t.take("round_target", b.round_target, 1, 1 << 16);
   t.take("pool_batches", b.pool_batches, 1, 1 << 20);
+  t.take("accumulate", b.accumulate, 1, b.max_rows);
   if (const int64_t least = std::max(b.round_source, b.round_target);
       b.max_tokens != 0 && b.max_tokens < least)
     t.fail("max_tokens", ir::concat("'batch.max_tokens' is ", b.max_tokens,

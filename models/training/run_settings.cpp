@@ -48,6 +48,7 @@ RunSettings settings_of(const OptimizerSettings& o, const Rate& r, const Limits&
                 {"batch.round_source", std::to_string(b.round_source)},
                 {"batch.round_target", std::to_string(b.round_target)},
                 {"batch.pool_batches", std::to_string(b.pool_batches)},
+                {"batch.accumulate", std::to_string(b.accumulate)},
                 {"optimizer.kind", std::string(name(o.kind))},
                 {"optimizer.learning_rate", real(r.learning_rate)},
                 {"optimizer.schedule", std::string(name(r.schedule))},
@@ -93,6 +94,7 @@ std::vector<SettingChange> changes(const RunSettings& before, const RunSettings&
 
 // By what is fixed rather than by what is not: a key that nobody thought of is said.
 bool is_fixed(std::string_view key) {
+  if (key == "batch.accumulate") return false;  // rounding only
   return key.starts_with("model.") || key.starts_with("batch.") || key.ends_with(" vocabulary") ||
          key == "training.seed" || key == "optimizer.kind" || key == "data.train";
 }

@@ -81,14 +81,15 @@ formats::NamedArrays inputs_of(const data::Batch& b) {
 Trainer::Trainer(TrainerSetup setup)
     : setup_(checked(std::move(setup))),
       store_(setup_.seed, setup_.program.real),
-      training_(Program::training(seq2seq::loss_graph(setup_.config, true), setup_.optimizer,
-                                  setup_.program)),
+      training_(seq2seq::loss_graph(setup_.config, true),
+                {.optimizer = setup_.optimizer, .in_parts = setup_.batch.accumulate > 1},
+                setup_.program),
       evaluation_(Program::inference(seq2seq::loss_graph(setup_.config, false), setup_.program)),
       stream_(setup_.train, setup_.batch) {
   progress_.seed = setup_.seed;
   progress_.settings = settings_of(setup_.optimizer, setup_.rate, setup_.limits, setup_.batch,
                                    setup_.train, setup_.valid);
-  store_.prepare(training_.graph());
+  training_.prepare(store_);
 }
 
 std::vector<SettingChange> Trainer::resume() {
@@ -108,7 +109,7 @@ std::vector<SettingChange> Trainer::resume() {
       before.settings.empty() ? std::vector<SettingChange>() : allow(changes(before.settings, now));
   progress_ = std::move(before);
   progress_.settings = std::move(now);
-  store_.prepare(training_.graph());
+  training_.prepare(store_);
   stream_.seek(progress_.position);
   saved_step_ = progress_.step;
   resumed_ = true;
@@ -134,13 +135,15 @@ void Trainer::check_finite() const {
       diverged(concat("'", *name, "' is no longer finite"));
 }
 
-double Trainer::step(const data::Batch& batch) {
-  formats::NamedArrays inputs = inputs_of(batch);
-  inputs.add("step", Array::of(ir::DType::s64, {}, std::vector<int64_t>{progress_.step}));
-  inputs.add("lr", Array::of(setup_.program.real, {}, std::vector<double>{rate()}));
-  const formats::NamedArrays results = training_.run(store_, inputs);
-  gradient_norm_ = results.at("gradient_norm").at(0);
-  const double loss = results.at("loss").at(0);
+// Nothing is saved between the parts of a batch: a run goes on from whole updates.
+double Trainer::step(std::span<const data::Batch> parts) {
+  std::vector<formats::NamedArrays> inputs;
+  for (const data::Batch& part : parts) {
+    inputs.push_back(inputs_of(part));
+    inputs.back().add("step", Array::of(ir::DType::s64, {}, std::vector<int64_t>{progress_.step}));
+  }
+  const auto [loss, weight, gradient_norm] = training_.update(store_, inputs, rate());
+  gradient_norm_ = gradient_norm;
   ++progress_.step;
   progress_.position = stream_.position();
   if (!std::isfinite(loss)) diverged(concat("the loss is ", spelled(loss)));
@@ -218,12 +221,12 @@ Ended Trainer::run(const Observer& observe, const Stop& stop) {
   std::optional<Ended> ended = limit(0);
   while (!ended) {
     const int64_t epoch = progress_.position.epoch;
-    const data::Batch batch = stream_.next();
-    const double loss = step(batch);
+    const std::vector<data::Batch> parts = stream_.next_parts();
+    const double loss = step(parts);
     // A stream stands at the first batch of an epoch when it has finished the one before.
     const bool epoch_over = progress_.position.epoch != epoch;
     smoothed = progress_.step == first + 1 ? loss : 0.98 * smoothed + 0.02 * loss;
-    examples += static_cast<double>(batch.rows());
+    for (const data::Batch& part : parts) examples += static_cast<double>(part.rows());
     const bool due =
         limits.validate_every > 0 ? progress_.step % limits.validate_every == 0 : epoch_over;
     double seconds = seconds_since(start);

@@ -3,7 +3,7 @@
 // What a run computes is a function of data, configuration, seed and number of steps: stopping and
 // resuming anywhere gives the same bytes as going on. Time only decides when to stop.
 #pragma once
-#include "frontend/compile/session.h"
+#include "frontend/compile/training_program.h"
 #include "models/data/batching.h"
 #include "models/training/model_folder.h"
 #include "models/training/recipe.h"
@@ -59,14 +59,14 @@ class Trainer {
 
   const Progress& progress() const { return progress_; }
   ParameterStore& store() { return store_; }
-  const Program& training() const { return training_; }
+  const Program& training() const { return training_.step(); }
   const Program& evaluation() const { return evaluation_; }
 
  private:
   double rate() const;
   [[noreturn]] void diverged(const std::string& what) const;
   void check_finite() const;
-  double step(const data::Batch& batch);
+  double step(std::span<const data::Batch> parts);
   // `tail`: after the last step; tells nothing but the best model.
   void validate(const Observer& observe, double seconds, bool tail);
   void save(const Observer& observe);
@@ -74,7 +74,8 @@ class Trainer {
 
   TrainerSetup setup_;
   ParameterStore store_;
-  Program training_, evaluation_;
+  TrainingProgram training_;
+  Program evaluation_;
   data::BatchStream stream_;
   Progress progress_;
   bool resumed_ = false;

@@ -173,5 +173,30 @@ TEST_CASE("plan: what cannot be batched is said") {
   CHECK(refusal(some_examples(1), {.max_rows = 0}) == "max_rows is 0, needed is 1 to 16777216");
 }
 
+TEST_CASE("batch: parts hold its rows in turns, each once, longest targets first") {
+  const auto examples = some_examples(40);
+  for (const int64_t accumulate : {1, 3, 7, 100}) {
+    const BatchOptions options{.max_rows = 16, .accumulate = accumulate};
+    for (const auto& rows : plan_epoch(examples, options, 0)) {
+      const auto parts = make_parts(examples, rows, options);
+      CHECK(std::ssize(parts) == std::min(accumulate, std::ssize(rows)));
+      std::multiset<int64_t> ids, expected;
+      int64_t tokens = 0;
+      for (const Batch& part : parts) {
+        for (int64_t b = 0; b < part.rows(); ++b) {
+          ids.insert(part.row_ids.integer_at(b));
+          if (b > 0)
+            CHECK(part.target_lengths.integer_at(b) <= part.target_lengths.integer_at(b - 1));
+        }
+        CHECK(std::abs(part.rows() - parts.front().rows()) <= 1);
+        tokens += part.target_tokens;
+      }
+      for (const int64_t row : rows) expected.insert(examples[static_cast<size_t>(row)].id);
+      CHECK(ids == expected);
+      CHECK(tokens == make_batch(examples, rows, options).target_tokens);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace weft::data

@@ -509,3 +509,43 @@ TEST_CASE("training: validating the last model leaves no trace in a run that goe
   CHECK(tests::bytes_of((folder / "whole") + "/last.safetensors") ==
         tests::bytes_of((folder / "parts") + "/last.safetensors"));
 }
+
+TEST_CASE("training: a batch in parts trains as the whole one does, but for rounding") {
+  for (const bool transformer : {false, true}) {
+    const auto setup = [&](int64_t accumulate) {
+      TrainerSetup s = small_setup(6);
+      if (transformer) s.config = tests::small_transformer(16);
+      s.optimizer = {.kind = OptimizerKind::sgd, .clip_norm = 0.5};
+      s.rate = {.learning_rate = 0.1};
+      s.batch.accumulate = accumulate;
+      return s;
+    };
+    Trainer whole(setup(1)), parts(setup(3)), rows(setup(8));
+    for (Trainer* trainer : {&whole, &parts, &rows}) CHECK(trainer->run() == Ended::steps);
+    for (const formats::NamedArray& p : whole.store().parameters())
+      for (int64_t i = 0; i < p.array.size(); ++i) {
+        INFO(p.name);
+        CHECK(std::abs(p.array.at(i) - parts.store().at(p.name).at(i)) < 2e-5);
+        CHECK(std::abs(p.array.at(i) - rows.store().at(p.name).at(i)) < 2e-5);
+      }
+  }
+}
+
+TEST_CASE(
+    "training: with batches in parts, too, stopping and resuming gives the bytes of one run") {
+  const TemporaryFolder folder;
+  const auto setup = [&](int64_t steps, const char* name) {
+    TrainerSetup s = small_setup(steps, folder / name);
+    s.batch.accumulate = 3;
+    return s;
+  };
+  Trainer(setup(13, "whole")).run();
+  Trainer(setup(5, "parts")).run();
+  Trainer second(setup(13, "parts"));
+  CHECK(second.resume().empty());
+  second.run();
+  for (const char* name : {"/last.safetensors", "/state-13.safetensors"})
+    CHECK(tests::bytes_of((folder / "whole") + name) == tests::bytes_of((folder / "parts") + name));
+  for (const auto& entry : formats::read_safetensors((folder / "whole") + "/state-13.safetensors"))
+    CHECK_FALSE(is_accumulator(entry.name));
+}
