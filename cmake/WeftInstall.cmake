@@ -8,6 +8,10 @@ file(WRITE ${PROJECT_BINARY_DIR}/include/weft/weft.h.new
   "// weft/weft.h -- what a user includes.\n#pragma once\n#include \"frontend/compile/session.h\"\n#include \"frontend/weft.h\"\n")
 configure_file(${PROJECT_BINARY_DIR}/include/weft/weft.h.new ${PROJECT_BINARY_DIR}/include/weft/weft.h COPYONLY)
 
+file(WRITE ${PROJECT_BINARY_DIR}/include/weft/models.h.new
+  "// weft/models.h -- what a user of whole models includes.\n#pragma once\n#include \"models/models.h\"\n")
+configure_file(${PROJECT_BINARY_DIR}/include/weft/models.h.new ${PROJECT_BINARY_DIR}/include/weft/models.h COPYONLY)
+
 set(weft_libraries weft_autodiff weft_backend weft_formats weft_frontend weft_inspect weft_ir weft_kernels weft_onednn
   weft_reference weft_session)
 add_library(weft_all INTERFACE)
@@ -16,11 +20,17 @@ target_include_directories(weft_all INTERFACE $<BUILD_INTERFACE:${PROJECT_BINARY
 target_link_libraries(weft_all INTERFACE weft_openmp ${weft_libraries})
 set_target_properties(weft_all PROPERTIES EXPORT_NAME weft)
 add_library(weft::weft ALIAS weft_all)
+# Families of models, their data, training and translation: weft::models.
+set(weft_model_libraries weft_data weft_families weft_measure weft_metrics weft_search weft_training weft_translator)
+add_library(weft_models INTERFACE)
+target_link_libraries(weft_models INTERFACE weft_all ${weft_model_libraries})
+set_target_properties(weft_models PROPERTIES EXPORT_NAME models)
+add_library(weft::models ALIAS weft_models)
 # The source folder must not be part of what is installed.
 set_property(TARGET weft_kernels PROPERTY INTERFACE_INCLUDE_DIRECTORIES
   $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}> $<INSTALL_INTERFACE:include/weft>)
 
-install(TARGETS weft_all weft_openmp weft_warnings ${weft_libraries} EXPORT weft ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(TARGETS weft_all weft_models weft_openmp weft_warnings ${weft_libraries} ${weft_model_libraries} EXPORT weft ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 set(weft_package ${CMAKE_INSTALL_LIBDIR}/cmake/weft)
 install(EXPORT weft FILE weft-targets.cmake NAMESPACE weft:: DESTINATION ${weft_package})
 configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/weft-config.cmake.in ${PROJECT_BINARY_DIR}/weft-config.cmake
@@ -28,9 +38,9 @@ configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/weft-config.cmake.in ${P
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/weft-config-version.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/weft-config.cmake ${PROJECT_BINARY_DIR}/weft-config-version.cmake DESTINATION ${weft_package})
 
-install(FILES ${PROJECT_BINARY_DIR}/include/weft/weft.h DESTINATION include/weft)
-foreach(folder ir autodiff frontend)
-  install(DIRECTORY ${PROJECT_SOURCE_DIR}/${folder} DESTINATION include/weft FILES_MATCHING PATTERN "*.h")
+install(FILES ${PROJECT_BINARY_DIR}/include/weft/weft.h ${PROJECT_BINARY_DIR}/include/weft/models.h DESTINATION include/weft)
+foreach(folder ir autodiff frontend models)
+  install(DIRECTORY ${PROJECT_SOURCE_DIR}/${folder} DESTINATION include/weft FILES_MATCHING PATTERN "*.h" PATTERN cli EXCLUDE)
 endforeach()
 install(FILES ${PROJECT_SOURCE_DIR}/backends/backend.h ${PROJECT_SOURCE_DIR}/backends/report.h DESTINATION include/weft/backends)
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})

@@ -90,11 +90,11 @@ BudgetChoice choose_policy(const ProgramOptions& options,
     if (first && best.bytes > 0) return best;
   }
   if (best.bytes == 0)
-    throw GraphError(concat("error: the memory budget of ", megabytes(options.memory_budget),
-                            " cannot be met: a training step of ", sizes_text(sizes),
-                            " needs at least ", megabytes(least.bytes), ", of which ",
-                            megabytes(least.stored_bytes),
-                            " are parameters and optimiser state; smaller batches need less"));
+    throw BudgetTooSmall(concat("error: the memory budget of ", megabytes(options.memory_budget),
+                                " cannot be met: a training step of ", sizes_text(sizes),
+                                " needs at least ", megabytes(least.bytes), ", of which ",
+                                megabytes(least.stored_bytes),
+                                " are parameters and optimiser state; smaller batches need less"));
   return best;
 }
 

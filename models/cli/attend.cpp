@@ -1,7 +1,7 @@
 // models/cli/attend.cpp -- weft attend: what the decoder looked at, as a picture.
 #include "frontend/inspect/heatmap.h"
 #include "models/cli/command.h"
-#include "models/cli/model.h"
+#include "models/cli/translator_flags.h"
 
 #include <fmt/format.h>
 
@@ -14,29 +14,30 @@ namespace {
 constexpr size_t kMostTokens = 200;  // a picture of more says nothing
 
 struct AttendOptions {
-  ModelFlags model;
+  TranslatorFlags model;
   std::string source, output;
-  SearchFlags search;
   int64_t rank = 1;
 };
 
 void attend(const AttendOptions& o) {
-  const Model::Tokens source = data::split_tokens(o.source);
+  const Translator::Tokens source = data::split_tokens(o.source);
   if (source.empty())
     throw UsageError("attend needs tokens separated by spaces, as in \"w o r d\"");
   if (source.size() > kMostTokens)
     throw UsageError("attend draws at most " + std::to_string(kMostTokens) + " tokens, found " +
                      std::to_string(source.size()));
-  if (o.rank > o.search.beam)
+  if (o.rank > o.model.options.beam)
     throw UsageError("--rank " + std::to_string(o.rank) + " asks for more than --beam " +
-                     std::to_string(o.search.beam) + " keeps");
-  Model model(o.model, {.beam = o.search.beam, .weights = true});
-  if (!seq2seq::has_attention(model.config))
+                     std::to_string(o.model.options.beam) + " keeps");
+  TranslatorOptions with_weights = o.model.options;
+  with_weights.weights = true;
+  Translator model(o.model.folder, with_weights);
+  if (!seq2seq::has_attention(model.config()))
     throw ir::GraphError(o.model.folder + ": the model has no attention");
   if (const auto why = model.refusal(source)) throw ir::GraphError("the source " + *why);
-  search::SearchOptions options = o.search.options;
+  search::SearchOptions options = o.model.options.search;
   options.n_best = o.rank;
-  const search::Hypotheses found = model.translate(std::span(&source, 1), options).front();
+  const search::Hypotheses found = model.search(std::span(&source, 1), options).front();
   if (std::ssize(found) < o.rank)
     throw ir::GraphError("the search found " + std::to_string(found.size()) + " hypotheses only");
   const search::Hypothesis& chosen = found.back();
@@ -46,15 +47,13 @@ void attend(const AttendOptions& o) {
   for (int64_t t = 0; t < rows; ++t)
     std::copy_n(chosen.weights[static_cast<size_t>(t)].begin(), columns,
                 weights.data<float>() + t * columns);
-  inspect::Heatmap map{.title = "",
-                       .columns = source,
-                       .rows = model.vocabularies.target.decode(chosen.tokens),
-                       .weights = weights};
+  inspect::Heatmap map{
+      .title = "", .columns = source, .rows = model.tokens_of(chosen), .weights = weights};
   for (const std::string& token : source) map.title += token;
   if (chosen.ended) map.rows.emplace_back("</s>");
   if (!chosen.ended)
     fmt::print(stderr, "the result was cut before an end, at the limit of length ({})\n",
-               model.limit_text(options));
+               limit_text(model, options));
   put_result(o.output, inspect::svg(map));
 }
 
@@ -65,11 +64,11 @@ void add_attend(CLI::App& program) {
       add_command(program, "attend", "Draw the attention weights of one translation (SVG)",
                   "weft attend pronounce \"w o r d\" -o word.svg");
   const auto o = std::make_shared<AttendOptions>();
-  o->model.add_to(*command);
+  o->model.add_model_to(*command);
   command->add_option("SOURCE", o->source, "Tokens, separated by spaces")->required();
   command->add_option("-o,--output", o->output, "Write here instead of to standard output")
       ->type_name("FILE.svg");
-  o->search.add_to(*command);
+  o->model.add_search_to(*command);
   command->add_option("--rank", o->rank, "Draw the K-th best of the beam's hypotheses")
       ->type_name("K")
       ->check(CLI::PositiveNumber)

@@ -9,9 +9,8 @@
 #include "frontend/inspect/memory.h"
 #include "frontend/inspect/trace.h"
 #include "models/cli/command.h"
-#include "models/cli/model.h"
 #include "models/cli/subject.h"
-#include "models/training/arithmetic.h"
+#include "models/measure/arithmetic.h"
 
 #include <fmt/format.h>
 #include <sys/resource.h>
@@ -43,7 +42,7 @@ double peak_resident_megabytes() {
 struct Measured {
   double median = 0, best = 0;  // seconds a step
   double peak_gflops = 0;
-  training::StepArithmetic arithmetic;
+  measure::StepArithmetic arithmetic;
   double tokens = 0;  // target tokens that are no padding
 };
 
@@ -62,7 +61,7 @@ Measured measured(Program& program, const formats::NamedArrays& batch, int steps
   Measured m{.median = times[times.size() / 2],
              .best = times.front(),
              .peak_gflops = std::max(before, after) * 1e-9,
-             .arithmetic = training::step_arithmetic(program.stage("fused"), batch)};
+             .arithmetic = measure::step_arithmetic(program.stage("fused"), batch)};
   const ir::Array& lengths = batch.at("target_lengths");
   for (int64_t b = 0; b < lengths.size(); ++b) m.tokens += lengths.at(b);
   return m;
@@ -81,7 +80,7 @@ void bench(const BenchOptions& o) {
   double single = 0;
   for (int threads = 1; threads <= most; ++threads) {
     onednn::use_threads(threads);
-    Program program = Program::training(subject.loss, subject.optimizer, subject.options());
+    Program program = subject.step(subject.options());
     if (threads == 1 && program.budget())
       fmt::print(stderr, "{}\n", program.budget()->text(subject.memory_budget));
     const Measured m = measured(program, batch, o.steps);
@@ -96,7 +95,7 @@ void bench(const BenchOptions& o) {
     ProgramOptions profiled = subject.options();
     profiled.compile.profile = true;
     profiled.compile.trace = !o.trace.empty();
-    Program timed = Program::training(subject.loss, subject.optimizer, profiled);
+    Program timed = subject.step(profiled);
     ParameterStore store(1);
     timed.run(store, batch);
     timed.forget_times();

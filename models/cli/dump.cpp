@@ -8,7 +8,6 @@
 #include "models/cli/bind_arguments.h"
 #include "models/cli/command.h"
 #include "models/cli/graph_file.h"
-#include "models/cli/model.h"
 #include "models/cli/stages.h"
 #include "models/cli/subject.h"
 
@@ -94,7 +93,7 @@ Compiled training_step_at_stage(const DumpOptions& o, const Subject& subject) {
         "--gradient is for graphs (.ir); a model is differentiated by all of its parameters");
   ProgramOptions options = subject.options();
   options.disabled_passes = o.disabled;
-  const Program program = Program::training(subject.loss, subject.optimizer, options);
+  const Program program = subject.step(options);
   if (program.budget()) fmt::print(stderr, "{}\n", program.budget()->text(options.memory_budget));
   return {o.stage == "planned" ? program.graph() : program.stage(o.stage), program.notes()};
 }

@@ -1,7 +1,7 @@
 // models/cli/evaluate.cpp -- weft evaluate: error rates of a model on examples.
 #include "models/cli/command.h"
 #include "models/cli/line_list.h"
-#include "models/cli/model.h"
+#include "models/cli/translator_flags.h"
 #include "models/data/tsv.h"
 #include "models/metrics/error_rate.h"
 
@@ -14,30 +14,28 @@ namespace weft::cli {
 namespace {
 
 struct EvaluateOptions {
-  ModelFlags model;
+  TranslatorFlags model;
   std::string data, output;
-  SearchFlags search;
 };
 
 void evaluate(const EvaluateOptions& o) {
   // Lines with the same source are one word with several references.
-  std::map<Model::Tokens, std::vector<Model::Tokens>> references;
-  std::vector<Model::Tokens> sources;
+  std::map<Translator::Tokens, std::vector<Translator::Tokens>> references;
+  std::vector<Translator::Tokens> sources;
   std::vector<int64_t> lines_of_sources;
   for (const data::Example& e : data::read_tsv(o.data)) {
-    std::vector<Model::Tokens>& list = references[e.source];
+    std::vector<Translator::Tokens>& list = references[e.source];
     if (list.empty()) sources.push_back(e.source), lines_of_sources.push_back(e.id);
     list.push_back(e.target);
   }
-  Model model(o.model, {.beam = o.search.beam});
-  const std::vector<search::Hypotheses> hypotheses = model.translate(sources, o.search.options);
+  Translator model = o.model.translator();
+  const std::vector<search::Hypotheses> hypotheses = model.search(sources, o.model.options.search);
   metrics::ErrorRate rate;
   std::string lines;
   LineList cut, refused;
   for (size_t i = 0; i < sources.size(); ++i) {
-    const Model::Tokens found =
-        hypotheses[i].empty() ? Model::Tokens()
-                              : model.vocabularies.target.decode(hypotheses[i].front().tokens);
+    const Translator::Tokens found =
+        hypotheses[i].empty() ? Translator::Tokens() : model.tokens_of(hypotheses[i].front());
     rate.add(found, references.at(sources[i]));
     lines += data::join_tokens(sources[i]) + "\t" + data::join_tokens(found) + "\n";
     if (hypotheses[i].empty())
@@ -49,7 +47,7 @@ void evaluate(const EvaluateOptions& o) {
   if (o.output != "-") put(rate.str() + "\n");
   if (!cut.empty())
     fmt::print(stderr, "{} of {} results were cut before an end, at the limit of length ({}): {}\n",
-               cut.count(), sources.size(), model.limit_text(o.search.options), cut.str());
+               cut.count(), sources.size(), limit_text(model, o.model.options.search), cut.str());
   if (!refused.empty())
     fmt::print(stderr,
                "{} of {} sources are too long for the model and count as empty results: {}\n",
@@ -64,7 +62,7 @@ void add_evaluate(CLI::App& program) {
       "Token (phone) and whole-word error rates, the closest of a source's references counting",
       "weft evaluate pronounce --data test.tsv");
   const auto o = std::make_shared<EvaluateOptions>();
-  o->model.add_to(*command);
+  o->model.add_model_to(*command);
   command
       ->add_option("--data", o->data,
                    "Examples, source<TAB>target; several lines with one source are its references")
@@ -72,7 +70,7 @@ void add_evaluate(CLI::App& program) {
       ->type_name("FILE.tsv");
   command->add_option("-o,--output", o->output, "Write what the model said here, source<TAB>target")
       ->type_name("FILE.tsv");
-  o->search.add_to(*command);
+  o->model.add_search_to(*command);
   command->callback([o] { evaluate(*o); });
 }
 

@@ -8,7 +8,6 @@
 #include "models/cli/bind_arguments.h"
 #include "models/cli/command.h"
 #include "models/cli/graph_file.h"
-#include "models/cli/model.h"
 #include "models/cli/stages.h"
 #include "models/cli/subject.h"
 
@@ -36,6 +35,7 @@ std::string sizes_text(const ir::Bindings& bindings) {
 std::string doc_of(std::string_view step) {
   if (const ir::Pass* pass = ir::find_pass(step)) return std::string(pass->doc);
   if (step == "differentiate") return "the loss by every parameter, backwards through the graph";
+  if (step == "append_accumulators") return "gradients added to those of the batch's other parts";
   return step == "append_optimizer" ? "gradients clipped, parameters updated" : "";
 }
 
@@ -73,7 +73,7 @@ inspect::Inspection inspected_step(const InspectOptions& o) {
   options.compile.profile = true;
   Observed observed;
   options.observe = observed.observer();
-  Program program = Program::training(subject.loss, subject.optimizer, options);
+  Program program = subject.step(options);
   observed.add_records(program.passes(), program.notes());
   inspect::Inspection page{.title = subject.title, .built = subject.loss};
   const formats::NamedArrays batch = subject.batch();

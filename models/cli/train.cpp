@@ -1,11 +1,10 @@
 // models/cli/train.cpp -- weft train: from a recipe to a model.
 #include "frontend/compile/memory_budget.h"
 #include "models/cli/command.h"
-#include "models/cli/model.h"
 #include "models/cli/progress_display.h"
 #include "models/cli/stop_signal.h"
-#include "models/cli/subject.h"
 #include "models/training/trainer.h"
+#include "models/translator/task.h"
 
 #include <fmt/format.h>
 
@@ -22,41 +21,6 @@ struct TrainOptions {
 
 std::string folder_for(const TrainOptions& o) {
   return o.folder.empty() ? std::filesystem::path(o.recipe).stem().string() : o.folder;
-}
-
-// As ids, and how many tokens the vocabularies do not know.
-struct EncodedData {
-  data::EncodedCorpus train, valid;
-
-  explicit EncodedData(const Task& task)
-      : train(data::encode(task.train, task.vocabularies.source, task.vocabularies.target)),
-        valid(data::encode(task.valid, task.vocabularies.source, task.vocabularies.target)) {}
-
-  std::string unknown(const training::DataFiles& files) const {
-    std::string text;
-    for (const auto& [corpus, file] : {std::pair{&train, &files.train}, {&valid, &files.valid}})
-      if (const int64_t n = corpus->unknown_source + corpus->unknown_target; n > 0)
-        text += fmt::format("; {} of {} tokens of {} are not in the vocabulary", n,
-                            corpus->source_tokens + corpus->target_tokens, *file);
-    return text;
-  }
-};
-
-training::TrainerSetup setup_for(const Task& task, EncodedData data,
-                                 const training::ModelFolder& folder, const std::string& budget) {
-  ProgramOptions program = program_options();
-  program.memory_budget = budget.empty() ? task.recipe.memory_budget : bytes_named(budget);
-  program.budget_sizes = bindings_of(largest_batch(task));
-  return {.config = task.config,
-          .optimizer = task.recipe.optimizer,
-          .rate = task.recipe.rate,
-          .limits = task.recipe.limits,
-          .batch = task.recipe.batch,
-          .seed = task.recipe.seed,
-          .train = std::move(data.train.examples),
-          .valid = std::move(data.valid.examples),
-          .program = program,
-          .folder = folder};
 }
 
 // Vocabularies are made once. A recipe that would make others now says something that is not done.
@@ -97,9 +61,17 @@ void train(const TrainOptions& o) {
   auto held = std::filesystem::exists(folder.path()) ? folder.lock() : nullptr;
   const auto known = o.resume ? std::optional(folder.vocabularies()) : std::nullopt;
   const Task task = read_task(o.recipe, known ? &*known : nullptr);
-  EncodedData data(task);
-  const std::string unknown = data.unknown(task.recipe.data);
-  training::Trainer trainer(setup_for(task, std::move(data), folder, o.budget));
+  const auto trainer_of = [&] {
+    try {
+      return training::Trainer(trainer_setup(
+          task, folder, {.memory_budget = o.budget.empty() ? 0 : bytes_named(o.budget)}));
+    } catch (const BudgetTooSmall& e) {
+      throw ir::GraphError(
+          (o.budget.empty() ? task.recipe.where("training.memory_budget") : "--memory-budget") +
+          (": " + std::string(e.what())));
+    }
+  };
+  training::Trainer trainer = trainer_of();
   if (const auto& budget = trainer.training().budget())
     fmt::print(stderr, "{}\n", budget->text(trainer.training().options().memory_budget));
   const StopSignal stop;
@@ -112,7 +84,8 @@ void train(const TrainOptions& o) {
       stderr,
       "{} examples, {} to validate on; {} source and {} target tokens; graph of {} nodes{}{}\n",
       task.train.size(), task.valid.size(), seq2seq::source_vocabulary(task.config),
-      seq2seq::target_vocabulary(task.config), trainer.training().graph().node_count(), unknown,
+      seq2seq::target_vocabulary(task.config), trainer.training().graph().node_count(),
+      unknown_tokens(task),
       o.resume ? fmt::format("; going on after step {}", trainer.progress().step) : "");
   const training::Ended ended = trainer.run(progress_display(), [&] { return stop.requested(); });
   const training::Progress& p = trainer.progress();

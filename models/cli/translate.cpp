@@ -2,7 +2,7 @@
 #include "frontend/formats/text.h"
 #include "models/cli/command.h"
 #include "models/cli/line_list.h"
-#include "models/cli/model.h"
+#include "models/cli/translator_flags.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -18,9 +18,8 @@ namespace {
 constexpr size_t kLinesAtOnce = 4096;
 
 struct TranslateOptions {
-  ModelFlags model;
+  TranslatorFlags model;
   std::string input, output;
-  SearchFlags search;
   int64_t n_best = 0;
 };
 
@@ -32,10 +31,10 @@ std::string score_text(double score) {
 
 // One line for the best; with --nbest a line for each hypothesis: number of the source, score,
 // tokens.
-std::string lines_of(const search::Hypotheses& found, const Model& model, int64_t number,
+std::string lines_of(const search::Hypotheses& found, const Translator& model, int64_t number,
                      bool n_best) {
   const auto text = [&](const search::Hypothesis& h) {
-    return data::join_tokens(model.vocabularies.target.decode(h.tokens)) + "\n";
+    return data::join_tokens(model.tokens_of(h)) + "\n";
   };
   if (!n_best) return found.empty() ? "\n" : text(found.front());
   std::string s;
@@ -68,18 +67,18 @@ void translate(const TranslateOptions& o) {
   formats::LineReader lines = o.input.empty() || o.input == "-"
                                   ? formats::LineReader(std::cin, "standard input")
                                   : formats::LineReader(o.input);
-  search::SearchOptions options = o.search.options;
+  search::SearchOptions options = o.model.options.search;
   options.n_best = std::max<int64_t>(o.n_best, 1);
-  if (o.n_best > o.search.beam)
-    throw UsageError(
-        fmt::format("--nbest {} asks for more than --beam {} keeps", o.n_best, o.search.beam));
-  Model model(o.model, {.beam = o.search.beam});
+  if (o.n_best > o.model.options.beam)
+    throw UsageError(fmt::format("--nbest {} asks for more than --beam {} keeps", o.n_best,
+                                 o.model.options.beam));
+  Translator model = o.model.translator();
   // Somebody who types wants an answer at once.
   const size_t at_once = o.input.empty() && isatty(STDIN_FILENO) ? 1 : kLinesAtOnce;
   std::string whole;  // of what goes to a file
   int64_t number = 0, refused = 0;
   for (bool more = true; more;) {
-    std::vector<Model::Tokens> sources;
+    std::vector<Translator::Tokens> sources;
     Notes notes;
     while (sources.size() < at_once && more) {
       const auto line = lines.next();
@@ -93,21 +92,21 @@ void translate(const TranslateOptions& o) {
       }
     }
     std::string text;
-    for (const search::Hypotheses& found : model.translate(sources, options)) {
+    for (const search::Hypotheses& found : model.search(sources, options)) {
       const bool cut =
           std::any_of(found.begin(), found.end(), [](const auto& h) { return !h.ended; });
       text += lines_of(found, model, number++, o.n_best > 0);
       if (cut) notes.cut.add(number, cut_text(found, o.n_best > 0));
     }
-    notes.print(model.limit_text(options));
+    notes.print(limit_text(model, options));
     if (o.output.empty())
       put(text);
     else
       whole += text;
   }
   if (!o.output.empty()) put_result(o.output, whole);
-  if (model.unknown_tokens > 0)
-    fmt::print(stderr, "{} tokens are not in the model's vocabulary\n", model.unknown_tokens);
+  if (model.unknown_tokens() > 0)
+    fmt::print(stderr, "{} tokens are not in the model's vocabulary\n", model.unknown_tokens());
   if (refused > 0)
     throw ir::GraphError(
         fmt::format("{} of {} lines are too long and were not translated", refused, number));
@@ -120,12 +119,12 @@ void add_translate(CLI::App& program) {
                                   "Translate lines of tokens, one line each, also for empty ones",
                                   "echo 'w o r d' | weft translate pronounce --beam 5");
   const auto o = std::make_shared<TranslateOptions>();
-  o->model.add_to(*command);
+  o->model.add_model_to(*command);
   command->add_option("--input", o->input, "Read here instead of from standard input")
       ->type_name("FILE");
   command->add_option("-o,--output", o->output, "Write here instead of to standard output")
       ->type_name("FILE");
-  o->search.add_to(*command);
+  o->model.add_search_to(*command);
   command
       ->add_option("--nbest", o->n_best,
                    "Write the K best of each line: its number from 0, score and tokens, by tabs")

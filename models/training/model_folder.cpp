@@ -111,6 +111,18 @@ void load_parameters(ParameterStore& store, const NamedArrays& arrays, const ir:
                                 "', which the model in model.toml has not"));
 }
 
+// Files that a killed run was about to write, under their hidden names. Not all of them would be
+// taken over: ".state-20.safetensors.tmp" is not when the next state is that of step 30.
+void remove_leftovers(const std::string& folder) {
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with(".") && name.find(".safetensors.tmp") != name.npos)
+      // The lock that is given up at once removes the file.
+      formats::FileLock::try_lock(entry.path().string(), name);
+  }
+}
+
 }  // namespace
 
 bool ModelFolder::has_model() const { return fs::exists(file("model.toml")); }
@@ -140,6 +152,7 @@ std::shared_ptr<const formats::FileLock> ModelFolder::lock() const {
   if (error) throw ir::RuntimeError(concat(path_, ": cannot be made: ", error.message()));
   auto taken = formats::FileLock::try_lock(file(".lock"), path_);
   if (!taken) throw GraphError(concat(path_, ": error: another run is training into it"));
+  remove_leftovers(path_);
   auto held = std::make_shared<const formats::FileLock>(std::move(*taken));
   *lock_ = held;
   return held;

@@ -164,14 +164,14 @@ double Trainer::evaluate(const std::vector<data::EncodedExample>& examples) {
   return loss / tokens;
 }
 
-void Trainer::validate(const Observer& observe, double seconds, bool tail) {
+void Trainer::validate(const Observer& observe, double seconds, bool ending) {
   if (setup_.valid.empty() || validated_step_ == progress_.step) return;
   validated_step_ = progress_.step;
   const double loss = evaluate(setup_.valid);
   if (!std::isfinite(loss)) diverged(concat("the validation loss is ", spelled(loss)));
   // Equal counts as better, so that a validation done again after a crash says the same.
   const bool best = progress_.best_step == 0 || loss <= progress_.best_loss;
-  if (!tail) {
+  if (!ending) {
     const bool better = progress_.mark_step == 0 || loss <= progress_.mark_loss;
     if (better) progress_.mark_step = progress_.step, progress_.mark_loss = loss;
     progress_.since_best = better ? 0 : progress_.since_best + 1;
@@ -214,7 +214,10 @@ std::optional<Ended> Trainer::limit(double seconds) const {
 Ended Trainer::run(const Observer& observe, const Stop& stop) {
   const Limits& limits = setup_.limits;
   const auto held = setup_.folder ? setup_.folder->lock() : nullptr;
-  if (!resumed_) save(observe);  // what a run goes on from that ends before the first validation
+  if (setup_.folder && !resumed_ && saved_step_ < 0) {
+    setup_.folder->check_free();
+    save(observe);  // what a run goes on from that ends before the first validation
+  }
   const auto start = std::chrono::steady_clock::now();
   const int64_t first = progress_.step;
   double smoothed = 0, examples = 0;

@@ -67,8 +67,8 @@ class Trainer {
   [[noreturn]] void diverged(const std::string& what) const;
   void check_finite() const;
   double step(std::span<const data::Batch> parts);
-  // `tail`: after the last step; tells nothing but the best model.
-  void validate(const Observer& observe, double seconds, bool tail);
+  // `ending`: after the last step; may update the best model, not patience or the schedule.
+  void validate(const Observer& observe, double seconds, bool ending);
   void save(const Observer& observe);
   std::optional<Ended> limit(double seconds) const;
 

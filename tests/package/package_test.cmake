@@ -16,6 +16,7 @@ run(${CMAKE_COMMAND} -S ${SOURCE}/tests/package/outside -B ${here}/build -G ${GE
     -DCMAKE_PREFIX_PATH=${here}/prefix -DCMAKE_BUILD_TYPE=Release ${flags})
 run(${CMAKE_COMMAND} --build ${here}/build)
 run(${here}/build/bahdanau)
+run(${here}/build/pronounce)
 run(${here}/prefix/bin/weft --version)
 # Nothing of the source folder may be needed.
 file(GLOB package ${here}/prefix/lib*/cmake/weft/*.cmake ${here}/prefix/lib/*/cmake/weft/*.cmake)

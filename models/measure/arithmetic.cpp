@@ -1,12 +1,12 @@
-// models/training/arithmetic.cpp -- a step's matrix products, batch by batch and row by row.
-#include "models/training/arithmetic.h"
+// models/measure/arithmetic.cpp -- a step's matrix products, batch by batch and row by row.
+#include "models/measure/arithmetic.h"
 
 #include "ir/host/arithmetic.h"
 
 #include <map>
 #include <utility>
 
-namespace weft::training {
+namespace weft::measure {
 
 StepArithmetic step_arithmetic(const ir::Graph& fused, const formats::NamedArrays& batch) {
   const auto step = [&](int64_t rows, int64_t source, int64_t target) {
@@ -24,4 +24,4 @@ StepArithmetic step_arithmetic(const ir::Graph& fused, const formats::NamedArray
   return a;
 }
 
-}  // namespace weft::training
+}  // namespace weft::measure

@@ -1,9 +1,9 @@
-// models/training/arithmetic.h -- how much arithmetic a training step is, with and without padding.
+// models/measure/arithmetic.h -- how much arithmetic a training step is, with and without padding.
 #pragma once
 #include "frontend/formats/named_arrays.h"
 #include "ir/graph.h"
 
-namespace weft::training {
+namespace weft::measure {
 
 struct StepArithmetic {
   double padded = 0, real = 0;  // floating-point operations
@@ -14,4 +14,4 @@ struct StepArithmetic {
 // the sum over sentences, each alone with its own lengths.
 StepArithmetic step_arithmetic(const ir::Graph& fused, const formats::NamedArrays& batch);
 
-}  // namespace weft::training
+}  // namespace weft::measure

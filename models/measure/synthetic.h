@@ -1,11 +1,11 @@
-// models/training/synthetic.h -- batches of random tokens: for benches and profiles, where only
+// models/measure/synthetic.h -- batches of random tokens: for benches and profiles, where only
 // sizes count.
 #pragma once
 #include "frontend/formats/named_arrays.h"
 
 #include <cstdint>
 
-namespace weft::training {
+namespace weft::measure {
 
 struct SyntheticBatch {
   int64_t rows = 64, source = 25, target = 25;  // padded widths
@@ -18,4 +18,4 @@ struct SyntheticBatch {
 // full.
 formats::NamedArrays synthetic_batch(const SyntheticBatch& sizes);
 
-}  // namespace weft::training
+}  // namespace weft::measure

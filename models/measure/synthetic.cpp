@@ -1,12 +1,12 @@
-// models/training/synthetic.cpp -- random tokens behind each other, <pad> behind them.
-#include "models/training/synthetic.h"
+// models/measure/synthetic.cpp -- random tokens behind each other, <pad> behind them.
+#include "models/measure/synthetic.h"
 
 #include "models/data/random.h"
 #include "models/data/vocabulary.h"
 
 #include <algorithm>
 
-namespace weft::training {
+namespace weft::measure {
 namespace {
 
 // lengths s32[B] and tokens s32[B,n]
@@ -53,4 +53,4 @@ formats::NamedArrays synthetic_batch(const SyntheticBatch& s) {
   return batch;
 }
 
-}  // namespace weft::training
+}  // namespace weft::measure

@@ -1,0 +1,40 @@
+// models/translator/task.h -- a recipe with its data: what a training run, or a picture of its graph,
+// starts from.
+#pragma once
+#include "models/data/corpus.h"
+#include "models/training/recipe.h"
+#include "models/training/trainer.h"
+
+#include <string>
+
+namespace weft {
+
+struct Task {
+  training::Recipe recipe;
+  training::Vocabularies vocabularies;
+  seq2seq::Config config;  // the recipe's, with the vocabularies' sizes
+  data::Examples train, valid;
+};
+
+// `vocabularies`: those to go on with; by default they are made from the training data. Throws
+// GraphError "file:line: ..." for what is wrong in the recipe or in its data.
+Task read_task(const std::string& recipe, const training::Vocabularies* vocabularies = nullptr);
+training::Vocabularies make_vocabularies(const Task& task);  // from the training data
+
+// How large batches get, or their parts where gradients are accumulated: at most this in each.
+struct BatchSizes {
+  int64_t rows = 64, source = 25, target = 25;  // padded widths
+
+  ir::Bindings bindings() const { return {{"B", rows}, {"S", source}, {"T", target}}; }
+};
+BatchSizes largest_batch(const Task& task);
+
+// What trains the task into a folder, on the onednn backend unless `program` names another; the
+// memory budget of the recipe is met for the largest batch, unless `program` has one.
+training::TrainerSetup trainer_setup(const Task& task, const training::ModelFolder& folder,
+                                     ProgramOptions program = {});
+
+// How many tokens the vocabularies do not know, by file: "; 3 of 50 tokens of valid.tsv are ...".
+std::string unknown_tokens(const Task& task);
+
+}  // namespace weft

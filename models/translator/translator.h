@@ -1,0 +1,64 @@
+// models/translator/translator.h -- a trained model, ready to be asked: text in, text out.
+//
+//   Translator translator("pronounce", {.beam = 5});
+//   translator.translate("w o r d");                  // "W ER1 D"
+//
+// What a translator says of a source does not depend on what else it is asked. Several threads may
+// ask one translator, which answers them one after the other; translators of their own answer at
+// the same time.
+#pragma once
+#include "frontend/compile/session.h"
+#include "models/search/beam_search.h"
+#include "models/training/model_folder.h"
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace weft {
+
+struct TranslatorOptions {
+  int64_t beam = 1;      // beginnings that are kept at every step; 1: greedy search
+  bool weights = false;  // hypotheses come with what the decoder looked at
+  training::Which which = training::Which::either;
+  search::SearchOptions search;
+  ProgramOptions program;  // without a backend: onednn
+};
+
+class Translator {
+ public:
+  using Tokens = std::vector<std::string>;
+
+  // `folder`: of a model. Throws GraphError or RuntimeError that begin with the file at fault.
+  explicit Translator(const std::string& folder, const TranslatorOptions& options = {});
+  Translator(Translator&&) noexcept;
+  ~Translator();
+
+  // Tokens separated by spaces, in and out. Of an empty line, an empty one; GraphError of one that
+  // is refused.
+  std::string translate(const std::string& line);
+  std::vector<std::string> translate(std::span<const std::string> lines);
+
+  // The best hypotheses of each source; of an empty or a refused one none.
+  std::vector<search::Hypotheses> search(std::span<const Tokens> sources);
+  std::vector<search::Hypotheses> search(std::span<const Tokens> sources,
+                                         const search::SearchOptions& options);
+  Tokens tokens_of(const search::Hypothesis& hypothesis) const;
+
+  // Why a source is not translated, "has 1200 tokens, at most ...", or nothing.
+  std::optional<std::string> refusal(const Tokens& source) const;
+  // Positions of a source, and of a target with </s>; 0: no limit.
+  int64_t most_positions() const;
+
+  const seq2seq::Config& config() const;
+  const training::Vocabularies& vocabularies() const;
+  int64_t unknown_tokens() const;  // of sources so far
+
+ private:
+  struct Content;
+  std::unique_ptr<Content> content_;
+};
+
+}  // namespace weft

@@ -1,0 +1,180 @@
+// tests/cli/train_test.cpp -- weft train: refusals, stops, locks, and going on.
+#include "tests/cli/small_task.h"
+
+#include <doctest/doctest.h>
+#include <signal.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+namespace weft::tests {
+namespace {
+
+// A run without an end, in the background, from when it trains; `then` is what the shell does with
+// $pid. Its exit code goes to the file `code`, what it says to `err`.
+void while_training(const Task& task, const std::string& then, bool resume = false) {
+  const std::string
+      weft = WEFT_PROGRAM,
+      script =
+          "cd " + (task.folder / "") + "; rm -f code; " + weft + " train r.toml --out model " +
+          (resume ? "--resume" : "") +
+          " 2>err >out & pid=$!\n"
+          "for i in $(seq 600); do [ -e model/last.safetensors ] && grep -q examples err && break; "
+          "sleep 0.1; done\n" +
+          then + "\nwait $pid; echo $? > code";
+  CHECK(std::system(script.c_str()) == 0);
+}
+
+std::string endless() {
+  std::string text = recipe(1000000);
+  return text.replace(text.find("validate_every = 100"), 20, "validate_every = 1000000");
+}
+
+TEST_CASE("train: stopping and resuming gives the bytes of one run") {
+  Task whole(60), parts(60);
+  REQUIRE(whole.train().code == 0);
+  parts.folder.write("r.toml", recipe(25));
+  REQUIRE(parts.train().code == 0);
+  parts.folder.write("r.toml", recipe(60));
+  REQUIRE(parts.train({"--resume"}).code == 0);
+  CHECK(whole.folder.read("model/last.safetensors") == parts.folder.read("model/last.safetensors"));
+}
+
+TEST_CASE("train: a model is not overwritten, none is not resumed, another recipe's is refused") {
+  Task task(5);
+  CHECK(not_a_clear_refusal(task.train({"--resume"})) == "");
+  REQUIRE(task.train().code == 0);
+  const std::string before = task.folder.read("model/last.safetensors");
+  CHECK(not_a_clear_refusal(task.train()) == "");
+  std::string other = recipe(5);
+  other.replace(other.find("hidden = 24"), 11, "hidden = 32");
+  task.folder.write("r.toml", other);
+  CHECK(not_a_clear_refusal(task.train({"--resume"})) == "");
+  CHECK(task.folder.read("model/last.safetensors") == before);
+}
+
+TEST_CASE("train: bad recipes and data are refused at their line and leave no folder") {
+  const auto refused = [](const std::string& recipe_text, const std::string& train,
+                          const std::string& names) {
+    Task task(5);
+    task.folder.write("r.toml", recipe_text);
+    if (!train.empty()) task.folder.write("train.tsv", train);
+    const Outcome o = task.train();
+    INFO(names << ": " << o.err);
+    CHECK(not_a_clear_refusal(o) == "");
+    CHECK(o.err.find(names) != o.err.npos);
+    CHECK_FALSE(task.folder.has("model"));
+  };
+  refused("", "", "r.toml");
+  refused("[data\n", "", "r.toml:1");
+  refused(recipe(5, "nonsense = 1\n"), "", "r.toml:11");
+  refused(recipe(5, "beta1 = \"x\"\n"), "", "r.toml:11");
+  refused("\xFF\xFE", "", "r.toml");
+  refused(std::string(200000, '['), "", "r.toml");
+  refused("[data]\ntrain = \"nope.tsv\"\nvalid = \"valid.tsv\"\n", "", "nope.tsv");
+  refused(recipe(5, "beta1 = 1\n"), "", "r.toml:11");
+  refused(recipe(5, "beta2 = 1\n"), "", "r.toml:11");
+  std::string positions = recipe(5);
+  positions.replace(positions.find("embedding = 16\nhidden = 24"), 26,
+                    "family = \"transformer\"\npositions = \"learned\"\nmax_positions = 4");
+  refused(positions, "a b\tx y\na b c d e\tx\n",
+          "train.tsv:2: error: the source has 5 tokens, model.max_positions is 4 (");
+  refused(positions, "a b\tx y\na\tx y z w\n",
+          "train.tsv:2: error: the target has 4 tokens and </s>, model.max_positions is 4 (");
+  refused(recipe(5), "a b c\n", "train.tsv:1");
+  refused(recipe(5), "a\tb\n\tb\n", "train.tsv:2");
+  refused(recipe(5), "a\tb\n\xC0\x80\tb\n", "train.tsv:2");
+}
+
+TEST_CASE("train: killed at any moment, a run goes on or another one begins") {
+  for (const double seconds : {0.05, 0.3, 0.6, 1.2}) {
+    INFO(seconds);
+    Task task(5);
+    task.folder.write("r.toml", endless());
+    CHECK(weft({"train", task.recipe_file, "--out", task.model}, "", seconds).signal == SIGKILL);
+    task.folder.write("r.toml", recipe(5));
+    const Outcome anew = task.train();
+    if (anew.code == 0) continue;
+    CHECK(not_a_clear_refusal(anew) == "");
+    has(anew.err, "--resume goes on with it");
+    CHECK(task.train({"--resume"}).code == 0);
+  }
+}
+
+TEST_CASE("train: a stop that comes twice at once, and a terminal that closes, save") {
+  for (const std::string name : {"INT", "TERM", "HUP"}) {
+    INFO(name);
+    Task task;
+    task.folder.write("r.toml", endless());
+    while_training(task, "kill -" + name + " $pid; kill -" + name + " $pid");
+    CHECK(task.folder.read("code") == "0\n");
+    has(task.folder.read("err"), "stopped as asked");
+    CHECK_FALSE(task.folder.has("model/.lock"));
+  }
+}
+
+TEST_CASE("train: two runs in one folder: the second is refused at once, the first not disturbed") {
+  Task task;
+  task.folder.write("r.toml", endless());
+  while_training(task, std::string(WEFT_PROGRAM) +
+                           " train r.toml --out model --resume 2>err2; echo $? > code2; "
+                           "kill -9 $pid");
+  CHECK(task.folder.read("code2") == "1\n");
+  CHECK(task.folder.read("err2") == "model: error: another run is training into it\n");
+  task.folder.write("r.toml", recipe(5));
+  const bool learnt = task.train().code != 0;
+  CHECK((!learnt || task.train({"--resume"}).code == 0));  // the lock has died with its process
+}
+
+TEST_CASE("train: what diverges ends with code 1 and the step, and saves no NaN") {
+  Task task;
+  std::string text = recipe(5, "kind = \"sgd\"\nclip_norm = 0\n");
+  text.replace(text.find("1e-2"), 4, "1e6");
+  text.replace(text.find("validate_every = 100"), 20, "validate_every = 1");
+  task.folder.write("r.toml", text);
+  for (const bool resume : {false, true}) {
+    const Outcome o = resume ? task.train({"--resume"}) : task.train();
+    CHECK(o.code == 1);
+    has(o.err, "diverged at step ");
+    CHECK(o.err.find("nan") == o.err.npos);
+  }
+}
+
+TEST_CASE("train: another optimiser, seed or data is refused by its key when a run goes on") {
+  Task task(5);
+  REQUIRE(task.train().code == 0);
+  const auto refused = [&](const std::string& text, const std::string& says) {
+    task.folder.write("r.toml", text);
+    const Outcome o = task.train({"--resume"});
+    CHECK(not_a_clear_refusal(o) == "");
+    has(o.err, says);
+  };
+  refused(recipe(9, "kind = \"sgd\"\n"),
+          "r.toml:11: error: " + task.model + " cannot go on: optimizer.kind was adam, is sgd");
+  std::string text = recipe(9);
+  text.replace(text.find("seed = 3"), 8, "seed = 4");
+  refused(text, "training.seed was 3, is 4");
+  text = recipe(9);
+  text.replace(text.find("valid.tsv\""), 10, "valid.tsv\"\nsource_max_size = 6");
+  refused(text, "data.source_min_count and data.source_max_size would make another vocabulary");
+  task.folder.write("train.tsv", examples(7, 400));
+  refused(recipe(9), "data.train holds other examples than before");
+  task.folder.write("train.tsv", examples(1, 400));
+  task.folder.write("r.toml", recipe(9, "beta1 = 0.8\n"));
+  const Outcome o = task.train({"--resume"});
+  CHECK(o.code == 0);
+  has(o.err, "r.toml: going on differently: optimizer.beta1 was 0.9, is 0.8\n");
+}
+
+TEST_CASE("train: a folder that cannot be written to is noticed before training") {
+  Task task(5);
+  for (const std::string& folder :
+       {std::string("/proc"), std::string("/proc/model"), task.folder / "r.toml"}) {
+    const Outcome o = weft({"train", task.recipe_file, "--out", folder});
+    CHECK(not_a_clear_refusal(o) == "");
+    has(o.err, folder + ": ");
+  }
+}
+
+}  // namespace
+}  // namespace weft::tests

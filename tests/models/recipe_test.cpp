@@ -1,0 +1,118 @@
+// tests/models/recipe_test.cpp -- every key of a recipe, and what is refused at its line.
+#include "models/training/recipe.h"
+
+#include "ir/error.h"
+#include "tests/formats/temporary_folder.h"
+
+#include <doctest/doctest.h>
+
+using namespace weft;
+using namespace weft::training;
+using tests::TemporaryFolder;
+
+TEST_CASE("recipe: every key is read, faults name file and line") {
+  using tests::message_of;
+  const TemporaryFolder folder;
+  const auto read = [&](const std::string& text) {
+    return read_recipe(folder.file("r.toml", text));
+  };
+  const std::string data = "[data]\ntrain = \"a.tsv\"\nvalid = \"b.tsv\"\n";
+  const Recipe r = read(data +
+                        "[model]\nattention = \"general\"\ncell = \"lstm\"\nlayers = "
+                        "2\n[optimizer]\nkind = \"adadelta\"\n[training]\nsteps = 9\nseed = 5\n");
+  CHECK(r.data.train == folder / "a.tsv");
+  CHECK(std::get<rnn::Config>(r.model).attention == rnn::AttentionKind::general);
+  CHECK(r.optimizer.kind == OptimizerKind::adadelta);
+  CHECK(r.rate.learning_rate == 1);
+  CHECK(r.limits.steps == 9);
+  CHECK(r.batch.seed == 5);
+  const auto error = [&](const std::string& text) {
+    return message_of<ir::GraphError>([&] { read(text); });
+  };
+  const auto has = [](const std::string& text, const char* part) {
+    return text.find(part) != std::string::npos;
+  };
+  CHECK(has(error(""), "r.toml: error: 'data.train' must name a TSV file"));
+  CHECK(has(error(data + "[model]\nhiden = 3\n"),
+            "r.toml:5: error: there is no 'model.hiden'; known are "));
+  CHECK(has(error(data + "[model]\nhidden = \"x\"\n"),
+            "r.toml:5: error: 'model.hidden' must be a whole number from 1 to 65536"));
+  CHECK(has(error(data + "[model]\nattention = \"dots\"\n"),
+            "r.toml:5: error: 'model.attention': there is no attention 'dots'; there are none, "
+            "additive"));
+  CHECK(has(error(data + "[model]\nattention = \"dot\"\n"),
+            "r.toml:4: error: attention dot compares"));
+  CHECK(has(error(data + "[optimizer]\nschedule = \"linear\"\n"),
+            "r.toml:5: error: schedule linear needs training.steps"));
+  CHECK(has(error(data + "[modle]\n"), "r.toml:4: error: there is no 'modle'"));
+  CHECK(has(error(data + "[model\n"), "r.toml:4: error: "));
+
+  const Recipe t =
+      read(data + "[model]\nfamily = \"transformer\"\nwidth = 64\nactivation = \"swiglu\"\n");
+  CHECK(std::get<transformer::Config>(t.model).width == 64);
+  CHECK(std::get<transformer::Config>(t.model).activation == FeedForwardKind::swiglu);
+  CHECK(has(
+      error(data + "[model]\nfamily = \"lstm\"\n"),
+      "r.toml:5: error: 'model.family': there is no family 'lstm'; there are rnn, transformer"));
+  CHECK(has(error(data + "[model]\nfamily = \"transformer\"\nheads = 3\n"),
+            "r.toml:4: error: a width of 256 is not divided by 3 heads"));
+}
+
+TEST_CASE("recipe: a setting that cannot work is refused at its line, with what was found") {
+  const TemporaryFolder folder;
+  const std::string data = "[data]\ntrain = \"a.tsv\"\nvalid = \"b.tsv\"\n";
+  const auto error = [&](const std::string& table, const std::string& line) {
+    return tests::message_of<ir::GraphError>(
+        [&] { read_recipe(folder.file("r.toml", data + "[" + table + "]\n" + line + "\n")); });
+  };
+  struct Case {
+    const char *table, *line, *says;
+  };
+  const Case refused[] = {
+      {"optimizer", "beta1 = 1", "'optimizer.beta1' must be a number from 0 to below 1, found 1"},
+      {"optimizer", "beta2 = 1.0", "from 0 to below 1, found 1"},
+      {"optimizer", "beta2 = 0.99999999", "found 0.99999999, which is 1 in single precision"},
+      {"optimizer", "beta1 = -0.1", "from 0 to below 1, found -0.1"},
+      {"optimizer", "beta1 = nan", "found nan"},
+      {"optimizer", "beta1 = -nan", "found nan"},
+      {"optimizer", "rho = 1", "from 0 to below 1, found 1"},
+      {"optimizer", "eps = 0", "must be a number above 0 and at most 1, found 0"},
+      {"optimizer", "eps = 1e-60", "found 1e-60, which is 0 in single precision"},
+      {"optimizer", "adadelta_eps = 0", "above 0 and at most 1, found 0"},
+      {"optimizer", "learning_rate = 0", "above 0 and at most 1000000, found 0"},
+      {"optimizer", "learning_rate = inf", "found inf"},
+      {"optimizer", "learning_rate = 1e-60", "is 0 in single precision"},
+      {"optimizer", "shrink = 0", "above 0 and at most 1, found 0"},
+      {"optimizer", "clip_norm = -1", "from 0 to 1e+30, found -1"},
+      {"optimizer", "clip_norm = 1e-60", "is 0 in single precision"},
+      {"optimizer", "clip_norm = nan", "found nan"},
+      {"optimizer", "kind = \"sgd\"\ndecay = 0.1", ":6: error: 'optimizer.decay' is taken by adam"},
+      {"optimizer", "decay = 2000\ndecoupled = true", "take off more than the parameters"},
+      {"optimizer", "schedule = \"linear\"\nwarmup = 9\n[training]\nsteps = 9",
+       ":6: error: warmup is 9, needed is less than training.steps, 9"},
+      {"model", "dropout = 1", "'model.dropout' must be a number from 0 to below 1, found 1"},
+      {"model", "dropout = 0.99999999", "which is 1 in single precision"},
+      {"model", "family = \"transformer\"\nlabel_smoothing = 1", "from 0 to below 1, found 1"},
+      {"model", "hidden = 0", "must be a whole number from 1 to 65536, found 0"},
+      {"model", "hidden = 8.0", "found 8"},
+      {"batch", "max_rows = 0", "found 0"},
+      {"batch", "max_tokens = 3", ":5: error: 'batch.max_tokens' is 3, but one row is padded to"},
+      {"training", "steps = -1", "found -1"},
+      {"training", "minutes = inf", "found inf"},
+  };
+  for (const Case& c : refused) {
+    const std::string message = error(c.table, c.line);
+    INFO(c.table << " " << c.line << ": " << message);
+    CHECK(message.find(c.says) != message.npos);
+    CHECK(message.find("r.toml:") != message.npos);
+    CHECK(message.find("-nan") == message.npos);
+  }
+  CHECK(
+      tests::message_of<ir::GraphError>(
+          [&] { read_recipe(folder.file("r.toml", data + "source_max_size = 4\n")); })
+          .find("r.toml:4: error: 'data.source_max_size' must be 0, for no limit, or more than the "
+                "4 special tokens take, found 4") != std::string::npos);
+  for (const std::string works : {"beta1 = 0", "beta2 = 0.9999999", "eps = 1e-30", "clip_norm = 0",
+                                  "learning_rate = 1e6", "shrink = 1"})
+    CHECK_NOTHROW(read_recipe(folder.file("r.toml", data + "[optimizer]\n" + works + "\n")));
+}
