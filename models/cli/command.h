@@ -14,6 +14,7 @@ namespace weft::cli {
 
 void add_attend(CLI::App& program);
 void add_bench(CLI::App& program);
+void add_curves(CLI::App& program);
 void add_data(CLI::App& program);
 void add_doctor(CLI::App& program);
 void add_dump(CLI::App& program);

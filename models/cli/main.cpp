@@ -83,6 +83,7 @@ int run(int argc, char** argv) {
   weft::cli::add_stages(program);
   weft::cli::add_opt(program);
   weft::cli::add_run(program);
+  weft::cli::add_curves(program);
   weft::cli::add_data(program);
   weft::cli::add_doctor(program);
   weft::cli::add_ops(program);

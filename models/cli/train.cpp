@@ -3,6 +3,7 @@
 #include "models/cli/command.h"
 #include "models/cli/progress_display.h"
 #include "models/cli/stop_signal.h"
+#include "models/training/run_log.h"
 #include "models/training/trainer.h"
 #include "models/translator/task.h"
 
@@ -87,7 +88,15 @@ void train(const TrainOptions& o) {
       seq2seq::target_vocabulary(task.config), trainer.training().graph().node_count(),
       unknown_tokens(task),
       o.resume ? fmt::format("; going on after step {}", trainer.progress().step) : "");
-  const training::Ended ended = trainer.run(progress_display(), [&] { return stop.requested(); });
+  const auto log = training::run_log(folder.path(), trainer.progress().step,
+                                     [](const auto& what) { fmt::print(stderr, "{}\n", what); });
+  const auto show = progress_display();
+  const training::Ended ended = trainer.run(
+      [&](const training::Event& e) {
+        show(e);
+        log(e);
+      },
+      [&] { return stop.requested(); });
   const training::Progress& p = trainer.progress();
   fmt::print(stderr, "{}: {} parameters after step {}{}\n", folder.path(),
              trainer.store().parameter_count(), p.step,

@@ -244,6 +244,7 @@ Ended Trainer::run(const Observer& observe, const Stop& stop) {
     Event e{.step = progress_.step,
             .epoch = epoch,
             .loss = smoothed,
+            .batch_loss = loss,
             .gradient_norm = gradient_norm_,
             .rate = rate(),
             .examples_per_second = examples / std::max(seconds, 1e-9),

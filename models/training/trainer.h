@@ -30,7 +30,8 @@ struct TrainerSetup {
 struct Event {
   enum class Kind { step, validation, saved, finished } kind = Kind::step;
   int64_t step = 0, epoch = 0;
-  double loss = 0;  // of the step (smoothed over the last ones), or of validation
+  double loss = 0;        // of the step (smoothed over the last ones), or of validation
+  double batch_loss = 0;  // of the step alone
   double gradient_norm = 0, rate = 0;
   bool best = false;                                              // of a validation
   double examples_per_second = 0, seconds = 0, seconds_left = 0;  // left: 0 where no limit says
