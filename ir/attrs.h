@@ -3,7 +3,6 @@
 #include "ir/dim.h"
 #include "ir/dtype.h"
 
-#include <algorithm>
 #include <cstdint>
 #include <initializer_list>
 #include <string>
@@ -35,44 +34,55 @@ enum class AttrKind {
   axes
 };
 
-using Attr =
-    std::variant<int64_t, double, bool, std::string, DType, Dim, Shape, Integers, Reals, Texts>;
+// A value of one of these types. A variant whose copies and comparisons are compiled once, in
+// attrs.cpp, and not in every file that names an attribute.
+class Attr : public std::variant<int64_t, double, bool, std::string, DType, Dim, Shape, Integers,
+                                 Reals, Texts> {
+ public:
+  Attr();
+  Attr(int value);  // NOLINT: an attribute may be written as its value
+  Attr(int64_t value);
+  Attr(double value);
+  Attr(bool value);
+  Attr(const char* value);
+  Attr(std::string value);
+  Attr(DType value);
+  Attr(Dim value);
+  Attr(Shape value);
+  Attr(Integers value);
+  Attr(Reals value);
+  Attr(Texts value);
+  Attr(const Attr& other);
+  Attr(Attr&& other) noexcept;
+  Attr& operator=(const Attr& other);
+  Attr& operator=(Attr&& other) noexcept;
+  ~Attr();
+  bool operator==(const Attr& other) const;
+};
 
 std::string str(const Attr& attr);  // as printed in the text form
 
 class Attrs {
  public:
-  Attrs() = default;
-  Attrs(std::initializer_list<std::pair<std::string_view, Attr>> list) {
-    for (const auto& [name, value] : list) set(name, value);
-  }
+  Attrs();
+  Attrs(std::initializer_list<std::pair<std::string_view, Attr>> list);
+  Attrs(const Attrs& other);
+  Attrs(Attrs&& other) noexcept;
+  Attrs& operator=(const Attrs& other);
+  Attrs& operator=(Attrs&& other) noexcept;
+  ~Attrs();
 
-  const Attr* find(std::string_view name) const {
-    const auto it = lower_bound(name);
-    return it != list_.end() && it->first == name ? &it->second : nullptr;
-  }
-  void set(std::string_view name, Attr value) {
-    const auto it = lower_bound(name);
-    if (it != list_.end() && it->first == name)
-      list_[static_cast<size_t>(it - list_.begin())].second = std::move(value);
-    else
-      list_.insert(it, {std::string(name), std::move(value)});
-  }
-  void erase(std::string_view name) {
-    const auto it = lower_bound(name);
-    if (it != list_.end() && it->first == name) list_.erase(it);
-  }
+  const Attr* find(std::string_view name) const;  // null: not there
+  void set(std::string_view name, Attr value);
+  void erase(std::string_view name);
   auto begin() const { return list_.begin(); }
   auto end() const { return list_.end(); }
   bool empty() const { return list_.empty(); }
-  bool operator==(const Attrs&) const = default;
+  bool operator==(const Attrs& other) const;
 
  private:
   using List = std::vector<std::pair<std::string, Attr>>;
-  List::const_iterator lower_bound(std::string_view name) const {
-    return std::lower_bound(list_.begin(), list_.end(), name,
-                            [](const auto& entry, std::string_view n) { return entry.first < n; });
-  }
+  List::const_iterator lower_bound(std::string_view name) const;
   List list_;
 };
 

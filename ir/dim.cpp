@@ -54,6 +54,14 @@ Dim::Dim(int64_t constant) {
   if (constant != 0) terms_[{}] = constant;
 }
 
+Dim::Dim(const Dim& other) = default;
+Dim::Dim(Dim&& other) noexcept = default;
+Dim& Dim::operator=(const Dim& other) = default;
+Dim& Dim::operator=(Dim&& other) noexcept = default;
+Dim::~Dim() = default;
+bool Dim::operator==(const Dim& other) const = default;
+bool Dim::operator<(const Dim& other) const { return terms_ < other.terms_; }
+
 Dim Dim::symbol(std::string_view name) {
   Dim d;
   d.terms_[{std::string(name)}] = 1;

@@ -22,6 +22,11 @@ class Dim {
   Dim() = default;                               // 0
   Dim(int64_t constant);                         // NOLINT: a size may be written as a number
   Dim(int constant) : Dim(int64_t{constant}) {}  // NOLINT
+  Dim(const Dim& other);
+  Dim(Dim&& other) noexcept;
+  Dim& operator=(const Dim& other);
+  Dim& operator=(Dim&& other) noexcept;
+  ~Dim();
   static Dim symbol(std::string_view name);
   static Dim floordiv(const Dim& dim, int64_t divisor);
   static Dim parse(std::string_view text);  // throws GraphError
@@ -43,8 +48,8 @@ class Dim {
   Dim operator+(const Dim& other) const;
   Dim operator-(const Dim& other) const;
   Dim operator*(const Dim& other) const;
-  bool operator==(const Dim& other) const = default;
-  bool operator<(const Dim& other) const { return terms_ < other.terms_; }
+  bool operator==(const Dim& other) const;
+  bool operator<(const Dim& other) const;
 
  private:
   using Monomial = std::vector<std::string>;  // sorted atoms, printed form

@@ -11,13 +11,6 @@
 namespace weft::ir {
 namespace {
 
-template <class... Ts>
-struct Overloaded : Ts... {
-  using Ts::operator()...;
-};
-template <class... Ts>
-Overloaded(Ts...) -> Overloaded<Ts...>;
-
 bool kind_accepts(AttrKind kind, const Attr& value) {
   switch (kind) {
     case AttrKind::integer:
@@ -111,47 +104,6 @@ void check_groups(const Graph& graph, const Node& node, const OperandGroups& gro
 
 }  // namespace
 
-std::string str(const Attr& attr) {
-  const auto list = [](const auto& items, const auto& print) {
-    std::string s = "[";
-    for (size_t i = 0; i < items.size(); ++i) s += (i ? ", " : "") + print(items[i]);
-    return s + "]";
-  };
-  const auto real = [](double d) -> std::string {
-    if (d != d) return "nan";
-    if (d == HUGE_VAL) return "inf";
-    if (d == -HUGE_VAL) return "-inf";
-    for (int digits = 6; digits <= 17; ++digits) {
-      char buffer[40];
-      std::snprintf(buffer, sizeof buffer, "%.*g", digits, d);
-      if (std::strtod(buffer, nullptr) == d) return buffer;
-    }
-    return "0";
-  };
-  const auto quoted = [](const std::string& t) {
-    std::string s = "\"";
-    for (const char c : t) {
-      if (c == '"' || c == '\\') s += '\\';
-      if (c == '\n')
-        s += "\\n";
-      else
-        s += c;
-    }
-    return s + "\"";
-  };
-  return std::visit(
-      Overloaded{
-          [](int64_t v) { return std::to_string(v); }, [&](double v) { return real(v); },
-          [](bool v) { return std::string(v ? "true" : "false"); },
-          [&](const std::string& v) { return quoted(v); },
-          [](DType v) { return std::string(name(v)); }, [](const Dim& v) { return v.str(); },
-          [](const Shape& v) { return str(v); },
-          [&](const Integers& v) { return list(v, [](int64_t i) { return std::to_string(i); }); },
-          [&](const Reals& v) { return list(v, real); },
-          [&](const Texts& v) { return list(v, quoted); }},
-      attr);
-}
-
 Attr AttrDef::value() const {
   if (given == Default::empty) {
     switch (kind) {
@@ -191,6 +143,29 @@ Attr AttrDef::value() const {
   }
 }
 
+Provenance::Provenance() = default;
+Provenance::Provenance(std::string scope, SourceLoc loc, Origins origins, Part part)
+    : scope(std::move(scope)), loc(std::move(loc)), origins(std::move(origins)), part(part) {}
+Provenance::Provenance(const Provenance& other) = default;
+Provenance::Provenance(Provenance&& other) noexcept = default;
+Provenance& Provenance::operator=(const Provenance& other) = default;
+Provenance& Provenance::operator=(Provenance&& other) noexcept = default;
+Provenance::~Provenance() = default;
+
+Node::Node() = default;
+Node::Node(const Node& other) = default;
+Node::Node(Node&& other) noexcept = default;
+Node& Node::operator=(const Node& other) = default;
+Node& Node::operator=(Node&& other) noexcept = default;
+Node::~Node() = default;
+
+Graph::Graph() = default;
+Graph::Graph(const Graph& other) = default;
+Graph::Graph(Graph&& other) noexcept = default;
+Graph& Graph::operator=(const Graph& other) = default;
+Graph& Graph::operator=(Graph&& other) noexcept = default;
+Graph::~Graph() = default;
+
 Origins united(const Origins& a, const Origins& b) {
   if (a.empty()) return b;
   if (b.empty() || a == b) return a;
@@ -201,6 +176,12 @@ Origins united(const Origins& a, const Origins& b) {
                           std::tie(y->number, y->scope, y->op, y->loc.line);
                  });
   return all;
+}
+
+void Graph::set_outputs(std::vector<Output> outputs) { outputs_ = std::move(outputs); }
+
+void Graph::set_node_provenance(int node, Provenance from) {
+  nodes_[static_cast<size_t>(node)].from = std::move(from);
 }
 
 Value Graph::add_argument(const TensorType& type, std::string name, ArgumentKind kind,

@@ -42,6 +42,14 @@ struct Provenance {
   SourceLoc loc;
   Origins origins;
   Part part = Part::forward;
+
+  Provenance();
+  Provenance(std::string scope, SourceLoc loc, Origins origins = {}, Part part = Part::forward);
+  Provenance(const Provenance& other);
+  Provenance(Provenance&& other) noexcept;
+  Provenance& operator=(const Provenance& other);
+  Provenance& operator=(Provenance&& other) noexcept;
+  ~Provenance();
 };
 
 struct Node {
@@ -52,6 +60,13 @@ struct Node {
   Attrs attrs;  // canonical: sorted, defaults left out
   std::vector<Graph> regions;
   Provenance from;
+
+  Node();
+  Node(const Node& other);
+  Node(Node&& other) noexcept;
+  Node& operator=(const Node& other);
+  Node& operator=(Node&& other) noexcept;
+  ~Node();
 };
 
 enum class ArgumentKind : uint8_t { input, parameter, state };
@@ -84,6 +99,13 @@ class Graph {
  public:
   std::string name = "main";
 
+  Graph();
+  Graph(const Graph& other);
+  Graph(Graph&& other) noexcept;
+  Graph& operator=(const Graph& other);
+  Graph& operator=(Graph&& other) noexcept;
+  ~Graph();
+
   // --- building
   Value add_argument(const TensorType& type, std::string name,
                      ArgumentKind kind = ArgumentKind::input, std::string path = {},
@@ -96,16 +118,14 @@ class Graph {
   Values add_copy(const Graph& other, const Node& node, Values operands);
   void add_output(std::string name, Value value);
   void set_name(Value value, std::string name);
-  void set_outputs(std::vector<Output> outputs) { outputs_ = std::move(outputs); }
+  void set_outputs(std::vector<Output> outputs);
   void set_donated(int argument, bool donated) {
     arguments_[static_cast<size_t>(argument)].donated = donated;
   }
   void set_trainable(int argument, bool t) {
     arguments_[static_cast<size_t>(argument)].trainable = t;
   }
-  void set_node_provenance(int node, Provenance from) {
-    nodes_[static_cast<size_t>(node)].from = std::move(from);
-  }
+  void set_node_provenance(int node, Provenance from);
 
   // --- reading
   const std::vector<Argument>& arguments() const { return arguments_; }

@@ -1,7 +1,6 @@
 // ir/source_loc.h -- a line of the user's, remembered by every node.
 #pragma once
 #include <string>
-#include <string_view>
 
 namespace weft::ir {
 
@@ -10,14 +9,10 @@ struct SourceLoc {
   int line = 0;
 
   // As the default value of a function's last parameter this is the caller's line.
-  static SourceLoc here(const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
-    const std::string_view path = file;
-    const size_t slash = path.rfind('/');
-    return {std::string(slash == path.npos ? path : path.substr(slash + 1)), line};
-  }
+  static SourceLoc here(const char* file = __builtin_FILE(), int line = __builtin_LINE());
 
   bool known() const { return line > 0; }
-  std::string str() const { return known() ? file + ":" + std::to_string(line) : std::string(); }
+  std::string str() const;
   bool operator==(const SourceLoc&) const = default;
 };
 

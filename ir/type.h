@@ -17,7 +17,7 @@ struct TensorType {
   const Dim& dim(int64_t axis) const {
     return shape[static_cast<size_t>(axis < 0 ? axis + rank() : axis)];
   }
-  std::string str() const { return std::string(name(dtype)) + ir::str(shape); }
+  std::string str() const;
   bool operator==(const TensorType&) const = default;
 };
 

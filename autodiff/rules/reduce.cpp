@@ -1,6 +1,8 @@
 // autodiff/rules/reduce.cpp -- derivatives of reductions and of sums along an axis.
 #include "autodiff/rules/table.h"
 
+#include <algorithm>
+
 namespace weft::autodiff::rules {
 namespace ops = ir::ops;
 namespace {

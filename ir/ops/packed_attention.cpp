@@ -4,6 +4,8 @@
 
 #include "ir/rewrite/builder.h"
 
+#include <algorithm>
+
 namespace weft::ir::ops {
 namespace {
 

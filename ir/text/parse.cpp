@@ -458,7 +458,7 @@ class Parser {
       do declared.push_back(type());
       while (take(","));
     }
-    Builder b(g, {.scope = {}, .loc = {file_, line}, .origins = {}, .part = Part::forward});
+    Builder b(g, {{}, {file_, line}});
     comment(b.from);
     const OperandGroups resolved = resolve(b, *op, groups);
     std::vector<Graph> regions;

@@ -59,10 +59,10 @@ void attend(const AttendOptions& o) {
 
 }  // namespace
 
-void add_attend(CLI::App& program) {
-  CLI::App* command =
-      add_command(program, "attend", "Draw the attention weights of one translation (SVG)",
-                  "weft attend pronounce \"w o r d\" -o word.svg");
+void add_attend(Command& program) {
+  Command* command =
+      program.add_command("attend", "Draw the attention weights of one translation (SVG)",
+                          "weft attend pronounce \"w o r d\" -o word.svg");
   const auto o = std::make_shared<AttendOptions>();
   o->model.add_model_to(*command);
   command->add_option("SOURCE", o->source, "Tokens, separated by spaces")->required();
@@ -71,8 +71,8 @@ void add_attend(CLI::App& program) {
   o->model.add_search_to(*command);
   command->add_option("--rank", o->rank, "Draw the K-th best of the beam's hypotheses")
       ->type_name("K")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
+      ->positive()
+      ->show_default();
   command->callback([o] { attend(*o); });
 }
 

@@ -114,9 +114,9 @@ void bench(const BenchOptions& o) {
 
 }  // namespace
 
-void add_bench(CLI::App& program) {
-  CLI::App* command = add_command(
-      program, "bench", "Time a training step on random tokens, and say what holds it back",
+void add_bench(Command& program) {
+  Command* command = program.add_command(
+      "bench", "Time a training step on random tokens, and say what holds it back",
       "weft bench pronounce.toml --threads 2");
   const auto o = std::make_shared<BenchOptions>();
   command->add_option("WHAT", o->what, "A recipe (.toml) or a model's folder")->required();
@@ -126,10 +126,10 @@ void add_bench(CLI::App& program) {
           "Sizes, as in S=7: B rows of S and T tokens (default: the recipe's largest batch)")
       ->type_name("SYMBOL=SIZE");
   command->add_option("--steps", o->steps, "Steps timed; the median counts")
-      ->check(CLI::Range(1, 100000))
-      ->capture_default_str();
+      ->in_range(1, 100000)
+      ->show_default();
   command->add_option("--threads", o->threads, "From 1 up to this many (default: all)")
-      ->check(CLI::Range(1, 1024));
+      ->in_range(1, 1024);
   command->add_flag("--full", o->full, "No padding: every row as long as the batch is wide");
   command
       ->add_option("--trace", o->trace,

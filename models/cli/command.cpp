@@ -1,9 +1,10 @@
-// models/cli/command.cpp -- declaring subcommands, writing results.
+// models/cli/command.cpp -- subcommands and their options on CLI11, writing results.
 #include "models/cli/command.h"
 
 #include "frontend/formats/atomic_file.h"
 #include "ir/error.h"
 
+#include <CLI/CLI.hpp>
 #include <unistd.h>
 
 #include <cerrno>
@@ -11,11 +12,102 @@
 
 namespace weft::cli {
 
-CLI::App* add_command(CLI::App& program, const std::string& name, const std::string& what,
-                      const std::string& example) {
-  CLI::App* command = program.add_subcommand(name, what);
+Option* Option::required() { return option_->required(), this; }
+Option* Option::type_name(const std::string& name) { return option_->type_name(name), this; }
+Option* Option::show_default() { return option_->capture_default_str(), this; }
+Option* Option::show_default(const std::string& text) { return option_->default_str(text), this; }
+Option* Option::delimiter(char c) { return option_->delimiter(c), this; }
+Option* Option::in_range(int least, int most) {
+  return option_->check(CLI::Range(least, most)), this;
+}
+// CLI11's own ranges let NaN pass, and print every digit of their limits.
+Option* Option::within(double least, double most) {
+  const auto fault = [=](const std::string& text) {
+    double value = 0;
+    return CLI::detail::lexical_cast(text, value) && value >= least && value <= most
+               ? std::string()
+               : ir::concat("'", text, "' must be a number from ", least, " to ", most);
+  };
+  return option_->check(CLI::Validator(fault, "")), this;
+}
+Option* Option::positive() { return option_->check(CLI::PositiveNumber), this; }
+Option* Option::one_of(const std::vector<std::string>& choices) {
+  return option_->check(CLI::IsMember(choices)), this;
+}
+
+template <typename T>
+Option* Command::add(const std::string& names, T& value, const std::string& what) {
+  return &options_.emplace_back(app_->add_option(names, value, what));
+}
+Option* Command::add_option(const std::string& names, std::string& value, const std::string& what) {
+  return add(names, value, what);
+}
+Option* Command::add_option(const std::string& names, int& value, const std::string& what) {
+  return add(names, value, what);
+}
+Option* Command::add_option(const std::string& names, int64_t& value, const std::string& what) {
+  return add(names, value, what);
+}
+Option* Command::add_option(const std::string& names, uint64_t& value, const std::string& what) {
+  return add(names, value, what);
+}
+Option* Command::add_option(const std::string& names, double& value, const std::string& what) {
+  return add(names, value, what);
+}
+Option* Command::add_option(const std::string& names, std::vector<std::string>& value,
+                            const std::string& what) {
+  return add(names, value, what);
+}
+Option* Command::add_option(const std::string& names, std::function<void(const std::string&)> read,
+                            const std::string& what) {
+  const std::string name = names.substr(names.rfind(',') + 1);
+  const auto checked = [read = std::move(read), name](const std::string& text) {
+    try {
+      read(text);
+    } catch (const ir::GraphError& e) {
+      throw CLI::ValidationError(name, e.what());
+    }
+  };
+  return &options_.emplace_back(app_->add_option_function<std::string>(names, checked, what));
+}
+Option* Command::add_flag(const std::string& names, bool& value, const std::string& what) {
+  return &options_.emplace_back(app_->add_flag(names, value, what));
+}
+
+Command* Command::add_command(const std::string& name, const std::string& what,
+                              const std::string& example) {
+  CLI::App* command = app_->add_subcommand(name, what);
   command->footer("Example:\n  " + example);
-  return command;
+  return &commands_.emplace_back(command);
+}
+void Command::require_command() { app_->require_subcommand(1); }
+void Command::callback(std::function<void()> run) { app_->callback(std::move(run)); }
+
+CommandLine::CommandLine(const std::string& name, const std::string& what,
+                         const std::string& version, const std::string& footer)
+    : app_(std::make_unique<CLI::App>(what, name)), commands_(app_.get()) {
+  app_->require_subcommand(1);
+  app_->set_version_flag("--version", version);
+  app_->footer(footer);
+}
+
+CommandLine::~CommandLine() = default;
+
+void CommandLine::run(int argc, char** argv) {
+  try {
+    app_->parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    put(app_->help() + "\n");
+  } catch (const CLI::CallForAllHelp&) {
+    put(app_->help("", CLI::AppFormatMode::All) + "\n");
+  } catch (const CLI::CallForVersion& e) {
+    put(std::string(e.what()) + "\n");
+  } catch (const CLI::ParseError& e) {
+    const auto chosen = app_->get_subcommands();
+    throw UsageError(std::string(e.what()) + " (" + app_->get_name() + " " +
+                     (chosen.empty() ? "" : chosen.front()->get_name() + " ") +
+                     "--help says more)");
+  }
 }
 
 void put(std::string_view text) {

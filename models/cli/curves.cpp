@@ -49,13 +49,12 @@ void curves(const CurvesOptions& o) {
 
 }  // namespace
 
-void add_curves(CLI::App& program) {
-  CLI::App* command = add_command(program, "curves", "Draw how training runs went, in one picture",
-                                  "weft curves first second -o curves.svg");
+void add_curves(Command& program) {
+  Command* command = program.add_command("curves", "Draw how training runs went, in one picture",
+                                         "weft curves first second -o curves.svg");
   const auto o = std::make_shared<CurvesOptions>();
   command->add_option("RUN", o->runs, "Folders of models, with the log of their training")
-      ->required()
-      ->expected(1, -1);
+      ->required();
   command->add_option("-o,--output", o->output, "The picture (default: curves.svg)")
       ->type_name("FILE.svg");
   command->callback([o] { curves(*o); });

@@ -39,20 +39,21 @@ void cmudict(const CmudictOptions& o) {
 
 }  // namespace
 
-void add_data(CLI::App& program) {
-  CLI::App* command =
-      add_command(program, "data", "Prepare known data sets", "weft data cmudict --out data");
-  command->require_subcommand(1);
-  CLI::App* dictionary = add_command(*command, "cmudict",
-                                     "English pronunciations (Debian's festlex-cmu) as train.tsv, "
-                                     "valid.tsv, test.tsv, split by word",
-                                     "weft data cmudict --out data");
+void add_data(Command& program) {
+  Command* command =
+      program.add_command("data", "Prepare known data sets", "weft data cmudict --out data");
+  command->require_command();
+  Command* dictionary =
+      command->add_command("cmudict",
+                           "English pronunciations (Debian's festlex-cmu) as train.tsv, "
+                           "valid.tsv, test.tsv, split by word",
+                           "weft data cmudict --out data");
   const auto o = std::make_shared<CmudictOptions>();
   dictionary->add_option("--out", o->folder, "Folder for the files")->required()->type_name("DIR");
   dictionary->add_option("--dictionary", o->dictionary, "The dictionary")
       ->type_name("FILE")
-      ->capture_default_str();
-  dictionary->add_option("--seed", o->seed, "Of the split")->capture_default_str();
+      ->show_default();
+  dictionary->add_option("--seed", o->seed, "Of the split")->show_default();
   dictionary->callback([o] { cmudict(*o); });
 }
 

@@ -18,10 +18,11 @@ void doctor() {
 
 }  // namespace
 
-void add_doctor(CLI::App& program) {
-  add_command(program, "doctor",
-              "Check threads, instruction set and oneDNN, and say how to mend what is wrong",
-              "weft doctor")
+void add_doctor(Command& program) {
+  program
+      .add_command("doctor",
+                   "Check threads, instruction set and oneDNN, and say how to mend what is wrong",
+                   "weft doctor")
       ->callback(doctor);
 }
 

@@ -138,11 +138,10 @@ void dump(DumpOptions o) {
 
 }  // namespace
 
-void add_dump(CLI::App& program) {
-  CLI::App* command =
-      add_command(program, "dump",
-                  "Print or draw a graph as built, fused, differentiated, optimised or planned",
-                  "weft dump pronounce.toml --stage fused --format svg -o fused.svg");
+void add_dump(Command& program) {
+  Command* command = program.add_command(
+      "dump", "Print or draw a graph as built, fused, differentiated, optimised or planned",
+      "weft dump pronounce.toml --stage fused --format svg -o fused.svg");
   const auto o = std::make_shared<DumpOptions>();
   command
       ->add_option("WHAT", o->what,
@@ -153,12 +152,12 @@ void add_dump(CLI::App& program) {
                    "built: as written; fused: patterns recognised, loops taken apart; "
                    "differentiated: with gradients; "
                    "optimised: as it is lowered; planned: as it runs, with places in memory")
-      ->check(CLI::IsMember(kStages))
-      ->capture_default_str();
+      ->one_of(kStages)
+      ->show_default();
   command
       ->add_option("--format", o->format,
                    "text, dot, svg or json (default: by the name of the file)")
-      ->check(CLI::IsMember({"text", "dot", "svg", "json"}));
+      ->one_of({"text", "dot", "svg", "json"});
   command->add_option("-o,--output", o->output, "Write here instead of to standard output")
       ->type_name("FILE");
   command
@@ -182,8 +181,8 @@ void add_dump(CLI::App& program) {
   command->add_option("--focus", o->focus, "Draw what is near this value, scope or op, as in %q")
       ->type_name("NAME");
   command->add_option("--radius", o->radius, "With --focus: this many links away")
-      ->check(CLI::Range(0, 1000))
-      ->capture_default_str();
+      ->in_range(0, 1000)
+      ->show_default();
   command->add_flag("--memory", o->memory,
                     "The planned arena over time: what is in use at each step, who holds the peak "
                     "(text or svg)");

@@ -56,9 +56,9 @@ void evaluate(const EvaluateOptions& o) {
 
 }  // namespace
 
-void add_evaluate(CLI::App& program) {
-  CLI::App* command = add_command(
-      program, "evaluate",
+void add_evaluate(Command& program) {
+  Command* command = program.add_command(
+      "evaluate",
       "Token (phone) and whole-word error rates, the closest of a source's references counting",
       "weft evaluate pronounce --data test.tsv");
   const auto o = std::make_shared<EvaluateOptions>();

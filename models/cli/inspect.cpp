@@ -139,9 +139,9 @@ void inspect_command(const InspectOptions& o) {
 
 }  // namespace
 
-void add_inspect(CLI::App& program) {
-  CLI::App* command = add_command(
-      program, "inspect",
+void add_inspect(Command& program) {
+  Command* command = program.add_command(
+      "inspect",
       "One page of HTML: the passes, the graph after each, kernels and times, the memory plan",
       "weft inspect pronounce.toml -o report.html");
   const auto o = std::make_shared<InspectOptions>();
@@ -164,9 +164,7 @@ void add_inspect(CLI::App& program) {
       ->add_option("--gradient", o->gradient,
                    "Of a graph: what to differentiate (default: 'loss', if there is one)")
       ->type_name("RESULT[:ARGUMENT,...]");
-  command->add_option("--runs", o->runs, "Profiled runs")
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str();
+  command->add_option("--runs", o->runs, "Profiled runs")->in_range(1, 1000)->show_default();
   command->add_option("--disable", o->disabled, "Passes to leave out")
       ->delimiter(',')
       ->type_name("NAME,...");

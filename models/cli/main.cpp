@@ -65,46 +65,19 @@ void limit_memory() {
 #endif
 }
 
-int run(int argc, char** argv) {
-  CLI::App program("weft -- a compiler for attention: trains, translates and looks into models",
-                   "weft");
-  program.require_subcommand(1);
-  program.set_version_flag("--version", "weft " WEFT_VERSION);
-  program.footer(
+void run(int argc, char** argv) {
+  weft::cli::CommandLine program(
+      "weft", "weft -- a compiler for attention: trains, translates and looks into models",
+      std::string("weft ") + WEFT_VERSION,
       "Example:\n  weft train pronounce.toml --out pronounce\n\n`weft SUBCOMMAND --help` says "
       "more.");
-  weft::cli::add_train(program);
-  weft::cli::add_translate(program);
-  weft::cli::add_evaluate(program);
-  weft::cli::add_attend(program);
-  weft::cli::add_bench(program);
-  weft::cli::add_dump(program);
-  weft::cli::add_inspect(program);
-  weft::cli::add_stages(program);
-  weft::cli::add_opt(program);
-  weft::cli::add_run(program);
-  weft::cli::add_curves(program);
-  weft::cli::add_data(program);
-  weft::cli::add_doctor(program);
-  weft::cli::add_ops(program);
-  try {
-    program.parse(argc, argv);
-    return 0;
-  } catch (const CLI::CallForHelp& e) {
-    weft::cli::put(program.help() + "\n");
-    return 0;
-  } catch (const CLI::CallForAllHelp& e) {
-    weft::cli::put(program.help("", CLI::AppFormatMode::All) + "\n");
-    return 0;
-  } catch (const CLI::CallForVersion& e) {
-    weft::cli::put(std::string(e.what()) + "\n");
-    return 0;
-  } catch (const CLI::ParseError& e) {
-    const auto chosen = program.get_subcommands();
-    throw UsageError(std::string(e.what()) + " (weft " +
-                     (chosen.empty() ? "" : chosen.front()->get_name() + " ") +
-                     "--help says more)");
-  }
+  for (const auto add :
+       {weft::cli::add_train, weft::cli::add_translate, weft::cli::add_evaluate,
+        weft::cli::add_attend, weft::cli::add_bench, weft::cli::add_dump, weft::cli::add_inspect,
+        weft::cli::add_stages, weft::cli::add_opt, weft::cli::add_run, weft::cli::add_curves,
+        weft::cli::add_data, weft::cli::add_doctor, weft::cli::add_ops})
+    add(program.commands());
+  program.run(argc, argv);
 }
 
 }  // namespace
@@ -119,7 +92,8 @@ int main(int argc, char** argv) {
     return code;
   };
   try {
-    return run(argc, argv);
+    run(argc, argv);
+    return 0;
   } catch (const weft::cli::ReaderGone&) {
     return 0;
   } catch (const UsageError& e) {

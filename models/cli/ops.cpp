@@ -73,10 +73,11 @@ void ops() {
 
 }  // namespace
 
-void add_ops(CLI::App& program) {
-  add_command(program, "ops",
-              "Print the table of ops as markdown ('*': any number, '?': may be missing)",
-              "weft ops > ops.md")
+void add_ops(Command& program) {
+  program
+      .add_command("ops",
+                   "Print the table of ops as markdown ('*': any number, '?': may be missing)",
+                   "weft ops > ops.md")
       ->callback(ops);
 }
 

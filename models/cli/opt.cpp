@@ -63,10 +63,10 @@ void opt(const OptOptions& o) {
 
 }  // namespace
 
-void add_opt(CLI::App& program) {
-  CLI::App* command =
-      add_command(program, "opt", "Run passes on a graph and print what comes out",
-                  "weft opt attention.ir --passes=canonicalize,fuse_attention --explain");
+void add_opt(Command& program) {
+  Command* command =
+      program.add_command("opt", "Run passes on a graph and print what comes out",
+                          "weft opt attention.ir --passes=canonicalize,fuse_attention --explain");
   const auto o = std::make_shared<OptOptions>();
   command->add_option("FILE.ir", o->graph, "The graph, as text");
   command

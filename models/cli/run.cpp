@@ -100,10 +100,10 @@ void run(const RunOptions& o) {
 
 }  // namespace
 
-void add_run(CLI::App& program) {
-  CLI::App* command = add_command(program, "run", "Run a graph on arrays",
-                                  "weft run attention.ir --inputs in.npz --outputs out.npz "
-                                  "--backend onednn --gradient loss:q,k");
+void add_run(Command& program) {
+  Command* command = program.add_command("run", "Run a graph on arrays",
+                                         "weft run attention.ir --inputs in.npz --outputs out.npz "
+                                         "--backend onednn --gradient loss:q,k");
   const auto o = std::make_shared<RunOptions>();
   command->add_option("FILE.ir", o->graph, "The graph, as text")->required();
   command->add_option("--inputs", o->inputs,
@@ -113,8 +113,8 @@ void add_run(CLI::App& program) {
   command
       ->add_option("--backend", o->backend,
                    "reference (in double, slow, the judge) or onednn (in float, fast)")
-      ->check(CLI::IsMember({"reference", "onednn"}))
-      ->capture_default_str();
+      ->one_of({"reference", "onednn"})
+      ->show_default();
   command->add_option("--bind", o->bind, "Sizes of symbols that the arrays do not tell, as in S=7")
       ->type_name("SYMBOL=SIZE");
   command

@@ -76,10 +76,10 @@ void stages(const StagesOptions& o) {
 
 }  // namespace
 
-void add_stages(CLI::App& program) {
-  CLI::App* command =
-      add_command(program, "stages", "A graph at every stage of its life, as one page of Markdown",
-                  "weft stages decoder.ir -o stages.md");
+void add_stages(Command& program) {
+  Command* command =
+      program.add_command("stages", "A graph at every stage of its life, as one page of Markdown",
+                          "weft stages decoder.ir -o stages.md");
   const auto o = std::make_shared<StagesOptions>();
   command
       ->add_option(

@@ -110,9 +110,9 @@ void train(const TrainOptions& o) {
 
 }  // namespace
 
-void add_train(CLI::App& program) {
-  CLI::App* command =
-      add_command(program, "train", "Train a model", "weft train pronounce.toml --out pronounce");
+void add_train(Command& program) {
+  Command* command =
+      program.add_command("train", "Train a model", "weft train pronounce.toml --out pronounce");
   const auto o = std::make_shared<TrainOptions>();
   command->add_option("RECIPE.toml", o->recipe, "Data, model, optimiser and limits of the run")
       ->required();

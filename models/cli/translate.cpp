@@ -114,10 +114,10 @@ void translate(const TranslateOptions& o) {
 
 }  // namespace
 
-void add_translate(CLI::App& program) {
-  CLI::App* command = add_command(program, "translate",
-                                  "Translate lines of tokens, one line each, also for empty ones",
-                                  "echo 'w o r d' | weft translate pronounce --beam 5");
+void add_translate(Command& program) {
+  Command* command = program.add_command(
+      "translate", "Translate lines of tokens, one line each, also for empty ones",
+      "echo 'w o r d' | weft translate pronounce --beam 5");
   const auto o = std::make_shared<TranslateOptions>();
   o->model.add_model_to(*command);
   command->add_option("--input", o->input, "Read here instead of from standard input")
@@ -129,7 +129,7 @@ void add_translate(CLI::App& program) {
       ->add_option("--nbest", o->n_best,
                    "Write the K best of each line: its number from 0, score and tokens, by tabs")
       ->type_name("K")
-      ->check(CLI::PositiveNumber);
+      ->positive();
   command->callback([o] { translate(*o); });
 }
 

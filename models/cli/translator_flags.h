@@ -3,18 +3,18 @@
 #pragma once
 #include "models/translator/translator.h"
 
-#include <CLI/CLI.hpp>
-
 #include <string>
 
 namespace weft::cli {
+
+class Command;
 
 struct TranslatorFlags {
   std::string folder;
   TranslatorOptions options;
 
-  void add_model_to(CLI::App& command);   // MODEL, --checkpoint
-  void add_search_to(CLI::App& command);  // the others
+  void add_model_to(Command& command);   // MODEL, --checkpoint
+  void add_search_to(Command& command);  // the others
 
   Translator translator() const { return Translator(folder, options); }
 };

@@ -67,7 +67,7 @@ TEST_CASE(
     "drawing: what the backward pass keeps of the forward pass is a reference, its seed a link") {
   ir::Graph g =
       ir::parse("graph(input %x: f32[4]) { %y = tanh(%x) %l = sum(%y) {axes=[0]} return %l }");
-  ir::Builder b(g, {.scope = {}, .loc = {}, .origins = {}, .part = ir::Part::backward});
+  ir::Builder b(g, {{}, {}, {}, ir::Part::backward});
   const ir::Value y = g.nodes()[0].results[0], l = g.nodes()[1].results[0];
   g.add_output("dx", b.mul(b.mul(y, y), l));
   const Drawing d = draw(g);

@@ -1,7 +1,7 @@
 // tests/passes/attention_test.cpp -- score, mask, softmax and weighted sum become one op.
 #include "autodiff/gradient.h"
-#include "check_rewrite.h"
 #include "ir/text/text.h"
+#include "tests/support/check_rewrite.h"
 
 #include <doctest/doctest.h>
 

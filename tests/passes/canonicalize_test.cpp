@@ -1,6 +1,6 @@
 // tests/passes/canonicalize_test.cpp -- one spelling for one meaning.
-#include "check_rewrite.h"
 #include "ir/text/text.h"
+#include "tests/support/check_rewrite.h"
 
 #include <doctest/doctest.h>
 

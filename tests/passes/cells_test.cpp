@@ -1,6 +1,6 @@
 // tests/passes/cells_test.cpp -- the equations of GRU and LSTM cells become one op.
-#include "check_rewrite.h"
 #include "ir/text/text.h"
+#include "tests/support/check_rewrite.h"
 
 #include <doctest/doctest.h>
 

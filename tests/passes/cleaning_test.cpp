@@ -1,5 +1,5 @@
 // tests/passes/cleaning_test.cpp -- cse, dce, fold_constants.
-#include "check_rewrite.h"
+#include "tests/support/check_rewrite.h"
 
 #include <doctest/doctest.h>
 

@@ -1,5 +1,5 @@
 // tests/passes/linear_test.cpp -- fuse_linear, fuse_residual and merge_matmuls.
-#include "check_rewrite.h"
+#include "tests/support/check_rewrite.h"
 
 #include <doctest/doctest.h>
 

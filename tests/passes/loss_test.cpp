@@ -1,6 +1,6 @@
 // tests/passes/loss_test.cpp -- log-softmax, look-up, smoothing and weights become one op.
-#include "check_rewrite.h"
 #include "ir/text/text.h"
+#include "tests/support/check_rewrite.h"
 
 #include <doctest/doctest.h>
 

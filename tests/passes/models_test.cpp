@@ -1,11 +1,11 @@
 // tests/passes/models_test.cpp -- whole training steps keep their values through all passes.
 #include "autodiff/gradient.h"
 #include "backends/reference/reference.h"
-#include "check_rewrite.h"
 #include "frontend/compile/optimizer.h"
 #include "ir/text/text.h"
 #include "models/families/rnn/rnn.h"
 #include "models/families/transformer/transformer.h"
+#include "tests/support/check_rewrite.h"
 
 #include <doctest/doctest.h>
 

@@ -1,6 +1,6 @@
 // tests/passes/norm_test.cpp -- mean, variance and their root become layer norm or RMS norm.
-#include "check_rewrite.h"
 #include "ir/text/text.h"
+#include "tests/support/check_rewrite.h"
 
 #include <doctest/doctest.h>
 

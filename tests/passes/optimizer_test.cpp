@@ -1,5 +1,5 @@
 // tests/passes/optimizer_test.cpp -- norms and updates of all parameters become one op each.
-#include "check_rewrite.h"
+#include "tests/support/check_rewrite.h"
 
 #include <doctest/doctest.h>
 

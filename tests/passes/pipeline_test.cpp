@@ -1,6 +1,6 @@
 // tests/passes/pipeline_test.cpp -- the passes in their order.
-#include "check_rewrite.h"
 #include "ir/text/text.h"
+#include "tests/support/check_rewrite.h"
 #include "tests/support/decoder_text.h"
 
 #include <doctest/doctest.h>

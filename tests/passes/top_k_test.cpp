@@ -1,5 +1,5 @@
 // tests/passes/top_k_test.cpp -- log-softmax and the choice of its best become one op.
-#include "check_rewrite.h"
+#include "tests/support/check_rewrite.h"
 
 #include <doctest/doctest.h>
 

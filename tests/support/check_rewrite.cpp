@@ -1,5 +1,5 @@
 // tests/support/check_rewrite.cpp -- passes tested as text.
-#include "check_rewrite.h"
+#include "tests/support/check_rewrite.h"
 
 #include "backends/reference/reference.h"
 #include "ir/text/text.h"
