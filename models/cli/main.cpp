@@ -84,6 +84,7 @@ void run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error like a full disk
   limit_memory();
   const auto complain = [&](const std::string& message, int code) {
     const std::string line =

@@ -272,7 +272,8 @@ Progress ModelFolder::resume(ParameterStore& store) const {
   Metadata meta, state_meta;
   const std::string last = file("last.safetensors");
   if (!fs::exists(last))
-    throw GraphError(concat(path_, ": error: has no last.safetensors to go on from"));
+    throw GraphError(concat(path_, ": error: has no last.safetensors to go on from",
+                            is_trained() ? "" : "; without --resume a run begins there"));
   load_parameters(store, read(last, meta), seq2seq::loss_graph(config(), false), last);
   Progress progress = progress_of(meta, last);
   const std::string state = file(state_file(progress.step));

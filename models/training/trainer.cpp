@@ -3,6 +3,7 @@
 
 #include "ir/error.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 
@@ -211,6 +212,22 @@ std::optional<Ended> Trainer::limit(double seconds) const {
   return std::nullopt;
 }
 
+// Until the first of the limits; 0 where there is none.
+double Trainer::seconds_left(double seconds, double per_step) const {
+  const Limits& limits = setup_.limits;
+  std::vector<double> left;
+  if (limits.minutes > 0) left.push_back(std::max(0.0, limits.minutes * 60 - seconds));
+  if (limits.steps > 0)
+    left.push_back(static_cast<double>(limits.steps - progress_.step) * per_step);
+  if (limits.epochs > 0) {
+    const auto batches = static_cast<double>(stream_.batches_in_epoch());
+    left.push_back((static_cast<double>(limits.epochs - progress_.position.epoch) * batches -
+                    static_cast<double>(progress_.position.index)) *
+                   per_step);
+  }
+  return left.empty() ? 0 : *std::min_element(left.begin(), left.end());
+}
+
 Ended Trainer::run(const Observer& observe, const Stop& stop) {
   const Limits& limits = setup_.limits;
   const auto held = setup_.folder ? setup_.folder->lock() : nullptr;
@@ -241,27 +258,16 @@ Ended Trainer::run(const Observer& observe, const Stop& stop) {
     ended = limit(seconds);
     if (!ended && stop && stop()) ended = Ended::stopped;
     if (!observe) continue;
-    Event e{.step = progress_.step,
-            .epoch = epoch,
-            .loss = smoothed,
-            .batch_loss = loss,
-            .gradient_norm = gradient_norm_,
-            .rate = rate(),
-            .examples_per_second = examples / std::max(seconds, 1e-9),
-            .seconds = seconds};
-    const auto least = [&](double left) {
-      e.seconds_left = e.seconds_left == 0 ? left : std::min(e.seconds_left, left);
-    };
     const double per_step = seconds / static_cast<double>(progress_.step - first);
-    if (limits.minutes > 0) least(std::max(0.0, limits.minutes * 60 - seconds));
-    if (limits.steps > 0) least(static_cast<double>(limits.steps - progress_.step) * per_step);
-    if (limits.epochs > 0) {
-      const auto batches = static_cast<double>(stream_.batches_in_epoch());
-      least((static_cast<double>(limits.epochs - progress_.position.epoch) * batches -
-             static_cast<double>(progress_.position.index)) *
-            per_step);
-    }
-    observe(e);
+    observe({.step = progress_.step,
+             .epoch = epoch,
+             .loss = smoothed,
+             .batch_loss = loss,
+             .gradient_norm = gradient_norm_,
+             .rate = rate(),
+             .examples_per_second = examples / std::max(seconds, 1e-9),
+             .seconds = seconds,
+             .seconds_left = seconds_left(seconds, per_step)});
   }
   // The last model may be the best. This validation leaves no trace in what resuming goes on from.
   if (*ended != Ended::stopped) validate(observe, seconds_since(start), true);

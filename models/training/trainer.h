@@ -72,6 +72,7 @@ class Trainer {
   void validate(const Observer& observe, double seconds, bool ending);
   void save(const Observer& observe);
   std::optional<Ended> limit(double seconds) const;
+  double seconds_left(double seconds, double per_step) const;
 
   TrainerSetup setup_;
   ParameterStore store_;

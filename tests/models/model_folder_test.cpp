@@ -159,3 +159,25 @@ TEST_CASE("model folder: one run at a time trains into it") {
   CHECK_FALSE(std::filesystem::exists(folder / "model/.state-20.safetensors.tmp"));
   CHECK_FALSE(std::filesystem::exists(folder / "model/.lock"));
 }
+
+TEST_CASE("model folder: files of the format before, without checksums and settings, are read") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "model";
+  Trainer(small_setup(7, path)).run();
+  for (const std::string name : {"best.safetensors", "last.safetensors", "state-7.safetensors"}) {
+    formats::Metadata metadata;
+    const formats::NamedArrays arrays = formats::read_safetensors(path + "/" + name, &metadata);
+    metadata["format"] = "weft 1";
+    std::erase_if(metadata, [](const auto& entry) {
+      const std::string& key = entry.first;
+      return key == "checksum" || key == "state" || key.starts_with("recipe: ") ||
+             key.starts_with("mark_") || key.ends_with(".vocab") || key == "model.toml";
+    });
+    formats::write_safetensors(path + "/" + name, arrays, metadata);
+  }
+  CHECK(ModelFolder(path).load().parameter_count() > 0);
+  Trainer resumed(small_setup(20, path));
+  CHECK(resumed.resume().empty());
+  CHECK(resumed.progress().step == 7);
+  CHECK(resumed.run() == Ended::steps);
+}
