@@ -48,6 +48,7 @@ Metadata metadata_of_last(const Progress& p) {
              {"since_best", std::to_string(p.since_best)},
              {"shrinks", std::to_string(p.shrinks)},
              {"seed", std::to_string(p.seed)}};
+  if (p.validation_due) m["validation"] = "due";
   for (const auto& [key, value] : p.settings) m[kSetting + key] = value;
   return m;
 }
@@ -81,6 +82,7 @@ Progress progress_of(const Metadata& m, const std::string& file) {
   p.since_best = number<int64_t>(m, "since_best", file);
   p.shrinks = number<int64_t>(m, "shrinks", file);
   p.seed = number<uint64_t>(m, "seed", file);
+  p.validation_due = m.contains("validation");
   for (const auto& [key, value] : m)
     if (key.starts_with(kSetting)) p.settings[key.substr(kSetting.size())] = value;
   return p;

@@ -32,9 +32,10 @@ struct Progress {
   double best_loss = 0;                  // of validation, of the best model there is
   int64_t best_step = 0;                 // 0: none yet
   double mark_loss = 0;                  // the best of the validations that were due, by which
-  int64_t mark_step = 0;   // shrinking and patience are judged: none after the last step
-  int64_t since_best = 0;  // due validations after that one
-  int64_t shrinks = 0;     // of the learning rate
+  int64_t mark_step = 0;        // shrinking and patience are judged: none after the last step
+  int64_t since_best = 0;       // due validations after that one
+  int64_t shrinks = 0;          // of the learning rate
+  bool validation_due = false;  // the one of this step was stopped
   uint64_t seed = 1;
   RunSettings settings;  // of the run that made the last of these steps
 

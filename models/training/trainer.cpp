@@ -153,9 +153,11 @@ double Trainer::step(std::span<const data::Batch> parts) {
   return loss;
 }
 
-double Trainer::evaluate(const std::vector<data::EncodedExample>& examples) {
+std::optional<double> Trainer::evaluate(const std::vector<data::EncodedExample>& examples,
+                                        const Stop& stop) {
   double loss = 0, tokens = 0;
   for (const auto& rows : data::plan_in_order(examples, setup_.batch)) {
+    if (stop && stop()) return std::nullopt;
     const formats::NamedArrays results =
         evaluation_.run(store_, inputs_of(data::make_batch(examples, rows, setup_.batch)));
     const double n = results.at("tokens").at(0);
@@ -165,10 +167,12 @@ double Trainer::evaluate(const std::vector<data::EncodedExample>& examples) {
   return loss / tokens;
 }
 
-void Trainer::validate(const Observer& observe, double seconds, bool ending) {
-  if (setup_.valid.empty() || validated_step_ == progress_.step) return;
+bool Trainer::validate(const Observer& observe, const Stop& stop, double seconds, bool ending) {
+  if (setup_.valid.empty() || validated_step_ == progress_.step) return true;
+  const auto found = evaluate(setup_.valid, stop);
+  if (!found) return false;
+  const double loss = *found;
   validated_step_ = progress_.step;
-  const double loss = evaluate(setup_.valid);
   if (!std::isfinite(loss)) diverged(concat("the validation loss is ", spelled(loss)));
   // Equal counts as better, so that a validation done again after a crash says the same.
   const bool best = progress_.best_step == 0 || loss <= progress_.best_loss;
@@ -193,6 +197,14 @@ void Trainer::validate(const Observer& observe, double seconds, bool ending) {
              .loss = loss,
              .best = best,
              .seconds = seconds});
+  return true;
+}
+
+// A validation that is stopped is still due when the run goes on.
+void Trainer::validate_and_save(const Observer& observe, const Stop& stop, double seconds) {
+  progress_.validation_due = !validate(observe, stop, seconds, false);
+  saved_step_ = -1;
+  save(observe);
 }
 
 void Trainer::save(const Observer& observe) {
@@ -238,6 +250,9 @@ Ended Trainer::run(const Observer& observe, const Stop& stop) {
   const auto start = std::chrono::steady_clock::now();
   const int64_t first = progress_.step;
   double smoothed = 0, examples = 0;
+  bool asked = false;  // a stop that was asked for stays so
+  const Stop stopped = [&] { return asked = asked || (stop && stop()); };
+  if (progress_.validation_due) validate_and_save(observe, stopped, 0);
   std::optional<Ended> ended = limit(0);
   while (!ended) {
     const int64_t epoch = progress_.position.epoch;
@@ -250,13 +265,10 @@ Ended Trainer::run(const Observer& observe, const Stop& stop) {
     const bool due =
         limits.validate_every > 0 ? progress_.step % limits.validate_every == 0 : epoch_over;
     double seconds = seconds_since(start);
-    if (due) {
-      validate(observe, seconds, false);
-      save(observe);
-    }
+    if (due) validate_and_save(observe, stopped, seconds);
     if (limits.save_every > 0 && progress_.step % limits.save_every == 0) save(observe);
     ended = limit(seconds);
-    if (!ended && stop && stop()) ended = Ended::stopped;
+    if (!ended && stopped()) ended = Ended::stopped;
     if (!observe) continue;
     const double per_step = seconds / static_cast<double>(progress_.step - first);
     observe({.step = progress_.step,
@@ -270,7 +282,7 @@ Ended Trainer::run(const Observer& observe, const Stop& stop) {
              .seconds_left = seconds_left(seconds, per_step)});
   }
   // The last model may be the best. This validation leaves no trace in what resuming goes on from.
-  if (*ended != Ended::stopped) validate(observe, seconds_since(start), true);
+  if (*ended != Ended::stopped) validate(observe, stopped, seconds_since(start), true);
   save(observe);
   if (observe)
     observe({.kind = Event::Kind::finished,

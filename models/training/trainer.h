@@ -50,13 +50,16 @@ class Trainer {
   // Goes on from what the folder holds. Throws OtherRun where a setting differs that must not;
   // returns the others that differ.
   std::vector<SettingChange> resume();
-  // Runs until a limit is reached or `stop` says so (asked after each step); saves at the end.
+  // Runs until a limit is reached or `stop` says so (asked after each step, and while it validates:
+  // that is done again when the run goes on); saves at the end.
   // Throws RuntimeError where the run diverges, that is, where a loss, a gradient or a parameter is
   // no longer finite; what is saved by then stays.
   Ended run(const Observer& observe = {}, const Stop& stop = {});
 
   // Mean loss of a token over these examples.
-  double evaluate(const std::vector<data::EncodedExample>& examples);
+  double evaluate(const std::vector<data::EncodedExample>& examples) {
+    return *evaluate(examples, {});
+  }
 
   const Progress& progress() const { return progress_; }
   ParameterStore& store() { return store_; }
@@ -69,7 +72,12 @@ class Trainer {
   void check_finite() const;
   double step(std::span<const data::Batch> parts);
   // `ending`: after the last step; may update the best model, not patience or the schedule.
-  void validate(const Observer& observe, double seconds, bool ending);
+  // False where it was stopped.
+  bool validate(const Observer& observe, const Stop& stop, double seconds, bool ending);
+  void validate_and_save(const Observer& observe, const Stop& stop, double seconds);
+  // Nothing where it was stopped.
+  std::optional<double> evaluate(const std::vector<data::EncodedExample>& examples,
+                                 const Stop& stop);
   void save(const Observer& observe);
   std::optional<Ended> limit(double seconds) const;
   double seconds_left(double seconds, double per_step) const;

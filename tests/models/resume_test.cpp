@@ -140,3 +140,21 @@ TEST_CASE("training: a run that does not go on never takes the place of what was
         std::string::npos);
   CHECK(tests::bytes_of(folder / "model/last.safetensors") == before);
 }
+
+TEST_CASE("training: a validation that is stopped is made up for when the run goes on") {
+  const TemporaryFolder folder;
+  Trainer(small_setup(21, folder / "whole")).run();
+  Trainer first(small_setup(21, folder / "parts"));
+  int64_t validations = 0;
+  const auto stop = [&] { return first.progress().step == 14; };  // first asked while it validates
+  CHECK(first.run([&](const Event& e) { validations += e.kind == Event::Kind::validation ? 1 : 0; },
+                  stop) == Ended::stopped);
+  CHECK(first.progress().step == 14);
+  CHECK(first.progress().validation_due);
+  CHECK(validations == 1);
+  Trainer second(small_setup(21, folder / "parts"));
+  CHECK(second.resume().empty());
+  CHECK(second.run() == Ended::steps);
+  for (const char* name : {"/last.safetensors", "/best.safetensors", "/state-21.safetensors"})
+    CHECK(tests::bytes_of((folder / "whole") + name) == tests::bytes_of((folder / "parts") + name));
+}
