@@ -43,11 +43,11 @@ inline std::vector<uint8_t> random_mask(size_t n, uint32_t seed, double keep = 0
 template <class Body>
 void on_every_machine(const Body& body) {
   const int before = omp_get_max_threads();
-  for (const k::Isa isa : {k::Isa::avx2, k::Isa::avx512}) {
-    if (!k::use_isa(isa)) continue;
+  for (const k::IsaInfo& set : k::isas()) {
+    if (!k::use_isa(set.isa)) continue;
     for (int threads = 1; threads <= 4; ++threads) {
       omp_set_num_threads(threads);
-      INFO(std::string(k::name(isa)), " with ", threads, " threads");
+      INFO(std::string(set.name), " with ", threads, " threads");
       body();
     }
   }
@@ -58,15 +58,15 @@ void on_every_machine(const Body& body) {
 template <class Body>
 void same_bits_for_every_team(const Body& body) {
   const int before = omp_get_max_threads();
-  for (const k::Isa isa : {k::Isa::avx2, k::Isa::avx512}) {
-    if (!k::use_isa(isa)) continue;
+  for (const k::IsaInfo& set : k::isas()) {
+    if (!k::use_isa(set.isa)) continue;
     omp_set_num_threads(1);
     const auto expected = body();
     for (int threads = 1; threads <= 4; ++threads) {
       omp_set_num_threads(threads);
       const auto found = body();
       REQUIRE(found.size() == expected.size());
-      INFO(std::string(k::name(isa)), " with ", threads, " threads");
+      INFO(std::string(set.name), " with ", threads, " threads");
       CHECK(std::memcmp(found.data(), expected.data(), found.size() * sizeof found[0]) == 0);
     }
   }

@@ -146,7 +146,7 @@ void others() {
 int main() {
   if (const char* error = k::kernels_error()) return std::fprintf(stderr, "%s\n", error), 1;
   const k::Peak peak = k::measure_peak(0.5);
-  std::printf("%s, %d threads: %.1f GFLOP/s, %.2f Gtanh/s, %.2f Gexp/s\n", k::name(k::isa()),
+  std::printf("%s, %d threads: %.1f GFLOP/s, %.2f Gtanh/s, %.2f Gexp/s\n", k::info(k::isa()).name,
               omp_get_max_threads(), peak.gflops, peak.gtanh, peak.gexp);
   additive("decoder step", peak, 64, 1, 25, 512, 1024);
   additive("all steps", peak, 64, 25, 25, 512, 1024);

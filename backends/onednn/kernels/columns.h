@@ -4,7 +4,7 @@
 // there are (lanes beyond read as 0). It is compiled twice, so that the full vectors pay nothing
 // for the tail.
 #pragma once
-#include "backends/onednn/kernels/vec.h"
+#include "backends/onednn/kernels/vec/vec.h"
 
 namespace weft::onednn::kernels::WEFT_ISA {
 

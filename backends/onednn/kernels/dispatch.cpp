@@ -3,29 +3,49 @@
 #include "backends/onednn/kernels/isa.h"
 #include "backends/onednn/kernels/kernel_list.h"
 
+#include <array>
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
+#include <string>
+#include <string_view>
 
 namespace weft::onednn::kernels {
 namespace {
 
-const KernelTable& table_of(Isa isa) { return isa == Isa::avx512 ? avx512::table : avx2::table; }
+#define WEFT_TABLE(name, flags, available, gemm) &name::table,
+const KernelTable* const kTables[] = {WEFT_ISAS(WEFT_TABLE)};  // by Isa
+#undef WEFT_TABLE
+
+const KernelTable* table_of(Isa isa) { return kTables[static_cast<size_t>(isa)]; }
 
 struct Choice {
   const KernelTable* table = nullptr;
-  const char* error = nullptr;
+  std::string error;
 };
 
+std::string names() {
+  std::string list;
+  for (const IsaInfo& set : isas()) list += (list.empty() ? "" : ", ") + std::string(set.name);
+  return list;
+}
+
 Choice choose() {
-  const char* limit = std::getenv("WEFT_ISA");
-  const bool up_to_avx2 = limit != nullptr && std::strcmp(limit, "avx2") == 0;
-  const bool up_to_avx512 = limit == nullptr || *limit == 0 || std::strcmp(limit, "avx512") == 0;
-  if (!up_to_avx2 && !up_to_avx512) return {nullptr, "WEFT_ISA is neither avx2 nor avx512"};
-  if (up_to_avx512 && is_available(Isa::avx512)) return {&avx512::table, nullptr};
-  if (is_available(Isa::avx2)) return {&avx2::table, nullptr};
-  return {nullptr, "this processor has no AVX2 and FMA, which every kernel of Weft needs"};
+  const char* value = std::getenv("WEFT_ISA");
+  const std::string_view limit = value == nullptr ? "" : value;
+  Choice choice;
+  bool known = limit.empty();
+  for (const IsaInfo& set : isas()) {
+    if (set.available) choice.table = table_of(set.isa);
+    if (set.name == limit) {
+      known = true;
+      break;
+    }
+  }
+  if (!known) return {nullptr, "WEFT_ISA is none of " + names()};
+  if (choice.table == nullptr)
+    choice.error = "this processor has no instruction set that Weft's kernels are for: " + names();
+  return choice;
 }
 
 struct Dispatch {
@@ -42,30 +62,39 @@ Dispatch& dispatch() {
 const KernelTable& kernels() {
   const KernelTable* table = dispatch().table.load(std::memory_order_relaxed);
   if (table != nullptr) return *table;
-  std::fprintf(stderr, "weft: %s\n", dispatch().choice.error);
+  std::fprintf(stderr, "weft: %s\n", dispatch().choice.error.c_str());
   std::abort();
 }
 
 }  // namespace
 
-const char* kernels_error() { return dispatch().choice.error; }
+std::span<const IsaInfo> isas() {
+#define WEFT_INFO(name, flags, available, gemm) {Isa::name, #name, available, gemm},
+  static const auto all = [] {
+    __builtin_cpu_init();
+    return std::to_array<IsaInfo>({WEFT_ISAS(WEFT_INFO)});
+  }();
+#undef WEFT_INFO
+  return all;
+}
 
-Isa isa() { return &kernels() == &avx512::table ? Isa::avx512 : Isa::avx2; }
+const IsaInfo& info(Isa isa) { return isas()[static_cast<size_t>(isa)]; }
 
-const char* name(Isa isa) { return isa == Isa::avx512 ? "avx512" : "avx2"; }
+const char* kernels_error() {
+  const std::string& error = dispatch().choice.error;
+  return error.empty() ? nullptr : error.c_str();
+}
 
-// The builtin asks the operating system too (XGETBV).
-bool is_available(Isa isa) {
-  __builtin_cpu_init();
-  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  if (isa == Isa::avx2) return avx2;
-  return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+Isa isa() {
+  const KernelTable* table = &kernels();
+  size_t i = 0;
+  while (kTables[i] != table) ++i;
+  return isas()[i].isa;
 }
 
 bool use_isa(Isa isa) {
-  if (!is_available(isa)) return false;
-  dispatch().table = &table_of(isa);
+  if (!info(isa).available) return false;
+  dispatch().table = table_of(isa);
   return true;
 }
 

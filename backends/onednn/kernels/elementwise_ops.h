@@ -4,7 +4,7 @@
 // says so. dst may be an operand of the same width.
 #pragma once
 #include "backends/onednn/kernels/elementwise_plan.h"
-#include "backends/onednn/kernels/vec.h"
+#include "backends/onednn/kernels/vec/vec.h"
 
 namespace weft::onednn::kernels::WEFT_ISA {
 

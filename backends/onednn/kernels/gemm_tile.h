@@ -2,9 +2,8 @@
 // operand is laid out for it.
 //
 // A tile of kRows x kPanel sums stays in registers while the left operand comes row by row and the
-// right one panel by panel: kPanel columns, each row of a panel side by side. On AVX2, 4 rows x 3
-// vectors need 7 loads for 12 multiply-adds, the fewest that 16 registers allow. On AVX-512, 12
-// rows x 2 vectors need 14 for 24, and 32 columns divide the usual sizes. The steps over K are
+// right one panel by panel: kPanel columns, each row of a panel side by side. How large a tile is
+// depends on the instruction set's registers (vec/). The steps over K are
 // unrolled, since a core that shares its front end with another thread is short of instructions
 // before it is short of multiply-adds.
 #pragma once
@@ -12,13 +11,8 @@
 
 namespace weft::onednn::kernels::WEFT_ISA {
 
-#if defined(__AVX512F__)
-inline constexpr int kRows = 12;
-inline constexpr int64_t kVectors = 2;
-#else
-inline constexpr int kRows = 4;
-inline constexpr int64_t kVectors = 3;
-#endif
+inline constexpr int kRows = kGemmTileRows;
+inline constexpr int64_t kVectors = kGemmTileVectors;
 inline constexpr int64_t kPanel = kVectors * kWidth, kUnrolled = 8;
 
 // Cache lines to fetch while a tile is computed: `lines` of them, `step` floats apart, in every

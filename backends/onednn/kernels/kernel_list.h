@@ -4,6 +4,7 @@
 // one in the namespace of the instruction set in use.
 #pragma once
 #include "backends/onednn/kernels/elementwise_plan.h"
+#include "backends/onednn/kernels/isa_list.h"
 #include "backends/onednn/kernels/kernels.h"
 
 #define WEFT_KERNELS(KERNEL)                                   \
@@ -59,14 +60,13 @@ struct KernelTable {
 #undef WEFT_MEMBER
 
 #define WEFT_DECLARE(result, function, arguments) result function(const arguments&);
-namespace avx2 {
-WEFT_KERNELS(WEFT_DECLARE)
-extern const KernelTable table;
-}  // namespace avx2
-namespace avx512 {
-WEFT_KERNELS(WEFT_DECLARE)
-extern const KernelTable table;
-}  // namespace avx512
+#define WEFT_DECLARE_ALL(isa, flags, available, gemm) \
+  namespace isa {                                     \
+  WEFT_KERNELS(WEFT_DECLARE)                          \
+  extern const KernelTable table;                     \
+  }
+WEFT_ISAS(WEFT_DECLARE_ALL)
+#undef WEFT_DECLARE_ALL
 #undef WEFT_DECLARE
 
 }  // namespace weft::onednn::kernels

@@ -1,7 +1,7 @@
 // backends/onednn/kernels/mask_row.h -- one row of scores under a mask, a vector at a time.
 #pragma once
 #include "backends/onednn/kernels/types.h"
-#include "backends/onednn/kernels/vec.h"
+#include "backends/onednn/kernels/vec/vec.h"
 
 namespace weft::onednn::kernels::WEFT_ISA {
 

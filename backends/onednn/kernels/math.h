@@ -8,7 +8,7 @@
 // NaN propagates. exp flushes results below 2^-126 to 0. sin and cos of |x| > 2^15 go to libm lane
 // by lane. tanh and erf never exceed 1.
 #pragma once
-#include "backends/onednn/kernels/vec.h"
+#include "backends/onednn/kernels/vec/vec.h"
 
 #include <math.h>
 

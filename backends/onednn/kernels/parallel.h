@@ -4,7 +4,7 @@
 // the caller if `work`, in element operations, is too small to pay for waking the others. A region
 // costs 1.1 us, about 8,000 multiply-adds on one core of the machines this was measured on.
 #pragma once
-#include "backends/onednn/kernels/vec.h"
+#include "backends/onednn/kernels/vec/vec.h"
 
 #include <omp.h>
 

@@ -1,6 +1,6 @@
 // backends/onednn/kernels/philox_vec.h -- philox.h sixteen counters at a time.
 #pragma once
-#include "backends/onednn/kernels/vec.h"
+#include "backends/onednn/kernels/vec/vec.h"
 
 namespace weft::onednn::kernels::WEFT_ISA {
 

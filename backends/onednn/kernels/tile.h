@@ -3,15 +3,10 @@
 // The micro-kernel keeps kTileRows x kLanes sums in registers. B and C are read a panel of kLanes
 // columns at a time; A may lie transposed.
 #pragma once
-#include "backends/onednn/kernels/vec.h"
+#include "backends/onednn/kernels/vec/vec.h"
 
 namespace weft::onednn::kernels::WEFT_ISA {
 
-#if defined(__AVX512F__)
-inline constexpr int kTileRows = 12;
-#else
-inline constexpr int kTileRows = 6;
-#endif
 inline constexpr int64_t kLanes = 2 * kWidth;
 
 struct Matrix {  // element (i, j) at data[i*row + j*column]

@@ -104,8 +104,8 @@ void emit_bounded(Emit& e, const Tensor& a, const Tensor& b, const Tensor& c,
 
 bool is_bounded(const MatmulOptions& options) { return options.rows || options.depth; }
 
-// Our own kernel: with weights packed once for many products, where there are such; and with
-// AVX-512 for every product with one b (docs/decisions/0004).
+// Our own kernel: with weights packed once for many products, where there are such; and on
+// instruction sets where it beats oneDNN for every product with one b (docs/decisions/0004).
 bool emit_gemm(Emit& e, const Tensor& a, const Tensor& b, const Tensor& c,
                const MatmulOptions& options) {
   const int64_t n = row_count(c);
@@ -120,7 +120,7 @@ bool emit_gemm(Emit& e, const Tensor& a, const Tensor& b, const Tensor& c,
   if (!(by_rows(x) || (x && x->stride(0) == 1)) || !by_rows(y)) return false;
   if (options.residual && !by_rows(residual)) return false;
   const std::optional<Ref> packed = options.depth ? std::nullopt : e.packed(b);
-  if (!packed && kernels::isa() != kernels::Isa::avx512) return false;
+  if (!packed && !kernels::info(kernels::isa()).gemm_beats_onednn) return false;
   const bool relu = options.activation == "relu";
   const std::optional<Tensor> add = residual             ? residual
                                     : options.accumulate ? std::optional(*y)

@@ -179,7 +179,7 @@ Diagnosis diagnose() {
   d.openmp_runtimes = mapped_runtimes();
   d.gomp_parallel = library_of("GOMP_parallel");
   d.blocktime = kmp_get_blocktime();
-  d.kernel_isa = kernels::name(kernels::isa());
+  d.kernel_isa = kernels::info(kernels::isa()).name;
   d.onednn_isa = isa_name(dnnl::get_effective_cpu_isa());
   const dnnl_version_t* v = dnnl_version();
   d.onednn_version = ir::concat(v->major, ".", v->minor, ".", v->patch);
