@@ -55,3 +55,11 @@ configure() {
     { cat "$build.log" >&2; rm -f "$build.log"; complain "the configuration failed"; }
   rm -f "$build.log"
 }
+
+# run_tests [CTEST OPTION...] -- as many programs at a time as there are cores. Their threads share them, so
+# those that have nothing to do sleep. The output goes to $build/tests.log; the last line counts.
+run_tests() {
+  OMP_WAIT_POLICY=passive ctest --test-dir "$build" -j "$(jobs)" --verbose "$@" 2>&1 | tee "$build/tests.log" |
+    grep --line-buffered -E '^ *[0-9]+/[0-9]+ Test +#' || true
+  .ci/count_tests.awk "$build/tests.log"
+}
