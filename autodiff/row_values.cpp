@@ -28,6 +28,9 @@ constexpr const ir::OpDef* kAdjoints[] = {&ops::attention_grad,  &ops::gru_cell_
                                           &ops::layer_norm_grad, &ops::lstm_cell_grad,
                                           &ops::rms_norm_grad,   &ops::softmax_cross_entropy_grad,
                                           &ops::softmax_grad};
+// What they make of finite rows is finite, of infinite ones anything.
+constexpr const ir::OpDef* kSums[] = {&ops::conv, &ops::conv_input_grad, &ops::conv_weight_grad,
+                                      &ops::matmul, &ops::sum};
 // Of finite rows finite (eps is positive), of infinite ones NaN.
 constexpr const ir::OpDef* kNorms[] = {&ops::layer_norm, &ops::rms_norm};
 
@@ -76,7 +79,9 @@ EndedRows ended_rows(const ir::Graph& graph, const Node& node, const std::vector
   if (op == &ops::select)
     return is_live(graph, node.operands[0], live) ? at(2) : std::max(at(1), at(2));
   if (node.operands.empty()) return finite;
-  if ((op == &ops::mul || op == &ops::matmul) && best == zero && worst <= finite) return zero;
+  if ((op == &ops::mul || op == &ops::matmul || op == &ops::conv_input_grad) && best == zero &&
+      worst <= finite)
+    return zero;
   if (one_of(op, kAdjoints)) {
     const bool silent = at(0) == zero && (op != &ops::lstm_cell_grad || at(1) == zero) &&
                         (op != &ops::attention_grad || !view.has("dweights") ||
@@ -89,7 +94,7 @@ EndedRows ended_rows(const ir::Graph& graph, const Node& node, const std::vector
   if (one_of(op, kWithPoles)) return any;
   if (op->zero_preserving && worst == zero) return zero;
   if (op == &ops::sqrt || worst == any) return any;
-  const bool moves = !op->elementwise && op != &ops::matmul && op != &ops::sum;
+  const bool moves = !op->elementwise && !one_of(op, kSums);
   return worst == extended ? (moves ? extended : any) : finite;
 }
 

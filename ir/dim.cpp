@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cctype>
 #include <charconv>
+#include <numeric>
 #include <set>
 
 namespace weft::ir {
@@ -68,16 +69,39 @@ Dim Dim::symbol(std::string_view name) {
   return d;
 }
 
+// One spelling for one meaning, in this order:
+//   floordiv(k*A + r, k) = A + floordiv(r, k)                        whole multiples leave
+//   floordiv(g*A + c, g*k) = floordiv(A + floordiv(c, g), k)         common factors cancel
+//   floordiv(floordiv(A, j) + r, k) = floordiv(A + j*r, j*k)         one in another is one
 Dim Dim::floordiv(const Dim& dim, int64_t divisor) {
   if (divisor <= 0) throw GraphError(concat("floordiv needs a divisor above 0, found ", divisor));
-  if (const auto c = dim.constant()) return floor_divide(*c, divisor);
-  // Whole multiples of the divisor leave: floordiv(k*A + r, k) = A + floordiv(r, k).
   Dim whole, rest;
+  int64_t common = divisor;  // of the divisor and every coefficient of `rest` but the constant
   for (const auto& [atoms, c] : dim.terms_) {
-    whole.add(atoms, floor_divide(c, divisor));
-    rest.add(atoms, c - floor_divide(c, divisor) * divisor);
+    const int64_t quotient = floor_divide(c, divisor), left = c - quotient * divisor;
+    whole.add(atoms, quotient);
+    if (left != 0) rest.add(atoms, left);
+    if (!atoms.empty()) common = std::gcd(common, left);
   }
-  if (const auto c = rest.constant()) return whole + Dim(floor_divide(*c, divisor));
+  if (rest.is_constant()) return whole;
+  if (common > 1) {
+    Dim reduced;
+    for (const auto& [atoms, c] : rest.terms_) reduced.add(atoms, floor_divide(c, common));
+    return whole + floordiv(reduced, divisor / common);
+  }
+  std::optional<Floordiv> inner;
+  Dim others;
+  int count = 0;
+  for (const auto& [atoms, c] : rest.terms_) {
+    const auto f = atoms.size() == 1 && c == 1 ? as_floordiv(atoms[0]) : std::nullopt;
+    if (f && ++count == 1)
+      inner = f;
+    else
+      others.add(atoms, c);
+  }
+  if (count == 1)
+    return whole + floordiv(inner->dim + others * Dim(inner->divisor),
+                            checked_mul(inner->divisor, divisor));
   return whole + symbol(concat(kFloordiv, rest.str(), ",", divisor, ")"));
 }
 

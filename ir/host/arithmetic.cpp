@@ -24,11 +24,20 @@ double attention_flops(const OpView& op, const Bindings& b) {
   return width == 0 ? 0 : 2 * keys * (queries + queries / width * values);
 }
 
+// Every position of y meets the whole window for each of its channels, padding included.
+double conv_flops(const TensorType& y, const TensorType& w, const Bindings& b) {
+  const double channels = size(y.dim(-1), b);
+  return channels == 0 ? 0 : 2 * elements(y, b) * elements(w, b) / channels;
+}
+
 double node_flops(const Graph& graph, const Node& node, const Bindings& b) {
   const OpView op(graph, node);
   if (node.op == &ops::matmul)
     return 2 * elements(graph.type(node.results[0]), b) *
            size(op.operand(0).dim(op.flag("transpose_a") ? -2 : -1), b);
+  if (node.op == &ops::conv || node.op == &ops::conv_input_grad)
+    return conv_flops(node.op == &ops::conv ? op.result() : op.operand(0), op.operand(1), b);
+  if (node.op == &ops::conv_weight_grad) return conv_flops(op.operand(1), op.result(), b);
   if (node.op == &ops::linear)
     return 2 * elements(graph.type(node.results[0]), b) * size(op.operand(0).dim(-1), b);
   if (node.op == &ops::attention) return attention_flops(op, b);

@@ -2,6 +2,7 @@
 #pragma once
 #include "ir/ops/activation.h"
 #include "ir/ops/attention.h"
+#include "ir/ops/convolution.h"
 #include "ir/ops/elementwise.h"
 #include "ir/ops/gather.h"
 #include "ir/ops/loss.h"

@@ -25,6 +25,7 @@ class Judge {
     if (std::find(led_.begin(), led_.end(), true) == led_.end()) return RowUse::mixed;
     if (any_of(def, {&ops::matmul}) && is_contraction()) return RowUse::summed;
     if (any_of(def, {&ops::sum}) && sums_rows()) return RowUse::summed;
+    if (any_of(def, {&ops::conv_weight_grad}) && leading_ == 1 && all()) return RowUse::summed;
     if (any_of(def, {&ops::scatter_add}))
       return is_look_up() && led_[2] && only({"indices", "updates"}) ? RowUse::summed
                                                                      : RowUse::mixed;
@@ -68,6 +69,10 @@ class Judge {
       if (!named) return false;
     }
     return true;
+  }
+
+  bool only_first() const {
+    return led_[0] && std::find(led_.begin() + 1, led_.end(), true) == led_.end();
   }
 
   bool all() const { return std::find(led_.begin(), led_.end(), false) == led_.end(); }
@@ -148,6 +153,7 @@ class Judge {
     if (any_of(def, {&ops::linear}))
       return only({"x", "residual"}) && led("x") && led("residual") == op_.has("residual") &&
              x.rank() > leading_;
+    if (any_of(def, {&ops::conv, &ops::conv_input_grad})) return leading_ == 1 && only_first();
     if (any_of(def, {&ops::gather})) return is_look_up();
     if (any_of(def, {&ops::concat})) return all() && acts_behind();
     if (any_of(def, {&ops::slice, &ops::pad, &ops::reverse, &ops::softmax, &ops::log_softmax,
@@ -206,7 +212,10 @@ bool keeps_zero(const OpView& op, int result, const std::vector<bool>& zero) {
   };
   if (zero.empty()) return false;
   if (def == &ops::select) return zero[2] && (zero[0] || zero[1]);
-  if (any_of(def, {&ops::mul, &ops::matmul, &ops::logical_and})) return zero[0] || zero[1];
+  if (any_of(def, {&ops::mul, &ops::matmul, &ops::logical_and, &ops::conv_input_grad,
+                   &ops::conv_weight_grad}))
+    return zero[0] || zero[1];
+  if (def == &ops::conv) return !op.has("bias") && (zero[0] || zero[1]);
   if (def == &ops::logical_or) return zero[0] && zero[1];
   if (any_of(def, {&ops::div, &ops::gru_cell_grad, &ops::layer_norm_grad, &ops::rms_norm_grad,
                    &ops::rms_norm}))
@@ -225,7 +234,7 @@ bool keeps_zero(const OpView& op, int result, const std::vector<bool>& zero) {
 }
 
 bool adds_nothing(const OpView& op, const std::vector<bool>& zero) {
-  if (&op.def() == &ops::matmul) return zero[0] || zero[1];
+  if (any_of(&op.def(), {&ops::matmul, &ops::conv_weight_grad})) return zero[0] || zero[1];
   if (&op.def() == &ops::scatter_add) return zero[2];
   if (&op.def() == &ops::linear_cross_entropy)
     return zero[0] || (op.has("weights") && zero[static_cast<size_t>(op.position("weights"))]);

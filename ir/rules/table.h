@@ -14,6 +14,11 @@ bool can_attention(const OpView& op, const Flags& lifted, const Wants& wants);
 Values attention(const Lift& lift, const Wants& wants);
 bool can_attention_grad(const OpView& op, const Flags& lifted, const Wants& wants);
 Values attention_grad(const Lift& lift, const Wants& wants);
+// convolution.cpp
+bool can_conv(const OpView& op, const Flags& lifted, const Wants& wants);
+Values conv(const Lift& lift, const Wants& wants);
+bool can_conv_weight_grad(const OpView& op, const Flags& lifted, const Wants& wants);
+Values conv_weight_grad(const Lift& lift, const Wants& wants);
 // gather.cpp
 bool can_gather(const OpView& op, const Flags& lifted, const Wants& wants);
 Values gather(const Lift& lift, const Wants& wants);

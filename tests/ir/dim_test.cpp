@@ -33,6 +33,41 @@ TEST_CASE("dim: whole multiples leave a floordiv") {
   CHECK(normal("floordiv(-1,2)") == "-1");
 }
 
+TEST_CASE("dim: common factors of a floordiv cancel") {
+  CHECK(normal("floordiv(2*S+2,4)") == "floordiv(S+1,2)");
+  CHECK(normal("floordiv(2*S+3,4)") == "floordiv(S+1,2)");
+  CHECK(normal("floordiv(6*B*T+9,12)") == "floordiv(B*T+1,2)");
+  CHECK(normal("floordiv(2*S+1,3)") == "floordiv(2*S+1,3)");
+  CHECK(normal("floordiv(4*S+2,8)") == "floordiv(S,2)");
+}
+
+TEST_CASE("dim: a floordiv of a floordiv is one: two strided layers are as one of both strides") {
+  CHECK(normal("floordiv(floordiv(S,2),2)") == "floordiv(S,4)");
+  CHECK(normal("floordiv(floordiv(S-1,2)+1-1,2)+1") == normal("floordiv(S-1,4)+1"));
+  CHECK(normal("floordiv(floordiv(S+1,2)+B,3)") == "floordiv(2*B+S+1,6)");
+  CHECK(normal("floordiv(floordiv(S,2)+floordiv(T,2),3)") ==
+        "floordiv(floordiv(S,2)+floordiv(T,2),3)");
+}
+
+TEST_CASE("dim: however a floordiv is written, its value is that of the division") {
+  const char* const texts[] = {"floordiv(3*S-2*T-7,4)", "floordiv(6*S+4*T-5,8)",
+                               "floordiv(floordiv(S-9,2)-T,3)", "floordiv(floordiv(S,2)*2-5,4)",
+                               "floordiv(2*floordiv(T-3,3)-3*S+1,2)"};
+  const auto over = [](int64_t a, int64_t b) { return a / b - (a % b != 0 && a < 0); };
+  for (int64_t s = 0; s < 13; ++s)
+    for (int64_t t = 0; t < 13; ++t) {
+      const int64_t wanted[] = {over(3 * s - 2 * t - 7, 4), over(6 * s + 4 * t - 5, 8),
+                                over(over(s - 9, 2) - t, 3), over(over(s, 2) * 2 - 5, 4),
+                                over(2 * over(t - 3, 3) - 3 * s + 1, 2)};
+      for (int i = 0; i < 5; ++i) {
+        const Dim d = Dim::parse(texts[i]);
+        CHECK(d.value({{"S", s}, {"T", t}}) == wanted[i]);
+        CHECK(Dim::parse(d.str()) == d);
+        CHECK(d.substitute({{"S", s}, {"T", t}}) == Dim(wanted[i]));
+      }
+    }
+}
+
 TEST_CASE("dim: division is exact or refused") {
   CHECK(Dim::parse("B*T*8").divided_by(Dim::parse("B*4"))->str() == "2*T");
   CHECK(Dim::parse("T*T-1").divided_by(Dim::parse("T+1"))->str() == "T-1");

@@ -148,6 +148,28 @@ std::vector<Samples> make_table() {
       {&ops::constant,
        {"graph() { %y = OP() {dtype=f32, shape=[2,2], values=[1, 2.5, -3, 0.1]} return %y }",
         "graph(%x: f32[B]) { %y = OP() {dtype=s32, shape=[B,3], values=[7]} return %y }"}},
+      {&ops::conv,
+       {"graph(%x: f32[B,7,$C], %w: f32[3,$C,$N]) { %y = OP(%x, %w) return %y }",
+        "graph(%x: f32[$B,S+4,$C], %w: f32[4,$C,$N], %b: f32[$N]) { %y = OP(%x, %w; %b) "
+        "{strides=[2], low=[1], high=[2]} return %y }",
+        "graph(%x: f32[B,6,7,2*$C], %w: f32[2,3,$C,2*$N], %b: f32[2*$N]) { %y = OP(%x, %w; %b) "
+        "{strides=[2,1], dilations=[1,2], low=[0,2], high=[1,1], groups=2} return %y }",
+        "graph(%x: f32[$B,5,5,4], %w: f32[3,3,1,4]) { %y = OP(%x, %w) {low=[1,1], high=[1,1], "
+        "groups=4} return %y }",
+        "graph(%x: f32[$B,4,4,2], %w: f32[2,2,2,$N]) { %y = OP(%x, %w) {strides=[3,2]} return %y }",
+        "graph(%x: f32[2,3,4,3,2], %w: f32[2,3,1,2,$N]) { %y = OP(%x, %w) return %y }"}},
+      {&ops::conv_input_grad,
+       {"graph(%d: f32[B,5,$N], %w: f32[3,$C,$N]) { %y = OP(%d, %w) {size=[7]} return %y }",
+        "graph(%d: f32[$B,S,$N], %w: f32[4,$C,$N]) { %y = OP(%d, %w) {size=[2*S], strides=[2], "
+        "low=[1], high=[1]} return %y }",
+        "graph(%d: f32[B,3,6,4], %w: f32[2,3,2,4]) { %y = OP(%d, %w) {size=[6,7], strides=[2,1], "
+        "dilations=[1,2], low=[0,2], high=[1,1], groups=2} return %y }"}},
+      {&ops::conv_weight_grad,
+       {"graph(%x: f32[B,7,$C], %d: f32[B,5,$N]) { %y = OP(%x, %d) {size=[3]} return %y }",
+        "graph(%x: f32[$B,2*S,$C], %d: f32[$B,S,$N]) { %y = OP(%x, %d) {size=[4], strides=[2], "
+        "low=[1], high=[1]} return %y }",
+        "graph(%x: f32[B,6,7,4], %d: f32[B,3,6,4]) { %y = OP(%x, %d) {size=[2,3], strides=[2,1], "
+        "dilations=[1,2], low=[0,2], high=[1,1], groups=2} return %y }"}},
       {&ops::cos, all(kUnary)},
       {&ops::cumsum,
        all(kAlong,

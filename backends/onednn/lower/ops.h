@@ -14,6 +14,11 @@ void lower_attention_grad(Emit& e);
 void lower_packed_attention(Emit& e);  // and its adjoint
 Layout attention_operand(const ir::OpView& op, int operand);
 
+// convolution.cpp
+void lower_conv(Emit& e);
+void lower_conv_input_grad(Emit& e);
+void lower_conv_weight_grad(Emit& e);
+
 // gather.cpp
 void lower_dynamic_slice(Emit& e);
 void lower_gather(Emit& e);

@@ -35,4 +35,58 @@ inline dnnl::matmul::primitive_desc matmul_desc(const dnnl::engine& engine,
 #endif
 }
 
+// Of every convolution of one window: x, w and y as they lie, `dilations` counting elements left
+// out.
+struct Convolution {
+  dnnl::memory::desc x, w, y;
+  std::optional<dnnl::memory::desc> bias;
+  dnnl::memory::dims strides, dilations, low, high;
+};
+
+inline dnnl::convolution_forward::primitive_desc conv_desc(const dnnl::engine& engine,
+                                                           const Convolution& c,
+                                                           const dnnl::primitive_attr& attr) {
+  const auto kind = dnnl::prop_kind::forward_training;
+  const auto how = dnnl::algorithm::convolution_direct;
+#if DNNL_VERSION_MAJOR >= 3
+  return c.bias
+             ? dnnl::convolution_forward::primitive_desc(engine, kind, how, c.x, c.w, *c.bias, c.y,
+                                                         c.strides, c.dilations, c.low, c.high,
+                                                         attr)
+             : dnnl::convolution_forward::primitive_desc(
+                   engine, kind, how, c.x, c.w, c.y, c.strides, c.dilations, c.low, c.high, attr);
+#else
+  using Desc = dnnl::convolution_forward::desc;
+  return {c.bias ? Desc(kind, how, c.x, c.w, *c.bias, c.y, c.strides, c.dilations, c.low, c.high)
+                 : Desc(kind, how, c.x, c.w, c.y, c.strides, c.dilations, c.low, c.high),
+          attr, engine};
+#endif
+}
+
+inline dnnl::convolution_backward_data::primitive_desc conv_input_desc(
+    const dnnl::engine& engine, const Convolution& c, const dnnl::primitive_attr& attr) {
+  const auto how = dnnl::algorithm::convolution_direct;
+  const auto forward = conv_desc(engine, c, attr);
+#if DNNL_VERSION_MAJOR >= 3
+  return {engine, how, c.x, c.w, c.y, c.strides, c.dilations, c.low, c.high, forward, attr};
+#else
+  return {dnnl::convolution_backward_data::desc(how, c.x, c.w, c.y, c.strides, c.dilations, c.low,
+                                                c.high),
+          attr, engine, forward};
+#endif
+}
+
+inline dnnl::convolution_backward_weights::primitive_desc conv_weight_desc(
+    const dnnl::engine& engine, const Convolution& c, const dnnl::primitive_attr& attr) {
+  const auto how = dnnl::algorithm::convolution_direct;
+  const auto forward = conv_desc(engine, c, attr);
+#if DNNL_VERSION_MAJOR >= 3
+  return {engine, how, c.x, c.w, c.y, c.strides, c.dilations, c.low, c.high, forward, attr};
+#else
+  return {dnnl::convolution_backward_weights::desc(how, c.x, c.w, c.y, c.strides, c.dilations,
+                                                   c.low, c.high),
+          attr, engine, forward};
+#endif
+}
+
 }  // namespace weft::onednn::compat

@@ -45,6 +45,7 @@ extern const Evaluation abs, add, ceil, cast, cos, div, equal, erf, exp, expm1, 
     logical_not, logical_or, logical_xor, maximum, minimum, mul, neg, not_equal, pow, relu,
     remainder, round, rsqrt, select, sigmoid, sign, silu, sin, softplus, sqrt, sub,
     tanh;                                                                  // elementwise.cpp
+extern const Evaluation conv, conv_input_grad, conv_weight_grad;           // convolution.cpp
 extern const Evaluation dynamic_slice, gather, scatter_add, update_slice;  // gather.cpp
 extern const Evaluation matmul;                                            // matmul.cpp
 extern const Evaluation length_order, pack, unpack;                        // pack.cpp

@@ -36,7 +36,10 @@ bool is_linear_unary(const Node& node) {
 }  // namespace
 
 bool is_heavy(const Node& node) {
-  return node.op == &ops::matmul || node.op == &ops::gather || node.op->expand != nullptr;
+  static const OpDef* const kHeavy[] = {&ops::conv, &ops::conv_input_grad, &ops::conv_weight_grad,
+                                        &ops::gather, &ops::matmul};
+  return node.op->expand != nullptr ||
+         std::find(std::begin(kHeavy), std::end(kHeavy), node.op) != std::end(kHeavy);
 }
 
 LoopPlaces::LoopPlaces(const Graph& graph, const Node& scan)

@@ -54,6 +54,7 @@ bool is_row_wise(const OpView& op, int operand, int result, const Dim& batch) {
                    &ops::log_softmax, &ops::cumsum, &ops::sum, &ops::mean, &ops::max, &ops::min,
                    &ops::prod, &ops::arg_max, &ops::softmax_grad}))
     return axis_is_inner(op);
+  if (any_of(def, {&ops::conv, &ops::conv_input_grad})) return operand == 0;
   if (any_of(def, {&ops::one_hot, &ops::length_mask})) return true;
   if (any_of(def, {&ops::gather}))
     return operand == 0 ? op.integer("batch") > 0 || op.axis() > 0
@@ -144,6 +145,8 @@ DeadRows dead_rows(const Graph& body, const Dim& batch, Value live,
       if (!led_by(op.result(result), batch) && !free[id]) {
         if (node.op == &ops::matmul && op.operand(0).rank() == 2 && op.operand(1).rank() == 2 &&
             op.flag("transpose_a") && !op.flag("transpose_b"))
+          free[id] = operand_zero(0) || operand_zero(1);
+        else if (node.op == &ops::conv_weight_grad)
           free[id] = operand_zero(0) || operand_zero(1);
         else if (node.op == &ops::sum)
           free[id] = operand_zero(0);
