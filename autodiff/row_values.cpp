@@ -29,8 +29,19 @@ constexpr const ir::OpDef* kAdjoints[] = {&ops::attention_grad,  &ops::gru_cell_
                                           &ops::rms_norm_grad,   &ops::softmax_cross_entropy_grad,
                                           &ops::softmax_grad};
 // What they make of finite rows is finite, of infinite ones anything.
-constexpr const ir::OpDef* kSums[] = {&ops::conv, &ops::conv_input_grad, &ops::conv_weight_grad,
-                                      &ops::matmul, &ops::sum};
+constexpr const ir::OpDef* kSums[] = {&ops::avg_pool,
+                                      &ops::avg_pool_grad,
+                                      &ops::conv,
+                                      &ops::conv_input_grad,
+                                      &ops::conv_weight_grad,
+                                      &ops::cumprod,
+                                      &ops::cumsum,
+                                      &ops::linear_recurrence,
+                                      &ops::matmul,
+                                      &ops::max_pool_grad,
+                                      &ops::mean,
+                                      &ops::prod,
+                                      &ops::sum};
 // Of finite rows finite (eps is positive), of infinite ones NaN.
 constexpr const ir::OpDef* kNorms[] = {&ops::layer_norm, &ops::rms_norm};
 

@@ -46,6 +46,19 @@ Grads to_extreme(Vjp& g) {
   return {autodiff::select(chosen, autodiff::broadcast(dy / ties, g.op().operand(0).shape), 0)};
 }
 
+// y[i] = x[i+1] (to the front) or x[i-1], 0 where there is none.
+Expr shifted(const Expr& x, int64_t axis, bool to_front) {
+  const ir::Dim n = x.type().dim(axis);
+  if (n.is(0)) return x;
+  const Expr rest = to_front ? autodiff::slice(x, axis, 1, n) : autodiff::slice(x, axis, 0, n - 1);
+  return apply(ops::pad, rest, {{"axis", axis}, {to_front ? "high" : "low", ir::Dim(1)}});
+}
+
+Expr recurrence(const Expr& a, const Expr& b, int64_t axis, bool reverse) {
+  return a.with(
+      a.builder().emit(ops::linear_recurrence, {{a}, {b}}, {{"axis", axis}, {"reverse", reverse}}));
+}
+
 }  // namespace
 
 const VjpRule sum{&ops::sum, [](Vjp& g) -> Grads { return {spread(g, g.cotangent())}; }};
@@ -101,6 +114,30 @@ const VjpRule cumsum{&ops::cumsum, [](Vjp& g) -> Grads {
                                       {"reverse", !g.op().flag("reverse")},
                                       {"exclusive", g.op().flag("exclusive")}})};
                      }};
+
+// y[i] = prod of x[0..i]   =>   dx[j] = prod of x[0..j-1] * r[j], where r gathers from the end what
+// the later products make of x[j]:  r[j] = dy[j] + x[j+1] * r[j+1].  Nothing is divided by x, so zeros
+// are elements like any others, in derivatives of any order. Exclusive: y is one place further on.
+const VjpRule cumprod{&ops::cumprod, [](Vjp& g) -> Grads {
+                        const int64_t axis = g.op().axis();
+                        const bool reverse = g.op().flag("reverse");
+                        const Expr dy = g.cotangent(), x = g.operand();
+                        const Expr before =
+                            apply(ops::cumprod, x,
+                                  {{"axis", axis}, {"reverse", reverse}, {"exclusive", true}});
+                        const Expr later = shifted(x, axis, !reverse);
+                        const Expr dz = g.op().flag("exclusive") ? shifted(dy, axis, !reverse) : dy;
+                        return {before * recurrence(later, dz, axis, !reverse)};
+                      }};
+
+// y[i] = a[i] y[i-1] + b[i]   =>   db[i] = dy[i] + a[i+1] db[i+1],  da[i] = db[i] * y[i-1]
+const VjpRule linear_recurrence{&ops::linear_recurrence, [](Vjp& g) -> Grads {
+                                  const int64_t axis = g.op().axis();
+                                  const bool reverse = g.op().flag("reverse");
+                                  const Expr db = recurrence(shifted(g.operand(0), axis, !reverse),
+                                                             g.cotangent(), axis, !reverse);
+                                  return {db * shifted(g.result(), axis, reverse), db};
+                                }};
 
 const VjpRule arg_max = zero_gradient(ops::arg_max);
 

@@ -31,10 +31,18 @@ Types infer_reduce(const OpView& op) {
 
 Types infer_along(const OpView& op) {
   const TensorType& x = op.operand(0);
-  if (x.dtype == DType::pred) op.fail("cumsum.1", "needs numbers, found pred");
+  const std::string_view label = op.def().name;
+  if (x.dtype == DType::pred) op.fail(ir::concat(label, ".1"), "needs numbers, found pred");
   if (op.axis() < 0 || op.axis() >= x.rank())
-    op.fail("cumsum.2", "axis must lie in [", -x.rank(), ", ", x.rank(), ")");
+    op.fail(ir::concat(label, ".2"), "axis must lie in [", -x.rank(), ", ", x.rank(), ")");
   return {x};
+}
+
+Types infer_linear_recurrence(const OpView& op) {
+  const TensorType &a = op.operand(0), &b = op.operand(1);
+  if (!is_float(a.dtype)) op.fail("linear_recurrence.1", "needs floats, found ", a);
+  if (a != b) op.fail("linear_recurrence.3", "needs a and b of one type, found ", a, " and ", b);
+  return infer_along(op);
 }
 
 Types infer_arg_max(const OpView& op) {

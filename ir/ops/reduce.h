@@ -11,6 +11,7 @@ namespace weft::ir::ops {
 
 Types infer_reduce(const OpView& op);
 Types infer_along(const OpView& op);
+Types infer_linear_recurrence(const OpView& op);
 Types infer_arg_max(const OpView& op);
 
 constexpr OpDef reduction(std::string_view name, std::string_view doc, bool zero_preserving) {
@@ -36,6 +37,25 @@ inline constexpr OpDef cumsum{
     .infer = infer_along,
     .zero_preserving = true,
     .doc = "Cumulative sum along `axis`."};
+
+// y[i] = product of x[0..i] along `axis`; `exclusive` leaves out x[i] (and starts with 1); `reverse`
+// multiplies from the end. The gradient is exact where elements are 0.
+inline constexpr OpDef cumprod{
+    .name = "cumprod",
+    .operands = {"x"},
+    .attrs = {{"axis", AttrKind::axis, int64_t{-1}}, {"reverse", false}, {"exclusive", false}},
+    .infer = infer_along,
+    .doc = "Cumulative product along `axis`."};
+
+// y[i] = a[i] * y[i-1] + b[i] along `axis`, y[-1] = 0; `reverse` starts at the end. a and b are of
+// one type. What cumprod's adjoint is made of; its own adjoint is one from the other end.
+inline constexpr OpDef linear_recurrence{
+    .name = "linear_recurrence",
+    .operands = {"a", "b"},
+    .attrs = {{"axis", AttrKind::axis, int64_t{-1}}, {"reverse", false}},
+    .infer = infer_linear_recurrence,
+    .zero_preserving = true,
+    .doc = "y[i] = a[i] * y[i-1] + b[i] along `axis`, from 0."};
 
 // Index of the greatest element along `axis`, the first of equals; NaN counts as greatest.
 inline constexpr OpDef arg_max{

@@ -5,17 +5,23 @@
 #include "ir/rules/table.h"
 
 namespace weft::ir::batching {
-namespace {
 
-Value as_batch(const Lift& lift, int i) {
-  const Value v = lift.operands[static_cast<size_t>(i)];
+Value with_steps_in_batch(const Lift& lift, Value v) {
   Shape shape = lift.builder.type(v).shape;
   shape[1] = shape[0] * shape[1];
   shape.erase(shape.begin());
   return lift.builder.reshape(v, shape);
 }
 
-}  // namespace
+Values with_steps_in_front(const Lift& lift, const Values& made) {
+  Values results;
+  for (size_t i = 0; i < made.size(); ++i) {
+    Shape shape = lift.op.result(static_cast<int>(i)).shape;
+    shape.insert(shape.begin(), lift.steps);
+    results.push_back(lift.builder.reshape(made[i], shape));
+  }
+  return results;
+}
 
 bool can_conv(const OpView& op, const Flags& lifted, const Wants& wants) {
   return only_first_lifted(op, lifted, wants);
@@ -24,10 +30,8 @@ bool can_conv(const OpView& op, const Flags& lifted, const Wants& wants) {
 // Of x, or of dy: what has a batch is operand 0.
 Values conv(const Lift& lift, const Wants&) {
   Values operands = lift.operands;
-  operands[0] = as_batch(lift, 0);
-  Shape shape = lift.op.result().shape;
-  shape.insert(shape.begin(), lift.steps);
-  return {lift.builder.reshape(lift.emit(operands)[0], shape)};
+  operands[0] = with_steps_in_batch(lift, operands[0]);
+  return with_steps_in_front(lift, lift.emit(operands));
 }
 
 bool can_conv_weight_grad(const OpView&, const Flags& lifted, const Wants& wants) {
@@ -35,7 +39,8 @@ bool can_conv_weight_grad(const OpView&, const Flags& lifted, const Wants& wants
 }
 
 Values conv_weight_grad(const Lift& lift, const Wants&) {
-  return lift.emit({as_batch(lift, 0), as_batch(lift, 1)});
+  return lift.emit(
+      {with_steps_in_batch(lift, lift.operands[0]), with_steps_in_batch(lift, lift.operands[1])});
 }
 
 }  // namespace weft::ir::batching

@@ -154,11 +154,13 @@ class Judge {
       return only({"x", "residual"}) && led("x") && led("residual") == op_.has("residual") &&
              x.rank() > leading_;
     if (any_of(def, {&ops::conv, &ops::conv_input_grad})) return leading_ == 1 && only_first();
+    if (any_of(def, {&ops::max_pool, &ops::max_pool_grad, &ops::avg_pool, &ops::avg_pool_grad}))
+      return leading_ == 1 && all();
     if (any_of(def, {&ops::gather})) return is_look_up();
-    if (any_of(def, {&ops::concat})) return all() && acts_behind();
+    if (any_of(def, {&ops::concat, &ops::linear_recurrence})) return all() && acts_behind();
     if (any_of(def, {&ops::slice, &ops::pad, &ops::reverse, &ops::softmax, &ops::log_softmax,
                      &ops::cumsum, &ops::arg_max, &ops::sum, &ops::mean, &ops::max, &ops::min,
-                     &ops::prod}))
+                     &ops::prod, &ops::cumprod, &ops::sort}))
       return acts_behind();
     if (any_of(def, {&ops::reshape, &ops::broadcast}))
       return same_rows(x, op_.result()) &&

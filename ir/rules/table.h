@@ -19,6 +19,9 @@ bool can_conv(const OpView& op, const Flags& lifted, const Wants& wants);
 Values conv(const Lift& lift, const Wants& wants);
 bool can_conv_weight_grad(const OpView& op, const Flags& lifted, const Wants& wants);
 Values conv_weight_grad(const Lift& lift, const Wants& wants);
+// [steps,B,...] as [steps*B,...], and back.
+Value with_steps_in_batch(const Lift& lift, Value v);
+Values with_steps_in_front(const Lift& lift, const Values& made);
 // gather.cpp
 bool can_gather(const OpView& op, const Flags& lifted, const Wants& wants);
 Values gather(const Lift& lift, const Wants& wants);
@@ -32,6 +35,8 @@ bool can_linear(const OpView& op, const Flags& lifted, const Wants& wants);
 bool can_norm(const OpView& op, const Flags& lifted, const Wants& wants);
 bool can_norm_grad(const OpView& op, const Flags& lifted, const Wants& wants);
 Values norm_grad(const Lift& lift, const Wants& wants);
+// pool.cpp
+Values pool(const Lift& lift, const Wants& wants);
 // random.cpp
 bool can_random(const OpView& op, const Flags& lifted, const Wants& wants);
 // reduce.cpp

@@ -290,3 +290,51 @@ TEST_CASE("split_scan: independent carries stay together where nothing heavy wou
       return %a, %b
     })");
 }
+
+TEST_CASE("split_scan: a convolution of scanned inputs is one over the steps of all batches") {
+  check_rewrite("split_scan", R"(
+    graph(%s0: f32[B,4,H], %x: f32[T,B,6,C], %W: f32[3,C,H]) {
+      %s = scan(%s0; %x; %W) {axes=[0]}
+      (%s, %x, %W) {
+        %g = conv(%x, %W)
+        %a = add(%s, %g)
+        %n = tanh(%a)
+        yield %n
+      }
+      return %s
+    })",
+                R"(
+    graph(%s0: f32[B,4,H], %x: f32[T,B,6,C], %W: f32[3,C,H]) {
+      %r = reshape(%x) {shape=[B*T,6,C]}
+      %c = conv(%r, %W)
+      %g = reshape(%c) {shape=[T,B,4,H]}
+      %s = scan(%s0; %g) {axes=[0]}
+      (%s, %g) {
+        %a = add(%s, %g)
+        %n = tanh(%a)
+        yield %n
+      }
+      return %s
+    })");
+}
+
+TEST_CASE("split_scan: pooling, sort and running products keep their values outside of the loop") {
+  test::check_keeps_values("split_scan", R"(
+    graph(%s0: f32[B,4,3], %x: f32[T,B,8,3], %d: f32[T,B,4,3]) {
+      %s, %o = scan(%s0; %x, %d) {axes=[0,0], out_axes=[0]}
+      (%s, %x, %d) {
+        %p = max_pool(%x) {window=[2], strides=[2]}
+        %q = avg_pool(%x) {window=[2], strides=[2]}
+        %r = avg_pool_grad(%d) {size=[8], window=[2], strides=[2]}
+        %v, %i = sort(%x) {axis=1}
+        %c = cumprod(%v) {axis=1}
+        %l = linear_recurrence(%p, %q) {axis=1, reverse=true}
+        %a = add(%s, %l)
+        %n = tanh(%a)
+        %e = mul(%r, %c)
+        yield %n; %e
+      }
+      return %s, %o
+    })",
+                           {{"B", 2}, {"T", 3}});
+}

@@ -66,3 +66,42 @@ TEST_CASE("arg_max: the first of equals; NaN counts as greatest") {
   check_values(apply("arg_max(%a) {axis=0}", {ints({2, 2}, {1, 5, 2, 5})}), {2}, {1, 0});
   CHECK(apply("arg_max(%a)", {kX}).dtype() == DType::s32);
 }
+
+TEST_CASE("cumprod: products so far, from either end, with or without the element itself") {
+  const Array x = floats({2, 3}, {2, 3, 4, 5, 0, 7});
+  check_values(apply("cumprod(%a)", {x}), {2, 3}, {2, 6, 24, 5, 0, 0});
+  check_values(apply("cumprod(%a) {reverse=true}", {x}), {2, 3}, {24, 12, 4, 0, 0, 7});
+  check_values(apply("cumprod(%a) {exclusive=true}", {x}), {2, 3}, {1, 2, 6, 1, 5, 0});
+  check_values(apply("cumprod(%a) {axis=0, exclusive=true, reverse=true}", {x}), {2, 3},
+               {5, 0, 7, 1, 1, 1});
+  check_values(apply("cumprod(%a)", {ints({3}, {1 << 20, 1 << 12, 3})}), {3}, {1 << 20, 0, 0});
+}
+
+TEST_CASE("linear_recurrence: each element is a multiple of the one before, and something more") {
+  const Array a = floats({2, 3}, {9, 2, 3, 9, 0, 1}), b = floats({2, 3}, {1, 10, 100, 1, 2, 3});
+  check_values(apply("linear_recurrence(%a, %b)", {a, b}), {2, 3}, {1, 12, 136, 1, 2, 5});
+  check_values(apply("linear_recurrence(%a, %b) {reverse=true}", {a, b}), {2, 3},
+               {1 + 9 * 210, 10 + 2 * 100, 100, 1 + 9 * 2, 2, 3});
+  check_values(apply("linear_recurrence(%a, %b) {axis=0}", {a, b}), {2, 3},
+               {1, 10, 100, 10, 2, 103});
+}
+
+TEST_CASE("cumprod: label 1, numbers") {
+  CHECK(mentions(error_of([] { apply("cumprod(%a)", {preds({2}, {1, 0})}); }), "[cumprod.1]"));
+}
+TEST_CASE("cumprod: label 2, an axis in range") {
+  CHECK(mentions(error_of([] {
+                   apply("cumprod(%a) {axis=1}", {floats({2}, {1, 0})});
+                 }),
+                 "[cumprod.2]"));
+}
+TEST_CASE("linear_recurrence: labels 1 and 3, floats of one type") {
+  CHECK(mentions(error_of([] {
+                   apply("linear_recurrence(%a, %b)", {ints({2}, {1, 0}), ints({2}, {1, 0})});
+                 }),
+                 "[linear_recurrence.1]"));
+  CHECK(mentions(error_of([] {
+                   apply("linear_recurrence(%a, %b)", {floats({2}, {1, 0}), floats({1}, {1})});
+                 }),
+                 "[linear_recurrence.3]"));
+}

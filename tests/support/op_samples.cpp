@@ -131,6 +131,17 @@ std::vector<Samples> make_table() {
         " %y0, %y1, %y2, %y3 = OP(%do, %q, %k, %v, %o, %l; ; ; %bias; %dw; %step_below_9; "
         "%rows_below_99) {causal=true, keep=0.8, stream=5, inner_axes=[-3, -2, -1], "
         "wanted=[\"q\", \"k\", \"v\", \"bias\"]} return %y0, %y1, %y2, %y3 }"}},
+      {&ops::avg_pool,
+       {"graph(%x: f32[B,5,$C]) { %y = OP(%x) {window=[2]} return %y }",
+        "graph(%x: f32[$B,S+3,19]) { %y = OP(%x) {window=[3], strides=[2], low=[2], high=[1]} "
+        "return %y }",
+        "graph(%x: f32[B,6,5,$C]) { %y = OP(%x) {window=[2,3], strides=[3,1], high=[1,2], "
+        "count_padding=true} return %y }"}},
+      {&ops::avg_pool_grad,
+       {"graph(%d: f32[B,4,$C]) { %y = OP(%d) {size=[5], window=[2]} return %y }",
+        "graph(%d: f32[$B,S,17]) { %y = OP(%d) {size=[2*S], window=[2], strides=[2]} return %y }",
+        "graph(%d: f32[B,2,5,$C]) { %y = OP(%d) {size=[6,5], window=[2,3], strides=[3,1], "
+        "high=[1,2], count_padding=true} return %y }"}},
       {&ops::broadcast,
        {"graph(%x: f32[$M,1]) { %y = OP(%x) {shape=[$K,$M,$N]} return %y }",
         "graph(%x: f32[], %z: f32[B]) { %y = OP(%x) {shape=[B,$N]} return %y }",
@@ -171,6 +182,14 @@ std::vector<Samples> make_table() {
         "graph(%x: f32[B,6,7,4], %d: f32[B,3,6,4]) { %y = OP(%x, %d) {size=[2,3], strides=[2,1], "
         "dilations=[1,2], low=[0,2], high=[1,1], groups=2} return %y }"}},
       {&ops::cos, all(kUnary)},
+      {&ops::cumprod,
+       all(kAlong,
+           {"graph(%x: f32[$M,$N]) { %y = OP(%x) {axis=0, reverse=true} return %y }",
+            "graph(%x: f32[$M,$N]) { %y = OP(%x) {exclusive=true} return %y }",
+            "graph(%x: f32[$M,T]) { %y = OP(%x) {exclusive=true, reverse=true} return %y }",
+            "graph(%x: f32[$M,4]) { %k = constant() {shape=[4], values=[1, 0, 1, 0]} %z = mul(%x, "
+            "%k) %y = OP(%z) return %y }",
+            "graph(%x: s32[$M,$N]) { %y = OP(%x) {axis=0} return %y }"})},
       {&ops::cumsum,
        all(kAlong,
            {"graph(%x: f32[$M,$N]) { %y = OP(%x) {axis=0, reverse=true} return %y }",
@@ -267,6 +286,11 @@ std::vector<Samples> make_table() {
         "graph(%d: f32[B,T], %x: f32[B,T,$K], %w: f32[5,$K], %i_below_5: s64[B,T], %b: f32[5], %v: "
         "f32[B,T]) { %y, %dw, %db, %dx = OP(%d, %x, %w, %i_below_5; %b; %v) {transpose_b=true, "
         "smoothing=0.2, wanted=[\"w\", \"bias\", \"x\"]} return %y, %dw, %db, %dx }"}},
+      {&ops::linear_recurrence,
+       {"graph(%a: f32[$M,$N], %b: f32[$M,$N]) { %y = OP(%a, %b) return %y }",
+        "graph(%a: f32[$M,$N,$K], %b: f32[$M,$N,$K]) { %y = OP(%a, %b) {axis=1, reverse=true} "
+        "return %y }",
+        "graph(%a: f32[B,T], %b: f32[B,T]) { %y = OP(%a, %b) {axis=0} return %y }"}},
       {&ops::log, all(kUnaryPositive)},
       {&ops::log1p, all(kUnaryPositive)},
       {&ops::log_softmax, all(kAlong)},
@@ -301,6 +325,17 @@ std::vector<Samples> make_table() {
         "graph(%a: f32[B,$K,$M], %b: f32[1,$K,$N]) { %y = OP(%a, %b) {transpose_a=true} return %y "
         "}"}},
       {&ops::max, all(kReduce)},
+      {&ops::max_pool,
+       {"graph(%x: f32[B,5,$C]) { %y = OP(%x) {window=[2]} return %y }",
+        "graph(%x: f32[$B,S+3,19]) { %y0, %y1 = OP(%x) {window=[3], strides=[2], low=[2], "
+        "high=[1], indices=true} return %y0, %y1 }",
+        "graph(%x: f32[B,6,5,$C]) { %y = OP(%x) {window=[2,3], strides=[3,1], high=[1,2]} return "
+        "%y }"}},
+      {&ops::max_pool_grad,
+       {"graph(%d: f32[B,4,$C], %i_below_5: s32[B,4,$C]) { %y = OP(%d, %i_below_5) {size=[5]} "
+        "return %y }",
+        "graph(%d: f32[$B,S,2,18], %i_below_6: s32[$B,S,2,18]) { %y = OP(%d, %i_below_6) "
+        "{size=[2,3]} return %y }"}},
       {&ops::maximum, all(kBinary)},
       {&ops::mean, all(kReduce)},
       {&ops::min, all(kReduce)},
@@ -477,6 +512,12 @@ std::vector<Samples> make_table() {
         "graph(%d: f32[$M,T,$N], %x: f32[$M,T,$N]) { %y = softmax(%x) {axis=1} %dx = OP(%d, %y) "
         "{axis=1} return %dx }"}},
       {&ops::softplus, all(kUnary)},
+      {&ops::sort,
+       {"graph(%x: f32[$M,7]) { %y0, %y1 = OP(%x) return %y0, %y1 }",
+        "graph(%x: f32[B,5,$M]) { %y0, %y1 = OP(%x) {axis=1, descending=true} return %y0, %y1 }",
+        "graph(%x: s32[$M,T]) { %y0, %y1 = OP(%x) {axis=0} return %y0, %y1 }",
+        "graph(%x: s32[60,$M]) { %y0, %y1 = OP(%x) {axis=0, descending=true} return %y0, %y1 }",
+        "graph(%x: f32[$M,70]) { %y0, %y1 = OP(%x) return %y0, %y1 }"}},
       {&ops::sqrt, all(kUnaryPositive)},
       {&ops::squared_norm, {"graph(%a: f32[$M,$N], %b: f32[$K]) { %y = OP(%a, %b) return %y }"}},
       {&ops::stop_gradient, {"graph(%x: f32[$M,$N]) { %y = OP(%x) return %y }"}},

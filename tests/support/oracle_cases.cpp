@@ -9,7 +9,6 @@
 
 namespace weft::tests {
 
-// Left out: op_topk and op_sort, for which there is no op.
 const std::vector<OracleCase>& oracle_cases() {
   static const std::vector<OracleCase> cases = {
       {"op_matmul_bcast",
@@ -122,14 +121,11 @@ const std::vector<OracleCase>& oracle_cases() {
        "stop=6}"
        " %s = silu(%l) %y = mul(%s, %r) return %y }"},
       {"op_conv1d_whisper",
-       "graph(%a: f32[2,3,8], %b: f32[4,3,3]) { %p = pad(%a) {axis=2, low=1, high=1}"
-       " %x0 = slice(%p) {axis=2, start=0, stop=7, step=2} %x1 = slice(%p) {axis=2, start=1, "
-       "stop=8, "
-       "step=2}"
-       " %x2 = slice(%p) {axis=2, start=2, stop=9, step=2} %x = concat(%x0, %x1, %x2) {axis=1}"
-       " %t = transpose(%b) {perm=[0,2,1]} %w = reshape(%t) {shape=[4,9]} %y = matmul(%w, %x) "
-       "return "
-       "%y }"},
+       "graph(%a: f32[2,3,8], %b: f32[4,3,3]) { %x = transpose(%a) {perm=[0,2,1]} %w = "
+       "transpose(%b) {perm=[2,1,0]} %c = conv(%x, %w) {strides=[2], low=[1], high=[1]}"
+       " %y = transpose(%c) {perm=[0,2,1]} return %y }"},
+      {"op_topk", "graph(%a: f32[2,6]) { %y, %i = top_k(%a) {k=3} return %y }"},
+      {"op_sort", "graph(%a: f32[2,6]) { %y, %i = sort(%a) {descending=true} return %y }"},
       {"op_cosine_sim",
        "graph(%a: f32[3,4], %b: f32[3,4]) { %ab = mul(%a, %b) %s = sum(%ab) {axes=[1]} %aa = "
        "mul(%a, "

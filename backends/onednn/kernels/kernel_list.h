@@ -13,6 +13,8 @@
   KERNEL(void, additive_attention, AdditiveAttention)          \
   KERNEL(void, additive_attention_grad, AdditiveAttentionGrad) \
   KERNEL(void, arg_max, ArgMax)                                \
+  KERNEL(void, avg_pool, AvgPool)                              \
+  KERNEL(void, avg_pool_grad, AvgPoolGrad)                     \
   KERNEL(void, copy_strided, CopyStrided)                      \
   KERNEL(int64_t, cross_entropy, CrossEntropy)                 \
   KERNEL(int64_t, cross_entropy_fused, CrossEntropy)           \
@@ -35,6 +37,9 @@
   KERNEL(void, log_sum_exp, LogSumExp)                         \
   KERNEL(void, lstm_cell, LstmCell)                            \
   KERNEL(void, lstm_cell_grad, LstmCellGrad)                   \
+  KERNEL(void, linear_recurrence, LinearRecurrence)            \
+  KERNEL(void, max_pool, MaxPool)                              \
+  KERNEL(int64_t, max_pool_grad, MaxPoolGrad)                  \
   KERNEL(void, norm, Norm)                                     \
   KERNEL(void, norm_grad, NormGrad)                            \
   KERNEL(void, one_hot, OneHot)                                \
@@ -48,6 +53,7 @@
   KERNEL(void, sgd, Sgd)                                       \
   KERNEL(void, softmax, Softmax)                               \
   KERNEL(void, softmax_grad, SoftmaxGrad)                      \
+  KERNEL(void, sort, Sort)                                     \
   KERNEL(void, sum_of_squares, SumOfSquares)                   \
   KERNEL(void, top_k, TopK)
 

@@ -16,7 +16,9 @@
 #include "backends/onednn/kernels/norm.h"                // IWYU pragma: export
 #include "backends/onednn/kernels/optimizer.h"           // IWYU pragma: export
 #include "backends/onednn/kernels/peak.h"                // IWYU pragma: export
+#include "backends/onednn/kernels/pool.h"                // IWYU pragma: export
 #include "backends/onednn/kernels/random.h"              // IWYU pragma: export
 #include "backends/onednn/kernels/reduce.h"              // IWYU pragma: export
 #include "backends/onednn/kernels/softmax.h"             // IWYU pragma: export
+#include "backends/onednn/kernels/sort.h"                // IWYU pragma: export
 #include "backends/onednn/kernels/top_k.h"               // IWYU pragma: export

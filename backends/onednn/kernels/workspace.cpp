@@ -8,6 +8,7 @@
 #include "backends/onednn/kernels/norm.h"
 #include "backends/onednn/kernels/optimizer.h"
 #include "backends/onednn/kernels/reduce_chunks.h"
+#include "backends/onednn/kernels/sort.h"
 #include "backends/onednn/kernels/top_k_parts.h"
 
 #include <omp.h>
@@ -51,6 +52,10 @@ size_t gemm_workspace_bytes(const Gemm& args) {
   return static_cast<size_t>(gemm_thread_floats(args, packed_weights_panel({})) *
                              omp_get_max_threads()) *
          sizeof(float);
+}
+
+size_t sort_workspace_bytes(const Sort& args) {
+  return static_cast<size_t>(sort_thread_bytes(args) * omp_get_max_threads());
 }
 
 size_t top_k_workspace_bytes(const TopK& args) {

@@ -56,6 +56,12 @@ void lower_length_order(Emit& e);
 void lower_pack(Emit& e);
 void lower_unpack(Emit& e);
 
+// pool.cpp
+void lower_avg_pool(Emit& e);
+void lower_avg_pool_grad(Emit& e);
+void lower_max_pool(Emit& e);
+void lower_max_pool_grad(Emit& e);
+
 // random.cpp
 void lower_random(Emit& e);
 
@@ -68,7 +74,8 @@ Layout cell_operand(const ir::OpView& op, int operand);
 
 // reduce.cpp
 void lower_arg_max(Emit& e);
-void lower_cumsum(Emit& e);
+void lower_cumulative(Emit& e);
+void lower_linear_recurrence(Emit& e);
 void lower_reduce(Emit& e);
 bool reduce_bounded(const ir::OpView& op);
 
@@ -93,6 +100,9 @@ void lower_softmax_grad(Emit& e);
 Layout softmax_operand(const ir::OpView& op, int operand);
 bool softmax_grad_in_place(const ir::OpView& op, int result, int operand);
 bool softmax_in_place(const ir::OpView& op, int result, int operand);
+
+// sort.cpp
+void lower_sort(Emit& e);
 
 // top_k.cpp
 void lower_top_k(Emit& e);

@@ -1,4 +1,4 @@
-// backends/onednn/lower/reduce.cpp -- reductions over axes, running sums, arg_max.
+// backends/onednn/lower/reduce.cpp -- reductions over axes, running sums and products, arg_max.
 #include "backends/onednn/kernels/reduce.h"
 
 #include "backends/onednn/kernels/arg_max.h"
@@ -145,12 +145,15 @@ void lower_reduce(Emit& e) {
   }
 }
 
-void lower_cumsum(Emit& e) {
+// Sums and products.
+void lower_cumulative(Emit& e) {
   const Tensor x = e.in(0), y = e.out();
   e.needs_arithmetic(x.dtype);
   const int axis = static_cast<int>(e.op.axis());
   const Folded f = folded(x.dims, axis, axis + 1);
   const bool reverse = e.op.flag("reverse"), exclusive = e.op.flag("exclusive");
+  const bool product = &e.op.def() == &ir::ops::cumprod;
+  const char* const name = product ? "cumulative_product" : "cumulative_sum";
   if (x.size() == 0) return;
   if (const auto dtype = kernel_dtype(x.dtype)) {
     const kernels::CumulativeSum args{.dtype = *dtype,
@@ -158,8 +161,9 @@ void lower_cumsum(Emit& e) {
                                       .n = f.n,
                                       .inner = f.inner,
                                       .exclusive = exclusive,
-                                      .reverse = reverse};
-    return e.kernel("cumulative_sum", static_cast<double>(x.size()),
+                                      .reverse = reverse,
+                                      .product = product};
+    return e.kernel(name, static_cast<double>(x.size()),
                     [args, from = x.at, to = y.at](const Run& run) {
                       kernels::CumulativeSum sum = args;
                       sum.x = run(from);
@@ -167,19 +171,38 @@ void lower_cumsum(Emit& e) {
                       kernels::cumulative_sum(sum);
                     });
   }
-  e.kernel("cumulative_sum, plain", 0, [=](const Run& run) {
+  e.kernel(ir::concat(name, ", plain"), 0, [=](const Run& run) {
     for (int64_t o = 0; o < f.outer; ++o)
       for (int64_t i = 0; i < f.inner; ++i) {
-        int64_t sum = 0;
+        uint64_t so_far = product ? 1 : 0;
         for (int64_t k = 0; k < f.n; ++k) {
           const int64_t at =
               ((o * f.n + (reverse ? f.n - 1 - k : k)) * f.inner + i) * x.element_bytes();
-          const int64_t v = integer_of(run(x.at) + at, x.dtype);
-          store_integer(run(y.at) + at, y.dtype, exclusive ? sum : sum + v);
-          sum += v;
+          const auto v = static_cast<uint64_t>(integer_of(run(x.at) + at, x.dtype));
+          const uint64_t next = product ? so_far * v : so_far + v;
+          store_integer(run(y.at) + at, y.dtype, static_cast<int64_t>(exclusive ? so_far : next));
+          so_far = next;
         }
       }
   });
+}
+
+void lower_linear_recurrence(Emit& e) {
+  const Tensor a = e.in(0), b = e.in(1), y = e.out();
+  e.needs_arithmetic(y.dtype);
+  if (y.size() == 0) return;
+  const int axis = static_cast<int>(e.op.axis());
+  const Folded f = folded(y.dims, axis, axis + 1);
+  const kernels::LinearRecurrence args{
+      .outer = f.outer, .n = f.n, .inner = f.inner, .reverse = e.op.flag("reverse")};
+  e.kernel("linear_recurrence", 2 * static_cast<double>(y.size()),
+           [args, a = a.at, b = b.at, y = y.at](const Run& run) {
+             kernels::LinearRecurrence recurrence = args;
+             recurrence.a = run.at<float>(a);
+             recurrence.b = run.at<float>(b);
+             recurrence.y = run.at<float>(y);
+             kernels::linear_recurrence(recurrence);
+           });
 }
 
 void lower_arg_max(Emit& e) {

@@ -41,23 +41,33 @@ int64_t highest(ir::DType dtype) {
                               (64 - ir::info(dtype).bits + ir::info(dtype).is_signed));
 }
 
-// x[0], x[1], ... along `axis`, one lane after the other; y is of x's dims.
-template <typename T>
-Dense<T> running_sum(const Call& call, const Dense<T>& x) {
+// x[0], x[1], ... along `axis` put together by f, one lane after the other; y is of x's dims.
+template <typename T, typename F>
+Dense<T> running(const Call& call, const Dense<T>& x, T start, F f) {
   const bool exclusive = call.op.flag("exclusive"), from_end = call.op.flag("reverse");
   const Split s(dims_of(x), call.op.axis());
   Dense<T> y = x;
   for (int64_t o = 0; o < s.outer; ++o)
     for (int64_t i = 0; i < s.inner; ++i) {
-      T sum = 0;
+      T so_far = start;
       for (int64_t j = 0; j < s.size; ++j) {
         const int64_t at = (o * s.size + (from_end ? s.size - 1 - j : j)) * s.inner + i;
-        if (exclusive) y.data()[at] = sum;
-        sum = sum + x.data()[at];
-        if (!exclusive) y.data()[at] = sum;
+        if (exclusive) y.data()[at] = so_far;
+        so_far = f(so_far, x.data()[at]);
+        if (!exclusive) y.data()[at] = so_far;
       }
     }
   return y;
+}
+
+// Integers are taken without sign: they wrap.
+template <typename F>
+Tensor running(const Call& call, int start, F f) {
+  const Tensor& x = call.in[0];
+  if (x.is_float()) return running(call, x.floats(), static_cast<double>(start), f);
+  const Dense<uint64_t> y =
+      running(call, Dense<uint64_t>(xt::cast<uint64_t>(x.ints())), static_cast<uint64_t>(start), f);
+  return stored(Ints(xt::cast<int64_t>(y)), call.dtype());
 }
 
 bool is_nan(double x) { return std::isnan(x); }
@@ -135,12 +145,29 @@ const Evaluation min{&ops::min, [](const Call& call) -> Tensor {
                      }};
 
 const Evaluation cumsum{&ops::cumsum, [](const Call& call) -> Tensor {
-                          const Tensor& x = call.in[0];
-                          if (x.is_float()) return running_sum(call, x.floats());
-                          const Dense<uint64_t> sums = running_sum<uint64_t>(
-                              call, Dense<uint64_t>(xt::cast<uint64_t>(x.ints())));
-                          return stored(Ints(xt::cast<int64_t>(sums)), call.dtype());
+                          return running(call, 0, [](auto a, auto b) { return a + b; });
                         }};
+
+const Evaluation cumprod{&ops::cumprod, [](const Call& call) -> Tensor {
+                           return running(call, 1, [](auto a, auto b) { return a * b; });
+                         }};
+
+const Evaluation linear_recurrence{
+    &ops::linear_recurrence, [](const Call& call) -> Tensor {
+      const Floats &a = call.in[0].floats(), &b = call.in[1].floats();
+      const bool from_end = call.op.flag("reverse");
+      const Split s(dims_of(a), call.op.axis());
+      Floats y = b;
+      for (int64_t o = 0; o < s.outer; ++o)
+        for (int64_t i = 0; i < s.inner; ++i)
+          for (int64_t j = 1; j < s.size; ++j) {
+            const auto place = [&](int64_t k) {
+              return (o * s.size + (from_end ? s.size - 1 - k : k)) * s.inner + i;
+            };
+            y.data()[place(j)] += a.data()[place(j)] * y.data()[place(j - 1)];
+          }
+      return y;
+    }};
 
 const Evaluation arg_max{&ops::arg_max, [](const Call& call) -> Tensor {
                            const Tensor& x = call.in[0];

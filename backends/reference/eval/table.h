@@ -49,12 +49,15 @@ extern const Evaluation conv, conv_input_grad, conv_weight_grad;           // co
 extern const Evaluation dynamic_slice, gather, scatter_add, update_slice;  // gather.cpp
 extern const Evaluation matmul;                                            // matmul.cpp
 extern const Evaluation length_order, pack, unpack;                        // pack.cpp
+extern const Evaluation avg_pool, avg_pool_grad, max_pool;                 // pool.cpp
 extern const Evaluation random;                                            // random.cpp
-extern const Evaluation arg_max, cumsum, max, mean, min, prod, sum;        // reduce.cpp
-extern const Evaluation custom_vjp, scan;                                  // scan.cpp
+extern const Evaluation arg_max, cumprod, cumsum, linear_recurrence, max, mean, min, prod,
+    sum;                                   // reduce.cpp
+extern const Evaluation custom_vjp, scan;  // scan.cpp
 extern const Evaluation broadcast, concat, constant, dim_size, iota, length_mask, one_hot, pad,
     reshape, reverse, same_dim, slice, stop_gradient, transpose;  // shape.cpp
 extern const Evaluation log_softmax, softmax;                     // softmax.cpp
+extern const Evaluation sort;                                     // sort.cpp
 extern const Evaluation top_k;                                    // top_k.cpp
 
 }  // namespace eval

@@ -50,11 +50,14 @@ bool is_row_wise(const OpView& op, int operand, int result, const Dim& batch) {
   if (any_of(def, {&ops::reshape, &ops::stop_gradient})) return true;
   if (any_of(def, {&ops::broadcast})) return x.rank() == y.rank();
   if (any_of(def, {&ops::transpose})) return op.integers("perm")[0] == 0;
-  if (any_of(def, {&ops::slice, &ops::pad, &ops::concat, &ops::reverse, &ops::softmax,
-                   &ops::log_softmax, &ops::cumsum, &ops::sum, &ops::mean, &ops::max, &ops::min,
-                   &ops::prod, &ops::arg_max, &ops::softmax_grad}))
+  if (any_of(def,
+             {&ops::slice, &ops::pad, &ops::concat, &ops::reverse, &ops::softmax, &ops::log_softmax,
+              &ops::cumsum, &ops::sum, &ops::mean, &ops::max, &ops::min, &ops::prod, &ops::arg_max,
+              &ops::softmax_grad, &ops::cumprod, &ops::sort, &ops::linear_recurrence}))
     return axis_is_inner(op);
   if (any_of(def, {&ops::conv, &ops::conv_input_grad})) return operand == 0;
+  if (any_of(def, {&ops::max_pool, &ops::max_pool_grad, &ops::avg_pool, &ops::avg_pool_grad}))
+    return true;
   if (any_of(def, {&ops::one_hot, &ops::length_mask})) return true;
   if (any_of(def, {&ops::gather}))
     return operand == 0 ? op.integer("batch") > 0 || op.axis() > 0

@@ -1,0 +1,103 @@
+// backends/onednn/lower/pool.cpp -- pooling and its adjoints.
+#include "backends/onednn/kernels/pool.h"
+
+#include "backends/onednn/lower/ops.h"
+#include "ir/ops/pool.h"
+
+namespace weft::onednn {
+namespace {
+
+namespace ops = ir::ops;
+
+// x and y of the node's window, with ones for the axes that are not there.
+kernels::PoolShape pool_shape(const ir::OpView& op, const Tensor& x, const Tensor& y) {
+  const ops::Window window = ops::window_of(op, ops::pool_window(op));
+  kernels::PoolShape s{.batch = x.dims.front(), .channels = x.dims.back()};
+  const size_t axes = window.axes();
+  for (size_t i = 0; i < axes; ++i) {
+    const size_t at = 3 - axes + i;
+    s.sizes[at] = x.dims[i + 1];
+    s.positions[at] = y.dims[i + 1];
+    s.window[at] = op.integers("window")[i];
+    s.strides[at] = window.strides[i];
+    s.low[at] = window.low[i];
+  }
+  return s;
+}
+
+int64_t between(const Tensor& t) {
+  int64_t n = 1;
+  for (size_t i = 1; i + 1 < t.dims.size(); ++i) n *= t.dims[i];
+  return n;
+}
+
+}  // namespace
+
+void lower_max_pool(Emit& e) {
+  const Tensor x = e.in(0), y = e.out(0);
+  e.needs_arithmetic(x.dtype);
+  if (y.size() == 0) return;
+  const kernels::MaxPool args{.shape = pool_shape(e.op, x, y)};
+  const bool with_indices = e.op.flag("indices");
+  const Ref indices = with_indices ? e.out(1).at : Ref{};
+  e.kernel("max_pool", 0, [=, from = x.at, to = y.at](const Run& run) {
+    kernels::MaxPool pool = args;
+    pool.x = run.at<float>(from);
+    pool.y = run.at<float>(to);
+    pool.indices = with_indices ? run.at<int32_t>(indices) : nullptr;
+    kernels::max_pool(pool);
+  });
+}
+
+void lower_max_pool_grad(Emit& e) {
+  const Tensor dy = e.in("dy"), indices = e.in("indices"), dx = e.out();
+  e.needs_arithmetic(dy.dtype);
+  if (dx.size() == 0) return;
+  const kernels::MaxPoolGrad args{.batch = dx.dims.front(),
+                                  .positions = between(dy),
+                                  .elements = between(dx),
+                                  .channels = dx.dims.back()};
+  const ir::SourceLoc& loc = e.op.node().from.loc;
+  const std::string complaint = ir::concat(loc.known() ? loc.str() + ": " : "",
+                                           "error: 'max_pool_grad' needs indices in [0, ");
+  e.kernel("max_pool_grad", 0, [=, dy = dy.at, indices = indices.at, dx = dx.at](const Run& run) {
+    kernels::MaxPoolGrad grad = args;
+    grad.dy = run.at<float>(dy);
+    grad.indices = run.at<int32_t>(indices);
+    grad.dx = run.at<float>(dx);
+    if (const int64_t wrong = kernels::max_pool_grad(grad); wrong >= 0)
+      throw ir::GraphError(ir::concat(complaint, args.elements, "), found ", grad.indices[wrong],
+                                      " [max_pool_grad.7]"));
+  });
+}
+
+void lower_avg_pool(Emit& e) {
+  const Tensor x = e.in(0), y = e.out();
+  e.needs_arithmetic(x.dtype);
+  if (y.size() == 0) return;
+  const kernels::AvgPool args{.shape = pool_shape(e.op, x, y),
+                              .count_padding = e.op.flag("count_padding")};
+  e.kernel("avg_pool", static_cast<double>(x.size()), [=, x = x.at, y = y.at](const Run& run) {
+    kernels::AvgPool pool = args;
+    pool.x = run.at<float>(x);
+    pool.y = run.at<float>(y);
+    kernels::avg_pool(pool);
+  });
+}
+
+void lower_avg_pool_grad(Emit& e) {
+  const Tensor dy = e.in(0), dx = e.out();
+  e.needs_arithmetic(dy.dtype);
+  if (dx.size() == 0) return;
+  const kernels::AvgPoolGrad args{.shape = pool_shape(e.op, dx, dy),
+                                  .count_padding = e.op.flag("count_padding")};
+  e.kernel("avg_pool_grad", static_cast<double>(dx.size()),
+           [=, dy = dy.at, dx = dx.at](const Run& run) {
+             kernels::AvgPoolGrad grad = args;
+             grad.dy = run.at<float>(dy);
+             grad.dx = run.at<float>(dx);
+             kernels::avg_pool_grad(grad);
+           });
+}
+
+}  // namespace weft::onednn
