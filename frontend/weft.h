@@ -1,9 +1,11 @@
 // frontend/weft.h -- what a user includes.
 #pragma once
+#include "frontend/language/einsum.h"
 #include "frontend/language/loop.h"
 #include "frontend/language/scope.h"
 #include "frontend/language/tensor.h"
 #include "frontend/nn/attention.h"
+#include "frontend/nn/convolution.h"
 #include "frontend/nn/dropout.h"
 #include "frontend/nn/embedding.h"
 #include "frontend/nn/linear.h"

@@ -49,8 +49,9 @@ Tensor Model::input(std::string name, DType dtype, const Shape& shape, SourceLoc
   return {tracer_, tracer_->input(std::move(name), {dtype, shape}, loc)};
 }
 
-Tensor Model::state(std::string path, DType dtype, const Shape& shape, SourceLoc loc) {
-  return {tracer_, tracer_->state(path, {dtype, shape}, loc)};
+Tensor Model::state(std::string path, DType dtype, const Shape& shape,
+                    const Initializer& initializer, SourceLoc loc) {
+  return {tracer_, tracer_->state(path, {dtype, shape}, initializer.text, loc)};
 }
 
 void Model::output(std::string name, const Tensor& x, SourceLoc loc) {

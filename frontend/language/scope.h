@@ -79,10 +79,10 @@ class Model {
   // -> dtype[shape]; names and sizes are what a run is given
   Tensor input(std::string name, DType dtype, const Shape& shape,
                SourceLoc loc = SourceLoc::here());
-  // -> dtype[shape], kept between runs under its path; its next value is the output of that name,
-  // '/' as '.'
+  // -> dtype[shape], kept between runs under its path, from zeros unless an initializer says
+  // otherwise; its next value is the output of that name, '/' as '.'
   Tensor state(std::string path, DType dtype, const Shape& shape,
-               SourceLoc loc = SourceLoc::here());
+               const Initializer& initializer = {}, SourceLoc loc = SourceLoc::here());
   void output(std::string name, const Tensor& x, SourceLoc loc = SourceLoc::here());
 
   Scope scope() const { return {tracer_, ""}; }

@@ -190,6 +190,14 @@ Tensor prod(const Tensor& x, const Axes& axes, bool keep, SourceLoc loc) {
 Tensor arg_max(const Tensor& x, int64_t axis, SourceLoc loc) {
   return apply(ops::arg_max, {{x}}, {{"axis", axis}}, loc)[0];
 }
+Sorted sort(const Tensor& x, int64_t axis, SortOptions o, SourceLoc loc) {
+  const Tensors found =
+      apply(ops::sort, {{x}}, {{"axis", axis}, {"descending", o.descending}}, loc);
+  return {found[0], found[1]};
+}
+Tensor arg_sort(const Tensor& x, int64_t axis, SortOptions o, SourceLoc loc) {
+  return sort(x, axis, o, loc).indices;
+}
 TopK top_k(const Tensor& x, const Dim& k, SourceLoc loc) {
   const Tensors found = apply(ops::top_k, {{x}}, {{"k", k}}, loc);
   return {found[0], found[1]};
@@ -197,6 +205,14 @@ TopK top_k(const Tensor& x, const Dim& k, SourceLoc loc) {
 Tensor cumsum(const Tensor& x, int64_t axis, CumsumOptions o, SourceLoc loc) {
   return apply(ops::cumsum, {{x}},
                {{"axis", axis}, {"reverse", o.reverse}, {"exclusive", o.exclusive}}, loc)[0];
+}
+Tensor cumprod(const Tensor& x, int64_t axis, CumsumOptions o, SourceLoc loc) {
+  return apply(ops::cumprod, {{x}},
+               {{"axis", axis}, {"reverse", o.reverse}, {"exclusive", o.exclusive}}, loc)[0];
+}
+Tensor linear_recurrence(const Tensor& a, const Tensor& b, int64_t axis, bool reverse,
+                         SourceLoc loc) {
+  return apply(ops::linear_recurrence, {{a}, {b}}, {{"axis", axis}, {"reverse", reverse}}, loc)[0];
 }
 Tensor softmax(const Tensor& x, int64_t axis, SourceLoc loc) {
   return apply(ops::softmax, {{x}}, {{"axis", axis}}, loc)[0];
@@ -214,6 +230,40 @@ Tensor maxout(const Tensor& x, int64_t pieces, SourceLoc loc) {
   shape.back() = *units;
   shape.emplace_back(pieces);
   return max(reshape(x, shape, loc), -1, false, loc);
+}
+
+namespace {
+
+// x's halves; `what` asks for them.
+std::pair<Operand, Operand> halves(const Tensor& x, int64_t axis, std::string_view what,
+                                   const SourceLoc& loc) {
+  tracer_of(x, loc);
+  const size_t at = front(axis, x.rank(), what, loc);
+  const auto half = x.shape()[at].divided_by(Dim(2));
+  if (!half)
+    fail(loc, "'", what, "' needs an even number of elements along axis ", axis, ", found ",
+         x.type());
+  return {Operand(slice(x, axis, 0, *half, 1, loc), loc),
+          Operand(slice(x, axis, *half, *half * 2, 1, loc), loc)};
+}
+
+}  // namespace
+
+Tensor glu(const Tensor& x, int64_t axis, SourceLoc loc) {
+  const auto [a, b] = halves(x, axis, "glu", loc);
+  return a * Operand(sigmoid(b.tensor(), loc), loc);
+}
+Tensor reglu(const Tensor& x, int64_t axis, SourceLoc loc) {
+  const auto [a, b] = halves(x, axis, "reglu", loc);
+  return Operand(relu(a.tensor(), loc), loc) * b;
+}
+Tensor geglu(const Tensor& x, int64_t axis, SourceLoc loc) {
+  const auto [a, b] = halves(x, axis, "geglu", loc);
+  return Operand(gelu(a.tensor(), loc), loc) * b;
+}
+Tensor swiglu(const Tensor& x, int64_t axis, SourceLoc loc) {
+  const auto [a, b] = halves(x, axis, "swiglu", loc);
+  return Operand(silu(a.tensor(), loc), loc) * b;
 }
 
 Tensor reshape(const Tensor& x, const Shape& shape, SourceLoc loc) {
@@ -309,6 +359,57 @@ Tensor scatter_add(const Tensor& x, const Tensor& indices, const Tensor& updates
   return apply(ops::scatter_add, {{x}, {indices}, {updates}},
                {{"axis", o.axis}, {"batch", o.batch}}, loc)[0];
 }
+Tensor index_select(const Tensor& x, int64_t axis, const Tensor& indices, SourceLoc loc) {
+  return gather(x, indices, {.axis = axis}, loc);
+}
+Tensor index_add(const Tensor& x, int64_t axis, const Tensor& indices, const Tensor& updates,
+                 SourceLoc loc) {
+  return scatter_add(x, indices, updates, {.axis = axis}, loc);
+}
+
+namespace {
+
+// Of x: the lanes' axis moved to the end (and back, by the same exchange).
+Tensor axis_last(const Tensor& x, int64_t axis, const SourceLoc& loc) {
+  return axis == x.rank() - 1 ? x : swap_axes(x, axis, -1, loc);
+}
+
+// The axis from the front, after a look at what goes with x.
+int64_t lane_axis(const Tensor& x, const Tensor& indices, int64_t axis, std::string_view what,
+                  const SourceLoc& loc) {
+  tracer_of(x, loc);
+  tracer_of(indices, loc);
+  const size_t at = front(axis, x.rank(), what, loc);
+  bool agree = x.rank() == indices.rank();
+  for (size_t d = 0; agree && d < x.shape().size(); ++d)
+    agree = d == at || x.shape()[d] == indices.shape()[d];
+  if (!agree)
+    fail(loc, "'", what, "' needs indices of x's rank and sizes off axis ", axis, ", found ",
+         indices.type(), " for x ", x.type());
+  return static_cast<int64_t>(at);
+}
+
+}  // namespace
+
+Tensor take_along_axis(const Tensor& x, const Tensor& indices, int64_t axis, SourceLoc loc) {
+  const int64_t at = lane_axis(x, indices, axis, "take_along_axis", loc), last = x.rank() - 1;
+  const Tensor y = gather(axis_last(x, at, loc), axis_last(indices, at, loc),
+                          {.axis = last, .batch = last}, loc);
+  return axis_last(y, at, loc);
+}
+
+Tensor add_along_axis(const Tensor& x, const Tensor& indices, const Tensor& updates, int64_t axis,
+                      SourceLoc loc) {
+  const int64_t at = lane_axis(x, indices, axis, "add_along_axis", loc), last = x.rank() - 1;
+  tracer_of(updates, loc);
+  if (updates.shape() != indices.shape())
+    fail(loc, "'add_along_axis' needs updates of indices' shape, found ", updates.type(), " and ",
+         indices.type());
+  const Tensor y = scatter_add(axis_last(x, at, loc), axis_last(indices, at, loc),
+                               axis_last(updates, at, loc), {.axis = last, .batch = last}, loc);
+  return axis_last(y, at, loc);
+}
+
 Tensor dynamic_slice(const Tensor& x, const Tensor& start, int64_t axis, const Dim& size,
                      SourceLoc loc) {
   return apply(ops::dynamic_slice, {{x}, {start}}, {{"axis", axis}, {"size", size}}, loc)[0];

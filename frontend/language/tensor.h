@@ -168,6 +168,20 @@ Tensor prod(const Tensor& x, const Axes& axes = Axes::all(), bool keep = false,
 // x: T[...,N,...] -> s32[...,...]: the first index of the greatest along `axis`
 Tensor arg_max(const Tensor& x, int64_t axis = -1, SourceLoc loc = SourceLoc::here());
 
+struct SortOptions {
+  bool descending = false;
+};
+struct Sorted {
+  Tensor values;   // T[...,N,...]
+  Tensor indices;  // s32[...,N,...]: where each stood
+};
+// x: T[...,N,...] -> its elements in order along `axis`, the least first; stable, NaN is greatest
+Sorted sort(const Tensor& x, int64_t axis = -1, SortOptions options = {},
+            SourceLoc loc = SourceLoc::here());
+// x: T[...,N,...] -> s32[...,N,...]
+Tensor arg_sort(const Tensor& x, int64_t axis = -1, SortOptions options = {},
+                SourceLoc loc = SourceLoc::here());
+
 struct TopK {
   Tensor values;   // T[...,k], the greatest first
   Tensor indices;  // s32[...,k]
@@ -181,12 +195,27 @@ struct CumsumOptions {
 // x: T[...] -> T[...], summed up along `axis`
 Tensor cumsum(const Tensor& x, int64_t axis = -1, CumsumOptions options = {},
               SourceLoc loc = SourceLoc::here());
+// x: T[...] -> T[...], multiplied up along `axis`; the gradient is exact where elements are 0
+Tensor cumprod(const Tensor& x, int64_t axis = -1, CumsumOptions options = {},
+               SourceLoc loc = SourceLoc::here());
+// a, b: T[...] -> T[...]: y[i] = a[i] * y[i-1] + b[i] along `axis` from 0, or from the end
+Tensor linear_recurrence(const Tensor& a, const Tensor& b, int64_t axis = -1, bool reverse = false,
+                         SourceLoc loc = SourceLoc::here());
 // x: T[...] -> T[...]; a lane that is -infinity throughout gives zeros
 Tensor softmax(const Tensor& x, int64_t axis = -1, SourceLoc loc = SourceLoc::here());
 // x: T[...] -> T[...]
 Tensor log_softmax(const Tensor& x, int64_t axis = -1, SourceLoc loc = SourceLoc::here());
 // x: T[...,N*pieces] -> T[...,N]: the greatest of each `pieces` neighbours (Goodfellow et al. 2013)
 Tensor maxout(const Tensor& x, int64_t pieces = 2, SourceLoc loc = SourceLoc::here());
+// x: T[...,2*N,...] -> T[...,N,...], a and b being x's halves along `axis`:
+//   glu     a * sigmoid(b)     (Dauphin et al. 2017)
+//   reglu   relu(a) * b        (this and what follows: Shazeer 2020)
+//   geglu   gelu(a) * b
+//   swiglu  silu(a) * b
+Tensor glu(const Tensor& x, int64_t axis = -1, SourceLoc loc = SourceLoc::here());
+Tensor reglu(const Tensor& x, int64_t axis = -1, SourceLoc loc = SourceLoc::here());
+Tensor geglu(const Tensor& x, int64_t axis = -1, SourceLoc loc = SourceLoc::here());
+Tensor swiglu(const Tensor& x, int64_t axis = -1, SourceLoc loc = SourceLoc::here());
 
 // --- shapes
 // x: T[...] -> T[shape], row-major
@@ -235,6 +264,20 @@ Tensor embedding(const Tensor& table, const Tensor& ids, SourceLoc loc = SourceL
 // x plus updates (of gather's result type) at `indices`
 Tensor scatter_add(const Tensor& x, const Tensor& indices, const Tensor& updates,
                    GatherOptions options = {}, SourceLoc loc = SourceLoc::here());
+// x: T[...,N,...], indices: integer[K] -> T[...,K,...]: these slices along `axis`
+Tensor index_select(const Tensor& x, int64_t axis, const Tensor& indices,
+                    SourceLoc loc = SourceLoc::here());
+// x: T[...,N,...], indices: integer[K], updates: T[...,K,...] -> x with updates added to these
+// slices along `axis`; repeated ones add up
+Tensor index_add(const Tensor& x, int64_t axis, const Tensor& indices, const Tensor& updates,
+                 SourceLoc loc = SourceLoc::here());
+// y[..,i,..] = x[..,indices[..,i,..],..]: every lane along `axis` has indices of its own.
+// x: T[...,N,...], indices: integer[...,K,...], of equal sizes off `axis` -> T[...,K,...]
+Tensor take_along_axis(const Tensor& x, const Tensor& indices, int64_t axis = -1,
+                       SourceLoc loc = SourceLoc::here());
+// The adjoint: x with updates (of indices' shape) added at indices; repeated ones add up.
+Tensor add_along_axis(const Tensor& x, const Tensor& indices, const Tensor& updates,
+                      int64_t axis = -1, SourceLoc loc = SourceLoc::here());
 // `size` elements along `axis` from start: integer[], clamped to fit
 Tensor dynamic_slice(const Tensor& x, const Tensor& start, int64_t axis, const Dim& size,
                      SourceLoc loc = SourceLoc::here());

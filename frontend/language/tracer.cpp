@@ -131,8 +131,8 @@ Tracer::Place Tracer::parameter(const std::string& path, const ir::TensorType& t
 }
 
 Tracer::Place Tracer::state(const std::string& path, const ir::TensorType& type,
-                            const ir::SourceLoc& loc) {
-  return declare(path, {{}, type, "state", "", true, loc}, ir::ArgumentKind::state, true);
+                            const std::string& initializer, const ir::SourceLoc& loc) {
+  return declare(path, {{}, type, "state", initializer, true, loc}, ir::ArgumentKind::state, true);
 }
 
 void Tracer::output(std::string name, Place place, const ir::SourceLoc& loc) {

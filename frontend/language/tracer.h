@@ -59,7 +59,8 @@ class Tracer {
   Place input(std::string name, const ir::TensorType& type, const ir::SourceLoc& loc);
   Place parameter(const std::string& path, const ir::TensorType& type,
                   const std::string& initializer, bool trainable, const ir::SourceLoc& loc);
-  Place state(const std::string& path, const ir::TensorType& type, const ir::SourceLoc& loc);
+  Place state(const std::string& path, const ir::TensorType& type, const std::string& initializer,
+              const ir::SourceLoc& loc);
   void output(std::string name, Place place, const ir::SourceLoc& loc);
 
   const std::string& scope() const { return scope_; }

@@ -175,7 +175,8 @@ void ParameterStore::prepare(const ir::Graph& graph) {
     const ir::DType dtype = ir::is_float(type.dtype) ? real_ : type.dtype;
     const auto found = entries_.find(argument.path);
     if (found == entries_.end()) {
-      const bool drawn = argument.kind == ir::ArgumentKind::parameter;
+      const bool drawn =
+          argument.kind == ir::ArgumentKind::parameter || !argument.initializer.empty();
       set(argument.path, argument.kind,
           drawn ? initial_value(argument.initializer, dtype, dims, seed_, argument.path)
                 : Array(dtype, dims));

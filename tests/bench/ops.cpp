@@ -3,7 +3,9 @@
 //   ops_bench [CASE...] [--reps N] [--profile]
 //
 // W6: an LSTM and a GRU layer (reset after the product) of 512 over 64 x 50 x 512, softmax of
-// 8192 x 8000, layer norm of 8192 x 512, products of 1024^3 and 1600x512x8000. A case is W6-NAME-f
+// 8192 x 8000, layer norm of 8192 x 512, products of 1024^3 and 1600x512x8000, the convolutions of a
+// speech encoder's front end (8 x 3000 frames, windows of 3, 80 to 384 and 384 to 384 channels by
+// twos) and of an image encoder's (16 images, patches of 16 x 16, 768 channels). A case is W6-NAME-f
 // or, with the gradients of its input and parameters, W6-NAME-fb; a name without either does both.
 // Prints one line of JSON a case; results are written to the same memory each time.
 #include "autodiff/gradient.h"
@@ -61,6 +63,19 @@ ir::Graph product(int64_t rows, int64_t inner, int64_t columns) {
   return m.graph();
 }
 
+ir::Graph frames_conv(int64_t channels, int64_t stride) {
+  Model m("conv");
+  m.output("y", conv1d(m.scope(), m.input("x", f32, {8, 3000, channels}), 384, 3,
+                       {.stride = stride, .padding = 1}));
+  return m.graph();
+}
+
+ir::Graph patches() {
+  Model m("conv");
+  m.output("y", conv2d(m.scope(), m.input("x", f32, {16, 224, 224, 3}), 768, 16, {.stride = 16}));
+  return m.graph();
+}
+
 std::vector<Case> cases() {
   const double rows = 64.0 * 50 * 2 * 512 * 2 * 512;  // of one gate
   std::vector<Case> all;
@@ -69,6 +84,9 @@ std::vector<Case> cases() {
     all.push_back({"gru", backward, layer(CellKind::gru_after), 3 * rows});
     all.push_back({"softmax", backward, softmax_of()});
     all.push_back({"layernorm", backward, layer_norm_of()});
+    all.push_back({"conv-80", backward, frames_conv(80, 1), 2.0 * 8 * 3000 * 3 * 80 * 384});
+    all.push_back({"conv-384", backward, frames_conv(384, 2), 2.0 * 8 * 1500 * 3 * 384 * 384});
+    all.push_back({"patches", backward, patches(), 2.0 * 16 * 196 * 768 * 768});
   }
   all.push_back({"matmul-1024", false, product(1024, 1024, 1024), 2.0 * 1024 * 1024 * 1024});
   all.push_back({"matmul-proj", false, product(1600, 512, 8000), 2.0 * 1600 * 512 * 8000});
