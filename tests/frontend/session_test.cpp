@@ -59,6 +59,27 @@ TEST_CASE(
   CHECK(store.at("out/W").raw() == buffer);
 }
 
+TEST_CASE("program: batch_norm's statistics start as they should and are kept from step to step") {
+  Model m("normed");
+  const Tensor x = m.input("x", f32, {dim("B"), 3}), t = m.input("t", f32, {dim("B"), 1});
+  const Tensor d = linear(m / "out", batch_norm(m, m / "n", x), 1) - t;
+  m.output("loss", mean(d * d));
+  Program p = Program::training(m.graph(), {.kind = OptimizerKind::sgd, .clip_norm = 0}, options());
+  ParameterStore store(1, f64);
+  Array rows(f64, {4, 3});
+  for (int64_t i = 0; i < 12; ++i)
+    rows.set(i, static_cast<double>(i));  // of column c: mean 4.5 + c
+  for (int step = 1; step <= 2; ++step) {
+    p.run(store, {{"x", rows}, {"t", filled({4, 1}, 2)}, {"lr", filled({}, 0.1)}});
+    const double kept = std::pow(0.9, step);
+    for (int64_t c = 0; c < 3; ++c) {
+      CHECK(store.at("n/mean").at(c) ==
+            doctest::Approx((1 - kept) * (4.5 + static_cast<double>(c))));
+      CHECK(store.at("n/variance").at(c) == doctest::Approx(kept + (1 - kept) * 15));
+    }
+  }
+}
+
 TEST_CASE("program: executables are kept by sizes, the least recently used goes first") {
   ProgramOptions o = options();
   o.cache_bytes = 1;

@@ -80,4 +80,44 @@ int64_t scatter_add_rows(const ScatterAddRows& args) {
   return first_outside(args.index, args.index_dtype, args.n, args.table_rows);
 }
 
+int64_t gather_lanes(const GatherLanes& args) {
+  const int64_t width = args.inner * args.element_bytes;
+  parallel_for(args.batch * args.outer, args.picks * larger(1, width / 4),
+               [&](int64_t begin, int64_t end) {
+                 for (int64_t lane = begin; lane < end; ++lane) {
+                   const char* x = static_cast<const char*>(args.x) + lane * args.n * width;
+                   char* y = static_cast<char*>(args.y) + lane * args.picks * width;
+                   const int64_t first = lane / args.outer * args.picks;
+                   for (int64_t p = 0; p < args.picks; ++p) {
+                     const int64_t at = index_at(args.index, args.index_dtype, first + p);
+                     if (at < 0 || at >= args.n) continue;
+                     if (width == 4)
+                       memcpy(y + p * 4, x + at * 4, 4);
+                     else
+                       memcpy(y + p * width, x + at * width, static_cast<size_t>(width));
+                   }
+                 }
+               });
+  return first_outside(args.index, args.index_dtype, args.batch * args.picks, args.n);
+}
+
+int64_t scatter_add_lanes(const ScatterAddLanes& args) {
+  parallel_for(args.batch * args.outer, args.picks * args.inner, [&](int64_t begin, int64_t end) {
+    for (int64_t lane = begin; lane < end; ++lane) {
+      const float* x = args.x + lane * args.picks * args.inner;
+      float* y = args.y + lane * args.n * args.inner;
+      const int64_t first = lane / args.outer * args.picks;
+      for (int64_t p = 0; p < args.picks; ++p) {
+        const int64_t at = index_at(args.index, args.index_dtype, first + p);
+        if (at < 0 || at >= args.n) continue;
+        for_columns(args.inner, [&](int64_t j, auto columns) {
+          float* to = y + at * args.inner + j;
+          columns.put(to, columns.get(to) + columns.get(x + p * args.inner + j));
+        });
+      }
+    }
+  });
+  return first_outside(args.index, args.index_dtype, args.batch * args.picks, args.n);
+}
+
 }  // namespace weft::onednn::kernels::WEFT_ISA

@@ -35,4 +35,28 @@ struct ScatterAddRows {
 int64_t gather_rows(const GatherRows& args);
 int64_t scatter_add_rows(const ScatterAddRows& args);
 
+// Look-ups with indices of their own for each of `batch`:
+//
+//   x: T[batch,outer,n,inner], index: [batch,picks] -> y: T[batch,outer,picks,inner]
+//     y[b,o,p,:] = x[b,o,index[b,p],:]
+struct GatherLanes {
+  int64_t batch = 1, outer = 1, n = 1, inner = 1, picks = 1, element_bytes = 4;
+  DType index_dtype = DType::s32;  // or s64
+  const void *x = nullptr, *index = nullptr;
+  void* y = nullptr;
+};
+
+// The other way: y[b,o,index[b,p],:] += x[b,o,p,:], of floats. Terms are added in order of p.
+struct ScatterAddLanes {
+  int64_t batch = 1, outer = 1, n = 1, inner = 1, picks = 1;
+  DType index_dtype = DType::s32;  // or s64
+  const float* x = nullptr;
+  const void* index = nullptr;
+  float* y = nullptr;
+};
+
+// Both return where an index lies outside of [0, n), or -1; nothing is read or written there.
+int64_t gather_lanes(const GatherLanes& args);
+int64_t scatter_add_lanes(const ScatterAddLanes& args);
+
 }  // namespace weft::onednn::kernels

@@ -24,6 +24,7 @@
   KERNEL(void, dot_attention_grad, DotAttentionGrad)           \
   KERNEL(void, elementwise_run, ElementwiseRun)                \
   KERNEL(void, fill, Fill)                                     \
+  KERNEL(int64_t, gather_lanes, GatherLanes)                   \
   KERNEL(int64_t, gather_rows, GatherRows)                     \
   KERNEL(void, gemm, Gemm)                                     \
   KERNEL(void, gru_after, GruAfter)                            \
@@ -49,6 +50,7 @@
   KERNEL(double, peak_run, PeakRun)                            \
   KERNEL(void, random, Random)                                 \
   KERNEL(void, reduce, Reduce)                                 \
+  KERNEL(int64_t, scatter_add_lanes, ScatterAddLanes)          \
   KERNEL(int64_t, scatter_add_rows, ScatterAddRows)            \
   KERNEL(void, sgd, Sgd)                                       \
   KERNEL(void, softmax, Softmax)                               \

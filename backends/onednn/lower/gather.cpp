@@ -131,6 +131,23 @@ void lower_gather(Emit& e) {
       }
     });
   }
+  if (is_index(indices.dtype) && y.size() > 0) {
+    const kernels::GatherLanes args{.batch = p.batch,
+                                    .outer = p.outer,
+                                    .n = p.n,
+                                    .inner = p.inner,
+                                    .picks = p.picks,
+                                    .element_bytes = bytes,
+                                    .index_dtype = *kernel_dtype(indices.dtype)};
+    return e.kernel("gather_lanes", 0, [=](const Run& run) {
+      kernels::GatherLanes gather = args;
+      gather.x = run(x.at);
+      gather.index = run(indices.at);
+      gather.y = run(y.at);
+      if (const int64_t wrong = kernels::gather_lanes(gather); wrong >= 0)
+        complaint.raise(run, wrong);
+    });
+  }
   e.kernel("gather, plain", 0, [=](const Run& run) {
     const size_t row = static_cast<size_t>(p.inner * bytes);
     for (int64_t b = 0; b < p.batch; ++b)
@@ -179,6 +196,22 @@ void lower_scatter_add(Emit& e) {
       scatter.index = run(indices.at);
       scatter.table = run.at<float>(y.at);
       if (const int64_t wrong = kernels::scatter_add_rows(scatter); wrong >= 0)
+        complaint.raise(run, wrong);
+    });
+  }
+  if (is_index(indices.dtype) && y.dtype == ir::DType::f32 && y.size() > 0) {
+    const kernels::ScatterAddLanes args{.batch = p.batch,
+                                        .outer = p.outer,
+                                        .n = p.n,
+                                        .inner = p.inner,
+                                        .picks = p.picks,
+                                        .index_dtype = *kernel_dtype(indices.dtype)};
+    return e.kernel("scatter_add_lanes", 0, [=](const Run& run) {
+      kernels::ScatterAddLanes scatter = args;
+      scatter.x = run.at<float>(updates.at);
+      scatter.index = run(indices.at);
+      scatter.y = run.at<float>(y.at);
+      if (const int64_t wrong = kernels::scatter_add_lanes(scatter); wrong >= 0)
         complaint.raise(run, wrong);
     });
   }
