@@ -167,9 +167,15 @@ class Level {
   void reduce(Value x) {
     if (b_.type(x).rank() == 0) return;
     const int64_t axis = axis_of(x);
-    switch (below(3)) {
+    switch (below(5)) {
       case 0:
         add(b_.tanh(b_.sum(x, {axis}, chance(40))));
+        break;
+      case 3:
+        running_product(x, axis);
+        break;
+      case 4:
+        windows(x);
         break;
       case 1:
         add(b_.emit(ops::cumsum, {{x}}, {{"axis", axis}, {"reverse", chance(50)}}));
@@ -178,6 +184,27 @@ class Level {
         add(b_.emit(ops::mean, {{x}}, {{"axes", ir::Integers{axis}}, {"keep", chance(40)}}));
         break;
     }
+  }
+
+  void running_product(Value x, int64_t axis) {
+    const Value y = b_.tanh(x);
+    add(chance(50) ? b_.emit(ops::cumprod, {{y}}, {{"axis", axis}, {"exclusive", chance(50)}})
+                   : b_.emit(ops::linear_recurrence, {{y}, {x}},
+                             {{"axis", axis}, {"reverse", chance(50)}}));
+  }
+
+  // Over the middle axis, which keeps its size: windows of three with one of padding at each end.
+  void windows(Value x) {
+    const TensorType type = b_.type(x);
+    if (type.rank() != 3) return;
+    const ir::Integers one{1};
+    if (chance(40)) {
+      add(b_.emit(ops::avg_pool, {{x}},
+                  {{"window", ir::Integers{3}}, {"low", one}, {"high", one}}));
+      return;
+    }
+    const Value w = b_.filled(0.2, {DType::f32, {3, type.dim(2), type.dim(2)}});
+    add(b_.tanh(b_.emit(ops::conv, {{x}, {w}, {}}, {{"low", one}, {"high", one}})));
   }
 
   void layout(Value x) {
