@@ -1,5 +1,6 @@
 // autodiff/rules/attention.cpp -- the derivative of attention is attention_grad, from lse.
 #include "autodiff/rules/table.h"
+#include "ir/ops/attention_parts.h"
 
 namespace weft::autodiff::rules {
 namespace ops = ir::ops;
@@ -8,21 +9,9 @@ namespace {
 constexpr std::string_view kDifferentiable[] = {"q", "k", "v", "v_a", "bias"};
 
 Augmented with_lse(Vjp& g) {
-  const ir::OpView& op = g.op();
-  ir::Attrs attrs = op.node().attrs;
-  attrs.set("lse", true);
-  ir::Values results = g.builder.emit_all(ops::attention,
-                                          {{g.operand("q")},
-                                           {g.operand("k")},
-                                           {g.operand("v")},
-                                           g.optional("v_a"),
-                                           g.optional("mask"),
-                                           g.optional("bias"),
-                                           g.optional("step"),
-                                           g.optional("rows"),
-                                           g.optional("position")},
-                                          attrs);
-  return {std::move(results), {}};
+  ops::AttentionParts parts(g.op(), g.operands());
+  parts.attrs.set("lse", true);
+  return {parts.emit(g.builder, ops::attention), {}};
 }
 
 Grads adjoint(Vjp& g) {
@@ -31,27 +20,13 @@ Grads adjoint(Vjp& g) {
   for (const std::string_view name : kDifferentiable)
     if (g.wanted(name)) wanted.emplace_back(name);
   const bool weights = op.flag("weights");
-  const ir::Values dweights =
-      weights && g.has_cotangent(1) ? ir::Values{g.cotangent(1)} : ir::Values{};
-  ir::Attrs attrs = op.node().attrs;
-  attrs.erase("weights");
-  attrs.erase("lse");
-  attrs.set("wanted", wanted);
-  const ir::Values d = g.builder.emit_all(ops::attention_grad,
-                                          {{g.cotangent_or_zero(0)},
-                                           {g.operand("q")},
-                                           {g.operand("k")},
-                                           {g.operand("v")},
-                                           {g.result(0)},
-                                           {g.result(weights ? 2 : 1)},
-                                           g.optional("v_a"),
-                                           g.optional("mask"),
-                                           g.optional("bias"),
-                                           dweights,
-                                           g.optional("step"),
-                                           g.optional("rows"),
-                                           g.optional("position")},
-                                          attrs);
+  ops::AttentionParts parts(op, g.operands());
+  parts["do"] = g.cotangent_or_zero(0);
+  parts["o"] = g.result(0);
+  parts["lse"] = g.result(weights ? 2 : 1);
+  if (weights && g.has_cotangent(1)) parts["dweights"] = g.cotangent(1);
+  parts.attrs.set("wanted", wanted);
+  const ir::Values d = parts.emit(g.builder, ops::attention_grad);
   Grads grads = g.none();
   for (size_t i = 0; i < wanted.size(); ++i)
     grads[static_cast<size_t>(op.position(wanted[i]))] = d[i];

@@ -431,6 +431,21 @@ Tensor causal_mask(const Tensor& like, const Dim& queries, const Dim& keys, Sour
   return Operand(i, loc) >= Operand(j, loc);
 }
 
+Tensor window_mask(const Tensor& like, const Dim& queries, const Dim& keys, int64_t behind,
+                   int64_t ahead, SourceLoc loc) {
+  if (behind < -1 || ahead < -1 || (behind == -1 && ahead == -1))
+    fail(loc,
+         "a window needs 0 or more keys behind and ahead of a query, or -1 for no limit on one "
+         "side, found ",
+         behind, " and ", ahead);
+  const Tensor i = expand(iota(like, queries, s32, loc), 1, loc), j = iota(like, keys, s32, loc);
+  const Tensor distance = Operand(j, loc) - Operand(i, loc);
+  const auto near = [&] { return Operand(distance, loc) >= Operand(-behind, loc); };
+  const auto far = [&] { return Operand(distance, loc) <= Operand(ahead, loc); };
+  if (behind < 0) return far();
+  return ahead < 0 ? near() : Operand(near(), loc) && Operand(far(), loc);
+}
+
 Tensor full(const Tensor& like, double value, const Shape& shape, DType dtype, SourceLoc loc) {
   return constant(tracer_of(like, loc), value, {dtype, shape}, loc);
 }

@@ -295,6 +295,11 @@ Tensor length_mask(const Tensor& lengths, const Dim& size, SourceLoc loc = Sourc
 Tensor causal_mask(const Tensor& like, const Dim& queries, const Dim& keys,
                    SourceLoc loc = SourceLoc::here());
 
+// pred[Tq,Tk]: query i sees keys i-behind .. i+ahead (-1: no limit). A sliding window of w keys, the
+// query's own among them, has behind = w-1; local attention has w on both sides.
+Tensor window_mask(const Tensor& like, const Dim& queries, const Dim& keys, int64_t behind,
+                   int64_t ahead = 0, SourceLoc loc = SourceLoc::here());
+
 // --- values that are known; `like` is any tensor of the graph they are made in
 // -> dtype[shape], all `value`
 Tensor full(const Tensor& like, double value, const Shape& shape, DType dtype,

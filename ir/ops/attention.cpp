@@ -1,15 +1,13 @@
 // ir/ops/attention.cpp -- inference of attention and its adjoint, and what they mean.
 #include "ir/ops/attention.h"
 
-#include "ir/rewrite/builder.h"
+#include "ir/ops/attention_parts.h"
 
 #include <algorithm>
 #include <cmath>
 
 namespace weft::ir::ops {
 namespace {
-
-bool single_query(const OpView& op) { return op.operand("q").rank() + 1 == op.operand("k").rank(); }
 
 // [...,Tq,S], or [...,S] of a single query.
 Shape score_shape(const OpView& op) {
@@ -18,23 +16,21 @@ Shape score_shape(const OpView& op) {
   return s;
 }
 
-bool drops(const OpView& op) { return op.real("keep") != 1.0; }
-
 // Axes of the scores that dropout's elements are counted along: all but the first, and but the
 // queries' where each of them has a position of its own.
 void check_dropout(const OpView& op, const std::string& label) {
   if (!(op.real("keep") > 0 && op.real("keep") <= 1))
     op.fail(label + ".18", "keep must lie in (0, 1], found ", op.real("keep"));
   for (const std::string_view name : {"step", "rows"})
-    if (op.has(name) != drops(op))
+    if (op.has(name) != has_dropout(op))
       op.fail(label + ".19", "needs step and rows exactly where keep is below 1");
-  if (!drops(op)) {
+  if (!has_dropout(op)) {
     if (op.has("position")) op.fail(label + ".19", "has a position but keeps everything");
     return;
   }
   const Shape scores = score_shape(op);
   const int rank = static_cast<int>(scores.size());
-  const bool single = single_query(op);
+  const bool single = is_single_query(op);
   if (rank < (single ? 2 : 3))
     op.fail(label + ".20", "needs a leading axis for the rows of dropout, found scores ",
             str(scores));
@@ -61,6 +57,16 @@ void check_dropout(const OpView& op, const std::string& label) {
             ", counted from the end");
 }
 
+void check_band(const OpView& op, const std::string& label) {
+  const Integers& band = op.integers("band");
+  if (band.empty()) return;
+  if (is_single_query(op)) op.fail(label + ".17", "band needs an axis of queries");
+  const auto is_limit = [](int64_t n) { return n >= -1 && n <= INT32_MAX; };
+  if (band.size() != 2 || !is_limit(band[0]) || !is_limit(band[1]) || band == Integers{-1, -1})
+    op.fail(label + ".22", "needs a band of [behind, ahead], each 0 to ", INT32_MAX,
+            " or -1 for no limit, not both of them -1");
+}
+
 void check_common(const OpView& op, const std::string& label) {
   const TensorType &q = op.operand("q"), &k = op.operand("k"), &v = op.operand("v");
   if (!is_float(q.dtype) || k.dtype != q.dtype || v.dtype != q.dtype)
@@ -79,7 +85,7 @@ void check_common(const OpView& op, const std::string& label) {
   const std::string& score = op.text("score");
   if (score != "dot" && score != "additive")
     op.fail(label + ".6", "score must be dot or additive, found '", score, "'");
-  if (op.has("v_a") != (score == "additive"))
+  if (op.has("v_a") != is_additive(op))
     op.fail(label + ".7", "needs v_a exactly where the score is additive");
   if (op.has("v_a") && op.operand("v_a") != TensorType{q.dtype, {q.dim(-1)}})
     op.fail(label + ".8", "needs v_a of ", TensorType{q.dtype, {q.dim(-1)}}, ", found ",
@@ -96,8 +102,7 @@ void check_common(const OpView& op, const std::string& label) {
     if (!fits)
       op.fail(label + ".10", "cannot broadcast its ", name, " ", m, " to the scores ", str(scores));
   }
-  if (op.flag("causal") && single_query(op))
-    op.fail(label + ".17", "causal needs an axis of queries");
+  check_band(op, label);
   check_dropout(op, label);
 }
 
@@ -141,13 +146,29 @@ Value seen(Builder& b, Value mask, Value x) {
   return b.select(b.reshape(mask, column), x, b.scalar(0, b.type(x).dtype));
 }
 
+// Which keys the queries may see by a band: pred[queries,keys].
+Value band_mask(Builder& b, const Integers& band, const Dim& queries, const Dim& keys) {
+  const Value t = b.emit(iota, {}, {{"shape", Shape{queries, Dim(1)}}, {"dtype", DType::s32}});
+  const Value j = b.emit(iota, {}, {{"shape", Shape{keys}}, {"dtype", DType::s32}});
+  const Value ahead = b.sub(j, t);
+  const auto compared = [&](const OpDef& by, int64_t limit) {
+    return b.emit(by, {{ahead}, {b.scalar(static_cast<double>(limit), DType::s32)}});
+  };
+  const Visible keys_of_0 = visible(band, 0);
+  Value seen;
+  if (keys_of_0.first > -kNoLimit) seen = compared(greater_equal, keys_of_0.first);
+  if (keys_of_0.last == kNoLimit) return seen;
+  const Value before = compared(less_equal, keys_of_0.last - 1);
+  return seen.valid() ? b.emit(logical_and, {{seen}, {before}}) : before;
+}
+
 Scores scores(Expansion& e, const OpView& op) {
   Builder& b = e.builder;
-  const bool single = single_query(op);
+  const bool single = is_single_query(op);
   Scores s{with_query_axis(b, e["q"], single), e["k"], e["v"], {}, {}};
   const Value mask = op.has("mask") ? with_query_axis(b, e["mask"], single) : Value{};
   s.k = seen(b, mask, s.k), s.v = seen(b, mask, s.v);
-  if (op.text("score") == "dot") {
+  if (!is_additive(op)) {
     s.e = b.matmul(s.q, s.k, false, true);
   } else {
     Shape qs = b.type(s.q).shape, ks = b.type(s.k).shape;
@@ -160,23 +181,19 @@ Scores scores(Expansion& e, const OpView& op) {
   if (op.has("bias")) s.e = b.add(s.e, with_query_axis(b, e["bias"], single));
   const Value hidden = b.scalar(-HUGE_VAL, b.type(s.e).dtype);
   if (mask.valid()) s.e = b.select(mask, s.e, hidden);
-  if (op.flag("causal")) {
-    const Dim queries = b.type(s.e).dim(-2), keys = b.type(s.e).dim(-1);
-    const Value t = b.emit(iota, {}, {{"shape", Shape{queries, Dim(1)}}, {"dtype", DType::s32}});
-    const Value j = b.emit(iota, {}, {{"shape", Shape{keys}}, {"dtype", DType::s32}});
-    s.e = b.select(b.emit(greater_equal, {{t}, {j}}), s.e, hidden);
-  }
+  if (const Integers& band = op.integers("band"); !band.empty())
+    s.e = b.select(band_mask(b, band, b.type(s.e).dim(-2), b.type(s.e).dim(-1)), s.e, hidden);
   return s;
 }
 
 // x where dropout keeps a weight, divided by keep, else 0; x is of the scores' shape, queries' axis
 // included.
 Value dropped(Expansion& e, const OpView& op, Value x) {
-  if (!drops(op)) return x;
+  if (!has_dropout(op)) return x;
   Builder& b = e.builder;
   const Shape scores = b.type(x).shape;
   const int64_t rank = static_cast<int64_t>(scores.size());
-  const bool single = single_query(op);
+  const bool single = is_single_query(op);
   const bool positions = op.has("position") && op.operand("position").rank() == 1;
   // Axes of x (from the front) in the order in which `random` has them. Of a single query they are
   // counted without its axis, which comes first here, as a position would.
@@ -262,7 +279,7 @@ Graph expand_attention(const OpView& op) {
 Graph expand_attention_grad(const OpView& op) {
   Expansion e(op);
   Builder& b = e.builder;
-  const bool single = single_query(op);
+  const bool single = is_single_query(op);
   const Scores s = scores(e, op);
   const Value a = b.softmax(s.e);
   const Value d_o = with_query_axis(b, e["do"], single);
@@ -273,7 +290,7 @@ Graph expand_attention_grad(const OpView& op) {
   const double scale = op.real("scale");
   const Value de = scale == 1.0 ? ds : b.mul(ds, b.scalar(scale, b.type(ds).dtype));
   Value de1, du;
-  if (op.text("score") == "additive") {
+  if (is_additive(op)) {
     Shape shape = b.type(de).shape;
     shape.emplace_back(1);
     de1 = b.reshape(de, shape);  // [...,Tq,S,1]

@@ -2,7 +2,7 @@
 // means.
 #include "ir/ops/packed_attention.h"
 
-#include "ir/rewrite/builder.h"
+#include "ir/ops/attention_parts.h"
 
 #include <algorithm>
 
@@ -20,24 +20,18 @@ class Unpacked {
   explicit Unpacked(const OpView& op) : op_(op), e_(op), b_(e_.builder) {}
 
   Graph run() {
-    OperandGroups groups;
     const OpDef& plain = is_grad(op_) ? attention_grad : attention;
-    for (const OperandDef& operand : plain.operands) groups.push_back(group(operand));
-    Attrs attrs;
-    for (const AttrDef& a : plain.attrs)
-      if (op_.def().attr(a.name) != nullptr) attrs.set(a.name, attribute(a));
-    const Values made = b_.emit_all(plain, groups, attrs);
+    AttentionParts parts(op_, e_.arguments());
+    for (const std::string_view name : {"q", "k", "v", "o", "do", "lse"})
+      if (parts.has(name)) parts[name] = unpacked(name);
+    parts["mask"] = mask();
+    const Values made = parts.emit(b_, plain);
     Values results;
     for (size_t i = 0; i < made.size(); ++i) results.push_back(packed(made[i], result_name(i)));
     return e_.finish(results);
   }
 
  private:
-  Attr attribute(const AttrDef& a) const {
-    const Attr* given = op_.node().attrs.find(a.name);
-    return given != nullptr ? *given : a.value();
-  }
-
   // [B*T,H,...] -> [B,H,T,...]
   Value unpacked(std::string_view name) {
     const bool keys = is_one_of(name, {"k", "v"});
@@ -52,16 +46,12 @@ class Unpacked {
                    {{"by_sequence", true}});
   }
 
-  Values group(const OperandDef& operand) {
-    if (is_one_of(operand.name, {"q", "k", "v", "o", "do", "lse"})) return {unpacked(operand.name)};
-    if (operand.name == "mask") {
-      const Value real =
-          b_.reshape(b_.emit(length_mask, {{e_["k_lengths"]}}, {{"size", op_.dim("keys")}}),
-                     {op_.operand("k_lengths").dim(0), Dim(1), Dim(1), op_.dim("keys")});
-      return {op_.has("mask") ? b_.emit(logical_and, {{e_["mask"]}, {real}}) : real};
-    }
-    if (op_.def().operand_index(operand.name) < 0 || !op_.has(operand.name)) return {};
-    return {e_[operand.name]};
+  // The real keys that the mask shows.
+  Value mask() {
+    const Value real =
+        b_.reshape(b_.emit(length_mask, {{e_["k_lengths"]}}, {{"size", op_.dim("keys")}}),
+                   {op_.operand("k_lengths").dim(0), Dim(1), Dim(1), op_.dim("keys")});
+    return op_.has("mask") ? b_.emit(logical_and, {{e_["mask"]}, {real}}) : real;
   }
 
   // Of an operand whose rows a result has.

@@ -108,6 +108,12 @@ Values Expansion::group(std::string_view operand) const {
   return values;
 }
 
+Values Expansion::arguments() const {
+  Values values;
+  for (const Argument& a : graph_.arguments()) values.push_back(a.value);
+  return values;
+}
+
 Graph Expansion::finish(const Values& results) {
   for (size_t i = 0; i < results.size(); ++i)
     graph_.add_output("r" + std::to_string(i), results[i]);

@@ -69,6 +69,7 @@ class Expansion {
   explicit Expansion(const OpView& op);
   Value operator[](std::string_view operand) const;
   Values group(std::string_view operand) const;
+  Values arguments() const;  // all of them
   Graph finish(const Values& results);
 
  private:

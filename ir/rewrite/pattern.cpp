@@ -17,6 +17,12 @@ std::optional<double> scalar_constant(const Graph& graph, Value v) {
 
 std::optional<double> Readers::scalar(Value v) const { return scalar_constant(*graph, v); }
 
+std::string Readers::named(Value v) const {
+  const Node* p = producer(v);
+  return graph->display_name(v) +
+         (p != nullptr && p->from.loc.known() ? ", made at " + p->from.loc.str() : "");
+}
+
 bool Readers::depends(Value v, const std::vector<int>& nodes) const {
   const int first = *std::min_element(nodes.begin(), nodes.end());
   std::vector<char> seen(graph->nodes().size());

@@ -32,6 +32,9 @@ struct Readers {
     return node != nullptr && node->op == &op ? node : nullptr;
   }
   OpView view(const Node& node) const { return OpView(*graph, node); }
+  const Shape& shape(Value v) const { return graph->type(v).shape; }
+  int index(const Node& node) const { return graph->info(node.results[0]).node; }
+  std::string named(Value v) const;  // "%x, made at decoder.cpp:30"
   // The one value of a constant (of any shape), or nothing.
   std::optional<double> scalar(Value v) const;
   // Does `v` depend on any of these nodes?

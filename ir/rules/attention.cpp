@@ -4,15 +4,16 @@
 //   [B,...,T,E] -> [T,B,...,E]
 //   masks and biases of one query, [B,S], become [B,1,S]; a step's position that of its query
 // The adjoints of k, v, v_a and bias come out summed over the queries, so over the steps.
+#include "ir/ops/attention_parts.h"
 #include "ir/rules/table.h"
 
 namespace weft::ir::batching {
 namespace {
 
+// Of a batch, so that there is an axis for the steps to stand behind.
 bool single_query(const OpView& op) {
-  return op.operand("q").rank() + 1 == op.operand("k").rank() && op.operand("k").rank() > 2;
+  return ops::is_single_query(op) && op.operand("k").rank() > 2;
 }
-bool drops(const OpView& op) { return op.real("keep") != 1.0; }
 
 bool lifted_group(const OpView& op, const Flags& lifted, std::string_view name) {
   return op.has(name) && lifted[static_cast<size_t>(op.position(name))];
@@ -22,7 +23,7 @@ bool keys_shared(const OpView& op, const Flags& lifted) {
   for (const std::string_view name : {"k", "v", "v_a", "mask", "bias", "step", "rows"})
     if (lifted_group(op, lifted, name)) return false;
   // Steps that draw the same weights would need one position for all queries.
-  return !drops(op) || lifted_group(op, lifted, "position");
+  return !ops::has_dropout(op) || lifted_group(op, lifted, "position");
 }
 
 // Keys that differ by step: the steps are one more leading axis of everything.
@@ -30,7 +31,7 @@ bool all_rows_lifted(const OpView& op, const Flags& lifted,
                      std::initializer_list<std::string_view> names) {
   for (const std::string_view name : names)
     if (op.has(name) && !lifted_group(op, lifted, name)) return false;
-  return !lifted_group(op, lifted, "v_a") && !drops(op);
+  return !lifted_group(op, lifted, "v_a") && !ops::has_dropout(op);
 }
 
 int leading(const OpView& op) { return op.operand("k").rank() - 2; }
@@ -56,30 +57,25 @@ Value for_all_queries(Builder& b, Value x) {
   return b.reshape(x, s);
 }
 
-Values folded_operands(const Lift& lift) {
-  const OpView& op = lift.op;
-  Values operands = lift.operands;
-  for (const std::string_view name : {"q", "do", "o", "lse", "dweights"}) {
-    if (op.def().operand_index(name) < 0 || !op.has(name)) continue;
-    const int i = op.position(name);
-    operands[static_cast<size_t>(i)] = steps_behind(lift.builder, lift.each(i), leading(op));
-  }
-  for (const std::string_view name : {"mask", "bias"})
-    if (op.has(name)) {
-      const size_t i = static_cast<size_t>(op.position(name));
-      operands[i] = for_all_queries(lift.builder, operands[i]);
-    }
-  return operands;
-}
-
 // Axes of the scores, which have one more now.
-Attrs folded_attrs(const OpView& op) {
-  Attrs attrs = op.node().attrs;
+Integers folded_axes(const OpView& op) {
   Integers axes = op.integers("inner_axes");
   for (int64_t& axis : axes)
     if (axis < -1) --axis;
-  if (!axes.empty()) attrs.set("inner_axes", axes);
-  return attrs;
+  return axes;
+}
+
+// All steps' queries at once. A band stays away: it needs queries with an axis of their own.
+ops::AttentionParts folded(const Lift& lift) {
+  const OpView& op = lift.op;
+  ops::AttentionParts parts(op, lift.operands);
+  for (const std::string_view name : {"q", "do", "o", "lse", "dweights"})
+    if (parts.has(name))
+      parts[name] = steps_behind(lift.builder, lift.each(op.position(name)), leading(op));
+  for (const std::string_view name : {"mask", "bias"})
+    if (parts.has(name)) parts[name] = for_all_queries(lift.builder, parts[name]);
+  if (const Integers axes = folded_axes(op); !axes.empty()) parts.attrs.set("inner_axes", axes);
+  return parts;
 }
 
 }  // namespace
@@ -92,7 +88,7 @@ bool can_attention(const OpView& op, const Flags& lifted, const Wants& wants) {
 
 Values attention(const Lift& lift, const Wants& wants) {
   if (!keys_shared(lift.op, lift.lifted)) return lift.emit(lift.operands);
-  Values results = lift.emit(folded_operands(lift), folded_attrs(lift.op));
+  Values results = folded(lift).emit(lift.builder, ops::attention);
   for (Value& r : results) r = steps_first(lift.builder, r, leading(lift.op));
   return results;
 }
@@ -117,9 +113,9 @@ Values attention_grad(const Lift& lift, const Wants& wants) {
   Texts wanted;
   for (size_t i = 0; i < names.size(); ++i)
     if (wants[i] != Want::nothing) wanted.push_back(names[i]);
-  Attrs attrs = folded_attrs(lift.op);
-  attrs.set("wanted", wanted);
-  const Values made = lift.emit(folded_operands(lift), attrs);
+  ops::AttentionParts parts = folded(lift);
+  parts.attrs.set("wanted", wanted);
+  const Values made = parts.emit(lift.builder, ops::attention_grad);
   Values results(names.size());
   size_t at = 0;
   for (size_t i = 0; i < names.size(); ++i) {

@@ -225,6 +225,14 @@ class Parser {
     return {};
   }
 
+  // What was written before there were bands; read for one release.
+  void causal(Attrs& attrs) {
+    expect("=");
+    if (!std::get<bool>(attribute(AttrKind::boolean))) return;
+    if (attrs.find("band") != nullptr) fail("attribute 'band' is given twice, once as causal=true");
+    attrs.set("band", Integers{-1, 0});
+  }
+
   // ---- graphs
   Graph graph() {
     if (!take_word("graph")) fail(concat("expected 'graph', found '", peek_text(), "'"));
@@ -445,6 +453,10 @@ class Parser {
     if (take("{")) {
       do {
         const std::string key = word("an attribute");
+        if (key == "causal" && op->attr("band") != nullptr) {
+          causal(attrs);
+          continue;
+        }
         const AttrDef* def = op->attr(key);
         if (def == nullptr) fail(concat("'", op_name, "' has no attribute '", key, "'"));
         if (attrs.find(key) != nullptr) fail(concat("attribute '", key, "' is given twice"));

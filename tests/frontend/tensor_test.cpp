@@ -128,8 +128,10 @@ TEST_CASE("tensor: cross entropy and masks") {
                labels = m.input("labels", s32, {dim("T"), dim("B")});
   m.output("loss", cross_entropy(logits, labels));
   m.output("causal", causal_mask(logits, dim("T"), dim("T")));
+  m.output("window", window_mask(logits, dim("T"), dim("B"), 3, 1));
+  m.output("open", window_mask(logits, dim("T"), dim("B"), -1, 2));
   check_graph(m, R"(
-    graph(%logits: f32[T,B,9], %labels: s32[T,B]) -> (loss: f32[T,B], causal: pred[T,T]) {
+    graph(%logits: f32[T,B,9], %labels: s32[T,B]) -> (loss: f32[T,B], causal: pred[T,T], window: pred[T,B], open: pred[T,B]) {
       %p = log_softmax(%logits)
       %g = gather(%p, %labels) {axis=2, batch=2}
       %loss = neg(%g)
@@ -137,6 +139,19 @@ TEST_CASE("tensor: cross entropy and masks") {
       %c = reshape(%i) {shape=[T,1]}
       %j = iota() {shape=[T], dtype=s32}
       %m = greater_equal(%c, %j)
-      return %loss, %m
+      %i1 = iota() {shape=[T], dtype=s32}
+      %c1 = reshape(%i1) {shape=[T,1]}
+      %j1 = iota() {shape=[B], dtype=s32}
+      %d1 = sub(%j1, %c1)
+      %n1 = greater_equal(%d1, -3)
+      %f1 = less_equal(%d1, 1)
+      %w1 = logical_and(%n1, %f1)
+      %i2 = iota() {shape=[T], dtype=s32}
+      %c2 = reshape(%i2) {shape=[T,1]}
+      %j2 = iota() {shape=[B], dtype=s32}
+      %d2 = sub(%j2, %c2)
+      %w2 = less_equal(%d2, 2)
+      return %loss, %m, %w1, %w2
     })");
+  CHECK(has(error_of([&] { window_mask(logits, 4, 4, -1, -1); }), "needs 0 or more keys behind"));
 }

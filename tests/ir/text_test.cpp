@@ -91,7 +91,21 @@ TEST_CASE("text: structure alone decides canonical text") {
   CHECK(canonical_text(a) != canonical_text(c));
 }
 
-TEST_CASE("text: attention says what its dropout and its causal mask need") {
+TEST_CASE("text: what was written causal=true is read as a band") {
+  const auto parsed = [](const std::string& attrs) {
+    return canonical_text(
+        parse("graph(%q: f32[2,3,4], %k: f32[2,5,4]) { %o = attention(%q, %k, %k) {" + attrs +
+              "} return %o }"));
+  };
+  CHECK(parsed("causal=true, scale=0.5") == parsed("band=[-1, 0], scale=0.5"));
+  CHECK(parsed("causal=false, scale=0.5") == parsed("scale=0.5"));
+  CHECK(parsed("causal=true").find("band=[-1, 0]") != std::string::npos);
+  check_error(
+      "graph(%q: f32[2,3,4]) { %o = attention(%q, %q, %q) {band=[1, 0], causal=true} return %o }",
+      "attribute 'band' is given twice, once as causal=true");
+}
+
+TEST_CASE("text: attention says what its dropout and its band need") {
   const auto check = [](const std::string& operands, const std::string& attrs,
                         std::string_view expected) {
     const std::string text =
@@ -100,7 +114,11 @@ TEST_CASE("text: attention says what its dropout and its causal mask need") {
         operands + ") {" + attrs + "} return %o }";
     check_error(text.c_str(), expected);
   };
-  check("%one, %k, %k", "causal=true", "causal needs an axis of queries [attention.17]");
+  check("%one, %k, %k", "band=[-1, 0]", "band needs an axis of queries [attention.17]");
+  for (const char* band : {"[1]", "[1, 2, 3]", "[-1, -1]", "[-2, 0]", "[0, 2147483648]"})
+    check("%q, %k, %k", std::string("band=") + band,
+          "needs a band of [behind, ahead], each 0 to 2147483647 or -1 for no limit, not both of "
+          "them -1 [attention.22]");
   for (const char* keep : {"0.0", "1.5", "-1.0"})
     check("%q, %k, %k; ; ; ; %s; %r", std::string("inner_axes=[-2, -1], keep=") + keep,
           "keep must lie in (0, 1]");

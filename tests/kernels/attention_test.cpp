@@ -14,6 +14,7 @@ struct Problem {
   See see = See::everything;
   bool weights = false;
   float range = 2;  // of queries and keys
+  k::Band band = {};
 };
 
 // All operands with padded rows, and the expected results in double.
@@ -43,6 +44,7 @@ struct Additive {
   }
 
   bool sees(int64_t b, int64_t t, int64_t j) const {
+    if (j > t + p.band.ahead || j < t - p.band.behind) return false;
     switch (p.see) {
       case See::lengths:
         return by_length[b * p.S + j] != 0;
@@ -149,6 +151,7 @@ struct Additive {
             .v = {v.data(), p.S * lv, 0, lv},
             .va = va.data(),
             .mask = kernel_mask(),
+            .band = p.band,
             .scale = scale,
             .out = {r.out.data(), p.T * lo, 0, lo},
             .weights = {r.weights.data(), p.T * p.S, 0, p.S},
@@ -167,6 +170,7 @@ struct Additive {
             .v = {v.data(), p.S * lv, 0, lv},
             .va = va.data(),
             .mask = kernel_mask(),
+            .band = p.band,
             .scale = scale,
             .out = {r.out.data(), p.T * lo, 0, lo},
             .lse = {r.lse.data(), p.T, 0, 1},
@@ -249,6 +253,38 @@ TEST_CASE("additive_attention_grad: all four gradients under every mask") {
       }
 }
 
+TEST_CASE("additive_attention: windows of one key, of some and of more than there are") {
+  for (Problem p : problems)
+    for (const k::Band band : {k::Band{0, 0}, k::Band{k::kNoLimit, 0}, k::Band{2, 1}, k::Band{7, 0},
+                               k::Band{0, k::kNoLimit}, k::Band{1 << 30, 1 << 30}})
+      for (const See see : {See::everything, See::lengths, See::queries}) {
+        p.see = see, p.weights = see == See::lengths, p.band = band;
+        const Additive x(p);
+        on_every_machine([&] {
+          Additive::Results r;
+          run(x.forward_args(r));
+          run(x.grad_args(r));
+          INFO(p.B, "x", p.T, "x", p.S, "x", p.A, "x", p.E, " mask ", static_cast<int>(see),
+               " band ", band.behind, ",", band.ahead);
+          check_rows(r.out, x.out, x.lo, p.E, 1e-5);
+          check_close(r.weights, x.a, 1e-5);
+          check_close(r.lse, x.lse, 1e-5);
+          check_rows(r.dq, x.dq, x.lq, p.A, 2e-5);
+          check_rows(r.dk, x.dk, x.lk, p.A, 2e-5);
+          check_rows(r.dv, x.dv, x.lv, p.E, 2e-5);
+          check_close(r.dva, x.dva, 5e-5);
+        });
+      }
+}
+
+TEST_CASE("additive_attention: a window needs memory for the window, not for all keys") {
+  k::AdditiveAttentionGrad dense{.batch = 1, .queries = 4096, .keys = 4096, .hidden = 64};
+  k::AdditiveAttentionGrad near = dense;
+  near.band = {255, 0};
+  CHECK(k::additive_attention_grad_workspace_bytes(near) * 8 <
+        k::additive_attention_grad_workspace_bytes(dense));
+}
+
 TEST_CASE(
     "additive_attention: many queries, of any size: tiny, large, beyond where e^2x is a float") {
   for (const float range : {1e-3F, 10.0F, 43.5F, 60.0F, 1e4F})
@@ -294,7 +330,8 @@ TEST_CASE("additive_attention_grad: what is not wanted is not needed by the rest
 TEST_CASE("additive_attention: the bits depend neither on the number of threads nor on the batch") {
   for (const Problem& p : {Problem{1, 1, 25, 512, 64}, Problem{3, 7, 25, 96, 72},
                            Problem{2, 5, 19, 512, 100, See::queries}, Problem{1, 21, 26, 96, 40},
-                           Problem{3, 13, 25, 40, 24, See::lengths, false, 60}}) {
+                           Problem{3, 13, 25, 40, 24, See::lengths, false, 60},
+                           Problem{1, 40, 40, 48, 24, See::everything, false, 2, {5, 2}}}) {
     const Additive x(p);
     same_bits_for_every_team([&] {
       Additive::Results r;

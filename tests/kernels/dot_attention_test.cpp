@@ -11,11 +11,19 @@ namespace {
 enum class See { everything, keys, prefix, pairs, queries, nothing };
 enum class Add { nothing, pairs, heads, keys, queries };  // bias
 
+constexpr k::Band kCausal{k::kNoLimit, 0};
+constexpr k::Band kBands[] = {{0, 0},           {6, 0},
+                              {0, 2},           {5, 5},
+                              {30, 0},          {k::kNoLimit, 3},
+                              {100, 7},         {40, k::kNoLimit},
+                              {0, k::kNoLimit}, {1 << 30, 1 << 30}};
+
 struct Problem {
   int64_t B, H, T, S, D, E;
   See see = See::everything;
   Add add = Add::nothing;
-  bool causal = false, dropout = false, weights = false, packed = false;
+  k::Band band = {};
+  bool dropout = false, weights = false, packed = false;
   int64_t column = 1;  // distance of dropout's elements
 };
 
@@ -31,7 +39,7 @@ k::DotAttentionGrad adjoint_of(const k::DotAttention& f) {
           .k = f.k,
           .v = f.v,
           .mask = f.mask,
-          .diagonal = f.diagonal,
+          .band = f.band,
           .bias = f.bias,
           .scale = f.scale,
           .dropout = f.dropout,
@@ -88,7 +96,7 @@ struct Dot {
   }
 
   bool sees(int64_t b, int64_t t, int64_t j) const {
-    if (p.causal && j > t) return false;
+    if (j > t + p.band.ahead || j < t - p.band.behind) return false;
     switch (p.see) {
       case See::keys:
       case See::prefix:
@@ -225,13 +233,13 @@ struct Dot {
                          .k = heads(k.data(), p.S, lk),
                          .v = heads(v.data(), p.S, lv),
                          .mask = kernel_mask(),
+                         .band = p.band,
                          .bias = where,
                          .scale = scale,
                          .dropout = drop,
                          .out = heads(r.out.data(), p.T, lv),
                          .weights = {r.weights.data(), p.H * p.T * p.S, p.T * p.S, p.S},
                          .lse = {r.lse.data(), p.H * p.T, p.T, 1}};
-    if (p.causal) args.diagonal = 0;
     args.bias.data = bias_size > 0 ? bias.data() : nullptr;
     return args;
   }
@@ -271,8 +279,9 @@ std::string name(const Problem& p) {
   std::string s;
   for (const int64_t n : {p.B, p.H, p.T, p.S, p.D, p.E}) s += std::to_string(n) + " ";
   return s + "mask " + std::to_string(static_cast<int>(p.see)) + " bias " +
-         std::to_string(static_cast<int>(p.add)) + (p.causal ? " causal" : "") +
-         (p.dropout ? " dropout " + std::to_string(p.column) : "") + (p.weights ? " weights" : "");
+         std::to_string(static_cast<int>(p.add)) + " band " + std::to_string(p.band.behind) + "," +
+         std::to_string(p.band.ahead) + (p.dropout ? " dropout " + std::to_string(p.column) : "") +
+         (p.weights ? " weights" : "");
 }
 
 // Scores are sums of D products up to 4, each with an error of a few 1e-7, and a weight's relative
@@ -304,10 +313,30 @@ TEST_CASE("dot_attention: values and gradients under every mask, causal or not")
     for (const See see :
          {See::everything, See::keys, See::prefix, See::pairs, See::queries, See::nothing})
       for (const bool causal : {false, true}) {
-        p.see = see, p.causal = causal, p.packed = causal;
+        p.see = see, p.band = causal ? kCausal : k::Band{}, p.packed = causal;
         const Dot x(p);
         on_every_machine([&] { check(x); });
       }
+}
+
+TEST_CASE("dot_attention: windows of one key, of some and of more than there are, on either side") {
+  for (Problem p : problems)
+    for (const k::Band band : kBands)
+      for (const See see : {See::everything, See::prefix, See::pairs}) {
+        p.see = see, p.band = band, p.packed = band.ahead == 0;
+        p.add = see == See::pairs ? Add::heads : Add::nothing;
+        p.dropout = p.weights = see == See::prefix, p.column = band.ahead == 0 ? 3 : 1;
+        const Dot x(p);
+        on_every_machine([&] { check(x); });
+      }
+}
+
+TEST_CASE("dot_attention: queries whose window lies behind the last key get zeros") {
+  for (const int64_t queries : {4, 8, 300}) {
+    const Dot x({1, 2, queries, 3, 16, 16, See::everything, Add::nothing, {1, 0}});
+    on_every_machine([&] { check(x); });
+    CHECK(x.lse.back() == -kInf);
+  }
 }
 
 TEST_CASE("dot_attention: every bias and its gradient, gradients of the weights") {
@@ -357,7 +386,8 @@ TEST_CASE("dot_attention_grad: what is not wanted is not needed by the rest") {
 TEST_CASE("dot_attention: the bits do not depend on the number of threads") {
   for (const Problem& p :
        {Problem{1, 1, 1, 700, 64, 64, See::keys}, Problem{1, 2, 150, 400, 32, 40, See::prefix},
-        Problem{2, 2, 30, 200, 64, 64, See::pairs, Add::heads, true, true}}) {
+        Problem{2, 2, 30, 200, 64, 64, See::pairs, Add::heads, kCausal, true},
+        Problem{1, 2, 330, 330, 32, 32, See::prefix, Add::nothing, {70, 0}, true, true}}) {
     const Dot x(p);
     same_bits_for_every_team([&] {
       Dot::Results r;
@@ -393,7 +423,8 @@ namespace {
 struct Sequences {
   std::vector<int64_t> queries, keys;
   int64_t H = 2, D = 24, E = 16;
-  bool causal = false, dropout = false, biased = false;
+  k::Band band = {};
+  bool dropout = false, biased = false;
 
   static std::vector<int64_t> starts(const std::vector<int64_t>& lengths) {
     std::vector<int64_t> at{0};
@@ -447,7 +478,7 @@ struct Sequences {
                         .dropout = drop,
                         .out = {to.out.data() + at_q * H * E, 0, E, H * E, qs},
                         .lse = {to.lse.data() + at_q * H, 0, 1, H, qs}};
-      if (causal) f.diagonal = 0;
+      f.band = band;
       f.dropout.row_id += packed ? 0 : b;
       run(f);
       k::DotAttentionGrad grad = adjoint_of(f);
@@ -482,17 +513,20 @@ TEST_CASE("dot_attention: packed sequences are each the sequence alone") {
       CAPTURE(dropout);
       CAPTURE(biased);
       on_every_machine([&] {
-        Sequences{many, others, 2, 24, 16, false, dropout, biased}.check();
-        Sequences{many, many, 3, 64, 64, true, dropout, biased}.check();
-        Sequences{few, {2, 9, 1}, 1, 7, 5, false, dropout, biased}.check();
-        Sequences{few, {700, 90, 260}, 2, 32, 24, false, dropout, biased}.check();
-        Sequences{one, {700}, 1, 32, 32, false, dropout, biased}.check();
+        Sequences{many, others, 2, 24, 16, {}, dropout, biased}.check();
+        Sequences{many, many, 3, 64, 64, kCausal, dropout, biased}.check();
+        Sequences{many, many, 3, 64, 64, {9, 0}, dropout, biased}.check();
+        Sequences{many, others, 2, 24, 16, {50, 3}, dropout, biased}.check();
+        Sequences{few, {2, 9, 1}, 1, 7, 5, {}, dropout, biased}.check();
+        Sequences{few, {700, 90, 260}, 2, 32, 24, {}, dropout, biased}.check();
+        Sequences{few, {700, 90, 260}, 2, 32, 24, {1, 200}, dropout, biased}.check();
+        Sequences{one, {700}, 1, 32, 32, {}, dropout, biased}.check();
       });
     }
 }
 
 TEST_CASE("dot_attention: bits of packed sequences do not depend on the number of threads") {
-  const Sequences x{{250, 100, 30}, {300, 400, 90}, 2, 32, 24, false, true, true};
+  const Sequences x{{250, 100, 30}, {300, 400, 90}, 2, 32, 24, {}, true, true};
   same_bits_for_every_team([&] {
     const Sequences::Out r = x.results(true);
     Floats all = r.out;

@@ -151,18 +151,17 @@ TEST_CASE("attention: heads in the user's layout are neither copied in nor out")
   CHECK(plan.find("copy") == std::string::npos);
 }
 
-TEST_CASE("attention: bias, causal and dropout, additive and dot, with every gradient") {
+TEST_CASE("attention: bias, bands and dropout, additive and dot, with every gradient") {
   for (const bool additive : {false, true})
     for (const char* bias : {"T,S", "B,1,S", "B,T,S", "S"})
-      for (const bool causal : {false, true})
+      for (const char* band : {"", ", band=[-1,0]", ", band=[2,0]", ", band=[0,0]", ", band=[3,1]"})
         for (const int dropout : {0, 1, 2}) {
           const std::string optional = std::string(additive ? "; %va" : "; ") + "; %m; %b";
           const std::string drawn = dropout == 0   ? ""
                                     : dropout == 1 ? "; %step_below_9; %rows_below_99"
                                                    : "; %step_below_9; %rows_below_99; %p_below_9";
           const std::string attrs = std::string("scale=0.7") +
-                                    (additive ? ", score=\"additive\"" : "") +
-                                    (causal ? ", causal=true" : "") +
+                                    (additive ? ", score=\"additive\"" : "") + band +
                                     (dropout == 0   ? ""
                                      : dropout == 1 ? ", keep=0.7, stream=4, inner_axes=[-2,-1]"
                                                     : ", keep=0.7, stream=4, inner_axes=[-1]");
@@ -180,6 +179,27 @@ TEST_CASE("attention: bias, causal and dropout, additive and dot, with every gra
                          " }",
                      {.bindings = {{"B", 3}, {"T", 9}, {"S", 11}}});
         }
+}
+
+TEST_CASE("attention: every band over fewer and more keys than queries, few queries and many") {
+  for (const bool additive : {false, true})
+    for (const char* band :
+         {"[0,0]", "[4,0]", "[0,3]", "[2,2]", "[-1,2]", "[3,-1]", "[500,500]", "[2147483647,0]"})
+      for (const auto& [queries, keys] : {std::pair{1, 7}, {7, 2}, {3, 30}, {40, 40}, {25, 9}}) {
+        const std::string va = additive ? "%va" : "", dva = additive ? ", %dva" : "";
+        const std::string attrs =
+            std::string("band=") + band + (additive ? ", score=\"additive\"" : ", score=\"dot\"");
+        check_same(
+            "graph(%q: f32[B,T,6], %k: f32[B,S,6], %v: f32[B,S,5], %l: s32[B], %va: f32[6], "
+            "%d: f32[B,T,5], %dw: f32[B,T,S]) {\n"
+            " %m0 = length_mask(%l) {size=S} %m = reshape(%m0) {shape=[B,1,S]}\n"
+            " %o, %w, %s = attention(%q, %k, %v; " +
+                va + "; %m) {" + attrs + ", weights=true, lse=true}\n %dq, %dk, %dv" + dva +
+                " = attention_grad(%d, %q, %k, %v, %o, %s; " + va + "; %m; ; %dw) {" + attrs +
+                ", wanted=[\"q\", \"k\", \"v\"" + (additive ? ", \"v_a\"" : "") +
+                "]}\n return %o, %w, %s, %dq, %dk, %dv" + dva + " }",
+            {.bindings = {{"B", 3}, {"T", queries}, {"S", keys}}});
+      }
 }
 
 TEST_CASE("attention: two axes of heads, walked by one kernel, with dropout along all of them") {

@@ -207,9 +207,9 @@ TEST_CASE("pack: attention between packed sequences, its real rows read or all o
       return %)" +
                last + " }");
     check_text(arguments + R"(
-      %o, %l = packed_attention(%q, %q, %q, %length_upto_4, %length_upto_4) {queries=T, keys=T, causal=true, scale=0.1, lse=true}
+      %o, %l = packed_attention(%q, %q, %q, %length_upto_4, %length_upto_4) {queries=T, keys=T, band=[-1, 0], scale=0.1, lse=true}
       %dq, %dk, %dv = packed_attention_grad(%do, %q, %q, %q, %o, %l, %length_upto_4, %length_upto_4)
-        {queries=T, keys=T, causal=true, scale=0.1, wanted=["q","k","v"]}
+        {queries=T, keys=T, band=[-1, 0], scale=0.1, wanted=["q","k","v"]}
       %oq = concat(%o, %dq) {axis=-1}
       %fo = reshape(%o) {shape=[B*T,6]}
       %y = matmul(%fo, %W)

@@ -152,7 +152,7 @@ TEST_CASE("fuse_attention: heads split and transposed, scaled queries, masks by 
     %k1 = reshape(%k) {shape=[B,S,2,4]}  %kh = transpose(%k1) {perm=[0,2,1,3]}
     %v1 = reshape(%v) {shape=[B,S,2,4]}  %vh = transpose(%v1) {perm=[0,2,1,3]}
     %m = length_mask(%l) {size=S}  %m1 = reshape(%m) {shape=[B,1,1,S]}
-    %o = attention(%qs, %kh, %vh; ; %m1) {causal=true}
+    %o = attention(%qs, %kh, %vh; ; %m1) {band=[-1, 0]}
     %ot = transpose(%o) {perm=[0,2,1,3]}  %r = reshape(%ot) {shape=[B,T,8]}  return %r)");
 }
 
@@ -167,7 +167,7 @@ TEST_CASE("fuse_attention: a causal mask in all its spellings") {
     %i0 = iota() {shape=[T], dtype=s32}  %i = reshape(%i0) {shape=[T,1]}  %j = iota() {shape=[1,S], axis=1, dtype=s32}
     )") + mask +
             R"(  %em = select(%c, %e, -inf)  %a = softmax(%em)  %o = matmul(%a, %k)  return %o)",
-        "%o = attention(%q, %k, %k) {causal=true} return %o");
+        "%o = attention(%q, %k, %k) {band=[-1, 0]} return %o");
   becomes("%q: f32[B,T,D], %k: f32[B,S,D]", R"(
     %e = matmul(%q, %k) {transpose_b=true}
     %i = iota() {shape=[T,1], dtype=s32}  %j = iota() {shape=[S], dtype=s32}  %c = greater(%i, %j)
@@ -175,6 +175,45 @@ TEST_CASE("fuse_attention: a causal mask in all its spellings") {
           R"(
     %i = iota() {shape=[T,1], dtype=s32}  %j = iota() {shape=[S], dtype=s32}  %c = greater(%i, %j)
     %o = attention(%q, %k, %k; ; %c) return %o)");
+}
+
+TEST_CASE("fuse_attention: a sliding window beside masks of lengths and a bias") {
+  becomes("%q: f32[B,2,T,D], %k: f32[B,2,S,D], %l: s32[B], %b: f32[2,T,S]", R"(
+    %e = matmul(%q, %k) {transpose_b=true}  %eb = add(%e, %b)
+    %i0 = iota() {shape=[T], dtype=s32}  %i = reshape(%i0) {shape=[T,1]}  %j = iota() {shape=[S], dtype=s32}
+    %d = sub(%j, %i)  %n = greater_equal(%d, -2)  %f = less_equal(%d, 1)  %w = logical_and(%n, %f)
+    %m = length_mask(%l) {size=S}  %m1 = reshape(%m) {shape=[B,1,1,S]}  %both = logical_and(%m1, %w)
+    %em = select(%both, %eb, -inf)  %a = softmax(%em)  %o = matmul(%a, %k)  return %o, %a)",
+          R"(
+    %m = length_mask(%l) {size=S}  %m1 = reshape(%m) {shape=[B,1,1,S]}
+    %o, %a = attention(%q, %k, %k; ; %m1; %b) {band=[2, 1], weights=true}  return %o, %a)",
+          {{"B", 2}, {"T", 6}, {"S", 7}, {"D", 3}});
+}
+
+TEST_CASE("fuse_attention: additive scores of many queries near them") {
+  becomes(kAll, R"(
+    %q1 = reshape(%q) {shape=[B,T,1,D]}  %k1 = reshape(%k) {shape=[B,1,S,D]}  %u = add(%q1, %k1)  %p = tanh(%u)
+    %pv = mul(%p, %va)  %e = sum(%pv) {axes=[-1]}
+    %i0 = iota() {shape=[T], dtype=s32}  %i = reshape(%i0) {shape=[T,1]}  %j = iota() {shape=[S], dtype=s32}
+    %d = sub(%j, %i)  %n = abs(%d)  %w = less(%n, 3)
+    %em = select(%w, %e, -inf)  %a = softmax(%em)  %o = matmul(%a, %v)  return %o)",
+          "%o = attention(%q, %k, %v; %va) {score=\"additive\", band=[2, 2]}  return %o");
+}
+
+TEST_CASE("fuse_attention: a mask that is nearly a band is kept, and said to be") {
+  ir::PassContext context;
+  const ir::Graph after = run("canonicalize fuse_attention",
+                              ir::parse(R"(graph(%q: f32[B,T,D], %k: f32[B,S,D]) {
+    %e = matmul(%q, %k) {transpose_b=true}
+    %i = iota() {shape=[T,1], dtype=s32}  %j = iota() {shape=[S], dtype=s32}
+    %before = greater(%i, %j)
+    %em = select(%before, %e, -inf)  %a = softmax(%em)  %o = matmul(%a, %k)  return %o })",
+                                        "user.ir"),
+                              &context);
+  CHECK(ir::print(after).find("attention(%q, %k, %k; ; %before)") != std::string::npos);
+  CHECK(noted(context, ir::Note::Kind::near_miss,
+              "mask %before, made at user.ir:4 is no band, all keys are read: the nearest key it "
+              "shows is 1 behind its query"));
 }
 
 TEST_CASE("fuse_attention: masks as sums of 0 and -inf, biases of which one is scaled") {

@@ -45,12 +45,32 @@ TEST_CASE("pack_attention: between sequences of other lengths, ended keys hidden
 
 TEST_CASE("pack_attention: within sequences, ended keys seen by ended queries only") {
   const std::string before = kHeads + kRead + unpacked("own", "p", "m", "T") +
-                             "%o = attention(%q, %own, %own) {causal=true}" + kWrite;
+                             "%o = attention(%q, %own, %own) {band=[-1, 0]}" + kWrite;
   check_rewrite("pack_attention", before, kHeads + R"(
-      %y = packed_attention(%p, %p, %p, %m, %m) {queries=T, keys=T, causal=true}
+      %y = packed_attention(%p, %p, %p, %m, %m) {queries=T, keys=T, band=[-1, 0]}
       return %y
     })");
   check_keeps_values("pack_attention", before);
+}
+
+TEST_CASE("pack_attention: a window goes along") {
+  const std::string own = kHeads + kRead + unpacked("own", "p", "m", "T") +
+                          "%o = attention(%q, %own, %own) {band=[3, 0]}" + kWrite;
+  check_rewrite("pack_attention", own, kHeads + R"(
+      %y = packed_attention(%p, %p, %p, %m, %m) {queries=T, keys=T, band=[3, 0]}
+      return %y
+    })");
+  check_keeps_values("pack_attention", own);
+  // Keys ahead may have ended: the mask of their lengths has to hide them.
+  check_unchanged("pack_attention", kHeads + kRead + unpacked("own", "p", "m", "T") +
+                                        "%o = attention(%q, %own, %own) {band=[1, 1]}" + kWrite);
+  const std::string masked =
+      kHeads + kRead + kMask + "%o = attention(%q, %kk, %kk; ; %mask) {band=[1, 1]}" + kWrite;
+  check_rewrite("pack_attention", masked, kHeads + R"(
+      %y = packed_attention(%p, %k, %k, %m, %n) {queries=T, keys=S, band=[1, 1]}
+      return %y
+    })");
+  check_keeps_values("pack_attention", masked);
 }
 
 TEST_CASE("pack_attention: a mask that says more than lengths stays") {
@@ -87,7 +107,7 @@ TEST_CASE("pack_attention: held back where ended keys are seen, or ended queries
   check_unchanged("pack_attention", kHeads + kRead + "%o = attention(%q, %kk, %kk)" + kWrite);
   // Causal, but the keys are another's.
   check_unchanged("pack_attention",
-                  kHeads + kRead + "%o = attention(%q, %kk, %kk) {causal=true}" + kWrite);
+                  kHeads + kRead + "%o = attention(%q, %kk, %kk) {band=[-1, 0]}" + kWrite);
   // All rows are wanted.
   check_unchanged("pack_attention", kHeads + kRead + kMask + R"(
       %o = attention(%q, %kk, %kk; ; %mask)

@@ -290,7 +290,7 @@ TEST_CASE(
     "pack_tokens: tokens that look at each other, ended keys hidden by their lengths or by the "
     "order") {
   for (const char* attention :
-       {"%o = attention(%q, %q, %q; ; %keys)", "%o = attention(%q, %q, %q) {causal=true}"}) {
+       {"%o = attention(%q, %q, %q; ; %keys)", "%o = attention(%q, %q, %q) {band=[-1, 0]}"}) {
     CHECK(products_of("[B*T,8]", heads(attention)) == 2);
     check_keeps_values("pack_tokens", heads(attention));
   }

@@ -102,7 +102,7 @@ std::vector<Samples> make_table() {
         "}",
         "graph(%q: f32[B,2,T,$K], %k: f32[B,2,S,$K], %v: f32[B,2,S,3], %bias: f32[2,T,S], "
         "%step_below_9: s64[], %rows_below_99: s64[B]) {"
-        " %y = OP(%q, %k, %v; ; ; %bias; %step_below_9; %rows_below_99) {causal=true, keep=0.8, "
+        " %y = OP(%q, %k, %v; ; ; %bias; %step_below_9; %rows_below_99) {band=[1, 0], keep=0.8, "
         "stream=5, inner_axes=[-3, -2, -1]} return %y }",
         "graph(%q: f32[B,2,T,$K], %k: f32[B,2,S,$K], %v: f32[B,2,S,3], %mask: pred[B,1,1,S], "
         "%step_below_9: s64[], %rows_below_99: s64[B], %p_below_9: s32[T]) {"
@@ -126,10 +126,10 @@ std::vector<Samples> make_table() {
         " return %y0, %y1, %y2 }",
         "graph(%do: f32[B,2,T,3], %q: f32[B,2,T,$K], %k: f32[B,2,S,$K], %v: f32[B,2,S,3], "
         "%bias: f32[2,T,S], %dw: f32[B,2,T,S], %step_below_9: s64[], %rows_below_99: s64[B]) {"
-        " %o, %l = attention(%q, %k, %v; ; ; %bias; %step_below_9; %rows_below_99) {causal=true, "
+        " %o, %l = attention(%q, %k, %v; ; ; %bias; %step_below_9; %rows_below_99) {band=[1, 1], "
         "keep=0.8, stream=5, inner_axes=[-3, -2, -1], lse=true}"
         " %y0, %y1, %y2, %y3 = OP(%do, %q, %k, %v, %o, %l; ; ; %bias; %dw; %step_below_9; "
-        "%rows_below_99) {causal=true, keep=0.8, stream=5, inner_axes=[-3, -2, -1], "
+        "%rows_below_99) {band=[1, 1], keep=0.8, stream=5, inner_axes=[-3, -2, -1], "
         "wanted=[\"q\", \"k\", \"v\", \"bias\"]} return %y0, %y1, %y2, %y3 }"}},
       {&ops::avg_pool,
        {"graph(%x: f32[B,5,$C]) { %y = OP(%x) {window=[2]} return %y }",
@@ -442,7 +442,7 @@ std::vector<Samples> make_table() {
         "graph(%q: f32[B*T,2,$K], %k: f32[B*T,2,$K], %v: f32[B*T,2,3], %n_upto_4: s32[B], "
         "%bias: f32[2,T,T], %step_below_9: s64[], %rows_below_99: s64[B]) {"
         " %y = OP(%q, %k, %v, %n_upto_4, %n_upto_4; ; %bias; %step_below_9; %rows_below_99) "
-        "{queries=T, keys=T, causal=true, keep=0.8, stream=5, inner_axes=[-3, -2, -1]} return %y "
+        "{queries=T, keys=T, band=[-1, 0], keep=0.8, stream=5, inner_axes=[-3, -2, -1]} return %y "
         "}",
         "graph(%q: f32[B*3,2,$K], %k: f32[B*S,2,$K], %v: f32[B*S,2,3], %m_upto_4: s32[B], "
         "%n_upto_4: s32[B], %mask: pred[B,1,1,S]) {"
@@ -459,9 +459,9 @@ std::vector<Samples> make_table() {
         "%n_upto_4: s32[B], %bias: f32[2,T,T], %step_below_9: s64[], %rows_below_99: s64[B]) {"
         " %two = constant() {dtype=s32, shape=[], values=[2]} %n = maximum(%n_upto_4, %two)"
         " %o, %l = packed_attention(%q, %k, %v, %n, %n; ; %bias; %step_below_9; %rows_below_99) "
-        "{queries=T, keys=T, causal=true, keep=0.8, stream=5, inner_axes=[-3, -2, -1], lse=true}"
+        "{queries=T, keys=T, band=[1, 0], keep=0.8, stream=5, inner_axes=[-3, -2, -1], lse=true}"
         " %y0, %y1 = OP(%do, %q, %k, %v, %o, %l, %n, %n; ; %bias; %step_below_9; %rows_below_99) "
-        "{queries=T, keys=T, causal=true, keep=0.8, stream=5, inner_axes=[-3, -2, -1], "
+        "{queries=T, keys=T, band=[1, 0], keep=0.8, stream=5, inner_axes=[-3, -2, -1], "
         "wanted=[\"v\", \"bias\"]} return %y0, %y1 }"}},
       {&ops::unpack,
        {"graph(%x: f32[T*B,$N,2], %length_upto_4: s32[B]) { %y = OP(%x, %length_upto_4) {steps=T} "

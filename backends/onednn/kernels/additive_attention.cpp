@@ -122,17 +122,17 @@ void put_weights(const AdditiveAttention& args, int64_t b, int64_t t, const int3
 
 // The words come behind the list of keys.
 void drop(const AdditiveAttention& args, int64_t b, int64_t t, int32_t* list, int64_t n, float* a) {
-  if (!args.dropout.on) return;
-  auto* words = reinterpret_cast<uint32_t*>(list + padded(args.keys));
-  draw_words(args.dropout, b, 0, t, 0, args.keys, words);
+  if (!args.dropout.on || n == 0) return;
+  auto* words = reinterpret_cast<uint32_t*>(list + listed(args));
+  draw_words(args.dropout, b, 0, t, list[0], list[n - 1] + 1 - list[0], words);
   for (int64_t i = 0; i < n; ++i)
-    a[i] = words[list[i]] < args.dropout.threshold ? a[i] * args.dropout.factor : 0;
+    a[i] = words[list[i] - list[0]] < args.dropout.threshold ? a[i] * args.dropout.factor : 0;
 }
 
 // One thread computes a block of queries from scores to sums.
 void run_block(const AdditiveAttention& args, int64_t b, int64_t t0, int64_t queries, float* buffer,
                ScoredRows& rows) {
-  const int64_t ld = padded(args.keys);
+  const int64_t ld = listed(args);
   auto* list = reinterpret_cast<int32_t*>(buffer + kQueryBlock * ld);
   const float* v = args.v.data + b * args.v.batch;
   rows.of(args, b, t0);
@@ -161,7 +161,7 @@ void run_block(const AdditiveAttention& args, int64_t b, int64_t t0, int64_t que
 // repeats the softmax, which is small.
 void run_divided(const AdditiveAttention& args, int64_t thread, int64_t threads, float* buffer,
                  float* scores, ScoredRows& rows) {
-  const int64_t ld = padded(args.keys);
+  const int64_t ld = listed(args);
   auto* list = reinterpret_cast<int32_t*>(buffer + kQueryBlock * ld);
   for (int64_t b = 0; b < args.batch; ++b)
     for (int64_t t = 0; t < args.queries; ++t) {
@@ -191,7 +191,8 @@ void run_divided(const AdditiveAttention& args, int64_t thread, int64_t threads,
 
 void additive_attention(const AdditiveAttention& args) {
   const int64_t blocks = query_blocks(args), units = args.batch * blocks;
-  const int64_t work = args.batch * args.queries * args.keys * (4 * args.hidden + args.width);
+  const int64_t work = args.batch * args.queries * most_within(args.band, 1, args.keys) *
+                       (4 * args.hidden + args.width);
   auto* workspace = static_cast<float*>(args.workspace);
   parallel(work, [&](int64_t thread, int64_t threads) {
     float* buffer = workspace + shared_floats(args) + thread * thread_floats(args);

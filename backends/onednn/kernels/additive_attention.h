@@ -32,7 +32,7 @@ struct AdditiveAttention {
   Heads<const float> q, k, v;
   const float* va = nullptr;
   Mask mask;
-  int64_t diagonal = kNoDiagonal;  // query t may see keys j <= t + diagonal
+  Band band;
   Bias bias;
   WeightDropout dropout;
   float scale = 1;
@@ -48,7 +48,7 @@ struct AdditiveAttentionGrad {
   Heads<const float> q, k, v;
   const float* va = nullptr;
   Mask mask;
-  int64_t diagonal = kNoDiagonal;
+  Band band;
   Bias bias;
   WeightDropout dropout;
   float scale = 1;

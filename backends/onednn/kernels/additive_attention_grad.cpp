@@ -147,7 +147,7 @@ class Gradient {
   Gradient(const AdditiveAttentionGrad& args, int64_t thread)
       : args_(args),
         ld_h_(padded(args.hidden)),
-        ld_(padded(args.keys)),
+        ld_(listed(args)),
         step_(same_keys(args) ? kQueryBlock : 1),
         weighs_(args.dq.data != nullptr || args.dk.data != nullptr || args.dva != nullptr ||
                 args.ds.data != nullptr),
@@ -433,7 +433,8 @@ Range share_columns(int64_t n, int64_t thread, int64_t threads) {
 
 void additive_attention_grad(const AdditiveAttentionGrad& args) {
   const bool dq_only = args.dk.data == nullptr && args.dv.data == nullptr && args.dva == nullptr;
-  const int64_t work = args.batch * args.queries * args.keys * (6 * args.hidden + 2 * args.width);
+  const int64_t work = args.batch * args.queries * most_within(args.band, 1, args.keys) *
+                       (6 * args.hidden + 2 * args.width);
   parallel(work, [&](int64_t thread, int64_t threads) {
     Gradient gradient(args, thread);
     const int64_t blocks = gradient.blocks(), units = args.batch * blocks;

@@ -31,27 +31,32 @@ constexpr int64_t power_floats(const Args& args) {
   return power_floats(args.keys, args.hidden) + power_floats(kQueryBlock, args.hidden);
 }
 
+// Room for something of every key that one query may see.
+template <class Args>
+constexpr int64_t listed(const Args& args) {
+  return padded(most_within(args.band, 1, args.keys));
+}
+
 // Weights of a block of queries, the list of keys, words of dropout, powers.
 constexpr int64_t thread_floats(const AdditiveAttention& args) {
-  return (kQueryBlock + (args.dropout.on ? 2 : 1)) * padded(args.keys) + power_floats(args);
+  return (kQueryBlock + (args.dropout.on ? 2 : 1)) * listed(args) + power_floats(args);
 }
 // Scores of everything.
 constexpr int64_t shared_floats(const AdditiveAttention& args) {
   if (args.batch * query_blocks(args) >= kSplitUnits) return 0;
-  return args.batch * args.queries * padded(args.keys);
+  return args.batch * args.queries * listed(args);
 }
 
 // tanh of a group of keys and the sums for dq, weights and ds of a block of queries, the list of
 // keys, what dropout keeps and its words, powers.
 constexpr int64_t thread_floats(const AdditiveAttentionGrad& args) {
   return (kKeyGroup + kQueryBlock) * padded(args.hidden) +
-         (2 * kQueryBlock + 1 + (args.dropout.on ? kQueryBlock + 1 : 0)) * padded(args.keys) +
+         (2 * kQueryBlock + 1 + (args.dropout.on ? kQueryBlock + 1 : 0)) * listed(args) +
          power_floats(args);
 }
 // dva of each batch entry; weights and ds of everything.
 constexpr int64_t shared_floats(const AdditiveAttentionGrad& args) {
-  const int64_t split =
-      args.batch < kSplitBatch ? 2 * args.batch * args.queries * padded(args.keys) : 0;
+  const int64_t split = args.batch < kSplitBatch ? 2 * args.batch * args.queries * listed(args) : 0;
   return args.batch * padded(args.hidden) + split;
 }
 

@@ -13,10 +13,10 @@ namespace weft::onednn::kernels::WEFT_ISA {
 // touches another key.
 template <class Args>
 WEFT_INLINE int64_t list_keys(const Args& args, int64_t b, int64_t t, int32_t* list) {
-  const int64_t keys = larger(0, smaller(args.keys, t + args.diagonal + 1));
+  const Keys near = within(args.band, t, 1, args.keys);
   const MaskRow mask = mask_row(args.mask, b, 0, t);
   int64_t n = 0;
-  for (int64_t j = 0; j < keys; ++j) {
+  for (int64_t j = near.begin; j < near.end; ++j) {
     list[n] = static_cast<int32_t>(j);
     n += mask.at(j) ? 1 : 0;
   }
@@ -27,7 +27,8 @@ WEFT_INLINE int64_t list_keys(const Args& args, int64_t b, int64_t t, int32_t* l
 template <class Args>
 WEFT_INLINE bool same_keys(const Args& args) {
   if (args.queries == 1) return true;
-  return (args.mask.allowed == nullptr || args.mask.row == 0) && args.diagonal >= args.keys;
+  const bool unlimited = args.band.behind >= args.queries && args.band.ahead >= args.keys;
+  return (args.mask.allowed == nullptr || args.mask.row == 0) && unlimited;
 }
 
 // Scores of listed keys of query t with their bias.
@@ -39,13 +40,14 @@ WEFT_INLINE void add_bias(const Args& args, int64_t b, int64_t t, const int32_t*
   for (int64_t i = 0; i < n; ++i) e[i] += x[list[i] * args.bias.column];
 }
 
-// z[i]: what dropout makes of the weight of key list[i].
+// z[i]: what dropout makes of the weight of key list[i]. words: of all keys the query may see.
 template <class Args>
 WEFT_INLINE void draw_kept(const Args& args, int64_t b, int64_t t, const int32_t* list, int64_t n,
                            uint32_t* words, float* z) {
-  draw_words(args.dropout, b, 0, t, 0, args.keys, words);
+  if (n == 0) return;
+  draw_words(args.dropout, b, 0, t, list[0], list[n - 1] + 1 - list[0], words);
   for (int64_t i = 0; i < n; ++i)
-    z[i] = words[list[i]] < args.dropout.threshold ? args.dropout.factor : 0;
+    z[i] = words[list[i] - list[0]] < args.dropout.threshold ? args.dropout.factor : 0;
 }
 
 // scale * va . tanh(q + k); the tanh go to h if Keeps; the row `ahead` is fetched meanwhile. One

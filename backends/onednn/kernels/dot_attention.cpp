@@ -26,13 +26,13 @@ class Forward {
   // Queries [t, t+queries) of one head.
   void run(int64_t b, int64_t h, int64_t t, int64_t queries) {
     fetch(args_.q, b, h, t, queries, args_.hidden);
-    const int64_t first = smaller(kForwardKeys, keys_of(args_, b));
-    fetch(args_.k, b, h, 0, first, args_.hidden);
-    fetch(args_.v, b, h, 0, first, args_.width);
+    const Keys near = within(args_.band, t, queries, keys_of(args_, b));
+    const int64_t first = smaller(kForwardKeys, near.end - near.begin);
+    fetch(args_.k, b, h, near.begin, first, args_.hidden);
+    fetch(args_.v, b, h, near.begin, first, args_.width);
     fetch(args_.out, b, h, t, queries, args_.width);
     for (int64_t i = 0; i < queries; i += kLanes) start(panel(b, h, t, queries, i), i);
-    Range seen = seen_keys(args_, b, h);
-    seen.end = keys_up_to(args_.diagonal, t + queries - 1, 0, seen.end);
+    const Range seen = seen_keys(args_, b, h, t, queries);
     for (int64_t j = seen.begin / kForwardKeys * kForwardKeys; j < seen.end; j += kForwardKeys) {
       const KeyBlock block = block_at(b, h, j, seen);
       for (int64_t i = 0; i < queries; i += kLanes) attend(panel(b, h, t, queries, i), i, block);
@@ -69,7 +69,7 @@ class Forward {
 
   // e = keys . queries, biased and masked; false if nothing may be seen.
   bool scores(const Panel& p, int64_t i, KeyBlock& block) {
-    block.n = keys_up_to(args_.diagonal, p.t + p.queries - 1, block.j, block.n);
+    block = cut(block, args_.band, p.t, p.queries);
     if (block.n == 0) return false;
     multiply_panel<false>(block.n, args_.hidden, {block.k, block.ld_k, 1}, q_ + i * args_.hidden,
                           kLanes, e_, kLanes);
@@ -182,7 +182,8 @@ void dot_attention(const DotAttention& args) {
   const int64_t size = query_block(args), blocks = ceil_div(args.queries, size);
   const int64_t units = args.batch * args.heads * blocks;
   int64_t next = 0;
-  parallel(units * size * args.keys * (args.hidden + args.width), [&](int64_t thread, int64_t) {
+  const int64_t keys = most_within(args.band, size, args.keys);
+  parallel(units * size * keys * (args.hidden + args.width), [&](int64_t thread, int64_t) {
     Forward forward(args, thread);
     // Late blocks of a causal attention have the most keys: they come first.
     take_units(&next, units, [&](int64_t unit) {

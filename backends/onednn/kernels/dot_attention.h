@@ -9,7 +9,7 @@
 // z is dropout's: 1/keep where the counter says so, else 0 (1 without dropout). Keys and values are
 // read a block at a time and the softmax is carried along (Milakov and Gimelshein 2018; Rabe and
 // Staats 2021; Dao et al. 2022): nothing of Tq x S exists. The gradient recomputes the weights from
-// lse. Keys hidden from all queries are not touched; a query that sees nothing gives zeros and
+// lse. Keys hidden from all queries are not touched, tiles outside the band are skipped; a query that sees nothing gives zeros and
 // lse = -inf; NaN in hidden keys and values does not leak.
 //
 // Gradient, with G = dout, W = dweights (of the weights before dropout):
@@ -34,7 +34,28 @@ struct Heads {
   const int64_t* start = nullptr;
 };
 
-inline constexpr int64_t kNoDiagonal = INT64_MAX / 2;
+// Query t may see keys t-behind .. t+ahead: causal is {kNoLimit, 0}, a sliding window of w {w-1, 0}.
+inline constexpr int64_t kNoLimit = INT64_MAX / 2;
+struct Band {
+  int64_t behind = kNoLimit, ahead = kNoLimit;
+};
+
+// The keys that any of the queries [t, t+queries) may see by the band, of the first `keys`.
+struct Keys {
+  int64_t begin, end;
+};
+constexpr Keys within(const Band& band, int64_t t, int64_t queries, int64_t keys) {
+  const int64_t first = t - band.behind, last = t + queries + band.ahead;
+  const int64_t end = last < keys ? last : keys, begin = first > 0 ? first : 0;
+  return {begin, end > begin ? end : begin};
+}
+
+// How many that are at most, wherever the queries stand.
+constexpr int64_t most_within(const Band& band, int64_t queries, int64_t keys) {
+  if (band.behind >= keys || band.ahead >= keys) return keys;
+  const int64_t most = band.behind + queries + band.ahead;
+  return most < keys ? most : keys;
+}
 
 // Which weights are kept: element element+h*head+t*row+j*column of row row_id[b] at a position is
 // kept if its word (philox.h) is below the threshold.
@@ -63,7 +84,7 @@ struct DotAttention {
   int64_t hidden = 0, width = 0;                        // D, E
   Heads<const float> q, k, v;
   Mask mask;
-  int64_t diagonal = kNoDiagonal;  // query t may see keys j <= t + diagonal; 0 is causal
+  Band band;
   Bias bias;
   float scale = 1;
   WeightDropout dropout;
@@ -78,7 +99,7 @@ struct DotAttentionGrad {
   int64_t hidden = 0, width = 0;
   Heads<const float> q, k, v;
   Mask mask;
-  int64_t diagonal = kNoDiagonal;
+  Band band;
   Bias bias;
   float scale = 1;
   WeightDropout dropout;

@@ -28,23 +28,22 @@ class Gradient {
 
   // What the keys of one range give, for all queries of a head.
   void run(int64_t b, int64_t h, Range keys, float* dq, int64_t ld_dq) {
-    Range seen = seen_keys(args_, b, h);
-    all_ = seen;
-    seen = {larger(seen.begin, keys.begin), smaller(seen.end, keys.end)};
     const int64_t queries = queries_of(args_, b);
+    all_ = seen_keys(args_, b, h, 0, queries);
+    const Range seen{larger(all_.begin, keys.begin), smaller(all_.end, keys.end)};
     for (int64_t t = 0; t < queries; t += kTileQueries) {
       const Block block{b, h, t, smaller(kTileQueries, queries - t)};
       float* to = dq == nullptr ? nullptr : dq + t * ld_dq;
-      const int64_t end = keys_up_to(args_.diagonal, t + block.queries - 1, 0, seen.end);
-      if (seen.begin >= end) {
+      const Range near = near_of(block, seen);
+      if (near.begin >= near.end) {
         for (int64_t i = 0; i < block.queries && to != nullptr; ++i)
           memset(to + i * ld_dq, 0, (size_t)args_.hidden * sizeof(float));
         continue;
       }
       start(block);
-      for (int64_t j = seen.begin; j < end; j += kTileKeys) {
-        fetch_keys(b, h, j + kTileKeys, end);
-        step(block, j, smaller(kTileKeys, end - j));
+      for (int64_t j = near.begin; j < near.end; j += kTileKeys) {
+        fetch_keys(b, h, j + kTileKeys, near.end);
+        step(block, j, smaller(kTileKeys, near.end - j));
       }
       if (to != nullptr)
         copy_rows(dq_, ld_d_, block.queries, args_.hidden, {nullptr, 0}, 0, to, ld_dq);
@@ -57,6 +56,12 @@ class Gradient {
   };
   static Panel panel(const Block& block, int64_t i) {
     return {block.b, block.h, block.t + i, smaller(kLanes, block.queries - i)};
+  }
+
+  // Of the keys `seen`, those that some query of a block may see by the band.
+  Range near_of(const Block& block, Range seen) const {
+    const Keys near = within(args_.band, block.t, block.queries, seen.end);
+    return {larger(seen.begin, near.begin), near.end};
   }
 
   void fetch_keys(int64_t b, int64_t h, int64_t j, int64_t end) const {
@@ -99,9 +104,10 @@ class Gradient {
 
   // term += sum over all keys of a*W: a pass over the keys of its own.
   void add_weighted_terms(const Block& block) {
-    for (int64_t j = all_.begin; j < all_.end; j += kTileKeys) {
+    const Range near = near_of(block, all_);
+    for (int64_t j = near.begin; j < near.end; j += kTileKeys) {
       const KeyBlock keys =
-          key_block(args_, block.b, block.h, j, smaller(kTileKeys, all_.end - j), keys_);
+          key_block(args_, block.b, block.h, j, smaller(kTileKeys, near.end - j), keys_);
       for (int64_t i = 0; i < block.queries; i += kLanes) {
         const Panel p = panel(block, i);
         if (!weigh(p, i, keys)) continue;
@@ -116,6 +122,10 @@ class Gradient {
   // Weights of a panel's queries, columns [i, i+kLanes) of the tile; zeros if it may see nothing.
   bool weigh(const Panel& p, int64_t i, const KeyBlock& keys) {
     float* a = a_ + i;
+    if (cut(keys, args_.band, p.t, p.queries).n == 0) {
+      for (int64_t l = 0; l < kLanes; l += kWidth) clear(a + l, keys.n);
+      return false;
+    }
     multiply_panel<false>(keys.n, args_.hidden, {keys.k, keys.ld_k, 1}, qt_ + i * args_.hidden,
                           kLanes, a, kTileQueries);
     add_bias(args_.bias, p, keys, a, kTileQueries);
@@ -297,7 +307,8 @@ void dot_attention_grad(const DotAttentionGrad& args) {
   const Units units(args);
   const int64_t rows = args.batch * args.heads * args.queries;
   int64_t next = 0;
-  parallel(rows * args.keys * 2 * (args.hidden + args.width), [&](int64_t thread, int64_t threads) {
+  const int64_t keys = most_within(args.band, smaller(args.queries, kTileQueries), args.keys);
+  parallel(rows * keys * 2 * (args.hidden + args.width), [&](int64_t thread, int64_t threads) {
     float* buffer =
         static_cast<float*>(args.workspace) + shared_floats(args) + thread * thread_floats(args);
     Gradient gradient(args, buffer);

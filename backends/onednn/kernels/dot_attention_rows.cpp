@@ -10,9 +10,9 @@ namespace {
 template <class Args>
 int64_t list_seen(const Args& args, int64_t b, int64_t h, int64_t t, Range keys, int32_t* list) {
   const MaskRow mask = mask_row(args.mask, b, h, t);
-  keys.end = larger(keys.begin, keys_up_to(args.diagonal, t, 0, keys.end));
+  const Keys near = within(args.band, t, 1, keys.end);
   int64_t n = 0;
-  for (int64_t j = keys.begin; j < keys.end; ++j) {
+  for (int64_t j = larger(keys.begin, near.begin); j < near.end; ++j) {
     list[n] = (int32_t)j;
     n += mask.at(j) ? 1 : 0;
   }
@@ -137,7 +137,9 @@ Sum run_range(const DotAttention& args, int64_t b, int64_t h, int64_t t, Range k
   part.sum = to_powers(a, n, part.top == -__builtin_inff() ? 0 : part.top);
   if (args.weights.data != nullptr) {
     float* w = row_of(args.weights, b, h, t);
-    for (int64_t j = keys.begin; j < keys.end; ++j) w[j] = 0;
+    // Behind the last range are keys that none of the queries may see.
+    const int64_t end = keys.end == keys_of_few(args) ? args.keys : keys.end;
+    for (int64_t j = keys.begin; j < end; ++j) w[j] = 0;
     for (int64_t i = 0; i < n; ++i) w[list[i]] = a[i];
   }
   if (args.dropout.on) drop(args.dropout, b, h, t, keys, list, n, words, a);
@@ -191,11 +193,13 @@ void dot_attention_rows(const DotAttention& args) {
     const int64_t head = row / args.queries, t = row % args.queries, b = head / args.heads;
     if (t < queries_of(args, b)) body(b, head % args.heads, t);
   };
-  parallel(rows * args.keys * (args.hidden + args.width), [&](int64_t thread, int64_t threads) {
+  const int64_t most = keys_of_few(args);
+  parallel(rows * most * (args.hidden + args.width), [&](int64_t thread, int64_t threads) {
     const Range mine = share(rows * ranges, thread, threads);
     for (int64_t unit = mine.begin; unit < mine.end; ++unit)
       at(unit / ranges, [&](int64_t b, int64_t h, int64_t t) {
-        const int64_t all = keys_of(args, b), begin = smaller(all, unit % ranges * kKeyRange);
+        const int64_t all = smaller(most, keys_of(args, b)),
+                      begin = smaller(all, unit % ranges * kKeyRange);
         const Range keys{begin, smaller(all, begin + kKeyRange)};
         float* to =
             ranges == 1 ? row_of(args.out, b, h, t) : partial(args, unit / ranges, unit % ranges);

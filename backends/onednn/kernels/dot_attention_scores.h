@@ -67,10 +67,11 @@ WEFT_INLINE bool masks_pairs(const Args& args) {
   return args.mask.allowed != nullptr && !masks_keys(args);
 }
 
-// From the first to behind the last key that a mask of keys shows.
+// From the first to behind the last key that a mask of keys shows to queries [t, t+queries).
 template <class Args>
-WEFT_INLINE Range seen_keys(const Args& args, int64_t b, int64_t h) {
-  Range seen{0, keys_of(args, b)};
+WEFT_INLINE Range seen_keys(const Args& args, int64_t b, int64_t h, int64_t t, int64_t queries) {
+  const Keys near = within(args.band, t, queries, keys_of(args, b));
+  Range seen{near.begin, near.end};
   if (!masks_keys(args)) return seen;
   const MaskRow mask = mask_row(args.mask, b, h, 0);
   while (seen.end > seen.begin && !mask.at(seen.end - 1)) --seen.end;
@@ -96,6 +97,15 @@ WEFT_INLINE void copy_rows(const float* x, int64_t ld, int64_t rows, int64_t col
     for_columns(columns,
                 [&](int64_t c, auto at) { at.put(y + i * ld_y + c, at.get(x + i * ld + c)); });
   }
+}
+
+// Those of a block that a panel's queries may see by the band.
+WEFT_INLINE KeyBlock cut(KeyBlock block, const Band& band, int64_t t, int64_t queries) {
+  const Keys near = within(band, t, queries, block.j + block.n);
+  const int64_t skipped = larger(0, near.begin - block.j);
+  block.n = larger(0, near.end - block.j - skipped);
+  block.j += skipped, block.k += skipped * block.ld_k, block.v += skipped * block.ld_v;
+  return block;
 }
 
 // Rows so far apart that a block of them shares few sets of the cache.
@@ -197,16 +207,15 @@ WEFT_INLINE bool hide(const Args& args, const Panel& p, const KeyBlock& keys, fl
         if (!mask.at(keys.j + j)) e[j * ld + t] = hidden;
     }
   }
-  // Query t sees keys up to t + diagonal.
-  for (int64_t j = larger(0, p.t + args.diagonal + 1 - keys.j); j < keys.n; ++j)
-    for (int64_t t = 0; t < p.queries && p.t + t + args.diagonal < keys.j + j; ++t)
+  // Keys ahead of the first queries, and too far behind the last ones.
+  for (int64_t j = larger(0, p.t + args.band.ahead + 1 - keys.j); j < keys.n; ++j)
+    for (int64_t t = 0; t < p.queries && p.t + t + args.band.ahead < keys.j + j; ++t)
+      e[j * ld + t] = hidden;
+  const int64_t behind = smaller(keys.n, p.t + p.queries - 1 - args.band.behind - keys.j);
+  for (int64_t j = 0; j < behind; ++j)
+    for (int64_t t = larger(0, keys.j + j + args.band.behind + 1 - p.t); t < p.queries; ++t)
       e[j * ld + t] = hidden;
   return any;
-}
-
-// Keys of a block that the last query of a panel, and so any, may see.
-WEFT_INLINE int64_t keys_up_to(int64_t diagonal, int64_t last_query, int64_t j, int64_t n) {
-  return smaller(n, larger(0, last_query + diagonal + 1 - j));
 }
 
 // --- dropout

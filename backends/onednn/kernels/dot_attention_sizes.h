@@ -36,9 +36,13 @@ constexpr int64_t query_block(const DotAttention& args) {
   const int64_t blocks = (args.queries + kTileQueries - 1) / kTileQueries;
   return args.batch * args.heads * blocks < kFewUnits ? kSmallTileQueries : kTileQueries;
 }
-// With few queries: ranges of keys, each giving an unfinished sum.
+// With few queries: the keys that any of them may see, in ranges that each give an unfinished sum.
+constexpr int64_t keys_of_few(const DotAttention& args) {
+  return within(args.band, 0, args.queries, args.keys).end;
+}
 constexpr int64_t key_ranges(const DotAttention& args) {
-  return args.keys <= kKeyRange ? 1 : (args.keys + kKeyRange - 1) / kKeyRange;
+  const int64_t keys = keys_of_few(args);
+  return keys <= kKeyRange ? 1 : (keys + kKeyRange - 1) / kKeyRange;
 }
 constexpr int64_t partial_floats(const DotAttention& args) { return rounded(args.width, 16) + 16; }
 

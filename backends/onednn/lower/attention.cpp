@@ -1,17 +1,11 @@
 // backends/onednn/lower/attention.cpp -- attention and its adjoint, by the form of the score.
 //
 // Kernels of our own: nothing of [...,Tq,S] (dot) or [...,Tq,S,D] (additive) is ever stored.
-#include "ir/ops/attention.h"
-
 #include "backends/onednn/lower/attention_operands.h"
 #include "backends/onednn/lower/ops.h"
+#include "ir/ops/attention_parts.h"
 
 namespace weft::onednn {
-namespace {
-
-bool additive(const Emit& e) { return e.op.text("score") == "additive"; }
-
-}  // namespace
 
 Layout attention_operand(const ir::OpView& op, int operand) {
   for (const std::string_view name : {"mask", "bias"})
@@ -24,12 +18,12 @@ Layout attention_operand(const ir::OpView& op, int operand) {
 
 void lower_attention(Emit& e) {
   e.needs_arithmetic(e.in("q").dtype);
-  additive(e) ? lower_additive(e) : lower_dot(e);
+  ir::ops::is_additive(e.op) ? lower_additive(e) : lower_dot(e);
 }
 
 void lower_attention_grad(Emit& e) {
   e.needs_arithmetic(e.in("q").dtype);
-  additive(e) ? lower_additive_grad(e) : lower_dot_grad(e);
+  ir::ops::is_additive(e.op) ? lower_additive_grad(e) : lower_dot_grad(e);
 }
 
 void lower_packed_attention(Emit& e) {

@@ -2,6 +2,8 @@
 // adjoints read alike.
 #include "backends/onednn/lower/attention_operands.h"
 
+#include "ir/ops/attention_parts.h"
+
 #include <algorithm>
 #include <cmath>
 
@@ -14,11 +16,16 @@ std::optional<RowBound> bound_of(const Emit& e, const AttentionWalk& walk) {
   return rows && walk.steps() == 1 && walk.batch() == rows->rows ? rows : std::nullopt;
 }
 
+kernels::Band band_of(const ir::Integers& band) {
+  const ir::ops::Visible keys = ir::ops::visible(band, 0);
+  return {-keys.first, keys.last - 1};
+}
+
 }  // namespace
 
 AttentionSizes::AttentionSizes(const Emit& e)
-    : packed(e.op.def().operand_index("q_lengths") >= 0),
-      single(e.in("q").rank() + 1 == e.in("k").rank()),
+    : packed(ir::ops::is_packed(e.op)),
+      single(ir::ops::is_single_query(e.op)),
       queries(packed   ? *e.op.dim("queries").constant()
               : single ? 1
                        : e.in("q").dim(-2)),
@@ -70,8 +77,8 @@ int64_t AttentionWalk::offset(const Tensor& t, int64_t step) const {
 }
 
 Drawn::Drawn(const Emit& e, const AttentionSizes& s, const AttentionWalk& walk) {
+  if (!ir::ops::has_dropout(e.op)) return;
   const double keep = e.op.real("keep");
-  if (keep == 1.0) return;
   // As `random` decides: a word below keep * 2^32 keeps.
   args = {
       .on = true,
@@ -113,7 +120,7 @@ AttentionOperands::AttentionOperands(Emit& e, bool heads)
       k(keys_at(e.in("k"))),
       v(keys_at(e.in("v"))),
       drawn(e, s, walk),
-      diagonal(e.op.flag("causal") ? 0 : kernels::kNoDiagonal),
+      band(band_of(e.op.integers("band"))),
       scale(static_cast<float>(e.op.real("scale"))),
       rows(s.packed ? std::nullopt : bound_of(e, walk)) {
   if (e.has("mask")) mask = walk.place(s.on_scores(e.in("mask")));

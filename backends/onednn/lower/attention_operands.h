@@ -94,7 +94,7 @@ struct AttentionOperands {
   SequenceStarts query_rows, key_rows;  // packed
   Place q, k, v, mask, bias;
   Drawn drawn;
-  int64_t diagonal;
+  kernels::Band band;
   float scale;
   std::optional<RowBound> rows;  // where they are the kernel's batch
 
@@ -114,7 +114,7 @@ struct AttentionOperands {
   Args args() const {
     Args a;
     a.batch = walk.batch(), a.queries = s.queries, a.keys = s.keys, a.hidden = s.hidden,
-    a.width = s.width, a.diagonal = diagonal, a.scale = scale, a.dropout = drawn.args;
+    a.width = s.width, a.band = band, a.scale = scale, a.dropout = drawn.args;
     return a;
   }
   // The kernel at every step of the walk; `set(run, step, args)` adds what is not read alike.

@@ -8,10 +8,15 @@
 namespace weft::onednn {
 namespace {
 
-double flops(const AttentionSizes& s, int products) {
-  double scores = 1;
-  for (const int64_t d : s.scores) scores *= static_cast<double>(d);
-  return products * scores * static_cast<double>(s.hidden + s.width);
+// Of the scores within the band.
+double flops(const AttentionOperands& o, int products) {
+  double scores = 0;
+  for (int64_t t = 0; t < o.s.queries; ++t) {
+    const kernels::Keys keys = kernels::within(o.band, t, 1, o.s.keys);
+    scores += static_cast<double>(keys.end - keys.begin);
+  }
+  for (const int64_t d : o.s.leading) scores *= static_cast<double>(d);
+  return products * scores * static_cast<double>(o.s.hidden + o.s.width);
 }
 
 // Packed rows behind the real ones are zeros, where anybody looks.
@@ -31,7 +36,7 @@ void lower_dot(Emit& e) {
   const AttentionOperands o(e, true);
   auto args = o.args<kernels::DotAttention>();
   args.heads = o.walk.heads();
-  o.emit(e, "dot_attention", flops(o.s, 2), args, kernels::dot_attention_workspace_bytes(args),
+  o.emit(e, "dot_attention", flops(o, 2), args, kernels::dot_attention_workspace_bytes(args),
          kernels::dot_attention,
          [results = AttentionResults(e, o)](const Run& run, int64_t i, kernels::DotAttention& a) {
            results.set(run, i, a);
@@ -55,7 +60,7 @@ void lower_dot_grad(Emit& e) {
   float present = 0;
   args.dq.data = adjoints.dq.present ? &present : nullptr;
   args.dbias.data = dbias.present ? &present : nullptr;
-  o.emit(e, "dot_attention_grad", flops(o.s, 5), args,
+  o.emit(e, "dot_attention_grad", flops(o, 5), args,
          kernels::dot_attention_grad_workspace_bytes(args), kernels::dot_attention_grad,
          [adjoints, dbias](const Run& run, int64_t i, kernels::DotAttentionGrad& a) {
            adjoints.set(run, i, a);

@@ -144,23 +144,22 @@ void AttentionDropout::axes_of(Value keep, bool single) {
   random_ = n;
 }
 
-void AttentionDropout::put(Rewriter& rw, bool one, Attrs& attrs, Values& step, Values& rows,
-                           Values& position) const {
+void AttentionDropout::put(Rewriter& rw, bool one, ops::AttentionParts& attention) const {
   const OpView op = r_->view(*random_);
   const auto operand = [&](std::string_view name) {
     return rw(random_->operands[static_cast<size_t>(op.position(name))]);
   };
-  step = {operand("step")}, rows = {operand("rows")};
+  attention["step"] = operand("step"), attention["rows"] = operand("rows");
   Integers axes;
   for (const int64_t axis : inner_axes_)
     if (!one || axis != -2) axes.push_back(one && axis < -2 ? axis + 1 : axis);
   if (op.has("position")) {
     const Value p = operand("position");
-    position = {one ? rw.builder.reshape(p, {}) : p};
+    attention["position"] = one ? rw.builder.reshape(p, {}) : p;
   }
-  attrs.set("keep", op.real("keep"));
-  attrs.set("stream", op.integer("stream"));
-  attrs.set("inner_axes", axes);
+  attention.attrs.set("keep", op.real("keep"));
+  attention.attrs.set("stream", op.integer("stream"));
+  attention.attrs.set("inner_axes", axes);
 }
 
 }  // namespace weft::ir

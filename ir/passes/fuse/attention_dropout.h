@@ -4,6 +4,7 @@
 //
 // `random`'s result may have been reshaped and transposed to the shape of the weights.
 #pragma once
+#include "ir/ops/attention_parts.h"
 #include "ir/rewrite/pattern.h"
 
 namespace weft::ir {
@@ -20,8 +21,7 @@ class AttentionDropout {
   Values inputs() const { return found() ? random_->operands : Values{}; }
 
   // The attributes and operands of the attention. `one`: its only query has no axis any more.
-  void put(Rewriter& rw, bool one, Attrs& attrs, Values& step, Values& rows,
-           Values& position) const;
+  void put(Rewriter& rw, bool one, ops::AttentionParts& attention) const;
 
  private:
   bool scaled(Value from, double factor, Value& to, double& by);

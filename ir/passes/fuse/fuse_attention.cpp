@@ -2,6 +2,7 @@
 #include "ir/passes/fuse/fuse_attention.h"
 
 #include "ir/error.h"
+#include "ir/ops/attention_parts.h"
 #include "ir/passes/fuse/attention_dropout.h"
 #include "ir/passes/fuse/attention_scores.h"
 
@@ -51,7 +52,7 @@ class AttentionFinder {
     Shape result_shape;
   };
 
-  Shape shape(Value v) const { return r_.graph->type(v).shape; }
+  Shape shape(Value v) const { return r_.shape(v); }
 
   std::optional<Replacement> miss(const Node& softmax, const std::string& why) {
     context_.near_miss("fuse_attention",
@@ -59,13 +60,6 @@ class AttentionFinder {
                               " is not fused: ", why));
     return std::nullopt;
   }
-  // "%x, made at decoder.cpp:30"
-  std::string named(Value v) const {
-    const Node* p = r_.producer(v);
-    return r_.graph->display_name(v) +
-           (p != nullptr && p->from.loc.known() ? ", made at " + p->from.loc.str() : "");
-  }
-
   bool weighs_something() const {
     return std::any_of(r_.of(weights_).begin(), r_.of(weights_).end(), [&](int reader) {
       if (reader < 0) return false;
@@ -133,7 +127,7 @@ class AttentionFinder {
     const Shape ks = widest(s.k);
     if (v_shape.size() != ks.size() || !std::equal(ks.begin(), ks.end() - 1, v_shape.begin())) {
       reason_ =
-          concat("values ", named(v), " of ", str(shape(v)), " do not go with keys ", str(ks));
+          concat("values ", r_.named(v), " of ", str(shape(v)), " do not go with keys ", str(ks));
       return false;
     }
     sum.nodes.insert(sum.nodes.begin(), index);
@@ -157,7 +151,7 @@ class AttentionFinder {
                        : concat("'", r_.graph->nodes()[static_cast<size_t>(reader)].op->name, "' ",
                                 r_.graph->display_name(
                                     r_.graph->nodes()[static_cast<size_t>(reader)].results[0]));
-        reason_ = concat(named(v), " is read elsewhere, by ", who);
+        reason_ = concat(r_.named(v), " is read elsewhere, by ", who);
         return false;
       }
     }
@@ -204,14 +198,21 @@ class AttentionFinder {
       return build(rw, s, sum, weights, weights_shape, dropout);
     };
     const Node& softmax = r_.graph->nodes()[static_cast<size_t>(softmax_)];
+    for (const std::string& why : s.no_bands)
+      context_.near_miss("fuse_attention", concat(where(softmax), ": mask ", why));
     context_.done(
         "fuse_attention",
         concat(where(softmax), ": softmax ", r_.graph->display_name(weights_), " and ",
                r.nodes.size() - 1, " more became attention (", s.v_a.valid() ? "additive" : "dot",
-               s.masks.empty() ? "" : ", masked", s.causal ? ", causal" : "",
+               s.masks.empty() ? "" : ", masked", band_text(s.band),
                s.biases.empty() ? "" : ", biased", dropout.found() ? ", with dropout" : "",
                weights ? ", with weights" : "", ")"));
     return r;
+  }
+
+  static std::string band_text(const Integers& band) {
+    if (band.empty()) return "";
+    return band == Integers{-1, 0} ? ", causal" : concat(", band ", ir::str(Attr(band)));
   }
 
   static Value swapped(Builder& b, Value x) {
@@ -266,21 +267,21 @@ class AttentionFinder {
     if (s.scale_by.valid()) (v_a.valid() ? v_a : q) = b.mul(v_a.valid() ? v_a : q, rw(s.scale_by));
     if (s.divide_by.valid())
       (v_a.valid() ? v_a : q) = b.div(v_a.valid() ? v_a : q, rw(s.divide_by));
-    // One query after all? (Of which a causal one sees the first key.)
-    const bool one = !s.single && at(s.shape, 2).is(1) && !s.causal;
+    // One query after all? (A band stays one of queries with an axis.)
+    const bool one = !s.single && at(s.shape, 2).is(1) && s.band.empty();
     if (one) {
       q = without_queries(b, q);
       if (mask.valid()) mask = without_queries(b, mask);
       if (bias.valid()) bias = without_queries(b, bias);
     }
-    Attrs attrs{{"scale", s.scale}, {"causal", s.causal}, {"weights", weights}};
-    Values step, rows, position;
-    if (dropout.found()) dropout.put(rw, one, attrs, step, rows, position);
-    if (v_a.valid()) attrs.set("score", std::string("additive"));
-    const auto group = [](Value x) { return x.valid() ? Values{x} : Values{}; };
-    Values results = b.emit_all(
-        ops::attention, {{q}, {k}, {v}, group(v_a), group(mask), group(bias), step, rows, position},
-        attrs);
+    ops::AttentionParts parts;
+    parts["q"] = q, parts["k"] = k, parts["v"] = v;
+    parts["v_a"] = v_a, parts["mask"] = mask, parts["bias"] = bias;
+    parts.attrs = {{"scale", s.scale}, {"weights", weights}};
+    if (!s.band.empty()) parts.attrs.set("band", s.band);
+    if (dropout.found()) dropout.put(rw, one, parts);
+    if (v_a.valid()) parts.attrs.set("score", std::string("additive"));
+    Values results = parts.emit(b, ops::attention);
     results[0] = b.reshape(results[0], sum.result_shape);
     if (weights) results[1] = b.reshape(results[1], weights_shape);
     return results;

@@ -7,7 +7,10 @@
 //   a = softmax(e)
 //   o = matmul(a, v)                                   or sum(a * v, -2)
 //     =>
-//   o[, a] = attention(q, k, v; v_a; mask; bias) {score, scale, weights}
+//   o[, a] = attention(q, k, v; v_a; mask; bias) {score, scale, band, weights}
+//
+// A mask that compares the positions of queries and keys (attention_band.h) becomes the band:
+// kernels then skip what lies outside.
 //
 // With axes of size 1 wherever the user's broadcasting put them: q [B,1,D] against k [B,S,D] is one
 // query, q [B,T,1,D] against k [B,1,S,D] all of them. One query is always spelled without its axis.

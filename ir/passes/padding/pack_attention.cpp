@@ -1,7 +1,7 @@
 // ir/passes/padding/pack_attention.cpp -- attention of many heads works on packed sequences.
 #include "ir/passes/padding/pack_attention.h"
 
-#include "ir/ops/all.h"
+#include "ir/ops/attention_parts.h"
 #include "ir/passes/padding/pack_choice.h"
 #include "ir/rewrite/pattern.h"
 
@@ -65,7 +65,7 @@ class Packing {
   bool hides_ended_keys(const Node& node, const Sequences& queries, const Sequences& keys) const {
     const OpView op(g_, node);
     return (op.has("mask") && hides_ended(g_, operand(node, "mask"), 4, keys)) ||
-           (op.flag("causal") && queries == keys);
+           (ops::is_causal(op.integers("band")) && queries == keys);
   }
 
   // Both ops: of many heads, between packed sequences.
@@ -73,7 +73,7 @@ class Packing {
     const OpView op(g_, node);
     const auto q = unpacked(operand(node, "q")), k = unpacked(operand(node, "k")),
                v = unpacked(operand(node, "v"));
-    return op.text("score") == "dot" && q && k && v && k->of == v->of &&
+    return !ops::is_additive(op) && q && k && v && k->of == v->of &&
            hides_ended_keys(node, q->of, k->of);
   }
 
@@ -131,32 +131,28 @@ class Packing {
     return p->op == &ops::length_mask;
   }
 
-  Values operands(const Node& node, std::string_view name, const Sequences& queries,
-                  const Sequences& keys) {
-    const OpView op(g_, node);
-    if (name == "q_lengths") return {r_(queries.lengths)};
-    if (name == "k_lengths") return {r_(keys.lengths)};
-    if (name == "o" || name == "lse") return {made_.at(operand(node, name))};
-    if (!op.has(name)) return {};
+  // What stands for an operand of attention or its adjoint; not valid where nothing needs to.
+  Value packed(const Node& node, std::string_view name, const Sequences& keys) {
     const Value x = operand(node, name);
+    if (name == "o" || name == "lse") return made_.at(x);
+    if (name == "q" || name == "k" || name == "v" || name == "do") return r_(unpacked(x)->rows);
     if (name == "mask" && hides_ended(g_, x, 4, keys) && is_only_of_lengths(x)) return {};
-    if (name == "q" || name == "k" || name == "v" || name == "do") return {r_(unpacked(x)->rows)};
-    return {r_(x)};
+    return r_(x);
   }
 
   void convert(const Node& node) {
     const bool grad = node.op == &ops::attention_grad;
-    const OpDef& def = grad ? ops::packed_attention_grad : ops::packed_attention;
     const Sequences queries = unpacked(operand(node, "q"))->of,
                     keys = unpacked(operand(node, "k"))->of;
-    OperandGroups groups;
-    for (const OperandDef& o : def.operands)
-      groups.push_back(operands(node, o.name, queries, keys));
-    Attrs attrs{{"queries", queries.steps}, {"keys", keys.steps}};
-    for (const auto& [name, value] : node.attrs)
-      if (def.attr(name) != nullptr) attrs.set(name, value);
+    ops::AttentionParts parts(OpView(g_, node));
+    for (const OperandDef& o : node.op->operands)
+      if (parts.has(o.name)) parts[o.name] = packed(node, o.name, keys);
+    parts["q_lengths"] = r_(queries.lengths), parts["k_lengths"] = r_(keys.lengths);
+    parts.attrs.set("queries", queries.steps);
+    parts.attrs.set("keys", keys.steps);
     r_.at(node);
-    const Values made = r_.builder.emit_all(def, groups, attrs);
+    const Values made =
+        parts.emit(r_.builder, grad ? ops::packed_attention_grad : ops::packed_attention);
     for (size_t i = 0; i < made.size(); ++i) {
       const std::string of = grad ? OpView(g_, node).texts("wanted")[i] : i == 0 ? "q" : "lse";
       made_[node.results[i]] = made[i];

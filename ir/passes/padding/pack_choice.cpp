@@ -197,7 +197,7 @@ class Chooser {
     const int keys = op.operand("k").rank(),
               scores = op.operand("q").rank() == keys ? keys : keys - 1;
     return (op.has("mask") && hides_ended(g_, operand(node, "mask"), scores, s_)) ||
-           (op.flag("causal") && queries_do_not_count(node));
+           (ops::is_causal(op.integers("band")) && queries_do_not_count(node));
   }
   bool only_real_rows_are_read(Value v) const {
     for (const Output& o : g_.outputs())
