@@ -195,7 +195,7 @@ bool column(const Readers& r, Value e, Product& s) {
 
 }  // namespace
 
-bool score(const Readers& r, Value e, Product& s) {
+bool find_product(const Readers& r, Value e, Product& s) {
   if (const Node* n = r.producer(e, ops::reshape)) {
     const Shape from = r.shape(n->operands[0]), to = r.shape(e);
     if (from.size() != to.size() + 1) return false;
