@@ -2,6 +2,8 @@
 //
 // Arithmetic is that of the matrix products of the forward pass, backward counted twice that; real
 // arithmetic that of each sentence by itself, without padding.
+#include "models/cli/bench.h"
+
 #include "backends/onednn/kernels/peak.h"
 #include "backends/onednn/machine/engine.h"
 #include "backends/onednn/machine/threads.h"
@@ -119,7 +121,8 @@ void add_bench(Command& program) {
       "bench", "Time a training step on random tokens, and say what holds it back",
       "weft bench pronounce.toml --threads 2");
   const auto o = std::make_shared<BenchOptions>();
-  command->add_option("WHAT", o->what, "A recipe (.toml) or a model's folder")->required();
+  command->add_option("WHAT", o->what, "A recipe (.toml) or a model's folder");
+  const CLI::App* const attention = add_bench_attention(*command);
   command
       ->add_option(
           "--bind", o->bind,
@@ -140,7 +143,11 @@ void add_bench(Command& program) {
                    "What a training step may take, parameters and optimiser state included, as in "
                    "200MB: less is kept, more computed again")
       ->type_name("SIZE");
-  command->callback([o] { bench(*o); });
+  command->callback([o, attention] {
+    if (attention->parsed()) return;
+    if (o->what.empty()) throw UsageError("bench needs a recipe, a model's folder or 'attention'");
+    bench(*o);
+  });
 }
 
 }  // namespace weft::cli

@@ -100,6 +100,20 @@ TEST_CASE("bench: speed for each number of threads, and where the time goes") {
   CHECK(nlohmann::json::parse(folder.read("t.json"))["traceEvents"].size() > 10);
 }
 
+TEST_CASE("bench attention: a window against all keys, time and memory by the number of keys") {
+  for (const char* score : {"dot", "additive"}) {
+    const Outcome o = weft({"bench", "attention", "--window", "16", "--keys", "64,200", "--heads",
+                            "2", "--width", "8", "--score", score, "--threads", "1"});
+    INFO(o.err);
+    REQUIRE(o.code == 0);
+    for (const char* word :
+         {"a window of 16 keys", "window memory", " 64 forward", "200 forward + "})
+      CHECK(o.out.find(word) != o.out.npos);
+  }
+  CHECK(weft({"bench", "attention", "--window", "0"}).code == 2);
+  CHECK(weft({"bench"}).code == 2);
+}
+
 TEST_CASE("a transformer's recipe is inspected, timed and written down like any other") {
   Folder folder;
   const std::string recipe = transformer_in(folder);

@@ -154,7 +154,7 @@ TEST_CASE("attention: heads in the user's layout are neither copied in nor out")
 TEST_CASE("attention: bias, bands and dropout, additive and dot, with every gradient") {
   for (const bool additive : {false, true})
     for (const char* bias : {"T,S", "B,1,S", "B,T,S", "S"})
-      for (const char* band : {"", ", band=[-1,0]", ", band=[2,0]", ", band=[0,0]", ", band=[3,1]"})
+      for (const char* band : {"", ", band=[-1,0]", ", band=[2,0]", ", band=[1,0]", ", band=[3,1]"})
         for (const int dropout : {0, 1, 2}) {
           const std::string optional = std::string(additive ? "; %va" : "; ") + "; %m; %b";
           const std::string drawn = dropout == 0   ? ""
@@ -182,10 +182,12 @@ TEST_CASE("attention: bias, bands and dropout, additive and dot, with every grad
 }
 
 TEST_CASE("attention: every band over fewer and more keys than queries, few queries and many") {
+  // Of windows of one key the weights are 1 and their slopes zero, which leaves no scale to err by:
+  // those are for the kernels' own tests.
   for (const bool additive : {false, true})
     for (const char* band :
-         {"[0,0]", "[4,0]", "[0,3]", "[2,2]", "[-1,2]", "[3,-1]", "[500,500]", "[2147483647,0]"})
-      for (const auto& [queries, keys] : {std::pair{1, 7}, {7, 2}, {3, 30}, {40, 40}, {25, 9}}) {
+         {"[1,0]", "[4,0]", "[0,3]", "[2,2]", "[-1,2]", "[3,-1]", "[500,500]", "[2147483647,0]"})
+      for (const auto& [queries, keys] : {std::pair{2, 7}, {7, 2}, {3, 30}, {40, 40}, {25, 9}}) {
         const std::string va = additive ? "%va" : "", dva = additive ? ", %dva" : "";
         const std::string attrs =
             std::string("band=") + band + (additive ? ", score=\"additive\"" : ", score=\"dot\"");
