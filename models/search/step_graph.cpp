@@ -56,16 +56,33 @@ void StepGraph::next(const std::string& name, const Tensor& x) {
   model_.output(name, by_sentence(x));
 }
 
+Tensor StepGraph::ring_size() { return dim_size(iota(token_, dim("C")), 0, s32); }
+
+Tensor StepGraph::slot() {
+  if (!ring_) return position();
+  if (!slot_.valid()) slot_ = position() - position() / ring_size() * ring_size();
+  return slot_;
+}
+
+// In a ring the entry `ago` steps behind this one's is of the step so many ago.
+Tensor StepGraph::entry_steps() {
+  const Tensor entries = iota(token_, dim("C") * Dim(beam())) / beam();
+  if (!ring_) return entries;
+  const Tensor since = position() - entries + ring_size();  // above 0: entries are below C
+  const Tensor ago = since - since / ring_size() * ring_size();
+  return position() - ago;
+}
+
 Tensor StepGraph::cached(const std::string& name, const Tensor& x) {
   const Dim width = x.dim(-1), capacity = dim("C");
   carried_.push_back(name);
   const Tensor before = model_.input(name, f32, {sentences_, capacity, beam(), width});
-  const Tensor after = update_slice(before, expand(by_sentence(x), 1), position(), 1);
+  const Tensor after = update_slice(before, expand(by_sentence(x), 1), slot(), 1);
   model_.output(name, after);
   return reshape(after, {sentences_, capacity * Dim(beam()), width});
 }
 
-// With one beam, what was written so far. With more, entry (j, k') is row k's own if the hypothesis
+// With one beam, what was written so far: in a ring that has gone round, everything. With more, entry (j, k') is row k's own if the hypothesis
 // that row k' held at step j is the beginning of the one it holds now: a table that follows the
 // beams as states do, and gets the rows themselves in every step.
 Tensor StepGraph::visible() {
@@ -80,7 +97,7 @@ Tensor StepGraph::visible() {
   const Tensor beams = iota(token_, k);
   const Tensor own = reshape(expand(beams, 1) == expand(beams, 0), {1, k, 1, k});
   const Tensor after =
-      update_slice(reordered(before), broadcast(own, {sentences_, k, 1, k}), position(), 2);
+      update_slice(reordered(before), broadcast(own, {sentences_, k, 1, k}), slot(), 2);
   model_.output("ancestors", after);
   return visible_ = reshape(after, {sentences_, k, capacity * k});
 }

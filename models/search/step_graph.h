@@ -60,6 +60,11 @@ class StepGraph {
   // x: f32[B*K,W], a key or value of this step -> f32[B,C*K,W], those of all steps so far, this one
   // included; C is the capacity, in steps. What was not written is 0.
   Tensor cached(const std::string& name, const Tensor& x);
+  // From here on caches are rings of C steps: each is written over the one C steps before. For
+  // decoders that look back no further than the steps a search gives them (DecoderLimits::window).
+  void keep_last() { ring_ = true; }
+  // -> s32[C*K]: the steps that the entries of `cached` are of; below 0: none so far
+  Tensor entry_steps();
   // -> pred[B,K,C*K]: may the query of row (b,k) look at entry j of `cached`?
   Tensor visible();
 
@@ -72,11 +77,14 @@ class StepGraph {
 
  private:
   Tensor reordered(const Tensor& x);  // rows of the beams that the rows go on with
+  Tensor slot();                      // s32[]: where caches have this step
+  Tensor ring_size();                 // s32[]: C
 
   Model model_;
   StepOptions options_;
   Dim sentences_;
-  Tensor token_, origin_, score_, position_, visible_;
+  bool ring_ = false;
+  Tensor token_, origin_, score_, position_, slot_, visible_;
   std::vector<std::string> carried_;
 };
 

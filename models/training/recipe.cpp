@@ -119,6 +119,7 @@ void read(TomlTable& t, transformer::Config& c) {
   t.take_word("positions",
               [&](const std::string& w) { c.positions = transformer::positions_named(w); });
   t.take("max_positions", c.max_positions, 1, 1 << 20);
+  t.take("window", c.window, 0, 1 << 20);
   t.take("pre_norm", c.pre_norm);
   t.take("final_norm", c.final_norm);
   t.take("bias", c.bias);
@@ -152,11 +153,11 @@ std::string toml(const transformer::Config& c) {
       "\nactivation = ", toml_string(transformer::name(c.activation)),
       "\nnorm = ", toml_string(transformer::name(c.norm)),
       "\npositions = ", toml_string(transformer::name(c.positions)),
-      "\nmax_positions = ", c.max_positions, "\npre_norm = ", flag(c.pre_norm),
-      "\nfinal_norm = ", flag(c.final_norm), "\nbias = ", flag(c.bias),
-      "\ntied_output = ", flag(c.tied_output), "\noutput_bias = ", flag(c.output_bias),
-      "\nshared_embedding = ", flag(c.shared_embedding), "\ndropout = ", real(c.dropout),
-      "\nattention_dropout = ", real(c.attention_dropout),
+      "\nmax_positions = ", c.max_positions, "\nwindow = ", c.window,
+      "\npre_norm = ", flag(c.pre_norm), "\nfinal_norm = ", flag(c.final_norm),
+      "\nbias = ", flag(c.bias), "\ntied_output = ", flag(c.tied_output),
+      "\noutput_bias = ", flag(c.output_bias), "\nshared_embedding = ", flag(c.shared_embedding),
+      "\ndropout = ", real(c.dropout), "\nattention_dropout = ", real(c.attention_dropout),
       "\nlabel_smoothing = ", real(c.label_smoothing), "\n");
 }
 

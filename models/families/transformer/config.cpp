@@ -69,6 +69,7 @@ void check(const Config& c) {
   in_range("encoder_layers", c.encoder_layers, 1, 64);
   in_range("decoder_layers", c.decoder_layers, 1, 64);
   in_range("max_positions", c.max_positions, 1, 1 << 20);
+  in_range("window", c.window, 0, 1 << 20);
   rate_in_range("dropout", c.dropout);
   rate_in_range("attention_dropout", c.attention_dropout);
   rate_in_range("label_smoothing", c.label_smoothing);

@@ -119,7 +119,10 @@ Tensor encode(const Scope& p, const Config& c, const Tensor& source, const Tenso
   const Scope stack = p / "encoder";
   const auto in = stack.enter();
   const TransformerOptions options = layer_options(c, noise);
-  const Tensor mask = for_all_queries(length_mask(lengths, s, loc), loc);
+  Tensor mask = for_all_queries(length_mask(lengths, s, loc), loc);
+  if (c.window > 0)
+    mask = Operand(mask, loc) &&
+           Operand(window_mask(source, s, s, c.window - 1, c.window - 1, loc), loc);
   const Tensor bias = self_bias(stack, c, positions, positions, true, loc);
   for (int64_t i = 0; i < c.encoder_layers; ++i)
     x = encoder_layer(stack / i, x, mask, bias, options, loc);
@@ -142,22 +145,22 @@ Decoded decode(const Scope& p, const Config& c, const Memory& memory, const Tens
   const Tensor positions = positions_from(target, t, {}, loc);
   const Tensor x = embedded(p, c, "target", target, positions, noise, loc);
   DecoderView view;
-  view.self_mask = causal_mask(target, t, t, loc);
+  view.self_mask = c.window > 0 ? window_mask(target, t, t, c.window - 1, 0, loc)
+                                : causal_mask(target, t, t, loc);
   view.self_bias = self_bias(p / "decoder", c, positions, positions, false, loc);
   return run_decoder(p, c, x, memory, view, {}, noise, loc);
 }
 
 Decoded decode_step(search::StepGraph& step, const Config& c, const Memory& memory, SourceLoc loc) {
   const Scope p = step.scope();
-  const int64_t d = c.width / c.heads, k = step.beam();
+  const int64_t d = c.width / c.heads;
   const Tensor token = step.by_sentence(step.token());                 // s32[B,K]
   const Tensor here = positions_from(token, 1, step.position(), loc);  // s32[1]
   const Tensor x = embedded(p, c, "target", token, here, {}, loc);
+  if (c.window > 0) step.keep_last();
   DecoderView view;
   view.self_mask = expand(step.visible(), 1, loc);  // pred[B,1,K,C*K]
-  const Tensor entries = positions_from(token, view.self_mask.dim(-1, loc), {}, loc);
-  view.self_bias =
-      self_bias(p / "decoder", c, here, Operand(entries, loc) / Operand(k, loc), false, loc);
+  view.self_bias = self_bias(p / "decoder", c, here, step.entry_steps(), false, loc);
   const auto cached = [&](int64_t layer, const char* part, const Tensor& own) {
     const Tensor rows = step.by_row(own);  // [B*K,heads,D]
     const Tensor all = step.cached(part_name("past", layer, part),

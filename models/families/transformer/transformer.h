@@ -37,6 +37,8 @@ struct Config {
   bool tied_output = true;        // scores are products with the target embedding
   bool output_bias = true;        // of the vocabulary's scores
   bool shared_embedding = false;  // one table for both vocabularies, which must be of one size
+  int64_t window = 0;             // self-attention's: how many tokens up to its own a token sees
+                                  // (encoder: and from its own on); 0: all
   double dropout = 0;             // of embeddings, sublayers and feed-forward networks
   double attention_dropout = 0;   // of attention weights
   double label_smoothing = 0;     // in training
