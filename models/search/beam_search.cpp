@@ -64,14 +64,14 @@ class BatchSearch {
       longest_ = std::max(longest_, limit);
       rows_.push_back(b);
     }
-    capacity_ = std::min(round_up(longest_, kCapacityUnit), kFirstCapacity);
+    capacity_ = std::min(most_capacity(), kFirstCapacity);
     rows_.resize(static_cast<size_t>(round_up(std::ssize(rows_), kRowGroup)), -1);
     start(source, lengths);
   }
 
   std::vector<Hypotheses> run() {
     for (int32_t t = 0;; ++t) {
-      if (t == capacity_) grow_caches();
+      if (t == capacity_ && capacity_ < most_capacity()) grow_caches();
       if (position_ != nullptr) position_->set_integer(0, t);
       step_->run();
       const int64_t live = advance();
@@ -194,10 +194,16 @@ class BatchSearch {
     bind(inputs);
   }
 
+  // Rings hold a window; until they have gone round they are caches like any other.
+  int64_t most_capacity() const {
+    const int64_t all = round_up(longest_, kCapacityUnit), window = decoder_.limits.window;
+    return window > 0 ? std::min(all, window) : all;
+  }
+
   void grow_caches() {
     const ir::Graph& graph = decoder_.step.graph();
     NamedArrays inputs;
-    capacity_ = std::min(2 * capacity_, round_up(longest_, kCapacityUnit));
+    capacity_ = std::min(2 * capacity_, most_capacity());
     for (const ir::Argument& a : graph.arguments()) {
       if (a.kind != ir::ArgumentKind::input) continue;
       const std::string& name = graph.info(a.value).name;

@@ -8,6 +8,7 @@ namespace weft::search {
 // What a search must know of a model beside its graphs.
 struct DecoderLimits {
   int64_t max_positions = 0;  // of a source, and of a target with its </s>; 0: no limit
+  int64_t window = 0;         // steps that its caches, rings, have to keep; 0: all
 };
 
 struct Decoder {

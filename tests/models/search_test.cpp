@@ -103,6 +103,11 @@ std::vector<std::pair<std::string, seq2seq::Config>> every_model() {
                                   transformer::name(positions)),
                        c);
     }
+  for (const auto positions : {sinusoidal, relative}) {
+    transformer::Config c = tests::small_transformer(8);
+    c.positions = positions, c.window = 3;
+    all.emplace_back(ir::concat("transformer with a window, ", transformer::name(positions)), c);
+  }
   return all;
 }
 
@@ -341,6 +346,38 @@ TEST_CASE("search: probabilities and weights are those of teacher forcing, for e
       }
     }
   }
+}
+
+TEST_CASE("search: a window's caches are rings, and score as a mask over whole sentences does") {
+  int ended = 0;
+  for (const int64_t beam : {1, 3})
+    // Round once and often, grown before, and not at all.
+    for (const auto& sizes : {std::pair{1, 30}, {4, 30}, {70, 100}, {100, 30}}) {
+      const int64_t window = sizes.first, limit = sizes.second;
+      CAPTURE(beam);
+      CAPTURE(window);
+      transformer::Config c = tests::small_transformer(8);
+      c.window = window;
+      search::Decoder d = transformer::decoder(c, {.beam = beam}, tests::reference_options());
+      Program loss =
+          Program::inference(transformer::loss_graph(c, false), tests::reference_options());
+      ParameterStore store = lively_store(d, 5, ir::DType::f64);
+      const auto sources = tests::reversals(4, 6, 3);
+      const auto found =
+          search::search(d, store, sources, {},
+                         {.n_best = beam, .max_length = {0, limit}, .min_length = limit * 3 / 4});
+      for (size_t i = 0; i < found.size(); ++i)
+        for (const Hypothesis& h : found[i]) {
+          if (!h.ended) continue;
+          ++ended;
+          const std::vector<data::EncodedExample> one{{sources[i].source, h.tokens, 1}};
+          const data::Batch b = data::make_batch(one, std::vector<int64_t>{0}, {});
+          const auto r = loss.run(store, training::inputs_of(b));
+          CHECK(-h.log_probability ==
+                doctest::Approx(r.at("loss").at(0) * r.at("tokens").at(0)).epsilon(1e-9));
+        }
+    }
+  CHECK(ended > 10);
 }
 
 TEST_CASE("search: on the whole, a wider beam finds what is likelier than greedy search") {

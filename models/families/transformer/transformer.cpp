@@ -232,7 +232,7 @@ search::Decoder decoder(const Config& c, const search::StepOptions& options,
   return {encode_graph(c),
           step_graph(c, options),
           program,
-          {.max_positions = limited ? c.max_positions : 0}};
+          {.max_positions = limited ? c.max_positions : 0, .window = c.window}};
 }
 
 ir::Graph attention_graph(const Config& c) {
