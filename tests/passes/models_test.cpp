@@ -109,6 +109,19 @@ TEST_CASE(
       }
 }
 
+TEST_CASE("models: a transformer's windows are bands of packed attention") {
+  transformer::Config c;
+  c.source_vocabulary = 5, c.target_vocabulary = 6;
+  c.width = 4, c.heads = 2, c.feed_forward = 6;
+  c.encoder_layers = 2, c.decoder_layers = 2;
+  c.window = 3, c.dropout = c.attention_dropout = 0.2;
+  const std::string text = check_training_step(transformer::loss_graph(c), OptimizerKind::adam);
+  CHECK(count(text, "= packed_attention(") == 6);
+  CHECK(count(text, "band=[2, 2]") == 4);  // of the encoder, and of its adjoints
+  CHECK(count(text, "band=[2, 0]") == 4);
+  CHECK(count(text, "= iota(") <= 2);  // of the positions themselves
+}
+
 TEST_CASE("models: a transformer's training step works on the real tokens and keeps its values") {
   using enum transformer::PositionKind;
   for (const auto positions : {sinusoidal, learned, relative})
