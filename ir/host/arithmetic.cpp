@@ -3,6 +3,8 @@
 
 #include "ir/ops/all.h"
 
+#include <algorithm>
+
 namespace weft::ir {
 namespace {
 
@@ -16,10 +18,13 @@ double elements(const TensorType& type, const Bindings& bindings) {
   return n;
 }
 
-// Of both products: every query meets every key. Heads that lie beside each other in a row are
-// counted with it.
+// Of both products: every query meets every key, or those of a window. Heads that lie beside each
+// other in a row are counted with it.
 double attention_flops(const OpView& op, const Bindings& b) {
-  const double queries = elements(op.operand("q"), b), keys = size(op.operand("k").dim(-2), b);
+  const Integers& band = op.integers("band");
+  const double queries = elements(op.operand("q"), b), all = size(op.operand("k").dim(-2), b);
+  const bool window = !band.empty() && band[0] >= 0 && band[1] >= 0;
+  const double keys = window ? std::min(all, static_cast<double>(band[0] + band[1] + 1)) : all;
   const double width = size(op.operand("q").dim(-1), b), values = size(op.operand("v").dim(-1), b);
   return width == 0 ? 0 : 2 * keys * (queries + queries / width * values);
 }
