@@ -122,7 +122,7 @@ void add_bench(Command& program) {
       "weft bench pronounce.toml --threads 2");
   const auto o = std::make_shared<BenchOptions>();
   command->add_option("WHAT", o->what, "A recipe (.toml) or a model's folder");
-  const CLI::App* const attention = add_bench_attention(*command);
+  const Command* const attention = add_bench_attention(*command);
   command
       ->add_option(
           "--bind", o->bind,
@@ -144,7 +144,7 @@ void add_bench(Command& program) {
                    "200MB: less is kept, more computed again")
       ->type_name("SIZE");
   command->callback([o, attention] {
-    if (attention->parsed()) return;
+    if (attention->asked()) return;
     if (o->what.empty()) throw UsageError("bench needs a recipe, a model's folder or 'attention'");
     bench(*o);
   });

@@ -1,10 +1,10 @@
 // models/cli/bench.h -- what `weft bench` can time besides a training step.
 #pragma once
-#include <CLI/CLI.hpp>
+#include "models/cli/command.h"
 
 namespace weft::cli {
 
 // weft bench attention
-CLI::App* add_bench_attention(CLI::App& bench_command);
+Command* add_bench_attention(Command& bench_command);
 
 }  // namespace weft::cli

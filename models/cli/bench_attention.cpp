@@ -15,6 +15,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <cmath>
 #include <memory>
@@ -23,7 +24,7 @@ namespace weft::cli {
 namespace {
 
 struct Options {
-  int64_t window = 256, heads = 4, width = 64;
+  int window = 256, heads = 4, width = 64;
   std::vector<int64_t> keys{1024, 4096, 16384};
   std::string score = "dot";
   int threads = 0;
@@ -122,29 +123,42 @@ void bench(const Options& o) {
     }
 }
 
+// "1024,4096"
+std::vector<int64_t> lengths_named(const std::string& text) {
+  std::vector<int64_t> lengths;
+  for (const char* at = text.c_str();; ++at) {
+    int64_t n = 0;
+    const auto [end, error] = std::from_chars(at, text.c_str() + text.size(), n);
+    if (error != std::errc() || n < 1 || n > (1 << 22) || (*end != ',' && *end != '\0'))
+      throw ir::GraphError(
+          ir::concat("'", text, "' must be numbers from 1 to ", 1 << 22, ", separated by commas"));
+    lengths.push_back(n);
+    if (*(at = end) == '\0') return lengths;
+  }
+}
+
 }  // namespace
 
-CLI::App* add_bench_attention(CLI::App& bench_command) {
-  CLI::App* command = bench_command.add_subcommand(
-      "attention", "Time attention within a sliding window against attention to all keys before");
+Command* add_bench_attention(Command& bench_command) {
+  Command* command = bench_command.add_command(
+      "attention", "Time attention within a sliding window against attention to all keys before",
+      "weft bench attention --window 256 --keys 1024,4096");
   const auto o = std::make_shared<Options>();
-  const auto sized = [&](const char* name, int64_t& value, const char* what, int64_t most) {
-    command->add_option(name, value, what)
-        ->check(CLI::Range(int64_t{1}, most))
-        ->capture_default_str();
+  const auto sized = [&](const char* name, int& value, const char* what) {
+    command->add_option(name, value, what)->in_range(1, 1 << 24)->show_default();
   };
-  sized("--window", o->window, "Keys that a query sees, its own among them", int64_t{1} << 30);
-  sized("--heads", o->heads, "Heads (of the dot score)", 1024);
-  sized("--width", o->width, "Width of a head, or of the additive score", 1 << 16);
-  command->add_option("--keys", o->keys, "Lengths of the sentence")
-      ->check(CLI::Range(int64_t{1}, int64_t{1} << 22))
-      ->delimiter(',')
-      ->capture_default_str();
+  sized("--window", o->window, "Keys that a query sees, its own among them");
+  sized("--heads", o->heads, "Heads (of the dot score)");
+  sized("--width", o->width, "Width of a head, or of the additive score");
+  command
+      ->add_option(
+          "--keys", [o](const std::string& text) { o->keys = lengths_named(text); },
+          "Lengths of the sentence, separated by commas")
+      ->show_default("1024,4096,16384");
   command->add_option("--score", o->score, "dot or additive")
-      ->check(CLI::IsMember({"dot", "additive"}))
-      ->capture_default_str();
-  command->add_option("--threads", o->threads, "Threads (default: all)")
-      ->check(CLI::Range(1, 1024));
+      ->one_of({"dot", "additive"})
+      ->show_default();
+  command->add_option("--threads", o->threads, "Threads (default: all)")->in_range(1, 1024);
   command->callback([o] { bench(*o); });
   return command;
 }

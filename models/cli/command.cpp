@@ -81,6 +81,7 @@ Command* Command::add_command(const std::string& name, const std::string& what,
   return &commands_.emplace_back(command);
 }
 void Command::require_command() { app_->require_subcommand(1); }
+bool Command::asked() const { return app_->parsed(); }
 void Command::callback(std::function<void()> run) { app_->callback(std::move(run)); }
 
 CommandLine::CommandLine(const std::string& name, const std::string& what,

@@ -60,6 +60,7 @@ class Command {
   Command* add_command(const std::string& name, const std::string& what,
                        const std::string& example);
   void require_command();
+  bool asked() const;  // is it the one that runs? In callbacks.
   void callback(std::function<void()> run);
 
  private:

@@ -111,6 +111,7 @@ TEST_CASE("bench attention: a window against all keys, time and memory by the nu
       CHECK(o.out.find(word) != o.out.npos);
   }
   CHECK(weft({"bench", "attention", "--window", "0"}).code == 2);
+  CHECK(weft({"bench", "attention", "--keys", "8,x"}).code == 2);
   CHECK(weft({"bench"}).code == 2);
 }
 
