@@ -150,6 +150,9 @@ void ModelFolder::check_free() const {
 std::shared_ptr<const formats::FileLock> ModelFolder::lock() const {
   if (auto held = lock_->lock()) return held;
   std::error_code error;
+  if (fs::is_symlink(path_, error) && !fs::exists(path_, error))
+    throw ir::RuntimeError(
+        concat(path_, ": is a link to ", fs::read_symlink(path_).string(), ", which is not there"));
   fs::create_directories(path_, error);
   if (error) throw ir::RuntimeError(concat(path_, ": cannot be made: ", error.message()));
   auto taken = formats::FileLock::try_lock(file(".lock"), path_);

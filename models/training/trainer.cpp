@@ -254,6 +254,7 @@ Ended Trainer::run(const Observer& observe, const Stop& stop) {
   const Stop stopped = [&] { return asked = asked || (stop && stop()); };
   if (progress_.validation_due) validate_and_save(observe, stopped, 0);
   std::optional<Ended> ended = limit(0);
+  if (!ended && stopped()) ended = Ended::stopped;
   while (!ended) {
     const int64_t epoch = progress_.position.epoch;
     const std::vector<data::Batch> parts = stream_.next_parts();

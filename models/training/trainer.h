@@ -50,8 +50,8 @@ class Trainer {
   // Goes on from what the folder holds. Throws OtherRun where a setting differs that must not;
   // returns the others that differ.
   std::vector<SettingChange> resume();
-  // Runs until a limit is reached or `stop` says so (asked after each step, and while it validates:
-  // that is done again when the run goes on); saves at the end.
+  // Runs until a limit is reached or `stop` says so (asked before each step and while it
+  // validates: that is done again when the run goes on); saves at the end.
   // Throws RuntimeError where the run diverges, that is, where a loss, a gradient or a parameter is
   // no longer finite; what is saved by then stays.
   Ended run(const Observer& observe = {}, const Stop& stop = {});

@@ -166,10 +166,24 @@ TEST_CASE("train: another optimiser, seed or data is refused by its key when a r
   has(o.err, "r.toml: going on differently: optimizer.beta1 was 0.9, is 0.8\n");
 }
 
+TEST_CASE("train: of batches in parts the first entry of a step is shown and measured") {
+  Task task(5);
+  std::string text = recipe(5);
+  text.replace(text.find("max_rows = 16"), 13, "max_rows = 16\naccumulate = 4");
+  task.folder.write("r.toml", text);
+  const Outcome o = weft({"dump", task.recipe_file, "--stage", "optimised"});
+  CHECK(o.code == 0);
+  CHECK(o.out.find("%first: pred[]") != o.out.npos);
+  CHECK(weft({"dump", task.recipe_file, "--stage", "planned"}).out.find("[4,") != o.out.npos);
+  CHECK(weft({"bench", task.recipe_file, "--steps", "1", "--threads", "1"}).code == 0);
+  CHECK(task.train().code == 0);
+}
+
 TEST_CASE("train: a folder that cannot be written to is noticed before training") {
   Task task(5);
-  for (const std::string& folder :
-       {std::string("/proc"), std::string("/proc/model"), task.folder / "r.toml"}) {
+  std::filesystem::create_directory_symlink("gone", task.folder / "link");
+  for (const std::string& folder : {std::string("/proc"), std::string("/proc/model"),
+                                    task.folder / "r.toml", task.folder / "link"}) {
     const Outcome o = weft({"train", task.recipe_file, "--out", folder});
     CHECK(not_a_clear_refusal(o) == "");
     has(o.err, folder + ": ");

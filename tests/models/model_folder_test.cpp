@@ -108,12 +108,12 @@ TEST_CASE("model folder: a run begins anew where nothing was learnt yet, whateve
   const TemporaryFolder folder;
   const std::string path = folder / "model";
   Trainer(small_setup(7, folder / "whole")).run();
-  {  // killed before its first step
+  {  // stopped before its first step
     Trainer first(small_setup(7, path));
     CHECK(first.run({}, [] { return true; }) == Ended::stopped);
+    CHECK(first.progress().step == 0);
   }
-  CHECK(ModelFolder(path).is_trained());
-  std::filesystem::remove_all(path);
+  CHECK_FALSE(ModelFolder(path).is_trained());
   const auto begin = [&] {
     ModelFolder(path).create(tests::small_config(4),
                              {small_vocabulary("source"), small_vocabulary("target")});

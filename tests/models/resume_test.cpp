@@ -35,7 +35,7 @@ TEST_CASE("training: a stop finishes the step, saves, and can go on") {
   const TemporaryFolder folder;
   Trainer trainer(small_setup(100, folder / "model"));
   int asked = 0;
-  CHECK(trainer.run({}, [&] { return ++asked == 5; }) == Ended::stopped);
+  CHECK(trainer.run({}, [&] { return ++asked == 6; }) == Ended::stopped);
   CHECK(trainer.progress().step == 5);
   Trainer next(small_setup(100, folder / "model"));
   next.resume();
