@@ -1,7 +1,9 @@
 // autodiff/gradient.cpp -- arguments by name, the seed, and the outputs added.
 #include "autodiff/gradient.h"
 
+#include "autodiff/mixed_rows.h"
 #include "autodiff/sweep.h"
+#include "ir/rewrite/distinct_axes.h"
 #include "ir/rewrite/rewrite.h"
 
 #include <algorithm>
@@ -58,10 +60,12 @@ std::string gradient_name(const Graph& graph, std::string_view argument) {
   return name;
 }
 
-Graph gradient(const Graph& graph, std::string_view result,
-               const std::vector<std::string>& with_respect_to, const GradientOptions& options) {
-  const int seeded = result_index(graph, result);
-  const std::vector<int> arguments = argument_indexes(graph, with_respect_to);
+namespace {
+
+// Of a graph whose equal sizes are the same axis.
+Graph gradient_of(const Graph& graph, int seeded, const std::vector<int>& arguments,
+                  std::string_view result, const std::vector<std::string>& with_respect_to,
+                  const GradientOptions& options) {
   Question question{std::vector<bool>(graph.arguments().size()),
                     std::vector<bool>(graph.outputs().size()),
                     {},
@@ -88,6 +92,17 @@ Graph gradient(const Graph& graph, std::string_view result,
     out.add_output(gradient_name(out, with_respect_to[i]), d);
   }
   return ir::drop_dead(out);
+}
+
+}  // namespace
+
+Graph gradient(const Graph& graph, std::string_view result,
+               const std::vector<std::string>& with_respect_to, const GradientOptions& options) {
+  const int seeded = result_index(graph, result);
+  const std::vector<int> arguments = argument_indexes(graph, with_respect_to);
+  const ir::DistinctAxes distinct(graph);
+  return distinct.restored(gradient_of(rows_kept_apart(distinct.graph(), distinct.apart()), seeded,
+                                       arguments, result, with_respect_to, options));
 }
 
 std::vector<std::string> float_arguments(const Graph& graph) {

@@ -47,8 +47,7 @@ void differentiate_body(const Graph& body, Loop& loop, const ResidualPolicy& pol
   loop.joint = differentiate(body, {loop.wanted, loop.seeded, seed, policy});
 }
 
-// Does the node keep the rows of an operand in front? Types alone do not say where the batch is a
-// number that is also another size.
+// Does the node keep the rows of an operand in front?
 bool keeps_rows(const Graph& graph, const ir::Node& node, const std::vector<bool>& rows) {
   const ir::OpView op(graph, node);
   const int rank = op.result().rank();
@@ -75,10 +74,8 @@ void find_rows(Loop& loop) {
   for (size_t i = 0; i < graph.arguments().size(); ++i) {
     const Value v = graph.arguments()[i].value;
     const int n = static_cast<int>(i);
-    const bool invariant = n >= loop.first_invariant() && n < loop.live();
-    loop.rows[static_cast<size_t>(v.id)] = n < loop.parts.carries ? loop.parts.row_carry[i]
-                                           : invariant            ? loop.sums_rows(loop.type(v))
-                                                                  : loop.has_rows(loop.type(v));
+    loop.rows[static_cast<size_t>(v.id)] =
+        n < loop.parts.carries ? loop.parts.row_carry[i] : loop.has_rows(loop.type(v));
   }
   for (const ir::Node& node : graph.nodes()) {
     const bool keeps = keeps_rows(graph, node, loop.rows);

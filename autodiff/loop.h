@@ -32,11 +32,6 @@ struct Loop {
   bool has_rows(const ir::TensorType& type) const {
     return parts.has_lengths && ir::ops::is_row_carry(type, batch);
   }
-  // Does a carry that sums an invariant's adjoint keep ended rows? Not where the batch is a number:
-  // then [4,...] may be a weight's.
-  bool sums_rows(const ir::TensorType& type) const {
-    return has_rows(type) && !batch.is_constant();
-  }
   bool needs_buffer(const ir::TensorType& type) const {
     return parts.has_lengths && !ir::ops::is_row_carry(type, batch);
   }

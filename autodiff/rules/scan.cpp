@@ -55,18 +55,6 @@ Value positions(Builder& b, const ir::Dim& steps) {
   return b.emit(ops::iota, {},
                 {{"shape", ir::Shape{steps}}, {"axis", 0}, {"dtype", ir::DType::s32}});
 }
-// Says which carries are rows, where their types would say something else.
-void set_rows(const Loop& loop, const Builder& b, const Values& carries,
-              const std::vector<bool>& rows, ir::Attrs& attrs) {
-  if (!loop.parts.has_lengths) return;
-  bool differ = false;
-  ir::Integers list;
-  for (size_t i = 0; i < carries.size(); ++i) {
-    differ = differ || rows[i] != loop.has_rows(b.type(carries[i]));
-    if (rows[i]) list.push_back(static_cast<int64_t>(i));
-  }
-  if (differ) attrs.set("rows", list.empty() ? ir::Integers{-1} : list);
-}
 Value zero_constant(Builder& b, const TensorType& type) { return b.zeros(TensorType(type)); }
 
 // A region under construction: nodes of the joint graph, copied.
@@ -172,11 +160,10 @@ Augmented emit_forward(Vjp& g, Loop& loop) {
     out_axes.push_back(0);
   }
 
-  ir::Attrs attrs{{"axes", axes}, {"out_axes", out_axes}, {"reverse", parts.reverse}};
-  if (groups[1].empty()) attrs.set("steps", parts.steps);
   std::vector<bool> rows = parts.row_carry;
   rows.resize(groups[0].size(), false);
-  set_rows(loop, g.builder, groups[0], rows, attrs);
+  const ir::Attrs attrs =
+      ops::scan_attrs(g.builder.graph(), groups, axes, out_axes, parts.reverse, parts.steps, rows);
   std::vector<Graph> regions;
   regions.push_back(ir::drop_dead(region.graph));
   const Values made = g.builder.emit_all(ops::scan, groups, attrs, std::move(regions));
@@ -218,9 +205,8 @@ class ReverseLoop {
     add_invariants();
     copy_nodes();
     yield_adjoints();
-    ir::Attrs attrs{{"axes", axes_}, {"out_axes", out_axes_}, {"reverse", !loop_.parts.reverse}};
-    if (groups_[1].empty()) attrs.set("steps", loop_.parts.steps);
-    set_rows(loop_, g_.builder, groups_[0], rows_, attrs);
+    const ir::Attrs attrs = ops::scan_attrs(g_.builder.graph(), groups_, axes_, out_axes_,
+                                            !loop_.parts.reverse, loop_.parts.steps, rows_);
     std::vector<Graph> regions;
     regions.push_back(std::move(region_.graph));
     const Values made = g_.builder.emit_all(ops::scan, groups_, attrs, std::move(regions));
@@ -268,7 +254,7 @@ class ReverseLoop {
       const bool scanned = i < loop_.first_invariant();
       if (!adjoint(i).valid() || (scanned && !loop_.needs_buffer(type(i)))) continue;
       const TensorType carried = scanned ? buffer_type(loop_, type(i)) : type(i);
-      rows_.push_back(!scanned && loop_.sums_rows(type(i)));
+      rows_.push_back(!scanned && loop_.has_rows(type(i)));
       sums_.push_back(new_argument(carried, EndedRows::any));
       groups_[0].push_back(zero_constant(g_.builder, carried));
       sources_.push_back(i);
@@ -407,7 +393,7 @@ class ReverseLoop {
         const Value sofar = sums_[sum++];
         follow();
         const bool rubbish =
-            has_rows(d) && !loop_.sums_rows(type(i)) && held(region_(d)) >= EndedRows::extended;
+            has_rows(d) && !loop_.has_rows(type(i)) && held(region_(d)) >= EndedRows::extended;
         region_.yield(b.add(sofar, rubbish ? mask(region_(d)) : region_(d)));
       }
     }

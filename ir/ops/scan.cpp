@@ -36,7 +36,45 @@ Dim scan_steps(const OpView& op) {
   return steps;
 }
 
+// `rows`: carries in order, all of them led by the batch; or [-1].
+void check_rows(const OpView& op, const ScanParts& parts) {
+  const Integers& rows = op.integers("rows");
+  if (rows.empty() || rows == Integers{-1}) return;
+  if (!parts.has_lengths) op.fail("scan.17", "has `rows` but no lengths");
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (rows[i] < 0 || rows[i] >= parts.carries || (i > 0 && rows[i] <= rows[i - 1]))
+      op.fail("scan.18", "needs `rows` to list carries in order, each in [0, ", parts.carries,
+              "), found ", str(Attr(rows)));
+    const TensorType& carry = op.operand(static_cast<int>(rows[i]));
+    if (!is_row_carry(carry, op.operand("lengths").dim(0)))
+      op.fail("scan.19", "needs carry ", rows[i], ", of `rows`, to have the ",
+              op.operand("lengths").dim(0), " rows of lengths in front, found ", carry);
+  }
+}
+
 }  // namespace
+
+void set_row_carries(Attrs& attrs, const Graph& graph, const OperandGroups& groups,
+                     const std::vector<bool>& row_carry) {
+  attrs.erase("rows");
+  if (groups.size() < 4 || groups[3].empty()) return;
+  const Dim& batch = graph.type(groups[3][0]).dim(0);
+  Integers rows;
+  bool differ = false;
+  for (size_t i = 0; i < groups[0].size(); ++i) {
+    differ = differ || row_carry[i] != is_row_carry(graph.type(groups[0][i]), batch);
+    if (row_carry[i]) rows.push_back(static_cast<int64_t>(i));
+  }
+  if (differ) attrs.set("rows", rows.empty() ? Integers{-1} : rows);
+}
+
+Attrs scan_attrs(const Graph& graph, const OperandGroups& groups, Integers axes, Integers out_axes,
+                 bool reverse, const Dim& steps, const std::vector<bool>& row_carry) {
+  Attrs attrs{{"axes", std::move(axes)}, {"out_axes", std::move(out_axes)}, {"reverse", reverse}};
+  if (groups[1].empty()) attrs.set("steps", steps);
+  set_row_carries(attrs, graph, groups, row_carry);
+  return attrs;
+}
 
 bool is_row_carry(const TensorType& carry, const Dim& batch) {
   return carry.rank() > 0 && carry.dim(0) == batch;
@@ -98,6 +136,7 @@ Types infer_scan(const OpView& op) {
   if (static_cast<int>(parts.out_axes.size()) != parts.stacked)
     op.fail("scan.11", "needs one of `out_axes` for each stacked output, ", parts.stacked,
             ", found ", parts.out_axes.size());
+  check_rows(op, parts);
   Types types = op.group("carries");
   for (int i = 0; i < parts.carries; ++i) {
     const TensorType& yielded = body.type(body.outputs()[static_cast<size_t>(i)].value);

@@ -11,8 +11,12 @@
 // With lengths: s32[B], steps t >= lengths[b] are no-ops for row b: carries whose leading dim is B
 // keep that row, stacked outputs are zero there, and the region's last argument %live says which
 // rows live; carries of other shapes are the body's business. The region is isolated.
+//
+// Which carries have rows is a matter of their types, unless `rows` lists them ([-1]: none has).
+// Whoever makes a loop of a loop says so (`scan_attrs`): a carry of f32[4,...] in a graph whose
+// batch is 4 may be the sum of a weight's gradient, of which no row ever ends.
 #pragma once
-#include "ir/op_def.h"
+#include "ir/graph.h"
 
 namespace weft::ir::ops {
 
@@ -55,9 +59,18 @@ struct ScanParts {
   Dim steps;
   Integers axes, out_axes;
   int stacked;                  // number of stacked outputs, from the region
-  std::vector<bool> row_carry;  // by carry: does masking by lengths apply to it?
+  std::vector<bool> row_carry;  // by carry: does it keep rows that have ended?
 };
-// Does row masking by lengths apply to a carry of this type, symbols not yet replaced by sizes?
+
+// Does its type say that a carry has rows?
 bool is_row_carry(const TensorType& carry, const Dim& batch);
+
+// Sets `rows` where the types of these operands would say something else.
+void set_row_carries(Attrs& attrs, const Graph& graph, const OperandGroups& groups,
+                     const std::vector<bool>& row_carry);
+
+// All attributes of a loop over these operands.
+Attrs scan_attrs(const Graph& graph, const OperandGroups& groups, Integers axes, Integers out_axes,
+                 bool reverse, const Dim& steps, const std::vector<bool>& row_carry);
 
 }  // namespace weft::ir::ops

@@ -43,4 +43,8 @@ Graph drop_dead(const Graph& graph);  // nodes that no output needs (arguments s
 // Throws GraphError where a symbol is missing or a rule breaks with these sizes.
 Graph specialize(const Graph& graph, const Bindings& bindings);
 
+// The graph with every size replaced, types inferred anew. Which carries of its loops have rows
+// stays as it is.
+Graph with_sizes(const Graph& graph, const std::function<Dim(const Dim&)>& size);
+
 }  // namespace weft::ir

@@ -1,13 +1,13 @@
-// ir/rewrite/specialize.cpp -- symbols replaced by sizes, everything inferred and checked anew.
+// ir/rewrite/specialize.cpp -- sizes replaced by others, everything inferred and checked anew.
 #include "ir/check.h"
 #include "ir/rewrite/rewrite.h"
 
 namespace weft::ir {
 namespace {
 
-class Specializer {
+class Replacement {
  public:
-  explicit Specializer(const Bindings& bindings) : bindings_(bindings) {}
+  explicit Replacement(const std::function<Dim(const Dim&)>& size) : size_(size) {}
 
   Graph graph(const Graph& from) {
     Graph to;
@@ -30,7 +30,8 @@ class Specializer {
       std::vector<Graph> regions;
       for (const Graph& r : node.regions) regions.push_back(graph(r));
       Attrs attrs = attributes(node);
-      if (node.op == &ops::scan) keep_rows(OpView(from, node), attrs);
+      if (node.op == &ops::scan)
+        ops::set_row_carries(attrs, to, groups, ops::ScanParts(OpView(from, node)).row_carry);
       const Values results =
           to.add(*node.op, groups, std::move(attrs), node.from, std::move(regions));
       WEFT_CHECK(results.size() == node.results.size());
@@ -45,15 +46,11 @@ class Specializer {
   }
 
  private:
-  Dim dim(const Dim& d) const {
-    const int64_t n = d.value(bindings_);
-    return n;
-  }
   TensorType type(const TensorType& t) const {
     TensorType s{t.dtype, {}};
     for (const Dim& d : t.shape) {
-      s.shape.push_back(dim(d));
-      if (const auto c = s.shape.back().constant(); *c < 0)
+      s.shape.push_back(size_(d));
+      if (const auto c = s.shape.back().constant(); c && *c < 0)
         throw GraphError(concat("the size ", d, " of ", t, " would be ", *c, " with these sizes"));
     }
     return s;
@@ -62,10 +59,10 @@ class Specializer {
     Attrs attrs;
     for (const auto& [name, value] : node.attrs) {
       if (const Dim* d = std::get_if<Dim>(&value)) {
-        attrs.set(name, dim(*d));
+        attrs.set(name, size_(*d));
       } else if (const Shape* s = std::get_if<Shape>(&value)) {
         Shape sizes;
-        for (const Dim& d : *s) sizes.push_back(dim(d));
+        for (const Dim& d : *s) sizes.push_back(size_(d));
         attrs.set(name, sizes);
       } else {
         attrs.set(name, value);
@@ -74,23 +71,17 @@ class Specializer {
     return attrs;
   }
 
-  // Which carries are led by the batch is known now; later [H] may look like [B].
-  static void keep_rows(const OpView& op, Attrs& attrs) {
-    const ops::ScanParts parts(op);
-    if (!parts.has_lengths) return;
-    Integers rows;
-    for (int i = 0; i < parts.carries; ++i)
-      if (parts.row_carry[static_cast<size_t>(i)]) rows.push_back(i);
-    attrs.set("rows", rows.empty() ? Integers{-1} : rows);
-  }
-
-  const Bindings& bindings_;
+  const std::function<Dim(const Dim&)>& size_;
 };
 
 }  // namespace
 
+Graph with_sizes(const Graph& graph, const std::function<Dim(const Dim&)>& size) {
+  return Replacement(size).graph(graph);
+}
+
 Graph specialize(const Graph& graph, const Bindings& bindings) {
-  return Specializer(bindings).graph(graph);
+  return with_sizes(graph, [&](const Dim& d) { return Dim(d.value(bindings)); });
 }
 
 }  // namespace weft::ir

@@ -2,6 +2,9 @@
 #include "autodiff/gradient.h"
 #include "backends/reference/reference.h"
 #include "frontend/compile/optimizer.h"
+#include "ir/passes/padding/ended_rows.h"
+#include "ir/rewrite/distinct_axes.h"
+#include "ir/rewrite/rewrite.h"
 #include "ir/text/text.h"
 #include "models/families/rnn/rnn.h"
 #include "models/families/transformer/transformer.h"
@@ -43,9 +46,9 @@ std::vector<ir::Array> arguments_of(const ir::Graph& graph, const ir::Bindings& 
       if (ir::is_float(type.dtype))
         x.set(i, a.kind == ir::ArgumentKind::state ? std::fabs(value) : value);  // second moments
       else if (name == "source_lengths")
-        x.set_integer(i, i == 1 ? 2 : 4);
+        x.set_integer(i, std::min<int64_t>(i == 1 ? 2 : 4, sizes.at("S")));
       else if (name == "target_lengths")
-        x.set_integer(i, i == 0 ? 5 : i == 1 ? 0 : 3);
+        x.set_integer(i, std::min<int64_t>(i == 0 ? 5 : i == 1 ? 0 : 3, sizes.at("T")));
       else
         x.set_integer(i, static_cast<int64_t>(random() % 4) + (type.rank() == 0 ? 1 : 0));
     }
@@ -82,6 +85,59 @@ std::string check_training_step(const ir::Graph& graph, OptimizerKind kind) {
         FAIL_CHECK(plain.outputs()[o].name << " was " << a[o].at(i) << ", is " << b[o].at(i));
   }
   return text;
+}
+
+// Loss and gradients of the model built with these sizes, as its training step has them after all
+// passes, are those of the model built with symbols.
+void check_sizes(const ir::Graph& symbolic, const ir::Bindings& sizes, const ir::Bindings& written,
+                 std::string_view one_symbol = {}) {
+  const auto paths = trainable_parameters(symbolic);
+  const ir::Graph built = ir::with_sizes(symbolic, [&](const ir::Dim& d) {
+    std::map<std::string, ir::Dim, std::less<>> known;
+    for (const auto& [symbol, size] : written)
+      known[symbol] = one_symbol.empty() ? ir::Dim(size) : ir::Dim::symbol(one_symbol);
+    return d.substitute(known);
+  });
+  CHECK(ir::DistinctAxes(built).apart());
+  const ir::Graph plain = autodiff::gradient(symbolic, "loss", paths);
+  const auto arguments = arguments_of(plain, sizes);
+  const auto want = backends::reference::evaluate(plain, arguments, sizes);
+  ir::Bindings left = sizes;
+  if (!one_symbol.empty()) left[std::string(one_symbol)] = written.begin()->second;
+  for (const bool optimised : {false, true}) {
+    const ir::Graph graph =
+        optimised ? test::run("optimise",
+                              autodiff::gradient(test::run("recognise", built), "loss", paths))
+                  : autodiff::gradient(built, "loss", paths);
+    const auto got = backends::reference::evaluate(graph, arguments, left);
+    for (size_t o = 0; o < want.size(); ++o) {
+      double top = 1;
+      for (int64_t i = 0; i < want[o].size(); ++i) top = std::max(top, std::fabs(want[o].at(i)));
+      for (int64_t i = 0; i < want[o].size(); ++i)
+        if (!(std::fabs(want[o].at(i) - got[o].at(i)) <= 1e-12 * top))
+          FAIL_CHECK(plain.outputs()[o].name << (optimised ? " optimised" : "") << " was "
+                                             << want[o].at(i) << ", is " << got[o].at(i));
+    }
+  }
+}
+
+// Batch, source, target and all widths alike: as numbers, as one symbol, and the batch alone.
+void check_coinciding(const ir::Graph& graph, int64_t size) {
+  const ir::Bindings all{{"B", size}, {"S", size}, {"T", size}};
+  CHECK(!ir::DistinctAxes(graph).changed());
+  check_sizes(graph, all, all);
+  check_sizes(graph, all, all, "N");
+  check_sizes(graph, {{"B", size}, {"S", 4}, {"T", 5}}, {{"B", size}});
+}
+
+// No loop needs its masks written out to be differentiated.
+void check_rows_apart(const ir::Graph& graph) {
+  for (const ir::Node& node : graph.nodes())
+    if (node.op == &ir::ops::scan && node.group_sizes.back() > 0) {
+      const ir::OpView op(graph, node);
+      CHECK(ir::mixes_ended_rows(op.region(), op.operand("lengths").dim(0),
+                                 op.region().arguments().back().value) == nullptr);
+    }
 }
 
 void check_rnn(const rnn::Config& config, OptimizerKind kind) {
@@ -149,4 +205,38 @@ TEST_CASE("models: a transformer's training step works on the real tokens and ke
           if (product && count(line, " : f32[B,") > 0) FAIL_CHECK("padded: " << line);
         }
       }
+}
+
+TEST_CASE("models: RNNs built with sizes that coincide have the loss and gradients of symbols") {
+  for (const char* cell : {"gru", "gru_after", "lstm"})
+    for (const char* attention : {"additive", "dot", "general", "concat", "none"})
+      for (const bool feeding : {false, true}) {
+        rnn::Config c = small(cell, attention, feeding);
+        if (feeding && (c.attention == rnn::AttentionKind::additive ||
+                        c.attention == rnn::AttentionKind::none))
+          continue;
+        INFO(std::string(cell) << " " << std::string(attention) << (feeding ? " feeding" : ""));
+        c.source_vocabulary = c.target_vocabulary = 4;
+        c.embedding = c.hidden = c.attention_width = 4;
+        const ir::Graph graph = rnn::loss_graph(c);
+        check_coinciding(graph, 4);
+        check_rows_apart(graph);
+        check_rows_apart(test::run("recognise", graph));
+      }
+}
+
+TEST_CASE("models: transformers built with sizes that coincide have those of symbols") {
+  using enum transformer::PositionKind;
+  for (const auto positions : {sinusoidal, learned, relative})
+    for (const double dropout : {0.0, 0.3}) {
+      transformer::Config c;
+      c.source_vocabulary = c.target_vocabulary = 4;
+      c.width = c.feed_forward = 4, c.heads = 2;
+      c.encoder_layers = c.decoder_layers = 2;
+      c.max_positions = 8;
+      c.positions = positions;
+      c.dropout = c.attention_dropout = dropout;
+      INFO(std::string(name(positions)) << " dropout " << dropout);
+      check_coinciding(transformer::loss_graph(c), 4);
+    }
 }

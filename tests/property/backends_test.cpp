@@ -94,3 +94,24 @@ TEST_CASE(
     check_backend(*backend, graph, bindings, tests::random_arguments(built, bindings, seed), seed);
   }
 }
+
+TEST_CASE("onednn: random graphs whose sizes coincide give the reference's values and gradients") {
+  const auto backend = backends::make_onednn();
+  const ir::Bindings bindings{{"B", 3}, {"T", 3}, {"S", 3}};
+  for (uint64_t seed = setting("WEFT_SEED", 1);
+       seed < setting("WEFT_SEED", 1) + setting("WEFT_SEEDS", 90); ++seed) {
+    const tests::RandomSizes sizes = tests::coinciding_sizes(seed);
+    const ir::Graph built = tests::random_graph(seed, {.sizes = sizes});
+    const auto arguments = tests::random_arguments(built, bindings, seed, sizes);
+    check_backend(*backend, built, bindings, arguments, seed);
+    const auto gradient = [](const ir::Graph& g) {
+      return autodiff::gradient(g, "loss", autodiff::float_arguments(g));
+    };
+    check_backend(*backend, gradient(built), bindings, arguments, seed);
+    ir::PassContext context;
+    const ir::Graph recognised = ir::run_passes(built, ir::recognise_passes(), context).graph;
+    check_backend(*backend,
+                  ir::run_passes(gradient(recognised), ir::optimise_passes(), context).graph,
+                  bindings, arguments, seed);
+  }
+}

@@ -8,6 +8,7 @@
 #include "ir/passes/pipeline.h"
 #include "ir/text/text.h"
 #include "ir/verify.h"
+#include "tests/autodiff/unroll.h"
 #include "tests/property/random_graph.h"
 
 #include <doctest/doctest.h>
@@ -37,9 +38,17 @@ struct Case {
   std::vector<ir::Array> arguments;
 };
 
-Case random_case(uint64_t seed) {
-  Case c{tests::random_graph(seed), tests::random_bindings(seed), {}};
-  c.arguments = tests::random_arguments(c.graph, c.bindings, seed);
+Case random_case(uint64_t seed, const tests::RandomSizes& sizes = {}) {
+  Case c{tests::random_graph(seed, {.sizes = sizes}), tests::random_bindings(seed), {}};
+  c.arguments = tests::random_arguments(c.graph, c.bindings, seed, sizes);
+  return c;
+}
+
+// Sizes that ops alone tell apart; symbols that are left may be bound to the same, too.
+Case coinciding_case(uint64_t seed) {
+  const tests::RandomSizes sizes = tests::coinciding_sizes(seed);
+  Case c{tests::random_graph(seed, {.sizes = sizes}), {{"B", 3}, {"T", 3}, {"S", 3}}, {}};
+  c.arguments = tests::random_arguments(c.graph, c.bindings, seed, sizes);
   return c;
 }
 
@@ -123,6 +132,37 @@ TEST_CASE(
     INFO("seed " << seed);
     try {
       const ir::Graph plain = autodiff::gradient(c.graph, "loss", differentiable(c.graph));
+      const ir::Graph recognised = pipeline(c.graph, ir::recognise_passes());
+      const ir::Graph optimised =
+          pipeline(autodiff::gradient(recognised, "loss", differentiable(recognised)),
+                   ir::optimise_passes());
+      const std::string what = difference(plain, optimised, c);
+      if (!what.empty())
+        FAIL_CHECK("seed " << seed << ": " << what << "\n"
+                           << ir::print(c.graph) << "\n--- became\n"
+                           << ir::print(optimised));
+    } catch (const std::exception& e) {
+      FAIL_CHECK("seed " << seed << ": " << std::string(e.what()) << "\n" << ir::print(c.graph));
+    }
+  }
+}
+
+TEST_CASE("passes: graphs whose sizes coincide keep values and gradients") {
+  for (uint64_t seed = first_seed(); seed < first_seed() + seeds(120); ++seed) {
+    const Case c = coinciding_case(seed);
+    INFO("seed " << seed);
+    try {
+      for (const ir::Pass& pass : ir::all_passes()) check_pass(pass, c.graph, c, seed);
+      const ir::Graph plain = autodiff::gradient(c.graph, "loss", differentiable(c.graph));
+      // What the loops mean, written out step by step: nothing there is about rows.
+      const ir::Graph loopless = tests::unrolled(ir::specialize(c.graph, c.bindings));
+      const std::string wrong =
+          difference(autodiff::gradient(loopless, "loss", differentiable(loopless)), plain, c);
+      if (!wrong.empty())
+        FAIL_CHECK("seed " << seed << ": " << wrong << "\n"
+                           << ir::print(c.graph) << "\n--- has the gradient\n"
+                           << ir::print(plain));
+      for (const ir::Pass& pass : ir::all_passes()) check_pass(pass, plain, c, seed);
       const ir::Graph recognised = pipeline(c.graph, ir::recognise_passes());
       const ir::Graph optimised =
           pipeline(autodiff::gradient(recognised, "loss", differentiable(recognised)),

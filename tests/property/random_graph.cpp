@@ -1,7 +1,6 @@
 // tests/property/random_graph.cpp -- well-typed graphs nobody would write.
 #include "tests/property/random_graph.h"
 
-#include "ir/passes/padding/ended_rows.h"
 #include "ir/rewrite/builder.h"
 #include "models/data/random.h"
 
@@ -19,15 +18,11 @@ using ir::Value;
 using ir::Values;
 namespace ops = ir::ops;
 
-constexpr int64_t kRows = 7;  // of an embedding table
-
-Dim symbol(const char* name) { return Dim::symbol(name); }
-
 // One level: the graph itself or the body of a loop.
 class Level {
  public:
-  Level(ir::Graph& graph, data::Random& random, int depth)
-      : b_(graph), random_(random), depth_(depth) {}
+  Level(ir::Graph& graph, data::Random& random, int depth, const RandomSizes& sizes)
+      : b_(graph), random_(random), depth_(depth), sizes_(sizes) {}
 
   void add(Value v) {
     (b_.type(v).dtype == DType::f32    ? floats_
@@ -259,7 +254,7 @@ class Level {
     if (integers_.empty()) return;
     const Value ids = integers_[below(integers_.size())];
     for (const Value table : floats_)
-      if (b_.type(table).rank() == 2 && b_.type(table).dim(0).is(kRows) &&
+      if (b_.type(table).rank() == 2 && b_.type(table).dim(0) == sizes_.rows &&
           b_.type(ids).rank() <= 2) {
         add(b_.emit(ops::gather, {{table}, {ids}}, {{"axis", 0}}));
         return;
@@ -272,7 +267,7 @@ class Level {
       for (const Value k : floats_) {
         const TensorType s = b_.type(q), t = b_.type(k);
         if (s.rank() != 2 || t.rank() != 3 || s.dim(0) != t.dim(0) || s.dim(1) != t.dim(2) ||
-            s.dim(0).is_constant())
+            s.dim(0) != sizes_.b)
           continue;
         const Shape one{s.dim(0), 1, s.dim(1)}, row{s.dim(0), t.dim(1)};
         const Value q1 = b_.reshape(q, one);
@@ -291,6 +286,7 @@ class Level {
   ir::Builder b_;
   data::Random& random_;
   int depth_;
+  const RandomSizes& sizes_;
   Values floats_, masks_, integers_;
 };
 
@@ -300,7 +296,7 @@ void Level::loop() {
   const TensorType lead_type = b_.type(lead);
   int64_t axis = -1;
   for (int64_t d = 0; d < lead_type.rank(); ++d)
-    if (!lead_type.dim(d).is_constant() && lead_type.dim(d) != symbol("B")) axis = d;
+    if (lead_type.dim(d) == sizes_.t || lead_type.dim(d) == sizes_.s) axis = d;
   if (axis < 0) return;
   const Dim steps = lead_type.dim(axis);
 
@@ -328,15 +324,15 @@ void Level::loop() {
     const Value v = pick();
     if (b_.type(v).rank() <= 3) carries.push_back(v);
   }
-  if (carries.empty()) carries.push_back(b_.filled(0.5, {DType::f32, {symbol("B"), 3}}));
+  if (carries.empty()) carries.push_back(b_.filled(0.5, {DType::f32, {sizes_.b, sizes_.width}}));
   Value lengths;
   if (chance(70))
     for (const Value v : integers_)
-      if (b_.type(v) == TensorType{DType::s32, {symbol("B")}}) lengths = v;
+      if (b_.type(v) == TensorType{DType::s32, {sizes_.b}}) lengths = v;
 
   ir::Graph body;
   body.name = "region";
-  Level inner(body, random_, depth_ - 1);
+  Level inner(body, random_, depth_ - 1, sizes_);
   Values carry_arguments;
   for (const Value v : carries) {
     carry_arguments.push_back(body.add_argument(b_.type(v), {}));
@@ -348,7 +344,7 @@ void Level::loop() {
     inner.add(body.add_argument(t, {}));
   }
   for (const Value v : invariants) inner.add(body.add_argument(b_.type(v), {}));
-  if (lengths.valid()) inner.masks_.push_back(body.add_argument({DType::pred, {symbol("B")}}, {}));
+  if (lengths.valid()) inner.masks_.push_back(body.add_argument({DType::pred, {sizes_.b}}, {}));
   inner.grow(7);
 
   // Carries: something of their type, squashed with the old value, or an accumulation.
@@ -362,16 +358,11 @@ void Level::loop() {
   ir::Integers out_axes;
   for (const Value v : inner.floats()) {
     const TensorType& t = body.type(v);
-    if (t.rank() > 3 || (lengths.valid() && !(t.rank() > 0 && t.dim(0) == symbol("B"))) ||
-        !chance(25))
+    if (t.rank() > 3 || (lengths.valid() && !(t.rank() > 0 && t.dim(0) == sizes_.b)) || !chance(25))
       continue;
     body.add_output("s" + std::to_string(out_axes.size()), v);
     out_axes.push_back(static_cast<int64_t>(below(static_cast<size_t>(t.rank()) + 1)));
   }
-  // Rows are examples: loops with lengths in which they mix have no derivative.
-  if (lengths.valid() &&
-      ir::mixes_ended_rows(body, symbol("B"), body.arguments().back().value) != nullptr)
-    return;
   ir::Attrs attrs{{"axes", axes}, {"out_axes", out_axes}, {"reverse", chance(50)}};
   const Values results = b_.emit_all(
       ops::scan, {carries, scanned, invariants, lengths.valid() ? Values{lengths} : Values{}},
@@ -386,18 +377,18 @@ ir::Graph random_graph(uint64_t seed, const RandomGraphOptions& options) {
   data::Random random(seed, 1);
   ir::Graph graph;
   graph.name = "random" + std::to_string(seed);
-  Level level(graph, random, options.loops ? options.depth : 0);
-  const Dim b = symbol("B"), t = symbol("T"), s = symbol("S");
+  Level level(graph, random, options.loops ? options.depth : 0, options.sizes);
+  const auto& [b, t, s, width, rows] = options.sizes;
   const auto argument = [&](const char* name, DType dtype, Shape shape) {
     level.add(graph.add_argument({dtype, std::move(shape)}, name));
   };
-  argument("x", DType::f32, {t, b, 3});
-  argument("y", DType::f32, {b, t, 3});
-  argument("h", DType::f32, {b, s, 3});
-  argument("s0", DType::f32, {b, 3});
-  argument("W", DType::f32, {3, 3});
-  argument("E", DType::f32, {kRows, 3});
-  argument("c", DType::f32, {3});
+  argument("x", DType::f32, {t, b, width});
+  argument("y", DType::f32, {b, t, width});
+  argument("h", DType::f32, {b, s, width});
+  argument("s0", DType::f32, {b, width});
+  argument("W", DType::f32, {width, width});
+  argument("E", DType::f32, {rows, width});
+  argument("c", DType::f32, {width});
   argument("ids", DType::s32, {b, t});
   argument("lengths", DType::s32, {b});
   argument("more", DType::s32, {b});
@@ -416,6 +407,25 @@ ir::Graph random_graph(uint64_t seed, const RandomGraphOptions& options) {
   return graph;
 }
 
+RandomSizes coinciding_sizes(uint64_t seed) {
+  const RandomSizes plain;
+  const Dim b = plain.b;
+  switch (seed % 6) {
+    case 0:  // everything but the table (lengths look it up), as a number
+      return {3, 3, 3, 3, 4};
+    case 1:  // everything, as a symbol
+      return {b, b, b, b, b + 1};
+    case 2:  // batch and widths
+      return {3, plain.t, plain.s, 3, 7};
+    case 3:  // batch and source
+      return {4, 5, 4, 3, 7};
+    case 4:  // batch and target as one symbol, which is bound to the width
+      return {b, b, plain.s, 3, 7};
+    default:  // target and source; packed rows are as many as the table's
+      return {2, 3, 3, 2, 6};
+  }
+}
+
 ir::Bindings random_bindings(uint64_t seed) {
   data::Random random(seed, 2);
   return {{"B", 1 + static_cast<int64_t>(random.below(4))},
@@ -424,14 +434,16 @@ ir::Bindings random_bindings(uint64_t seed) {
 }
 
 std::vector<ir::Array> random_arguments(const ir::Graph& graph, const ir::Bindings& bindings,
-                                        uint64_t seed) {
+                                        uint64_t seed, const RandomSizes& sizes) {
   data::Random random(seed, 3);
   std::vector<ir::Array> arrays;
   for (const ir::Argument& a : graph.arguments()) {
     const TensorType& t = graph.type(a.value);
     const std::string& name = graph.info(a.value).name;
     ir::Array x(t.dtype == DType::f32 ? DType::f64 : t.dtype, ir::values(t.shape, bindings));
-    const int64_t limit = name == "ids" ? kRows : bindings.at(name == "more" ? "S" : "T") + 1;
+    const int64_t limit = name == "ids"    ? sizes.rows.value(bindings)
+                          : name == "more" ? sizes.s.value(bindings) + 1
+                                           : sizes.t.value(bindings) + 1;
     for (int64_t i = 0; i < x.size(); ++i) {
       if (ir::is_float(t.dtype))
         x.set(i, 2 * random.uniform() - 1);

@@ -2,7 +2,6 @@
 #pragma once
 #include "backends/onednn/lower/elementwise.h"
 #include "backends/onednn/lower/matmul.h"
-#include "backends/onednn/lower/scan.h"
 #include "backends/onednn/lower/table.h"
 #include "backends/onednn/plan/lowering.h"
 
@@ -78,6 +77,9 @@ void lower_cumulative(Emit& e);
 void lower_linear_recurrence(Emit& e);
 void lower_reduce(Emit& e);
 bool reduce_bounded(const ir::OpView& op);
+
+// scan.cpp
+void lower_scan(Emit& e);
 
 // shape.cpp
 void lower_concat(Emit& e);

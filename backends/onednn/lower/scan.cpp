@@ -12,13 +12,12 @@
 //                initial ones when it begins; or kept from step to step where somebody looks;
 //                likewise stacked outputs are zero there (ended_rows.h); rows behind the last live
 //                one are not computed (row_bounds.h)
-#include "backends/onednn/lower/scan.h"
+#include "ir/ops/scan.h"
 
 #include "backends/onednn/lower/copy.h"
 #include "backends/onednn/lower/ops.h"
 #include "backends/onednn/plan/planner.h"
 #include "ir/check.h"
-#include "ir/ops/scan.h"
 
 #include <algorithm>
 #include <cstring>
@@ -194,8 +193,7 @@ class ScanLowering {
     const auto led = [&](ir::Value v) {
       return graph_.type(v).rank() > 0 && graph_.type(v).dim(0).is(batch);
     };
-    for (int i = 0; i < parts_.carries; ++i)
-      rows.arguments[at(i)] = is_marked(graph_.name, i) && led(argument(i));
+    for (int i = 0; i < parts_.carries; ++i) rows.arguments[at(i)] = parts_.row_carry[at(i)];
     for (int i = parts_.carries; i < parts_.carries + parts_.scanned; ++i)
       rows.arguments[at(i)] = led(argument(i));
     rows.arguments[at(parts_.carries + parts_.scanned + parts_.invariants)] = true;
@@ -221,8 +219,8 @@ class ScanLowering {
         c.in.strides = c.out.strides = padded_strides(c.in.dims, c.in.dtype);
       c.in.at = {c.in_base, 0};
       c.out.at = {c.out_base, 0};
-      c.row_by_row = parts_.has_lengths && is_marked(graph_.name, i) &&
-                     !e_.block().ended_rows().carried_are_read(e_.op.node(), i);
+      c.row_by_row =
+          parts_.row_carry[at(i)] && !e_.block().ended_rows().carried_are_read(e_.op.node(), i);
       block_.place_argument(i, c.in);
       block_.target_output(i, c.out);
       loop_.carries.push_back(c);
@@ -345,7 +343,7 @@ class ScanLowering {
     RowsOf returned{lengths, {}};
     for (int i = 0; i < parts_.carries; ++i) {
       const Carry& c = loop_.carries[at(i)];
-      if (!is_marked(graph_.name, i)) continue;
+      if (!parts_.row_carry[at(i)]) continue;
       if (!c.row_by_row)
         ended.kept.copied.emplace_back(c.in, c.out);
       else if (!loop_.reverse)
@@ -390,7 +388,7 @@ class ScanLowering {
 
   // Rows that have ended are restored from the slot before, which must be another then.
   bool updated_in_place(int i) const {
-    const bool kept = parts_.has_lengths && is_marked(graph_.name, i);
+    const bool kept = parts_.row_carry[at(i)];
     return !kept && same_strides(loop_.carries[at(i)].out, e_.out(i)) &&
            block_.updates_in_place(i, i);
   }
@@ -441,17 +439,6 @@ class ScanLowering {
 };
 
 }  // namespace
-
-std::string row_marks(const std::vector<bool>& carries) {
-  std::string name = "rows:";
-  for (const bool row : carries) name += row ? '1' : '0';
-  return name;
-}
-
-bool is_marked(const std::string& name, int carry) {
-  WEFT_CHECK(name.rfind("rows:", 0) == 0);
-  return name[5 + static_cast<size_t>(carry)] == '1';
-}
 
 void lower_scan(Emit& e) { ScanLowering(e).lower(); }
 

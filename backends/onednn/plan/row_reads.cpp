@@ -1,7 +1,6 @@
 // backends/onednn/plan/row_reads.cpp -- who looks at rows that have ended.
 #include "backends/onednn/plan/row_reads.h"
 
-#include "backends/onednn/lower/scan.h"
 #include "ir/ops/pack.h"
 #include "ir/ops/scan.h"
 #include "ir/passes/padding/ended_rows.h"
@@ -35,10 +34,8 @@ bool makes_indices(const ir::Graph& body) {
 std::vector<bool> arguments_that_count(const ir::OpView& scan) {
   const ir::Graph& body = scan.region();
   const ir::ops::ScanParts parts(scan);
-  std::vector<bool> row_carry;
-  for (int i = 0; i < parts.carries; ++i) row_carry.push_back(is_marked(body.name, i));
   const std::vector<bool> values =
-      ir::rows_that_count(body, row_carry, scan.operand("lengths").dim(0));
+      ir::rows_that_count(body, parts.row_carry, scan.operand("lengths").dim(0));
   const bool all = makes_indices(body);
   std::vector<bool> counts;
   for (const ir::Argument& a : body.arguments())
@@ -112,8 +109,7 @@ EndedRows::States EndedRows::states_of(const ir::Node& scan, int carry) {
   const ir::Value before = body.arguments()[at(carry)].value,
                   after = body.outputs()[at(carry)].value;
   States states;
-  if (before == after || !parts.has_lengths || !is_marked(body.name, carry) ||
-      carried_are_read(scan, carry))
+  if (before == after || !parts.row_carry[at(carry)] || carried_are_read(scan, carry))
     return states;
   for (int i = parts.carries; i < parts.carries + parts.stacked; ++i) {
     const ir::Value v = body.outputs()[at(i)].value;

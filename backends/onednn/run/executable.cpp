@@ -2,7 +2,6 @@
 #include "backends/onednn/run/executable.h"
 
 #include "backends/onednn/lower/copy.h"
-#include "backends/onednn/lower/scan.h"
 #include "backends/onednn/lower/table.h"
 #include "ir/check.h"
 #include "ir/ops/scan.h"
@@ -38,25 +37,6 @@ void refuse_f64(const ir::Graph& graph) {
   for (int id = 0; id < graph.value_count(); ++id) refuse({id});
   for (const ir::Node& node : graph.nodes())
     for (const ir::Graph& region : node.regions) refuse_f64(region);
-}
-
-// Which carries keep their ended rows is a matter of symbols (a [M,N] is no row carry where B and M
-// happen to be bound to one size), so it is noted before they are gone: in the region's name.
-ir::Graph with_marked_rows(const ir::Graph& graph) {
-  ir::Rewriter r(graph);
-  for (const ir::Node& node : graph.nodes()) {
-    ir::Node marked = node;
-    for (ir::Graph& region : marked.regions) region = with_marked_rows(region);
-    const ir::OpView op(graph, node);
-    if (node.op == &ir::ops::scan && op.has("lengths")) {
-      std::vector<bool> rows;
-      for (int i = 0; i < op.count("carries"); ++i)
-        rows.push_back(ir::ops::is_row_carry(op.operand(i), op.operand("lengths").dim(0)));
-      marked.regions[0].name = row_marks(rows);
-    }
-    r.copy(marked);
-  }
-  return r.finish();
 }
 
 ir::Graph expanded(const ir::Graph& graph) {
@@ -98,7 +78,7 @@ ir::Memory allocate_filled(int64_t bytes) {
 }  // namespace
 
 ir::Graph prepared(const ir::Graph& graph, const ir::Bindings& bindings) {
-  const ir::Graph bound = ir::specialize(with_marked_rows(graph), bindings);
+  const ir::Graph bound = ir::specialize(graph, bindings);
   refuse_f64(bound);
   return ir::with_regions(bound, expanded);
 }

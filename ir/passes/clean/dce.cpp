@@ -62,10 +62,10 @@ class ScanCleaner {
     };
     const size_t c = carries_(), s = c + static_cast<size_t>(parts_.scanned),
                  all = s + static_cast<size_t>(parts_.invariants);
-    Integers rows;  // of those that are left, the carries whose rows end
+    std::vector<bool> row_carry;  // of those that are left
     for (size_t i = 0; i < c; ++i) {
       if (fate(i) != Fate::keep) continue;
-      if (parts_.row_carry[i]) rows.push_back(static_cast<int64_t>(carries.size()));
+      row_carry.push_back(parts_.row_carry[i]);
       take(i, carries);
     }
     for (size_t i = c; i < s; ++i)
@@ -89,12 +89,12 @@ class ScanCleaner {
                       map[static_cast<size_t>(body_.outputs()[o].value.id)]);
       if (o >= c) out_axes.push_back(parts_.out_axes[o - c]);
     }
-    Attrs attrs{{"axes", axes}, {"out_axes", out_axes}, {"reverse", parts_.reverse}};
-    if (scanned.empty()) attrs.set("steps", parts_.steps);
-    if (node_.attrs.find("rows") != nullptr) attrs.set("rows", rows.empty() ? Integers{-1} : rows);
     Values fresh;
+    const OperandGroups groups{carries, scanned, invariants, lengths};
     if (!body.outputs().empty())
-      fresh = r.builder.emit_all(ops::scan, {carries, scanned, invariants, lengths}, attrs,
+      fresh = r.builder.emit_all(ops::scan, groups,
+                                 ops::scan_attrs(r.builder.graph(), groups, axes, out_axes,
+                                                 parts_.reverse, parts_.steps, row_carry),
                                  {std::move(body)});
     return results(r, fresh);
   }
@@ -201,6 +201,14 @@ class ScanCleaner {
   ScanPlan plan_;
 };
 
+// How many operands and results its loops have.
+std::vector<std::pair<size_t, size_t>> loops_of(const Graph& graph) {
+  std::vector<std::pair<size_t, size_t>> loops;
+  for (const Node& node : graph.nodes())
+    if (node.op == &ops::scan) loops.emplace_back(node.operands.size(), node.results.size());
+  return loops;
+}
+
 Graph cleaned(const Graph& graph) {
   Graph current = drop_dead(graph);
   for (bool changed = true; changed;) {
@@ -228,8 +236,20 @@ Graph cleaned(const Graph& graph) {
   return current;
 }
 
-// Regions first, then the graph, then regions again where outer results went away.
-Graph swept(const Graph& graph) { return with_regions(with_regions(graph, cleaned), cleaned); }
+// Regions first, then the graph, until neither has anything left to drop: what goes from a graph
+// may have been the last reader of a region's output, however deep.
+Graph swept(const Graph& graph) {
+  Graph current = graph;
+  for (bool changed = true; changed;) {
+    changed = false;
+    current = with_regions(current, [&](const Graph& g) {
+      Graph after = cleaned(g);
+      changed |= after.node_count() != g.node_count() || loops_of(after) != loops_of(g);
+      return after;
+    });
+  }
+  return current;
+}
 
 }  // namespace
 

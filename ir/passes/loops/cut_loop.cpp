@@ -31,7 +31,6 @@ class Cutter {
 
   std::optional<Values> run() {
     if (a_.parts.carries < 2) return std::nullopt;
-    if (const Attr* rows = scan_.attrs.find("rows"); rows != nullptr) return std::nullopt;
     mark_needs();
     for (const Set& first : candidates())
       if (cut(first)) return emit();
@@ -211,10 +210,12 @@ class Cutter {
       yield(s.value);
       out_axes.push_back(s.axis);
     }
-    Attrs attrs{{"axes", axes}, {"out_axes", out_axes}, {"reverse", a_.parts.reverse}};
-    if (axes.empty()) attrs.set("steps", a_.parts.steps);
     body = drop_dead(body);
     outer_.builder.from = scan_.from;
+    std::vector<bool> row_carry;
+    for (const int c : carries) row_carry.push_back(a_.parts.row_carry[at(c)]);
+    const Attrs attrs = ops::scan_attrs(outer_.builder.graph(), groups, axes, out_axes,
+                                        a_.parts.reverse, a_.parts.steps, row_carry);
     return outer_.builder.emit_all(ops::scan, groups, attrs, {std::move(body)});
   }
 

@@ -6,6 +6,7 @@
 #include "ir/passes/clean/drop_unused_results.h"
 #include "ir/passes/loops/cut_loop.h"
 #include "ir/passes/loops/loop_places.h"
+#include "ir/rewrite/distinct_axes.h"
 #include "ir/rewrite/rewrite.h"
 
 #include <algorithm>
@@ -302,18 +303,15 @@ class Splitter {
     for (const int c : kept_carries_) yield(a_.body.outputs()[static_cast<size_t>(c)].value);
     for (const Value v : stacks_) yield(v);
     body = drop_unused_results(drop_dead(body));
+    std::vector<bool> row_carry;
+    for (const int c : kept_carries_)
+      row_carry.push_back(a_.parts.row_carry[static_cast<size_t>(c)]);
     if (a_.parts.has_lengths) {
-      std::vector<bool> row_carry;
-      for (size_t i = 0; i < kept_carries_.size(); ++i)
-        row_carry.push_back(ops::is_row_carry(body.type(body.arguments()[i].value), a_.batch));
       body = drop_live_selects(body, row_carry, a_.batch, body.arguments().back().value);
     }
     b().from = scan_.from;
-    Attrs attrs{{"axes", axes},
-                {"out_axes", Integers(stacks_.size(), 0)},
-                {"reverse", a_.parts.reverse},
-                {"steps", a_.parts.steps}};
-    if (!axes.empty()) attrs.erase("steps");
+    const Attrs attrs = ops::scan_attrs(b().graph(), groups, axes, Integers(stacks_.size(), 0),
+                                        a_.parts.reverse, a_.parts.steps, row_carry);
     loop_results_ = b().emit_all(ops::scan, groups, attrs, {std::move(body)});
     for (size_t i = 0; i < stacks_.size(); ++i)
       name_like(loop_results_[kept_carries_.size() + i], stacks_[i]);
@@ -473,7 +471,7 @@ class Splitter {
 
 // What moved out of a loop may leave more that can: repeated until no loop changes. Every round
 // takes nodes out of loops or carries out of one, so it ends.
-Graph split_level(const Graph& graph, PassContext& context) {
+Graph split_level(const Graph& graph, PassContext& context, bool& any_changed) {
   Graph result = graph;
   for (bool changed = true; changed;) {
     changed = false;
@@ -486,6 +484,7 @@ Graph split_level(const Graph& graph, PassContext& context) {
       changed = changed || parts.has_value();
       return parts;
     });
+    any_changed = any_changed || changed;
     if (changed) result = dce(result, context);
   }
   return result;
@@ -494,8 +493,18 @@ Graph split_level(const Graph& graph, PassContext& context) {
 }  // namespace
 
 Graph split_scan(const Graph& graph, PassContext& context) {
-  // What nobody reads would hold back what it reads.
-  return with_regions(dce(graph, context), [&](const Graph& g) { return split_level(g, context); });
+  // What nobody reads would hold back what it reads, and tie axes together.
+  Graph current = dce(graph, context);
+  for (bool changed = true; changed;) {
+    changed = false;
+    current = by_rows(
+        current,
+        [&](const Graph& of) {
+          return with_regions(of, [&](const Graph& g) { return split_level(g, context, changed); });
+        },
+        [&] { context.near_miss(kName, std::string(kRowsUnknown)); });
+  }
+  return current;
 }
 
 }  // namespace weft::ir

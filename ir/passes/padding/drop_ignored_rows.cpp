@@ -1,6 +1,7 @@
 // ir/passes/padding/drop_ignored_rows.cpp -- rows that a loss leaves out need not be zeroed.
 #include "ir/passes/padding/drop_ignored_rows.h"
 
+#include "ir/rewrite/distinct_axes.h"
 #include "ir/rewrite/rewrite.h"
 
 namespace weft::ir {
@@ -43,9 +44,7 @@ Value weights_of(const Graph& g, const Node& loss) {
   return op.has("weights") ? loss.operands[static_cast<size_t>(op.position("weights"))] : Value{};
 }
 
-}  // namespace
-
-Graph drop_ignored_rows(const Graph& graph, PassContext& context) {
+Graph of_distinct(const Graph& graph, PassContext& context) {
   bool any = false;
   for (const Node& node : graph.nodes()) any = any || is_loss(node.op);
   if (!any) return graph;
@@ -77,6 +76,14 @@ Graph drop_ignored_rows(const Graph& graph, PassContext& context) {
     r.copy(node);
   }
   return r.finish();
+}
+
+}  // namespace
+
+Graph drop_ignored_rows(const Graph& graph, PassContext& context) {
+  return by_rows(
+      graph, [&](const Graph& g) { return of_distinct(g, context); },
+      [&] { context.near_miss(kName, std::string(kRowsUnknown)); });
 }
 
 }  // namespace weft::ir

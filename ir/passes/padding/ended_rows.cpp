@@ -59,6 +59,9 @@ bool is_row_wise(const OpView& op, int operand, int result, const Dim& batch) {
   if (any_of(def, {&ops::max_pool, &ops::max_pool_grad, &ops::avg_pool, &ops::avg_pool_grad}))
     return true;
   if (any_of(def, {&ops::one_hot, &ops::length_mask})) return true;
+  if (any_of(def, {&ops::random}))
+    return operand == op.position("rows") &&
+           (!op.has("position") || op.operand("position").rank() == 0);
   if (any_of(def, {&ops::gather}))
     return operand == 0 ? op.integer("batch") > 0 || op.axis() > 0
                         : op.axis() == 0 || op.integer("batch") > 0;

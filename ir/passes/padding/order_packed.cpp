@@ -2,6 +2,7 @@
 #include "ir/passes/padding/order_packed.h"
 
 #include "ir/ops/all.h"
+#include "ir/rewrite/distinct_axes.h"
 #include "ir/rewrite/rewrite.h"
 #include "ir/rules/row_use.h"
 
@@ -128,15 +129,21 @@ class Ordering {
   std::map<Value, Order> orders_;  // by old lengths
 };
 
-}  // namespace
-
-Graph order_packed(const Graph& graph, PassContext& context) {
+Graph of_distinct(const Graph& graph, PassContext& context) {
   Ordering ordering(graph);
   if (ordering.empty()) return graph;
   Graph out = ordering.run();
   context.done(kName,
                concat(ordering.count(), " kinds of packed rows stand in the order of loops"));
   return out;
+}
+
+}  // namespace
+
+Graph order_packed(const Graph& graph, PassContext& context) {
+  return by_rows(
+      graph, [&](const Graph& g) { return of_distinct(g, context); },
+      [&] { context.near_miss(kName, std::string(kRowsUnknown)); });
 }
 
 }  // namespace weft::ir

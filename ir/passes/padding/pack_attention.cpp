@@ -3,6 +3,7 @@
 
 #include "ir/ops/attention_parts.h"
 #include "ir/passes/padding/pack_choice.h"
+#include "ir/rewrite/distinct_axes.h"
 #include "ir/rewrite/pattern.h"
 
 #include <algorithm>
@@ -184,10 +185,14 @@ class Packing {
   std::map<Value, Value> lengths_;  // ... -> their lengths, old
 };
 
+Graph of_distinct(const Graph& graph, PassContext& context) { return Packing(graph).run(context); }
+
 }  // namespace
 
 Graph pack_attention(const Graph& graph, PassContext& context) {
-  return Packing(graph).run(context);
+  return by_rows(
+      graph, [&](const Graph& g) { return of_distinct(g, context); },
+      [&] { context.near_miss(kName, std::string(kRowsUnknown)); });
 }
 
 }  // namespace weft::ir

@@ -3,6 +3,7 @@
 
 #include "ir/ops/all.h"
 #include "ir/passes/padding/pack_choice.h"
+#include "ir/rewrite/distinct_axes.h"
 #include "ir/rewrite/rewrite.h"
 
 #include <algorithm>
@@ -210,9 +211,7 @@ Graph norms_apart(const Graph& graph) {
   });
 }
 
-}  // namespace
-
-Graph pack_tokens(const Graph& graph, PassContext& context) {
+Graph of_distinct(const Graph& graph, PassContext& context) {
   bool done = false;
   Graph out = norms_apart(graph);
   // Values of the old graph mean nothing in the new one: sequences are known by their numbers.
@@ -227,6 +226,14 @@ Graph pack_tokens(const Graph& graph, PassContext& context) {
     done = true;
   }
   return done ? out : graph;
+}
+
+}  // namespace
+
+Graph pack_tokens(const Graph& graph, PassContext& context) {
+  return by_rows(
+      graph, [&](const Graph& g) { return of_distinct(g, context); },
+      [&] { context.near_miss(kName, std::string(kRowsUnknown)); });
 }
 
 }  // namespace weft::ir

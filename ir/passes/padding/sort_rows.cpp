@@ -2,6 +2,7 @@
 #include "ir/passes/padding/sort_rows.h"
 
 #include "ir/ops/all.h"
+#include "ir/rewrite/distinct_axes.h"
 #include "ir/rewrite/rewrite.h"
 #include "ir/rules/row_use.h"
 
@@ -284,14 +285,20 @@ class Sorting {
   int count_ = 0;
 };
 
-}  // namespace
-
-Graph sort_rows(const Graph& graph, PassContext& context) {
+Graph of_distinct(const Graph& graph, PassContext& context) {
   Sorting sorting(graph);
   Graph out = sorting.run();
   if (sorting.count() == 0) return graph;
   context.done(kName, concat(sorting.count(), " loops work on their rows by length"));
   return out;
+}
+
+}  // namespace
+
+Graph sort_rows(const Graph& graph, PassContext& context) {
+  return by_rows(
+      graph, [&](const Graph& g) { return of_distinct(g, context); },
+      [&] { context.near_miss(kName, std::string(kRowsUnknown)); });
 }
 
 }  // namespace weft::ir
