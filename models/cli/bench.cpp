@@ -81,8 +81,7 @@ void bench(const BenchOptions& o) {
   for (int threads = 1; threads <= most; ++threads) {
     onednn::use_threads(threads);
     Program program = subject.step(subject.options());
-    if (threads == 1 && program.budget())
-      fmt::print(stderr, "{}\n", program.budget()->text(subject.memory_budget));
+    if (threads == 1 && program.budget()) say(program.budget()->text(subject.memory_budget));
     const Measured m = measured(program, batch, o.steps);
     const auto share = [&](double flops) { return flops / m.median * 1e-9 / m.peak_gflops; };
     put(fmt::format(

@@ -106,13 +106,14 @@ struct UsageError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// Whoever reads stdout has gone away: nothing more to do, and no fault of anybody's.
-struct ReaderGone {};
-
-// Writes to stdout; throws ReaderGone or RuntimeError.
+// Writes to stdout; throws formats::ReaderGone or RuntimeError.
 void put(std::string_view text);
 
-// To the file, which appears whole or not at all, or to stdout when the path is empty or "-".
+// To the file (frontend/formats/atomic_file.h), or to stdout when the path is empty or "-".
 void put_result(const std::string& path, std::string_view text);
+
+// On stderr, the last line ended if it is not. What cannot be said there, because it is closed, full
+// or nobody reads it, is not said: the work goes on.
+void say(std::string_view lines);
 
 }  // namespace weft::cli

@@ -94,7 +94,7 @@ Compiled training_step_at_stage(const DumpOptions& o, const Subject& subject) {
   ProgramOptions options = subject.options();
   options.disabled_passes = o.disabled;
   const Program program = subject.step(options);
-  if (program.budget()) fmt::print(stderr, "{}\n", program.budget()->text(options.memory_budget));
+  if (program.budget()) say(program.budget()->text(options.memory_budget));
   return {o.stage == "planned" ? program.graph() : program.stage(o.stage), program.notes()};
 }
 
@@ -125,7 +125,7 @@ void dump(DumpOptions o) {
   std::optional<Subject> subject;
   if (is_model(o.what)) subject = read_subject(o.what, o.bind, o.budget);
   const Compiled at = subject ? training_step_at_stage(o, *subject) : graph_at_stage(o);
-  if (o.explain) fmt::print(stderr, "{}", explained(at.notes));
+  if (o.explain) say(explained(at.notes));
   if (o.stage == "planned")
     put_result(o.output,
                plan_text(o, at.graph, subject ? subject->bindings() : parse_bindings(o.bind)));

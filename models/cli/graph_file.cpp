@@ -10,7 +10,7 @@
 namespace weft::cli {
 
 ir::Graph read_graph(const std::string& path) {
-  ir::Graph graph = ir::parse(formats::read_text_file(path), path);
+  ir::Graph graph = ir::parse(formats::read_text_file(path), formats::input_name(path));
   ir::verify(graph);
   return graph;
 }

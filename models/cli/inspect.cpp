@@ -133,8 +133,8 @@ void inspect_command(const InspectOptions& o) {
   put_result(path, o.output == "-" || !path.ends_with(".json") ? inspect::report_html(page)
                                                                : inspect::report_json(page));
   if (path != "-")
-    fmt::print(stderr, "{}: {} passes, {} nodes at the end\n", path, page.steps.size(),
-               page.steps.empty() ? 0 : page.steps.back().graph.node_count());
+    say(fmt::format("{}: {} passes, {} nodes at the end", path, page.steps.size(),
+                    page.steps.empty() ? 0 : page.steps.back().graph.node_count()));
 }
 
 }  // namespace

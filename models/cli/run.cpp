@@ -26,11 +26,13 @@ struct RunOptions {
 
 formats::NamedArrays read_inputs(const std::string& path, const ir::Graph& graph) {
   if (path.empty()) return {};
-  if (!path.ends_with(".npy")) return formats::read_npz(path);
+  const formats::NamedArrays arrays = formats::read_arrays(path);
+  const ir::Array* single = arrays.find("");
+  if (single == nullptr) return arrays;
   if (graph.arguments().size() != 1)
     throw ir::GraphError(ir::concat(path, ": a .npy file is one array, graph '", graph.name,
                                     "' takes ", graph.arguments().size(), "; give a .npz file"));
-  return {{graph.info(graph.arguments()[0].value).name, formats::read_npy(path)}};
+  return {{graph.info(graph.arguments()[0].value).name, *single}};
 }
 
 // Is there an array for the adjoint of the result, beside those for the arguments?
