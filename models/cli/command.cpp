@@ -16,6 +16,7 @@ Option* Option::type_name(const std::string& name) { return option_->type_name(n
 Option* Option::show_default() { return option_->capture_default_str(), this; }
 Option* Option::show_default(const std::string& text) { return option_->default_str(text), this; }
 Option* Option::delimiter(char c) { return option_->delimiter(c), this; }
+Option* Option::one_at_a_time() { return option_->allow_extra_args(false), this; }
 Option* Option::in_range(int least, int most) {
   return option_->check(CLI::Range(least, most)), this;
 }

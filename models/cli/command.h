@@ -30,6 +30,7 @@ class Option {
   Option* show_default();
   Option* show_default(const std::string& text);
   Option* delimiter(char c);  // of a list given as one word
+  Option* one_at_a_time();    // of a list: one word each time the option is given
   Option* in_range(int least, int most);
   Option* within(double least, double most);
   Option* positive();

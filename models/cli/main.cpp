@@ -2,6 +2,7 @@
 // wrong.
 //
 // Exit codes: 0 done, 1 the work could not be done, 2 the command line was not understood.
+#include "backends/backend.h"
 #include "frontend/formats/atomic_file.h"
 #include "ir/error.h"
 #include "models/cli/command.h"
@@ -98,6 +99,8 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error like a full disk
   limit_memory();
+  for (const std::string& remark : weft::backends::onednn_remarks())
+    weft::cli::say("weft: " + remark);
   const auto complain = [&](const std::string& message, int code) {
     const std::string line =
         (begins_with_a_file(message, argc, argv) ? "" : "weft: ") + one_line(message) + "\n";

@@ -86,18 +86,18 @@ void train(const TrainOptions& o) {
       task.train.size(), task.valid.size(), seq2seq::source_vocabulary(task.config),
       seq2seq::target_vocabulary(task.config), trainer.training().graph().node_count(),
       unknown_tokens(task),
-      o.resume ? fmt::format("; going on after step {}", trainer.progress().step) : "");
+      o.resume ? fmt::format("; going on after step {}", trainer.progress().step) : ""));
+  const std::string crowding = trainer.training().options().backend->crowding();
+  if (!crowding.empty()) say("weft: " + crowding);
   const auto log = training::run_log(folder.path(), trainer.progress().step,
-                                     [](const auto& what) {
-    say(what); });
+                                     [](const auto& what) { say(what); });
   const auto show = progress_display();
   const training::Ended ended = trainer.run(
       [&](const training::Event& e) {
-    show(e);
-    log(e);
+        show(e);
+        log(e);
       },
-      [&] {
-    return stop.requested(); });
+      [&] { return stop.requested(); });
   const training::Progress& p = trainer.progress();
   say(fmt::format(
       "{}: {} parameters after step {}{}", folder.path(), trainer.store().parameter_count(), p.step,

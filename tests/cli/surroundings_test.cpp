@@ -132,10 +132,97 @@ TEST_CASE_FIXTURE(Fixture, "files: what cannot be read or written is named as it
   CHECK(says("$weft run - --inputs - < g.ir").find("standard input is to be read twice") !=
         std::string::npos);
   CHECK(says("mkfifo p; $weft dump p") == "p: is a pipe into which nobody writes\n");
-  CHECK(says("$weft translate r.toml < .").find("r.toml") != std::string::npos);
+  CHECK(says("$weft translate r.toml < .") == "weft: standard input: is a folder\n");
   says("$weft train r.toml --out m 2>/dev/null; $weft translate m < .");
   says("$weft dump /dev/zero");
   says("$weft run g.ir --inputs /dev/zero");
+}
+
+TEST_CASE_FIXTURE(Fixture, "OpenMP: no value of its variables ends or hangs the program") {
+  const std::string wanted =
+      shell("OMP_NUM_THREADS=1 $weft run g.ir --inputs in.npz --backend onednn").out;
+  for (const std::string setting : {"OMP_NUM_THREADS=",
+                                    "OMP_NUM_THREADS=abc",
+                                    "OMP_NUM_THREADS=-1",
+                                    "OMP_NUM_THREADS=0",
+                                    "OMP_NUM_THREADS=100000",
+                                    "OMP_NUM_THREADS=1000",
+                                    "OMP_NUM_THREADS=2,3",
+                                    "OMP_NUM_THREADS=1,abc",
+                                    "OMP_NUM_THREADS=99999999999999999999",
+                                    "OMP_NUM_THREADS=2;3",
+                                    "OMP_THREAD_LIMIT=1",
+                                    "OMP_THREAD_LIMIT=x",
+                                    "OMP_PROC_BIND=garbage",
+                                    "OMP_PLACES=garbage",
+                                    "OMP_STACKSIZE=100G",
+                                    "KMP_STACKSIZE=900G",
+                                    "KMP_STACKOFFSET=99999999999",
+                                    "KMP_CPUINFO_FILE=/nope",
+                                    "KMP_GTID_MODE=0",
+                                    "KMP_BLOCKTIME=abc",
+                                    "OMP_MAX_ACTIVE_LEVELS=0",
+                                    "KMP_LIBRARY=serial"}) {
+    INFO(setting);
+    const Outcome o =
+        shell("env '" + setting + "' $weft run g.ir --inputs in.npz --backend onednn");
+    INFO(o.err);
+    CHECK(o.code == 0);
+    CHECK(o.out == wanted);
+    CHECK(o.err.find("OMP: ") == std::string::npos);
+  }
+  const Outcome doctor = shell("OMP_NUM_THREADS=abc $weft doctor");
+  CHECK(doctor.code == 1);
+  CHECK(doctor.out.find("OMP_NUM_THREADS='abc' is ignored: a number of threads from 1 to 1024") !=
+        std::string::npos);
+}
+
+TEST_CASE_FIXTURE(Fixture, "run: a symbol that the graph has not is refused") {
+  for (const char* command : {"run g.ir --inputs in.npz", "dump g.ir", "inspect g.ir -o -"}) {
+    const Outcome o = shell(std::string("$weft ") + command + " --bind Z=4");
+    CHECK(not_a_clear_refusal(o, 2) == "");
+    CHECK(o.err.find("graph 'square' has no symbol Z; it has 'N'") != std::string::npos);
+  }
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "dump: differentiated is the graph as written, with gradients, no more") {
+  folder.write("two.ir",
+               "graph @two(input %x: f32[N]) -> (loss: f32[]) {\n  %a = exp(%x)\n  %b = exp(%x)\n"
+               "  %c = mul(%a, %b)\n  %loss = sum(%c) {axes=[0]}\n  return %loss\n}\n");
+  const auto exps = [&](const std::string& stage) {
+    return shell("$weft dump two.ir --stage " + stage + " | grep -c '= exp('").out;
+  };
+  CHECK(exps("differentiated") == "2\n");
+  CHECK(exps("fused-differentiated") == "1\n");
+  CHECK(shell("$weft dump two.ir --stage differentiated").out ==
+        shell("$weft run two.ir --gradient loss --print").out);
+}
+
+TEST_CASE_FIXTURE(Fixture, "run: a second derivative is a gradient asked for after the first") {
+  folder.write(
+      "cube.ir",
+      "graph @cube(input %x: f32[N]) -> (y: f32[N]) {\n  %y = pow(%x, 3)\n  return %y\n}\n");
+  for (const std::string more : {"", " --optimise"}) {
+    REQUIRE(shell("$weft run cube.ir --inputs in.npz --outputs out.npz --gradient y:x --gradient "
+                  "dx:x" +
+                  more)
+                .code == 0);
+    const formats::NamedArrays results = formats::read_npz(folder / "out.npz");
+    CHECK(results.at("dx").at(1) == 12);
+    CHECK(results.at("ddx").at(1) == 12);
+    CHECK(results.at("ddx").at(2) == 18);
+  }
+  CHECK(not_a_clear_refusal(shell("$weft run cube.ir --inputs in.npz --gradient dx:x")) == "");
+}
+
+TEST_CASE_FIXTURE(Fixture, "run: an argument without a name is bound by its number") {
+  folder.write("n.ir", "graph @n(input %0: f32[3]) {\n  %y = exp(%0)\n  return %y\n}\n");
+  formats::write_npz(folder / "n.npz", {{"0", ir::Array(ir::DType::f32, {3})}});
+  const Outcome o = shell("$weft run n.ir --inputs n.npz --outputs out.npz --gradient y");
+  INFO(o.err);
+  REQUIRE(o.code == 0);
+  CHECK(formats::read_npz(folder / "out.npz").at("d0").at(0) == 1);
 }
 
 }  // namespace
