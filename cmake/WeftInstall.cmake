@@ -5,7 +5,7 @@ include(CMakePackageConfigHelpers)
 
 # <weft/weft.h> is the same here and where Weft is installed.
 file(WRITE ${PROJECT_BINARY_DIR}/include/weft/weft.h.new
-  "// weft/weft.h -- what a user includes.\n#pragma once\n#include \"frontend/compile/session.h\"\n#include \"frontend/weft.h\"\n")
+  "// weft/weft.h -- what a user includes.\n#pragma once\n#include \"frontend/api.h\"\n")
 configure_file(${PROJECT_BINARY_DIR}/include/weft/weft.h.new ${PROJECT_BINARY_DIR}/include/weft/weft.h COPYONLY)
 
 file(WRITE ${PROJECT_BINARY_DIR}/include/weft/models.h.new
