@@ -68,7 +68,8 @@ void compare_reference(const ir::Graph& graph, const ir::Bindings& bindings,
     throw ir::GraphError(ir::concat(node.from.loc.known() ? node.from.loc.str() + ": " : "", "'",
                                     node.op->name, "' ", all.display_name(v), ": ", all.type(v),
                                     " differs from the reference: element ", at, " is ",
-                                    found[i].at(at), ", needed ", wanted[i].at(at), operands));
+                                    ir::str(ir::Attr(found[i].at(at))), ", needed ",
+                                    ir::str(ir::Attr(wanted[i].at(at))), operands));
   }
   say(ir::concat("all ", found.size(), " values agree with the reference"));
 }
