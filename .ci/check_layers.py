@@ -20,10 +20,6 @@ PROJECT = {
     "backends/onednn/kernels/": ["backends/onednn/kernels/"],
     "frontend/": ["ir/", "autodiff/", "backends/backend.h", "backends/report.h", "frontend/"],
     "models/": ["ir/", "autodiff/", "backends/backend.h", "backends/report.h", "frontend/", "models/"],
-    # The program shows what a backend is and has planned.
-    "models/cli/": ["ir/", "autodiff/", "backends/backend.h", "backends/report.h", "frontend/", "models/",
-                    "backends/onednn/machine/doctor.h", "backends/onednn/machine/engine.h", "backends/onednn/run/executable.h",
-                    "backends/onednn/kernels/peak.h", "backends/onednn/machine/threads.h"],
 }
 # Packages, and of the system, and the only places that may know them.
 PACKAGES = {

@@ -55,6 +55,14 @@ class Executable {
   // As if there had been no runs: the first one also takes what memory costs when first touched.
   virtual void forget_times() {}
   virtual Report report() const { return {}; }  // empty where there is no plan
+  // The order of the work with places and sizes; empty where there is no plan.
+  virtual std::string plan_text() const { return {}; }
+};
+
+// Is this machine set up as a backend needs it?
+struct Diagnosis {
+  std::string text;                 // what was looked at, and what was found
+  std::vector<std::string> faults;  // what is wrong and how to mend it; empty: all is well
 };
 
 class Backend {
@@ -64,10 +72,26 @@ class Backend {
   // `bindings` gives every symbol of the graph a size. Throws GraphError / RuntimeError.
   virtual std::unique_ptr<Executable> compile(const ir::Graph& graph, const ir::Bindings& bindings,
                                               const CompileOptions& options = {}) = 0;
+
+  // How many threads what is compiled from now on runs on. Executables compiled for fewer must not
+  // run any more.
+  virtual int threads() const { return 1; }
+  virtual void use_threads(int threads) {}
+  // What the machine can do at best on these threads, measured now, for about so many seconds:
+  // floating point operations and bytes of memory a second. 0 where there is no yardstick.
+  virtual double peak_flops(double seconds) const { return 0; }
+  virtual double peak_bandwidth(double seconds) const { return 0; }
+  // Says if other processes have left too little of the machine since this was made.
+  virtual std::string crowding() const { return {}; }
 };
 
 std::unique_ptr<Backend> make_reference();
 std::unique_ptr<Backend> make_onednn();
+// Says what is wrong where make_onednn throws, too.
+Diagnosis diagnose_onednn();
+// What of the environment is not followed, a line each: variables of OpenMP's whose values make no
+// sense, or ask for more than the system gives.
+std::vector<std::string> onednn_remarks();
 
 // Sizes of the results of a graph whose symbols are bound, and zeros of those sizes.
 std::vector<ir::Dims> result_dims(const ir::Graph& graph, const ir::Bindings& bindings);

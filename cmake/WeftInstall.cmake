@@ -5,7 +5,7 @@ include(CMakePackageConfigHelpers)
 
 # <weft/weft.h> is the same here and where Weft is installed.
 file(WRITE ${PROJECT_BINARY_DIR}/include/weft/weft.h.new
-  "// weft/weft.h -- what a user includes.\n#pragma once\n#include \"frontend/compile/session.h\"\n#include \"frontend/weft.h\"\n")
+  "// weft/weft.h -- what a user includes.\n#pragma once\n#include \"frontend/api.h\"\n")
 configure_file(${PROJECT_BINARY_DIR}/include/weft/weft.h.new ${PROJECT_BINARY_DIR}/include/weft/weft.h COPYONLY)
 
 file(WRITE ${PROJECT_BINARY_DIR}/include/weft/models.h.new
@@ -18,6 +18,7 @@ add_library(weft_all INTERFACE)
 target_include_directories(weft_all INTERFACE $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include> $<INSTALL_INTERFACE:include>)
 # weft_openmp first: libdnnl must find LLVM's OpenMP runtime before any other.
 target_link_libraries(weft_all INTERFACE weft_openmp ${weft_libraries})
+target_compile_features(weft_all INTERFACE cxx_std_20)
 set_target_properties(weft_all PROPERTIES EXPORT_NAME weft)
 add_library(weft::weft ALIAS weft_all)
 # Families of models, their data, training and translation: weft::models.
@@ -37,6 +38,17 @@ configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/weft-config.cmake.in ${P
   INSTALL_DESTINATION ${weft_package})
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/weft-config-version.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/weft-config.cmake ${PROJECT_BINARY_DIR}/weft-config-version.cmake DESTINATION ${weft_package})
+
+# The same for pkg-config: c++ x.cpp $(pkg-config --cflags --libs weft).
+set(weft_pc_folder ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+file(RELATIVE_PATH weft_pc_prefix /${weft_pc_folder} /)
+string(REGEX REPLACE "/$" "" weft_pc_prefix "${weft_pc_prefix}")
+set(weft_pc_libraries)
+foreach(library ${weft_libraries})
+  string(APPEND weft_pc_libraries ",\${libdir}/lib${library}.a")
+endforeach()
+configure_file(${CMAKE_CURRENT_LIST_DIR}/weft.pc.in ${PROJECT_BINARY_DIR}/weft.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/weft.pc DESTINATION ${weft_pc_folder})
 
 install(FILES ${PROJECT_BINARY_DIR}/include/weft/weft.h ${PROJECT_BINARY_DIR}/include/weft/models.h DESTINATION include/weft)
 foreach(folder ir autodiff frontend models)

@@ -10,7 +10,8 @@ if(NOT WEFT_LIBOMP)
   message(FATAL_ERROR "LLVM's OpenMP runtime is missing: apt-get install libomp-dev")
 endif()
 add_library(weft_openmp INTERFACE)
-target_compile_options(weft_openmp INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fopenmp=libomp>)
+# Pragmas are Weft's own: who links an installed Weft, with whatever compiler, gets the library alone.
+target_compile_options(weft_openmp INTERFACE $<BUILD_INTERFACE:$<$<COMPILE_LANGUAGE:CXX>:-fopenmp=libomp>>)
 target_link_options(weft_openmp INTERFACE
   "LINKER:--push-state,--no-as-needed" "${WEFT_LIBOMP}" "LINKER:--pop-state")
 target_link_libraries(weft_openmp INTERFACE "${WEFT_LIBOMP}")

@@ -250,7 +250,7 @@ int Graph::find_argument(std::string_view path_or_name) const {
   for (size_t i = 0; i < arguments_.size(); ++i)
     if (arguments_[i].path == path_or_name && !path_or_name.empty()) return static_cast<int>(i);
   for (size_t i = 0; i < arguments_.size(); ++i)
-    if (info(arguments_[i].value).name == path_or_name) return static_cast<int>(i);
+    if (display_name(arguments_[i].value).substr(1) == path_or_name) return static_cast<int>(i);
   return -1;
 }
 

@@ -20,15 +20,6 @@ using ir::Array;
 using ir::concat;
 using ir::GraphError;
 
-// Folding constants: a graph of constants, run on the program's own backend.
-std::vector<Array> evaluate(backends::Backend& backend, ir::DType real, const ir::Graph& graph) {
-  std::vector<Array> results;
-  for (const Array& a : backends::allocate_results(graph, {}))
-    results.emplace_back(ir::is_float(a.dtype()) ? real : a.dtype(), a.dims());
-  backend.compile(graph, {})->run({}, results);
-  return results;
-}
-
 // What an executable costs besides its arena: kernels, primitives, tables.
 constexpr int64_t kBytesOfNode = 8192;
 
@@ -40,61 +31,45 @@ Program::Program(const ProgramOptions& options) : options_(options) {
     options_.compile.shared = std::make_shared<backends::Shared>();
 }
 
-void Program::add_stage(std::string name, const ir::Graph& graph,
-                        std::span<const ir::Pass* const> passes) {
-  if (!options_.optimize) passes = {};
-  ir::PassContext context;
-  context.passes_run = static_cast<int>(records_.size());
-  context.evaluate = [this](const ir::Graph& g) {
-    return evaluate(*options_.backend, options_.real, g);
-  };
-  const ir::PipelineOptions pipeline{.disabled = options_.disabled_passes,
-                                     .observe = options_.observe};
-  ir::PipelineResult result = ir::run_passes(graph, passes, context, pipeline);
-  notes_.insert(notes_.end(), context.notes.begin(), context.notes.end());
-  records_.insert(records_.end(), result.records.begin(), result.records.end());
-  stages_.push_back({std::move(name), std::move(result.graph)});
-}
-
-// What is no pass but stands among them: recorded and observed like one.
-ir::Graph Program::timed(std::string_view what, const ir::Graph& before,
-                         const std::function<ir::Graph(const ir::Graph&)>& work) {
-  const auto start = std::chrono::steady_clock::now();
-  ir::Graph after = work(before);
-  const std::chrono::duration<double, std::milli> elapsed =
-      std::chrono::steady_clock::now() - start;
-  records_.push_back({what, elapsed.count(), before.node_count(), after.node_count(), true});
-  if (options_.observe) options_.observe(what, before, after);
-  return after;
+void Program::go_through_stages(const ir::Graph& built, std::vector<StageStep> middle,
+                                std::vector<StageStep> end) {
+  stages_ = compile_stages(built, {.middle = std::move(middle),
+                                   .end = std::move(end),
+                                   .optimize = options_.optimize,
+                                   .rows_move = options_.rows_move,
+                                   .disabled = options_.disabled_passes,
+                                   .evaluate = evaluated_by(options_.backend, options_.real),
+                                   .observe = options_.observe});
+  ir::verify(graph());
+  for (const ir::Output& o : graph().outputs()) {
+    int at = -1;
+    for (size_t i = 0; i < graph().arguments().size(); ++i)
+      if (graph().arguments()[i].kind != ir::ArgumentKind::input &&
+          output_name(graph().arguments()[i].path) == o.name)
+        at = static_cast<int>(i);
+    stored_.push_back(at);
+  }
 }
 
 Program Program::inference(const ir::Graph& built, const ProgramOptions& options) {
   Program p(options);
-  p.add_stage("built", built, {});
-  p.add_stage("fused", built, ir::recognise_passes());
-  p.add_stage("optimised", p.graph(), ir::optimise_passes());
-  p.finish();
+  p.go_through_stages(built, {}, {});
   return p;
 }
 
 Program Program::step(const ir::Graph& built, const Ending& ending, const ProgramOptions& options,
                       const std::string& loss, const autodiff::ResidualPolicy& policy) {
   Program p(options);
-  p.add_stage("built", built, {});
-  p.add_stage("fused", built, ir::recognise_passes());
   const std::vector<std::string> paths = trainable_parameters(built);
-  const ir::Graph differentiated = p.timed("differentiate", p.graph(), [&](const ir::Graph& g) {
-    return autodiff::gradient(g, loss, paths, {.residuals = policy});
-  });
-  p.add_stage("differentiated", differentiated, {});
-  const ir::Graph updated = p.timed(ending.name, differentiated,
-                                    [&](const ir::Graph& g) { return ending.append(g, paths); });
-  p.add_stage("optimised", updated, ir::optimise_passes());
-  if (options.optimize)
-    p.stages_.back().graph = p.timed("recompute", p.graph(), [&](const ir::Graph& g) {
-      return autodiff::recomputed(g, policy);
-    });
-  p.finish();
+  const StageStep differentiate{
+      "differentiate",
+      [&](const ir::Graph& g) { return autodiff::gradient(g, loss, paths, {.residuals = policy}); },
+      "differentiated"};
+  const StageStep update{ending.name, [&](const ir::Graph& g) { return ending.append(g, paths); }};
+  const StageStep recompute{"recompute",
+                            [&](const ir::Graph& g) { return autodiff::recomputed(g, policy); }};
+  p.go_through_stages(built, {differentiate, update},
+                      options.optimize ? std::vector{recompute} : std::vector<StageStep>{});
   return p;
 }
 
@@ -143,27 +118,6 @@ Program Program::apply(const ir::Graph& built, const OptimizerSettings& settings
   const std::vector<std::string> paths = trainable_parameters(built);
   return inference(append_optimizer(accumulated_gradients(built, paths), paths, settings, weight),
                    options);
-}
-
-void Program::finish() {
-  ir::verify(graph());
-  for (const ir::Output& o : graph().outputs()) {
-    int at = -1;
-    for (size_t i = 0; i < graph().arguments().size(); ++i)
-      if (graph().arguments()[i].kind != ir::ArgumentKind::input &&
-          output_name(graph().arguments()[i].path) == o.name)
-        at = static_cast<int>(i);
-    stored_.push_back(at);
-  }
-}
-
-const ir::Graph& Program::stage(std::string_view name) const {
-  std::string names;
-  for (const Stage& s : stages_) {
-    if (s.name == name) return s.graph;
-    names += (names.empty() ? "" : ", ") + s.name;
-  }
-  throw GraphError(concat("there is no stage '", name, "'; there are ", names));
 }
 
 std::vector<Array> Program::arguments(ParameterStore& store, const NamedArrays& inputs) const {

@@ -10,6 +10,7 @@
 #include "autodiff/policy.h"
 #include "backends/backend.h"
 #include "frontend/compile/optimizer.h"
+#include "frontend/compile/stages.h"
 #include "frontend/formats/named_arrays.h"
 #include "frontend/store/parameter_store.h"
 #include "ir/passes/pipeline.h"
@@ -26,18 +27,19 @@ namespace weft {
 
 struct ProgramOptions {
   std::shared_ptr<backends::Backend> backend;  // needed
-  backends::CompileOptions compile;
-  std::vector<std::string> disabled_passes;
+  backends::CompileOptions compile = {};
+  std::vector<std::string> disabled_passes = {};
+  bool rows_move = true;  // off: a row's bits do not depend on its place among others (stages.h)
   int64_t cache_bytes = int64_t{2} << 30;  // of all executables kept; one is always kept
   ir::DType real = ir::DType::f32;         // of float results: f64 is for the reference backend
   bool optimize = true;                    // off: run as built (differentiated as built)
   std::function<void(std::string_view pass, const ir::Graph& before, const ir::Graph& after)>
-      observe;
+      observe = {};
   // Of a training step: bytes that parameters, optimiser state and the arena may take together when
   // its symbols have these sizes; 0: no limit. What is kept for the backward pass is computed again
   // instead, by the cheapest policy that fits.
   int64_t memory_budget = 0;
-  ir::Bindings budget_sizes;
+  ir::Bindings budget_sizes = {};
 };
 
 // How a memory budget was met.
@@ -96,18 +98,15 @@ class Program {
   static Program apply(const ir::Graph& built, const OptimizerSettings& settings,
                        const ProgramOptions& options, const std::string& weight);
 
-  struct Stage {
-    std::string name;  // built, fused, differentiated (training only), optimised
-    ir::Graph graph;
-  };
-  const std::vector<Stage>& stages() const { return stages_; }
-  const ir::Graph& stage(std::string_view name) const;  // GraphError naming those there are
-  const ir::Graph& graph() const { return stages_.back().graph; }
-  const std::vector<ir::Note>& notes() const { return notes_; }
+  // built, fused, differentiated (training only), optimised
+  const std::vector<Stage>& stages() const { return stages_.stages; }
+  const ir::Graph& stage(std::string_view name) const { return stages_.at(name); }
+  const ir::Graph& graph() const { return stages_.graph(); }
+  const std::vector<ir::Note>& notes() const { return stages_.notes; }
   // Set where there was a memory budget.
   const std::optional<BudgetChoice>& budget() const { return budget_; }
   // All passes, with `differentiate` and `append_optimizer` between them, as `observe` saw them.
-  const std::vector<ir::PassRecord>& passes() const { return records_; }
+  const std::vector<ir::PassRecord>& passes() const { return stages_.records; }
 
   // Inputs by name (what the graph does not take is left alone). Results named after
   // a parameter or state (output_name of its path) are stored; the others are returned.
@@ -145,17 +144,13 @@ class Program {
   static Program within_budget(const ir::Graph& built, const Ending& ending,
                                const ProgramOptions& options, const std::string& loss,
                                int64_t other_bytes);
-  void add_stage(std::string name, const ir::Graph& graph, std::span<const ir::Pass* const> passes);
-  ir::Graph timed(std::string_view what, const ir::Graph& before,
-                  const std::function<ir::Graph(const ir::Graph&)>& work);
-  void finish();
+  void go_through_stages(const ir::Graph& built, std::vector<StageStep> middle,
+                         std::vector<StageStep> end);
   std::vector<ir::Array> arguments(ParameterStore& store, const formats::NamedArrays& inputs) const;
   Entry& entry_for(const std::vector<ir::Array>& arguments);
 
   ProgramOptions options_;
-  std::vector<Stage> stages_;
-  std::vector<ir::Note> notes_;
-  std::vector<ir::PassRecord> records_;
+  Stages stages_;
   std::optional<BudgetChoice> budget_;
   std::vector<int> stored_;   // for each result: the argument it goes back to, or -1
   std::list<Entry> entries_;  // most recently used first

@@ -4,57 +4,71 @@
 #include "frontend/formats/text.h"
 #include "ir/error.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
-#include <utility>
 
 namespace weft::formats {
 
 using ir::concat;
 using ir::GraphError;
 
-InputFile::InputFile(std::string path) : path_(std::move(path)) {
-  // Without O_NONBLOCK opening a pipe would wait for its writer.
-  descriptor_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (descriptor_ < 0) throw GraphError(concat(path_, ": cannot open: ", std::strerror(errno)));
-  struct stat status {};
-  if (::fstat(descriptor_, &status) != 0 || !S_ISREG(status.st_mode)) {
-    ::close(descriptor_);
-    throw GraphError(concat(path_, ": is not a regular file"));
+InputFile::InputFile(const std::string& path) : source_(path) {}
+
+int64_t InputFile::available(int64_t wanted) const {
+  if (is_regular()) return *source_.file_size();
+  constexpr size_t kPiece = 1 << 16;
+  while (!ended_ && static_cast<int64_t>(content_.size()) < wanted) {
+    const size_t before = content_.size();
+    content_.resize(before + kPiece);
+    const size_t count = source_.read(content_.data() + before, kPiece);
+    content_.resize(before + count);
+    ended_ = count == 0;
   }
-  size_ = status.st_size;
+  return static_cast<int64_t>(content_.size());
 }
 
-InputFile::InputFile(InputFile&& other) noexcept
-    : path_(std::move(other.path_)),
-      descriptor_(std::exchange(other.descriptor_, -1)),
-      size_(other.size_) {}
+int64_t InputFile::size(int64_t most) const {
+  if (is_regular()) return *source_.file_size();
+  const int64_t size = available(most + 1);
+  if (size > most) throw GraphError(concat(path(), ": is longer than ", most, " bytes"));
+  return size;
+}
 
-InputFile::~InputFile() {
-  if (descriptor_ >= 0) ::close(descriptor_);
+bool InputFile::starts_with(std::string_view text) const {
+  const auto size = static_cast<int64_t>(text.size());
+  return available(size) >= size && read_text(0, size) == text;
+}
+
+void InputFile::check(int64_t offset, int64_t size) const {
+  const bool possible = offset >= 0 && size >= 0 && size <= INT64_MAX - offset;
+  const int64_t end = available(possible && !is_regular() ? std::min(offset + size, kMost) : kMost);
+  if (!possible || offset > end || size > end - offset)
+    throw GraphError(concat(path(), ": ends at byte ", end, ", but bytes ", offset, " and the ",
+                            size, " from there are needed"));
 }
 
 void InputFile::read(int64_t offset, void* data, int64_t size) const {
-  if (offset < 0 || size < 0 || offset > size_ || size > size_ - offset)
-    throw GraphError(concat(path_, ": ends at byte ", size_, ", but bytes ", offset, " and the ",
-                            size, " from there are needed"));
+  check(offset, size);
   auto* to = static_cast<char*>(data);
+  if (!is_regular()) {
+    std::copy_n(content_.data() + offset, size, to);
+    return;
+  }
   while (size > 0) {
-    const ssize_t count = ::pread(descriptor_, to, static_cast<size_t>(size), offset);
+    const ssize_t count = ::pread(source_.descriptor(), to, static_cast<size_t>(size), offset);
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) throw GraphError(concat(path_, ": cannot read: ", std::strerror(errno)));
-    if (count == 0) throw GraphError(concat(path_, ": became shorter while it was read"));
+    if (count < 0) throw GraphError(concat(path(), ": cannot read: ", std::strerror(errno)));
+    if (count == 0) throw GraphError(concat(path(), ": became shorter while it was read"));
     to += count, offset += count, size -= count;
   }
 }
 
 std::string InputFile::read_text(int64_t offset, int64_t size) const {
-  if (size < 0 || size > size_) read(offset, nullptr, size);  // says what is wrong
+  check(offset, size);
   std::string text(static_cast<size_t>(size), '\0');
   read(offset, text.data(), size);
   return text;
@@ -62,14 +76,15 @@ std::string InputFile::read_text(int64_t offset, int64_t size) const {
 
 std::string read_text_file(const std::string& path, int64_t max_bytes) {
   const InputFile file(path);
-  if (file.size() > max_bytes)
+  const int64_t size = file.size(max_bytes);
+  if (size > max_bytes)
     throw GraphError(
-        concat(path, ": has ", file.size(), " bytes, at most ", max_bytes, " are accepted"));
-  std::string text = file.read_text(0, file.size());
+        concat(file.path(), ": has ", size, " bytes, at most ", max_bytes, " are accepted"));
+  std::string text = file.read_text(0, size);
   if (const size_t bad = find_malformed_utf8(text); bad != std::string::npos) {
     const auto line =
         1 + std::count(text.begin(), text.begin() + static_cast<ptrdiff_t>(bad), '\n');
-    throw GraphError(concat(path, ":", line, ": is not UTF-8"));
+    throw GraphError(concat(file.path(), ":", line, ": is not UTF-8"));
   }
   if (text.starts_with(kByteOrderMark)) text.erase(0, kByteOrderMark.size());
   return text;

@@ -22,6 +22,7 @@ using ir::GraphError;
 using ir::RuntimeError;
 
 constexpr std::string_view kExtension = ".npy";
+constexpr std::string_view kNpyMagic = "\x93NUMPY", kZipMagic = "PK";
 constexpr std::string_view kEmptyArchive("PK\5\6\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 22);
 constexpr zip_uint64_t kMaxDeflateRatio = 1032;  // of deflate itself
 
@@ -42,10 +43,25 @@ std::string text_of(int code) {
   return text;
 }
 
-Archive open_archive(const std::string& path) {
+[[noreturn]] void fail_to_open(const std::string& path, const std::string& why) {
+  throw GraphError(concat(path, ": cannot be read as .npz: ", why));
+}
+
+// An archive that came through a pipe is in memory, which must outlive what is returned.
+Archive open_archive(const InputFile& file, const std::string& path) {
   int code = 0;
-  Archive archive(zip_open(path.c_str(), ZIP_RDONLY, &code));
-  if (!archive) throw GraphError(concat(path, ": cannot be read as .npz: ", text_of(code)));
+  if (file.is_regular()) {
+    Archive archive(zip_open(path.c_str(), ZIP_RDONLY, &code));
+    if (!archive) fail_to_open(file.path(), text_of(code));
+    return archive;
+  }
+  zip_error_t error;
+  zip_error_init(&error);
+  ZipSource source(
+      zip_source_buffer_create(file.content().data(), file.content().size(), 0, &error));
+  Archive archive(source ? zip_open_from_source(source.get(), ZIP_RDONLY, &error) : nullptr);
+  if (!archive) fail_to_open(file.path(), zip_error_strerror(&error));
+  (void)source.release();  // the archive owns it now
   return archive;
 }
 
@@ -96,6 +112,42 @@ Array read_entry(zip_t* archive, zip_uint64_t index, int64_t size, const std::st
   if (more < 0) throw GraphError(concat(where, ": ", zip_file_strerror(file.get())));
   if (more > 0) throw GraphError(concat(where, ": is longer than the ", size, " bytes claimed"));
   return array;
+}
+
+Array npy_of(const InputFile& file) {
+  // A pipe is read no further than it must be to see that it holds something else.
+  if (!file.is_regular() && !file.starts_with(kNpyMagic))
+    throw GraphError(file.path() + ": is no .npy file");
+  int64_t offset = 0;
+  const auto read = [&](void* data, int64_t size) {
+    file.read(offset, data, size);
+    offset += size;
+  };
+  return read_npy(read, file.size(), file.path());
+}
+
+NamedArrays npz_of(const InputFile& file, const std::string& path) {
+  const std::string& name = file.path();
+  if (!file.is_regular() && !file.starts_with(kZipMagic))
+    throw GraphError(name + ": is no .npz file");
+  int64_t bytes_left = file.size();
+  if (bytes_left == 0)
+    throw GraphError(name + ": is empty");  // an archive without entries to libzip
+  const Archive archive = open_archive(file, path);
+  NamedArrays arrays;
+  const auto count = static_cast<zip_uint64_t>(zip_get_num_entries(archive.get(), 0));
+  for (zip_uint64_t i = 0; i < count; ++i) {
+    const zip_stat_t entry = checked_entry(archive.get(), i, bytes_left, name);
+    std::string array = entry.name;
+    const std::string where = concat(name, ": entry '", array, "'");
+    if (array.size() <= kExtension.size() || !array.ends_with(kExtension))
+      throw GraphError(concat(where, ": its name does not end in .npy"));
+    array.resize(array.size() - kExtension.size());
+    if (arrays.contains(array)) throw GraphError(concat(where, ": is there twice"));
+    arrays.add(std::move(array),
+               read_entry(archive.get(), i, static_cast<int64_t>(entry.size), where));
+  }
+  return arrays;
 }
 
 // What libzip writes goes to `file`; a C callback, so nothing may be thrown through it.
@@ -208,15 +260,7 @@ void write_archive(AtomicFile& file, const NamedArrays& arrays, const std::strin
 
 }  // namespace
 
-Array read_npy(const std::string& path) {
-  const InputFile file(path);
-  int64_t offset = 0;
-  const auto read = [&](void* data, int64_t size) {
-    file.read(offset, data, size);
-    offset += size;
-  };
-  return read_npy(read, file.size(), path);
-}
+Array read_npy(const std::string& path) { return npy_of(InputFile(path)); }
 
 void write_npy(const std::string& path, const Array& array) {
   const Array written = as_numpy(array);
@@ -226,25 +270,12 @@ void write_npy(const std::string& path, const Array& array) {
   file.commit();
 }
 
-NamedArrays read_npz(const std::string& path) {
-  int64_t bytes_left = InputFile(path).size();
-  if (bytes_left == 0)
-    throw GraphError(path + ": is empty");  // an archive without entries to libzip
-  const Archive archive = open_archive(path);
-  NamedArrays arrays;
-  const auto count = static_cast<zip_uint64_t>(zip_get_num_entries(archive.get(), 0));
-  for (zip_uint64_t i = 0; i < count; ++i) {
-    const zip_stat_t entry = checked_entry(archive.get(), i, bytes_left, path);
-    std::string name = entry.name;
-    const std::string where = concat(path, ": entry '", name, "'");
-    if (name.size() <= kExtension.size() || !name.ends_with(kExtension))
-      throw GraphError(concat(where, ": its name does not end in .npy"));
-    name.resize(name.size() - kExtension.size());
-    if (arrays.contains(name)) throw GraphError(concat(where, ": is there twice"));
-    arrays.add(std::move(name),
-               read_entry(archive.get(), i, static_cast<int64_t>(entry.size), where));
-  }
-  return arrays;
+NamedArrays read_npz(const std::string& path) { return npz_of(InputFile(path), path); }
+
+NamedArrays read_arrays(const std::string& path) {
+  const InputFile file(path);
+  if (path.ends_with(".npy") || file.starts_with(kNpyMagic)) return {{"", npy_of(file)}};
+  return npz_of(file, path);
 }
 
 void write_npz(const std::string& path, const NamedArrays& arrays) {

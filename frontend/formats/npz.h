@@ -5,7 +5,7 @@
 // may be stored or deflated, and their names may contain '/'. Sizes are checked against the file
 // before anything is allocated.
 // Written: little endian, C order, stored, the same bytes for the same arrays; bf16, which NumPy
-// lacks, is widened to f4. A file that cannot be understood is a GraphError naming file and entry.
+// lacks, is widened to f4. Paths may name pipes and devices; "-" is standard input or output. A file that cannot be understood is a GraphError naming file and entry.
 #pragma once
 #include "frontend/formats/named_arrays.h"
 #include "ir/host/array.h"
@@ -18,6 +18,8 @@ ir::Array read_npy(const std::string& path);
 void write_npy(const std::string& path, const ir::Array& array);
 
 NamedArrays read_npz(const std::string& path);
+// Either, told apart by content; the array of a .npy has the name "".
+NamedArrays read_arrays(const std::string& path);
 void write_npz(const std::string& path, const NamedArrays& arrays);
 
 }  // namespace weft::formats

@@ -1,12 +1,11 @@
 // frontend/formats/text.cpp -- lines of UTF-8 text.
 #include "frontend/formats/text.h"
 
+#include "frontend/formats/byte_source.h"
 #include "ir/error.h"
 
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
-#include <fstream>
 #include <istream>
 
 namespace weft::formats {
@@ -38,14 +37,6 @@ size_t sequence_length(std::string_view text) {
   return length;
 }
 
-std::unique_ptr<std::istream> open(const std::string& path) {
-  std::error_code error;
-  if (std::filesystem::is_directory(path, error)) throw GraphError(path + ": is a folder");
-  auto file = std::make_unique<std::ifstream>(path, std::ios::binary);
-  if (!*file) throw GraphError(concat(path, ": cannot open: ", std::strerror(errno)));
-  return file;
-}
-
 }  // namespace
 
 size_t find_malformed_utf8(std::string_view text) {
@@ -58,10 +49,13 @@ size_t find_malformed_utf8(std::string_view text) {
 }
 
 LineReader::LineReader(const std::string& path, LineLimits limits)
-    : file_(open(path)), in_(file_.get()), name_(path), limits_(limits) {}
+    : file_(std::make_unique<SourceBuffer>(ByteSource(path))),
+      bytes_(file_.get()),
+      name_(input_name(path)),
+      limits_(limits) {}
 
 LineReader::LineReader(std::istream& in, std::string name, LineLimits limits)
-    : in_(&in), name_(std::move(name)), limits_(limits) {}
+    : bytes_(in.rdbuf()), name_(std::move(name)), limits_(limits) {}
 
 LineReader::LineReader(LineReader&&) noexcept = default;
 LineReader::~LineReader() = default;
@@ -72,10 +66,9 @@ std::optional<std::string_view> LineReader::next() {
   // Room for what is stripped below: a byte order mark and a carriage return.
   const size_t most = static_cast<size_t>(limits_.max_bytes) + kByteOrderMark.size() + 1;
   try {
-    std::streambuf& bytes = *in_->rdbuf();
-    if (bytes.sgetc() == kEnd) return std::nullopt;
+    if (bytes_->sgetc() == kEnd) return std::nullopt;
     ++line_;
-    for (int c = bytes.sbumpc(); c != '\n' && c != kEnd; c = bytes.sbumpc()) {
+    for (int c = bytes_->sbumpc(); c != '\n' && c != kEnd; c = bytes_->sbumpc()) {
       if (buffer_.size() == most) fail(concat("is longer than ", limits_.max_bytes, " bytes"));
       buffer_.push_back(static_cast<char>(c));
     }

@@ -3,6 +3,7 @@
 //   LineReader lines("train.tsv");
 //   while (const auto line = lines.next()) use(*line);
 //
+// The path may name a pipe or a device; "-" is standard input.
 // A byte order mark at the start and a carriage return at the end of a line are not part of it. A
 // line that is not UTF-8 (overlong forms and surrogates included) or longer than the limit is a
 // GraphError at "path:line". The last line needs no newline.
@@ -39,8 +40,8 @@ class LineReader {
   [[noreturn]] void fail(const std::string& message) const;
 
  private:
-  std::unique_ptr<std::istream> file_;
-  std::istream* in_;
+  std::unique_ptr<std::streambuf> file_;
+  std::streambuf* bytes_;
   std::string name_, buffer_;
   LineLimits limits_;
   int64_t line_ = 0;

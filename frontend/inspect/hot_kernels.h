@@ -1,5 +1,7 @@
 // frontend/inspect/hot_kernels.h -- where the time of a profiled program goes, and how much of it
 // the hardware does not ask for.
+//
+// Nothing is thrown: of a report without times nothing is told.
 #pragma once
 #include "backends/report.h"
 

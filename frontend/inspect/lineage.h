@@ -4,6 +4,8 @@
 // attributes, types and provenance are; else, as changed, where op and provenance are; what is left
 // is new, and came from those nodes that are gone and stood for some of the same nodes of the
 // user's.
+//
+// Nothing is thrown.
 #pragma once
 #include "ir/graph.h"
 

@@ -1,5 +1,7 @@
 // frontend/inspect/memory.h -- the planned arena over time: how full it is at each step, who holds
 // the peak, what is reused.
+//
+// Nothing is thrown: a report without a plan is an empty picture.
 #pragma once
 #include "backends/report.h"
 

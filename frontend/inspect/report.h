@@ -4,6 +4,8 @@
 //
 // The page needs no network. Its sources stand in report/ (HTML, CSS, JavaScript) and are embedded
 // when Weft is built; what it shows is JSON inside it, made here.
+//
+// Nothing is thrown.
 #pragma once
 #include "backends/report.h"
 #include "ir/passes/pipeline.h"

@@ -3,6 +3,8 @@
 //
 // Kernels, the loops they stand in and the steps of those loops are nested; each kernel says its
 // op, scope, line, GFLOP/s. A counter shows the bytes in use in the arena.
+//
+// Nothing is thrown: of a report without events the trace is empty.
 #pragma once
 #include "backends/report.h"
 

@@ -11,6 +11,9 @@
 // to 0. With lengths: s32[B], rows b that have ended (t >= lengths[b]) keep their carries, and
 // their outputs are zero; `live: pred[B]` tells the body which rows go on. (Carries without a
 // leading B are the body's business.) So a reverse loop starts each row at its last live position.
+//
+// Throws GraphError where the body yields other types than those it began with, or nothing says how
+// many steps there are.
 #pragma once
 #include "frontend/language/tensor.h"
 

@@ -23,6 +23,11 @@ InScope::InScope(std::shared_ptr<Tracer> tracer, std::string path)
   tracer_->set_scope(std::move(path));
 }
 
+InScope::InScope(std::shared_ptr<Tracer> tracer, std::string path, const SourceLoc& loc)
+    : InScope(std::move(tracer), std::move(path)) {
+  line_.emplace(loc);
+}
+
 InScope::~InScope() { tracer_->set_scope(outer_); }
 
 Scope Scope::operator/(std::string_view name) const {

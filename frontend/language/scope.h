@@ -6,10 +6,13 @@
 //
 // A parameter is its path: asked for twice with the same type it is the same argument, with another
 // type it is an error that names both lines.
+//
+// Throws GraphError for a name or path that is taken, naming both lines.
 #pragma once
 #include "frontend/language/tensor.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -33,6 +36,8 @@ Initializer orthogonal();      // Saxe et al. 2014
 class InScope {
  public:
   InScope(std::shared_ptr<Tracer> tracer, std::string path);
+  // And stand for the line of this call (CalledFrom).
+  InScope(std::shared_ptr<Tracer> tracer, std::string path, const SourceLoc& loc);
   InScope(const InScope&) = delete;
   InScope& operator=(const InScope&) = delete;
   ~InScope();
@@ -40,6 +45,7 @@ class InScope {
  private:
   std::shared_ptr<Tracer> tracer_;
   std::string outer_;
+  std::optional<CalledFrom> line_;
 };
 
 class Scope {
@@ -63,6 +69,14 @@ class Scope {
 
   // Nodes made while the result lives bear this scope: `const auto in = p.enter();`
   [[nodiscard]] InScope enter() const { return {tracer_, path_}; }
+  // For functions of a library, which are given the line they are called from: within, operators
+  // and functions need no line, they all name that one.
+  //
+  //   Tensor dense(const Scope& p, const Tensor& x, int64_t n, SourceLoc loc = SourceLoc::here()) {
+  //     const auto in = p.enter(loc);
+  //     return tanh(linear(p / "a", x, n) + linear(p / "b", x, n));
+  //   }
+  [[nodiscard]] InScope enter(const SourceLoc& loc) const { return {tracer_, path_, loc}; }
 
   const std::string& path() const { return path_; }
   const std::shared_ptr<Tracer>& tracer() const { return tracer_; }

@@ -63,7 +63,7 @@ size_t front(int64_t axis, int rank, std::string_view what, const SourceLoc& loc
 }  // namespace
 
 ir::TensorType Tensor::type() const {
-  if (!valid()) throw ir::GraphError("error: a tensor is used that was never made");
+  if (!valid()) fail(SourceLoc(), "a tensor is used that was never made");
   return tracer_->type(place_);
 }
 

@@ -7,6 +7,9 @@
 // are checked at once and errors name the caller's line. Elementwise operations broadcast from the
 // right, as in NumPy, but only a literal 1 broadcasts. A number stands for a scalar of the other
 // operand's dtype. Axes may be negative: counted from the end. T is any float dtype.
+//
+// Throws GraphError, "file:line: error: ...", for types that do not go together, tensors of two
+// graphs, and tensors that were never made or whose loop is over.
 #pragma once
 #include "frontend/language/tracer.h"
 

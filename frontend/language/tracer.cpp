@@ -4,6 +4,23 @@
 #include "ir/check.h"
 
 namespace weft {
+namespace {
+
+thread_local const ir::SourceLoc* called_from = nullptr;
+
+}  // namespace
+
+CalledFrom::CalledFrom(const ir::SourceLoc& loc) : loc_(loc), outermost_(called_from == nullptr) {
+  if (outermost_) called_from = &loc_;
+}
+
+CalledFrom::~CalledFrom() {
+  if (outermost_) called_from = nullptr;
+}
+
+const ir::SourceLoc& CalledFrom::or_else(const ir::SourceLoc& loc) {
+  return called_from != nullptr ? *called_from : loc;
+}
 
 Tracer::Tracer(std::string name) {
   frames_.push_back({next_frame_++, {}, {}, {}});
@@ -59,8 +76,9 @@ ir::Value Tracer::import(Place place, const ir::SourceLoc& loc) {
 
 std::vector<Tracer::Place> Tracer::emit(const ir::OpDef& op,
                                         const std::vector<std::vector<Place>>& operands,
-                                        ir::Attrs attrs, const ir::SourceLoc& loc,
+                                        ir::Attrs attrs, const ir::SourceLoc& given,
                                         std::vector<ir::Graph> regions) {
+  const ir::SourceLoc& loc = CalledFrom::or_else(given);
   ir::OperandGroups groups;
   for (const auto& group : operands) {
     groups.emplace_back();
@@ -96,6 +114,7 @@ void Tracer::unwind(int depth) {
 
 Tracer::Place Tracer::declare(const std::string& name, Declared d, ir::ArgumentKind kind,
                               bool shared) {
+  d.loc = CalledFrom::or_else(d.loc);
   const auto found = declared_.find(name);
   if (found != declared_.end()) {
     const Declared& first = found->second;

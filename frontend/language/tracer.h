@@ -15,10 +15,29 @@
 
 namespace weft {
 
+// While it lives, nodes and errors of this thread name this line, whatever line they are given: the
+// one on which the user called a function of a library, not those within it. Of several that live,
+// the outermost counts.
+class CalledFrom {
+ public:
+  explicit CalledFrom(const ir::SourceLoc& loc);
+  CalledFrom(const CalledFrom&) = delete;
+  CalledFrom& operator=(const CalledFrom&) = delete;
+  ~CalledFrom();
+
+  // That line; `loc` where there is none.
+  static const ir::SourceLoc& or_else(const ir::SourceLoc& loc);
+
+ private:
+  ir::SourceLoc loc_;
+  bool outermost_;
+};
+
 // GraphError "file:line: error: message".
 template <typename... Parts>
 [[noreturn]] void fail(const ir::SourceLoc& loc, const Parts&... parts) {
-  throw ir::GraphError(ir::concat(loc.known() ? loc.str() + ": " : "", "error: ", parts...));
+  const ir::SourceLoc& line = CalledFrom::or_else(loc);
+  throw ir::GraphError(ir::concat(line.known() ? line.str() + ": " : "", "error: ", parts...));
 }
 
 class Tracer {

@@ -4,6 +4,8 @@
 // at nothing gets zeros. All functions take one query, s: T[B,H], or many, s: T[B,T,H]. `keys` is
 // for those who have the projected h already (decoding step by step); otherwise it is computed
 // here, and where that happens in a loop the compiler moves it out.
+//
+// Throws GraphError, at the line of the call, where shapes or settings do not go together.
 #pragma once
 #include "frontend/nn/linear.h"
 

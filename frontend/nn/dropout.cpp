@@ -18,34 +18,35 @@ int64_t stream_of(uint64_t seed, const std::string& path, int use) {
 
 Tensor keep_mask(const Scope& p, const Shape& inner, double rate, const Noise& noise,
                  const Tensor& positions, SourceLoc loc) {
+  const CalledFrom from(loc);
   if (rate < 0 || rate >= 1) fail(loc, "'dropout' rate must lie in [0, 1), found ", rate);
   const Tensors position = positions.valid() ? Tensors{positions} : Tensors{};
   const int64_t stream =
       stream_of(noise.seed, p.path(), p.tracer()->next_use("dropout:" + p.path()));
   return apply(
       ir::ops::random, {{noise.step}, {noise.rows}, position},
-      {{"stream", stream}, {"inner", inner}, {"form", std::string("keep")}, {"keep", 1 - rate}},
-      loc)[0];
+      {{"stream", stream}, {"inner", inner}, {"form", std::string("keep")}, {"keep", 1 - rate}})[0];
 }
 
 Tensor dropout(const Scope& p, const Tensor& x, double rate, const Noise& noise,
                const Tensor& positions, SourceLoc loc) {
   if (rate < 0 || rate >= 1) fail(loc, "'dropout' rate must lie in [0, 1), found ", rate);
   if (rate == 0 || !noise.on()) return x;
-  const auto in = p.enter();
+  const auto in = p.enter(loc);
   const size_t leading = positions.valid() ? static_cast<size_t>(positions.rank()) : 0;
   const Shape shape = x.shape();
   if (shape.size() < leading + 1)
     fail(loc, "'dropout' needs the rows behind ", leading, " axes of positions, found ", x.type());
   const Shape inner(shape.begin() + static_cast<int64_t>(leading) + 1, shape.end());
-  const Tensor keep = keep_mask(p, inner, rate, noise, positions, loc);
-  return where(Operand(keep, loc), Operand(x, loc) * Operand(1 / (1 - rate), loc), Operand(0, loc));
+  const Tensor keep = keep_mask(p, inner, rate, noise, positions);
+  return where(keep, x * (1 / (1 - rate)), 0);
 }
 
 Tensor sequence_dropout(const Scope& p, const Tensor& x, double rate, const Noise& noise,
                         SourceLoc loc) {
+  const CalledFrom from(loc);
   if (rate == 0 || !noise.on()) return x;
-  return dropout(p, x, rate, noise, iota(x, x.dim(0, loc), s32, loc), loc);
+  return dropout(p, x, rate, noise, iota(x, x.dim(0)));
 }
 
 }  // namespace weft

@@ -2,6 +2,8 @@
 //
 // A mask is a function of the scope, the training step, the example's own number, the position and
 // the element: it does not depend on padding, on the batch or on how loops are taken apart.
+//
+// Throws GraphError, at the line of the call, where shapes or settings do not go together.
 #pragma once
 #include "frontend/language/scope.h"
 

@@ -5,8 +5,8 @@ namespace weft {
 
 Tensor embedding(const Scope& p, const Tensor& ids, const Dim& vocabulary, const Dim& width,
                  const Initializer& initializer, SourceLoc loc) {
-  const auto in = p.enter();
-  return embedding(p.parameter({vocabulary, width}, initializer, loc), ids, loc);
+  const auto in = p.enter(loc);
+  return embedding(p.parameter({vocabulary, width}, initializer), ids);
 }
 
 }  // namespace weft

@@ -1,4 +1,6 @@
 // frontend/nn/embedding.h -- vectors of tokens.
+//
+// Throws GraphError, at the line of the call, where shapes or settings do not go together.
 #pragma once
 #include "frontend/language/scope.h"
 

@@ -5,11 +5,11 @@ namespace weft {
 
 Tensor linear(const Scope& p, const Tensor& x, const Dim& n, const LinearOptions& options,
               SourceLoc loc) {
-  const auto in = p.enter();
-  const Dim k = x.dim(-1, loc);
-  if (!options.bias) return matmul(x, p.parameter({k, n}, options.weight, loc), {}, loc);
-  const Tensor y = matmul(x, p.parameter("W", {k, n}, options.weight, loc), {}, loc);
-  return Operand(y, loc) + Operand(p.parameter("b", {n}, init::zeros(), loc), loc);
+  const auto in = p.enter(loc);
+  const Dim k = x.dim(-1);
+  if (!options.bias) return matmul(x, p.parameter({k, n}, options.weight));
+  const Tensor y = matmul(x, p.parameter("W", {k, n}, options.weight));
+  return y + p.parameter("b", {n}, init::zeros());
 }
 
 }  // namespace weft

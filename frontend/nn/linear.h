@@ -1,4 +1,6 @@
 // frontend/nn/linear.h -- affine maps of the last axis.
+//
+// Throws GraphError, at the line of the call, where shapes or settings do not go together.
 #pragma once
 #include "frontend/language/scope.h"
 

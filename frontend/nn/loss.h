@@ -1,4 +1,6 @@
 // frontend/nn/loss.h -- losses over a vocabulary; a pass makes one op of each.
+//
+// Throws GraphError, at the line of the call, where shapes or settings do not go together.
 #pragma once
 #include "frontend/language/tensor.h"
 

@@ -4,6 +4,8 @@
 // that a decoder computes those of the source once, and keeps those of its past in a cache. Heads
 // have width D; the parameters of a layer p are q, k, v and o, each a matrix W [M,heads*D] (o:
 // [heads*D,M]) and, with bias, a vector b.
+//
+// Throws GraphError, at the line of the call, where shapes or settings do not go together.
 #pragma once
 #include "frontend/nn/dropout.h"
 #include "frontend/nn/linear.h"

@@ -1,5 +1,7 @@
 // frontend/nn/norm.h -- norms: over the last axes (of which passes make one op each), over groups of
 // channels, over a batch.
+//
+// Throws GraphError, at the line of the call, where shapes or settings do not go together.
 #pragma once
 #include "frontend/language/scope.h"
 

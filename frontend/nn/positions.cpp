@@ -7,12 +7,12 @@
 namespace weft {
 namespace {
 
-Tensor constants(const Tensor& like, ir::Reals values, DType dtype, const SourceLoc& loc) {
+Tensor constants(const Tensor& like, ir::Reals values, DType dtype) {
   const Shape shape{static_cast<int64_t>(values.size())};
   return {like.tracer(),
           like.tracer()->emit(ir::ops::constant, {},
                               {{"dtype", dtype}, {"shape", shape}, {"values", std::move(values)}},
-                              loc)[0]};
+                              SourceLoc::here())[0]};
 }
 
 // The bucket of each distance 0..max_distance, among `count`.
@@ -36,11 +36,13 @@ ir::Reals buckets_of_distances(int64_t count, int64_t max_distance) {
 }  // namespace
 
 Tensor positions_from(const Tensor& like, const Dim& length, const Tensor& start, SourceLoc loc) {
-  const Tensor p = iota(like, length, s32, loc);
-  return start.valid() ? Operand(p, loc) + Operand(cast(start, s32, loc), loc) : p;
+  const CalledFrom from(loc);
+  const Tensor p = iota(like, length);
+  return start.valid() ? p + cast(start, s32) : p;
 }
 
 Tensor sinusoidal_positions(const Tensor& positions, int64_t width, SourceLoc loc) {
+  const CalledFrom from(loc);
   if (width < 2 || width % 2 != 0)
     fail(loc, "'sinusoidal_positions' needs an even width, found ", width);
   if (!positions.valid() || positions.rank() != 1)
@@ -48,39 +50,35 @@ Tensor sinusoidal_positions(const Tensor& positions, int64_t width, SourceLoc lo
   ir::Reals rates;
   for (int64_t i = 0; i < width; i += 2)
     rates.push_back(std::pow(10000.0, -static_cast<double>(i) / static_cast<double>(width)));
-  const Tensor angle = Operand(expand(cast(positions, f32, loc), 1, loc), loc) *
-                       Operand(constants(positions, std::move(rates), f32, loc), loc);
-  return reshape(stack({sin(angle, loc), cos(angle, loc)}, -1, loc), {positions.dim(0, loc), width},
-                 loc);
+  const Tensor angle =
+      expand(cast(positions, f32), 1) * constants(positions, std::move(rates), f32);
+  return reshape(stack({sin(angle), cos(angle)}, -1), {positions.dim(0), width});
 }
 
 Tensor learned_positions(const Scope& p, const Tensor& positions, const Dim& most, const Dim& width,
                          SourceLoc loc) {
-  const auto in = p.enter();
-  return embedding(p.parameter({most, width}, init::normal(0.02), loc), positions, loc);
+  const auto in = p.enter(loc);
+  return embedding(p.parameter({most, width}, init::normal(0.02)), positions);
 }
 
 Tensor relative_position_bias(const Scope& p, const Tensor& queries, const Tensor& keys,
                               int64_t heads, const RelativeBuckets& b, SourceLoc loc) {
-  const auto in = p.enter();
+  const auto in = p.enter(loc);
   const int64_t count = b.bidirectional ? b.buckets / 2 : b.buckets;
   if (count < 2 || (b.bidirectional && b.buckets % 2 != 0) || b.max_distance <= count / 2)
     fail(loc, "'relative_position_bias' cannot divide distances up to ", b.max_distance, " into ",
          b.buckets, " buckets");
   // key - query: s32[Tq,Tk]
-  const Tensor ahead = Operand(keys, loc) - Operand(expand(queries, 1, loc), loc);
-  const Tensor distance = b.bidirectional
-                              ? abs(ahead, loc)
-                              : maximum(Operand(-Operand(ahead, loc), loc), Operand(0, loc));
-  const Tensor table = constants(keys, buckets_of_distances(count, b.max_distance), s32, loc);
-  Tensor bucket =
-      gather(table, minimum(Operand(distance, loc), Operand(b.max_distance, loc)), {}, loc);
+  const Tensor ahead = keys - expand(queries, 1);
+  const Tensor distance = b.bidirectional ? abs(ahead) : maximum(-ahead, 0);
+  const Tensor table = constants(keys, buckets_of_distances(count, b.max_distance), s32);
+  Tensor bucket = gather(table, minimum(distance, b.max_distance));
   if (b.bidirectional) {
-    const Tensor later = cast(Operand(ahead, loc) > Operand(0, loc), s32, loc);
-    bucket = Operand(bucket, loc) + Operand(Operand(later, loc) * Operand(count, loc), loc);
+    const Tensor later = cast(ahead > 0, s32);
+    bucket = bucket + later * count;
   }
-  const Tensor weights = p.parameter({b.buckets, heads}, init::normal(0.02), loc);
-  return transpose(gather(weights, bucket, {}, loc), {2, 0, 1}, loc);
+  const Tensor weights = p.parameter({b.buckets, heads}, init::normal(0.02));
+  return transpose(gather(weights, bucket), {2, 0, 1});
 }
 
 }  // namespace weft

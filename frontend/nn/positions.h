@@ -1,4 +1,6 @@
 // frontend/nn/positions.h -- where in its sequence a token stands.
+//
+// Throws GraphError, at the line of the call, where shapes or settings do not go together.
 #pragma once
 #include "frontend/language/scope.h"
 

@@ -6,81 +6,74 @@
 namespace weft {
 namespace {
 
-Tensor add(const Tensor& a, const Tensor& b, const SourceLoc& loc) {
-  return Operand(a, loc) + Operand(b, loc);
-}
-Tensor mul(const Tensor& a, const Tensor& b, const SourceLoc& loc) {
-  return Operand(a, loc) * Operand(b, loc);
-}
-// (1 - z) * a + z * b
-Tensor mix(const Tensor& z, const Tensor& a, const Tensor& b, const SourceLoc& loc) {
-  return add(mul(Operand(1, loc) - Operand(z, loc), a, loc), mul(z, b, loc), loc);
-}
+// b as far as z goes, else a
+Tensor mix(const Tensor& z, const Tensor& a, const Tensor& b) { return (1 - z) * a + z * b; }
 
 }  // namespace
 
 Tensor gru_cell(const Scope& p, const Tensor& x, const Tensor& s, const Tensor& context,
                 const CellOptions& o, SourceLoc loc) {
-  const auto in = p.enter();
-  const Dim width = s.dim(-1, loc), two = width * 2, three = width * 3;
-  Tensor g = matmul(x, p.parameter("W", {x.dim(-1), three}, o.input, loc), {}, loc);
-  if (o.bias) g = add(g, p.parameter("b", {three}, init::zeros(), loc), loc);
+  const auto in = p.enter(loc);
+  const Dim width = s.dim(-1), two = width * 2, three = width * 3;
+  Tensor g = matmul(x, p.parameter("W", {x.dim(-1), three}, o.input));
+  if (o.bias) g = g + p.parameter("b", {three}, init::zeros());
   if (context.valid()) {
-    const Tensor c = p.parameter("C", {context.dim(-1), three}, o.input, loc);
-    g = add(g, matmul(context, c, {}, loc), loc);
+    const Tensor c = p.parameter("C", {context.dim(-1), three}, o.input);
+    g = g + matmul(context, c);
   }
-  const Tensor u = p.parameter("U", {width, three}, o.recurrent, loc);
+  const Tensor u = p.parameter("U", {width, three}, o.recurrent);
   const auto times = [&](const Tensor& a, const Dim& from, const Dim& to) {
-    return add(slice(g, -1, from, to, 1, loc), matmul(a, slice(u, -1, from, to, 1, loc), {}, loc),
-               loc);
+    return slice(g, -1, from, to) + matmul(a, slice(u, -1, from, to));
   };
-  const Tensors gates = split(sigmoid(times(s, 0, two), loc), 2, -1, loc);
+  const Tensors gates = split(sigmoid(times(s, 0, two)), 2);
   const Tensor &z = gates[0], &r = gates[1];
-  const Tensor n = tanh(times(mul(r, s, loc), two, three), loc);
-  return mix(z, s, n, loc);
+  const Tensor n = tanh(times(r * s, two, three));
+  return mix(z, s, n);
 }
 
 Tensor gru_after_cell(const Scope& p, const Tensor& x, const Tensor& s, const CellOptions& o,
                       SourceLoc loc) {
-  const auto in = p.enter();
-  const Dim width = s.dim(-1, loc);
-  Tensor g = matmul(x, p.parameter("W", {x.dim(-1), width * 3}, o.input, loc), {}, loc);
-  Tensor u = matmul(s, p.parameter("U", {width, width * 3}, o.recurrent, loc), {}, loc);
+  const auto in = p.enter(loc);
+  const Dim width = s.dim(-1);
+  Tensor g = matmul(x, p.parameter("W", {x.dim(-1), width * 3}, o.input));
+  Tensor u = matmul(s, p.parameter("U", {width, width * 3}, o.recurrent));
   if (o.bias) {
-    g = add(g, p.parameter("b", {width * 3}, init::zeros(), loc), loc);
-    u = add(u, p.parameter("bu", {width * 3}, init::zeros(), loc), loc);
+    g = g + p.parameter("b", {width * 3}, init::zeros());
+    u = u + p.parameter("bu", {width * 3}, init::zeros());
   }
-  const Tensors gs = split(g, 3, -1, loc), us = split(u, 3, -1, loc);
-  const Tensor r = sigmoid(add(gs[0], us[0], loc), loc), z = sigmoid(add(gs[1], us[1], loc), loc);
-  const Tensor n = tanh(add(gs[2], mul(r, us[2], loc), loc), loc);
-  return mix(z, n, s, loc);
+  const Tensors gs = split(g, 3), us = split(u, 3);
+  const Tensor r = sigmoid(gs[0] + us[0]), z = sigmoid(gs[1] + us[1]);
+  const Tensor n = tanh(gs[2] + r * us[2]);
+  return mix(z, n, s);
 }
 
 CellState lstm_cell(const Scope& p, const Tensor& x, const CellState& state, const CellOptions& o,
                     SourceLoc loc) {
-  const auto in = p.enter();
-  const Dim width = state.h.dim(-1, loc);
-  Tensor g = matmul(x, p.parameter("W", {x.dim(-1), width * 4}, o.input, loc), {}, loc);
-  if (o.bias) g = add(g, p.parameter("b", {width * 4}, init::zeros(), loc), loc);
-  g = add(g, matmul(state.h, p.parameter("U", {width, width * 4}, o.recurrent, loc), {}, loc), loc);
-  const Tensors gates = split(g, 4, -1, loc);
-  const Tensor i = sigmoid(gates[0], loc), f = sigmoid(gates[1], loc), n = tanh(gates[2], loc),
-               out = sigmoid(gates[3], loc);
-  const Tensor c = add(mul(f, state.c, loc), mul(i, n, loc), loc);
-  return {mul(out, tanh(c, loc), loc), c};
+  const auto in = p.enter(loc);
+  const Dim width = state.h.dim(-1);
+  Tensor g = matmul(x, p.parameter("W", {x.dim(-1), width * 4}, o.input));
+  if (o.bias) g = g + p.parameter("b", {width * 4}, init::zeros());
+  g = g + matmul(state.h, p.parameter("U", {width, width * 4}, o.recurrent));
+  const Tensors gates = split(g, 4);
+  const Tensor i = sigmoid(gates[0]), f = sigmoid(gates[1]), n = tanh(gates[2]),
+               out = sigmoid(gates[3]);
+  const Tensor c = f * state.c + i * n;
+  return {out * tanh(c), c};
 }
 
 CellState cell(CellKind kind, const Scope& p, const Tensor& x, const CellState& state,
                const Tensor& context, const CellOptions& o, SourceLoc loc) {
-  if (kind == CellKind::gru) return {gru_cell(p, x, state.h, context, o, loc), {}};
-  const Tensor both = context.valid() ? concat({x, context}, -1, loc) : x;
-  if (kind == CellKind::gru_after) return {gru_after_cell(p, both, state.h, o, loc), {}};
-  return lstm_cell(p, both, state, o, loc);
+  const CalledFrom from(loc);
+  if (kind == CellKind::gru) return {gru_cell(p, x, state.h, context, o), {}};
+  const Tensor both = context.valid() ? concat({x, context}, -1) : x;
+  if (kind == CellKind::gru_after) return {gru_after_cell(p, both, state.h, o), {}};
+  return lstm_cell(p, both, state, o);
 }
 
 CellState zero_state(CellKind kind, const Tensor& like, const Dim& rows, const Dim& width,
                      SourceLoc loc) {
-  const Tensor zero = full(like, 0, {rows, width}, f32, loc);
+  const CalledFrom from(loc);
+  const Tensor zero = full(like, 0, {rows, width}, f32);
   return {zero, kind == CellKind::lstm ? zero : Tensor()};
 }
 
@@ -92,18 +85,18 @@ struct Direction {
 };
 
 Direction run(const Scope& p, const Tensor& x, const Tensor& lengths, const CellState& initial,
-              bool reverse, const RecurrentOptions& o, const SourceLoc& loc) {
+              bool reverse, const RecurrentOptions& o) {
   const auto in = p.enter();
   Tensors carries{initial.h};
   if (o.kind == CellKind::lstm) carries.push_back(initial.c);
   const auto body = [&](const LoopStep& at) -> LoopYield {
     const CellState now{at.carries[0], at.carries.size() > 1 ? at.carries[1] : Tensor()};
-    const CellState next = cell(o.kind, p, at.scanned[0], now, {}, o.cell, loc);
+    const CellState next = cell(o.kind, p, at.scanned[0], now, {}, o.cell);
     return {.carries = next.c.valid() ? Tensors{next.h, next.c} : Tensors{next.h},
             .outputs = {next.h}};
   };
   const LoopResults r =
-      scan({.carries = carries, .scanned = {x}, .lengths = lengths, .reverse = reverse}, body, loc);
+      scan({.carries = carries, .scanned = {x}, .lengths = lengths, .reverse = reverse}, body);
   return {r.outputs[0], {r.carries[0], r.carries.size() > 1 ? r.carries[1] : Tensor()}};
 }
 
@@ -111,6 +104,7 @@ Direction run(const Scope& p, const Tensor& x, const Tensor& lengths, const Cell
 
 Recurrent recurrent(const Scope& p, const Tensor& x, const Tensor& lengths, const Dim& width,
                     const RecurrentOptions& o, SourceLoc loc) {
+  const CalledFrom from(loc);
   if (x.rank() != 3) fail(loc, "'recurrent' needs x of [S,B,M], found ", x.type());
   const int64_t directions = o.bidirectional ? 2 : 1;
   if (!o.initial.empty() && static_cast<int64_t>(o.initial.size()) != o.layers * directions)
@@ -119,19 +113,18 @@ Recurrent recurrent(const Scope& p, const Tensor& x, const Tensor& lengths, cons
   Recurrent r{x, {}};
   for (int64_t layer = 0; layer < o.layers; ++layer) {
     const Scope here = p / layer;
-    if (layer > 0)
-      r.outputs = sequence_dropout(here / "dropout", r.outputs, o.dropout, o.noise, loc);
+    if (layer > 0) r.outputs = sequence_dropout(here / "dropout", r.outputs, o.dropout, o.noise);
     Tensors outputs;
     for (int64_t d = 0; d < directions; ++d) {
       const CellState initial = o.initial.empty()
-                                    ? zero_state(o.kind, x, x.dim(1), width, loc)
+                                    ? zero_state(o.kind, x, x.dim(1), width)
                                     : o.initial[static_cast<size_t>(layer * directions + d)];
-      const Direction run_d = run(here / (d == 0 ? "forward" : "backward"), r.outputs, lengths,
-                                  initial, d == 1, o, loc);
+      const Direction run_d =
+          run(here / (d == 0 ? "forward" : "backward"), r.outputs, lengths, initial, d == 1, o);
       outputs.push_back(run_d.outputs);
       r.final.push_back(run_d.final);
     }
-    r.outputs = concat(outputs, -1, loc);
+    r.outputs = concat(outputs);
   }
   return r;
 }

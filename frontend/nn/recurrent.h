@@ -3,6 +3,8 @@
 // Sequences are time-major, T[S,B,M]. With lengths, a padded row is computed exactly as it would be
 // alone: ended rows keep their state, their outputs are zero, and the reverse direction starts at
 // each row's last position.
+//
+// Throws GraphError, at the line of the call, where shapes or settings do not go together.
 #pragma once
 #include "frontend/language/loop.h"
 #include "frontend/language/scope.h"

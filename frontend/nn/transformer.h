@@ -6,6 +6,8 @@
 // f is attention, then the feed-forward network; dropout comes before the sum. Sequences are
 // batch-major, T[B,T,M]. Training and decoding share `decoder_layer`: what it attends to of its own
 // past are its own keys and values, or those of a cache that they are written to.
+//
+// Throws GraphError, at the line of the call, where shapes or settings do not go together.
 #pragma once
 #include "frontend/nn/multi_head.h"
 #include "frontend/nn/norm.h"

@@ -52,8 +52,8 @@ void attend(const AttendOptions& o) {
   for (const std::string& token : source) map.title += token;
   if (chosen.ended) map.rows.emplace_back("</s>");
   if (!chosen.ended)
-    fmt::print(stderr, "the result was cut before an end, at the limit of length ({})\n",
-               limit_text(model, options));
+    say(fmt::format("the result was cut before an end, at the limit of length ({})",
+                    limit_text(model, options)));
   put_result(o.output, inspect::svg(map));
 }
 

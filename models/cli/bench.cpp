@@ -4,9 +4,7 @@
 // arithmetic that of each sentence by itself, without padding.
 #include "models/cli/bench.h"
 
-#include "backends/onednn/kernels/peak.h"
-#include "backends/onednn/machine/engine.h"
-#include "backends/onednn/machine/threads.h"
+#include "backends/backend.h"
 #include "frontend/inspect/hot_kernels.h"
 #include "frontend/inspect/memory.h"
 #include "frontend/inspect/trace.h"
@@ -52,13 +50,13 @@ Measured measured(Program& program, const formats::NamedArrays& batch, int steps
   ParameterStore store(1);
   program.run(store, batch);  // the first makes the executable and touches its memory
   std::vector<double> times;
-  const double before = onednn::kernels::peak_run({onednn::kernels::PeakKind::fma, 0.2});
+  const double before = program.options().backend->peak_flops(0.2);
   for (int i = 0; i < steps; ++i) {
     const double start = seconds();
     program.run(store, batch);
     times.push_back(seconds() - start);
   }
-  const double after = onednn::kernels::peak_run({onednn::kernels::PeakKind::fma, 0.2});
+  const double after = program.options().backend->peak_flops(0.2);
   std::sort(times.begin(), times.end());
   Measured m{.median = times[times.size() / 2],
              .best = times.front(),
@@ -73,7 +71,8 @@ void bench(const BenchOptions& o) {
   Subject subject = read_subject(o.what, o.bind, o.budget);
   subject.sizes.full = o.full;
   const formats::NamedArrays batch = subject.batch();
-  const int most = o.threads > 0 ? o.threads : onednn::Engine().threads();
+  const std::shared_ptr<backends::Backend> backend = backends::make_onednn();
+  const int most = o.threads > 0 ? o.threads : backend->threads();
   put(fmt::format("{}: training step, {} rows, source {}, target {}, {}\n\n", subject.title,
                   subject.sizes.rows, subject.sizes.source, subject.sizes.target,
                   o.full ? "every row full" : "random lengths"));
@@ -81,10 +80,9 @@ void bench(const BenchOptions& o) {
                   "tokens/s", "peak, padded", "peak, real", "FMA peak"));
   double single = 0;
   for (int threads = 1; threads <= most; ++threads) {
-    onednn::use_threads(threads);
+    backend->use_threads(threads);
     Program program = subject.step(subject.options());
-    if (threads == 1 && program.budget())
-      fmt::print(stderr, "{}\n", program.budget()->text(subject.memory_budget));
+    if (threads == 1 && program.budget()) say(program.budget()->text(subject.memory_budget));
     const Measured m = measured(program, batch, o.steps);
     const auto share = [&](double flops) { return flops / m.median * 1e-9 / m.peak_gflops; };
     put(fmt::format(
@@ -108,7 +106,7 @@ void bench(const BenchOptions& o) {
         "most {:.0f} MB\n",
         m.arithmetic.padded * 1e-9, m.arithmetic.real * 1e-9,
         inspect::megabytes(report.memory.arena_bytes), peak_resident_megabytes()));
-    const inspect::Hardware hardware{m.peak_gflops, onednn::kernels::measure_bandwidth(0.1)};
+    const inspect::Hardware hardware{m.peak_gflops, backend->peak_bandwidth(0.1) * 1e-9};
     put("\n" + inspect::hot_kernels_text({&report, 1}, static_cast<double>(report.runs), hardware));
     if (!o.trace.empty()) put_result(o.trace, inspect::chrome_trace(report, m.peak_gflops));
   }

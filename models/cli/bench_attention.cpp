@@ -4,8 +4,6 @@
 // would be. Memory is what the program plans besides queries, keys, values and results.
 #include "autodiff/gradient.h"
 #include "backends/backend.h"
-#include "backends/onednn/machine/engine.h"
-#include "backends/onednn/machine/threads.h"
 #include "frontend/inspect/memory.h"
 #include "frontend/weft.h"
 #include "ir/passes/pipeline.h"
@@ -73,10 +71,10 @@ double seconds() {
 }
 
 // The median of runs for a third of a second, at least one.
-Measured measured(const ir::Graph& graph, int64_t keys) {
+Measured measured(backends::Backend& backend, const ir::Graph& graph, int64_t keys) {
   const ir::Bindings sizes{{"T", keys}};
   const std::vector<ir::Array> arguments = random_arguments(graph, sizes);
-  const auto executable = backends::make_onednn()->compile(graph, sizes);
+  const auto executable = backend.compile(graph, sizes);
   std::vector<ir::Array> results = backends::allocate_results(graph, sizes);
   executable->run(arguments, results);  // the first touches its memory
   std::vector<double> times;
@@ -105,7 +103,8 @@ Graphs compiled(const ir::Graph& written) {
 }
 
 void bench(const Options& o) {
-  onednn::use_threads(o.threads > 0 ? o.threads : onednn::Engine().threads());
+  const auto backend = backends::make_onednn();
+  backend->use_threads(o.threads > 0 ? o.threads : backend->threads());
   const Graphs window = compiled(graph_of(o, o.window)), dense = compiled(graph_of(o, 0));
   put(o.score == "dot" ? fmt::format("dot attention, {} heads of {}", o.heads, o.width)
                        : fmt::format("additive attention of width {}", o.width));
@@ -114,8 +113,8 @@ void bench(const Options& o) {
                   "dense ms", "times", "window memory", "dense memory"));
   for (const int64_t keys : o.keys)
     for (const bool backward : {false, true}) {
-      const Measured near = measured(backward ? window.both : window.forward, keys);
-      const Measured all = measured(backward ? dense.both : dense.forward, keys);
+      const Measured near = measured(*backend, backward ? window.both : window.forward, keys);
+      const Measured all = measured(*backend, backward ? dense.both : dense.forward, keys);
       put(fmt::format("{:>7} {:<19} {:>10.2f} {:>10.2f} {:>7.1f} {:>14} {:>12}\n", keys,
                       backward ? "forward + backward" : "forward", near.milliseconds,
                       all.milliseconds, all.milliseconds / near.milliseconds,

@@ -8,6 +8,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <limits>
 #include <set>
@@ -28,8 +29,7 @@ const formats::NamedArray* find(const ir::Graph& graph, const ir::Argument& a,
                                 const formats::NamedArrays& arrays, const std::string& file) {
   const formats::NamedArray* found = nullptr;
   for (const formats::NamedArray& entry : arrays) {
-    if (entry.name != graph.info(a.value).name && (a.path.empty() || entry.name != a.path))
-      continue;
+    if (entry.name != argument_name(graph, a) && (a.path.empty() || entry.name != a.path)) continue;
     if (found != nullptr)
       throw GraphError(ir::concat(file, ": both '", found->name, "' and '", entry.name, "' name ",
                                   described(graph, a)));
@@ -69,6 +69,25 @@ std::string listed(const std::vector<std::string>& names) {
   std::string s;
   for (size_t i = 0; i < names.size() && i < 20; ++i) s += (i ? ", '" : "'") + names[i] + "'";
   return names.size() > 20 ? s + ", ..." : s;
+}
+
+void add_symbols(const ir::Shape& shape, std::set<std::string>& symbols) {
+  for (const ir::Dim& dim : shape)
+    for (const std::string& symbol : dim.symbols()) symbols.insert(symbol);
+}
+
+// Those of arguments, of what is computed, and of attributes: a loop may have T steps, and no value
+// of that size.
+void add_symbols(const ir::Graph& graph, std::set<std::string>& symbols) {
+  for (const ir::Argument& a : graph.arguments()) add_symbols(graph.type(a.value).shape, symbols);
+  for (const ir::Node& node : graph.nodes()) {
+    for (const ir::Value v : node.results) add_symbols(graph.type(v).shape, symbols);
+    for (const auto& [name, attr] : node.attrs) {
+      if (const auto* dim = std::get_if<ir::Dim>(&attr)) add_symbols(ir::Shape{*dim}, symbols);
+      if (const auto* shape = std::get_if<ir::Shape>(&attr)) add_symbols(*shape, symbols);
+    }
+    for (const ir::Graph& region : node.regions) add_symbols(region, symbols);
+  }
 }
 
 class SizeCheck {
@@ -123,6 +142,21 @@ ir::Bindings parse_bindings(const std::vector<std::string>& texts) {
   return bindings;
 }
 
+void check_bindings(const ir::Graph& graph, const ir::Bindings& bindings) {
+  std::set<std::string> symbols;
+  add_symbols(graph, symbols);
+  for (const auto& [symbol, size] : bindings) {
+    if (symbols.contains(symbol)) continue;
+    throw UsageError(ir::concat("--bind ", symbol, "=", size, ": graph '", graph.name,
+                                "' has no symbol ", symbol, symbols.empty() ? "" : "; it has ",
+                                listed({symbols.begin(), symbols.end()})));
+  }
+}
+
+std::string argument_name(const ir::Graph& graph, const ir::Argument& argument) {
+  return graph.display_name(argument.value).substr(1);
+}
+
 std::vector<Array> bind_arguments(const ir::Graph& graph, const formats::NamedArrays& arrays,
                                   const std::string& file, bool exact) {
   std::vector<Array> bound;
@@ -131,7 +165,7 @@ std::vector<Array> bind_arguments(const ir::Graph& graph, const formats::NamedAr
   for (const ir::Argument& a : graph.arguments()) {
     const formats::NamedArray* entry = find(graph, a, arrays, file);
     if (entry == nullptr) {
-      missing.push_back(a.path.empty() ? graph.info(a.value).name : a.path);
+      missing.push_back(a.path.empty() ? argument_name(graph, a) : a.path);
       continue;
     }
     used.insert(entry->name);

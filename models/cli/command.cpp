@@ -7,8 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
+#include <cstdio>
 
 namespace weft::cli {
 
@@ -17,6 +16,7 @@ Option* Option::type_name(const std::string& name) { return option_->type_name(n
 Option* Option::show_default() { return option_->capture_default_str(), this; }
 Option* Option::show_default(const std::string& text) { return option_->default_str(text), this; }
 Option* Option::delimiter(char c) { return option_->delimiter(c), this; }
+Option* Option::one_at_a_time() { return option_->allow_extra_args(false), this; }
 Option* Option::in_range(int least, int most) {
   return option_->check(CLI::Range(least, most)), this;
 }
@@ -111,24 +111,20 @@ void CommandLine::run(int argc, char** argv) {
   }
 }
 
-void put(std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t n = ::write(STDOUT_FILENO, text.data(), text.size());
-    if (n >= 0) {
-      text.remove_prefix(static_cast<size_t>(n));
-    } else if (errno == EPIPE) {
-      throw ReaderGone();
-    } else if (errno != EINTR && errno != EAGAIN) {
-      throw ir::RuntimeError(ir::concat("cannot write to standard output: ", std::strerror(errno)));
-    }
-  }
-}
+void put(std::string_view text) { formats::write_all(STDOUT_FILENO, text, "standard output"); }
 
 void put_result(const std::string& path, std::string_view text) {
   if (path.empty() || path == "-")
     put(text);
   else
     formats::write_file_atomically(path, text);
+}
+
+void say(std::string_view lines) {
+  if (lines.empty()) return;
+  const std::string whole = std::string(lines) + (lines.ends_with('\n') ? "" : "\n");
+  std::fwrite(whole.data(), 1, whole.size(), stderr);
+  std::fflush(stderr);
 }
 
 }  // namespace weft::cli

@@ -30,6 +30,7 @@ class Option {
   Option* show_default();
   Option* show_default(const std::string& text);
   Option* delimiter(char c);  // of a list given as one word
+  Option* one_at_a_time();    // of a list: one word each time the option is given
   Option* in_range(int least, int most);
   Option* within(double least, double most);
   Option* positive();
@@ -107,13 +108,14 @@ struct UsageError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// Whoever reads stdout has gone away: nothing more to do, and no fault of anybody's.
-struct ReaderGone {};
-
-// Writes to stdout; throws ReaderGone or RuntimeError.
+// Writes to stdout; throws formats::ReaderGone or RuntimeError.
 void put(std::string_view text);
 
-// To the file, which appears whole or not at all, or to stdout when the path is empty or "-".
+// To the file (frontend/formats/atomic_file.h), or to stdout when the path is empty or "-".
 void put_result(const std::string& path, std::string_view text);
+
+// On stderr, the last line ended if it is not. What cannot be said there, because it is closed, full
+// or nobody reads it, is not said: the work goes on.
+void say(std::string_view lines);
 
 }  // namespace weft::cli

@@ -3,9 +3,9 @@
 
 #include "backends/backend.h"
 #include "ir/error.h"
+#include "models/cli/command.h"
 
 #include <cmath>
-#include <cstdio>
 
 namespace weft::cli {
 namespace {
@@ -68,9 +68,10 @@ void compare_reference(const ir::Graph& graph, const ir::Bindings& bindings,
     throw ir::GraphError(ir::concat(node.from.loc.known() ? node.from.loc.str() + ": " : "", "'",
                                     node.op->name, "' ", all.display_name(v), ": ", all.type(v),
                                     " differs from the reference: element ", at, " is ",
-                                    found[i].at(at), ", needed ", wanted[i].at(at), operands));
+                                    ir::str(ir::Attr(found[i].at(at))), ", needed ",
+                                    ir::str(ir::Attr(wanted[i].at(at))), operands));
   }
-  std::fprintf(stderr, "all %zu values agree with the reference\n", found.size());
+  say(ir::concat("all ", found.size(), " values agree with the reference"));
 }
 
 }  // namespace weft::cli

@@ -1,6 +1,5 @@
 // models/cli/doctor.cpp -- weft doctor: is this machine set up as Weft needs it?
-#include "backends/onednn/machine/doctor.h"
-
+#include "backends/backend.h"
 #include "ir/error.h"
 #include "models/cli/command.h"
 
@@ -8,9 +7,9 @@ namespace weft::cli {
 namespace {
 
 void doctor() {
-  const onednn::Diagnosis diagnosis = onednn::diagnose();
-  put(diagnosis.text());
-  if (!diagnosis.well())
+  const backends::Diagnosis diagnosis = backends::diagnose_onednn();
+  put(diagnosis.text);
+  if (!diagnosis.faults.empty())
     throw ir::RuntimeError(ir::concat("doctor found ", diagnosis.faults.size(),
                                       diagnosis.faults.size() == 1 ? " fault" : " faults",
                                       ", listed above"));

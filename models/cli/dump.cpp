@@ -1,7 +1,5 @@
 // models/cli/dump.cpp -- weft dump: a graph at any stage of its life, as text or picture.
 #include "backends/backend.h"
-#include "backends/onednn/machine/engine.h"
-#include "backends/onednn/run/executable.h"
 #include "frontend/inspect/dot.h"
 #include "frontend/inspect/memory.h"
 #include "ir/text/text.h"
@@ -21,19 +19,24 @@
 namespace weft::cli {
 namespace {
 
-const std::vector<std::string> kStages = {"built", "fused", "differentiated", "optimised",
-                                          "planned"};
+const std::vector<std::string> kStages = {
+    "built", "fused", "differentiated", "fused-differentiated", "optimised", "planned"};
 
 struct DumpOptions {
-  std::string what, stage = "built", format, output, gradient, focus, budget;
-  std::vector<std::string> bind, disabled;
+  std::string what, stage = "built", format, output, focus, budget;
+  std::vector<std::string> bind, disabled, gradient;
   int radius = 2;
   bool explain = false, locations = false, whole = false, memory = false;
 };
 
-int stage_number(const std::string& stage) {
-  return static_cast<int>(std::find(kStages.begin(), kStages.end(), stage) - kStages.begin());
+// Of the way through the compiler: the last that is needed.
+std::string last_stage(const DumpOptions& o) {
+  if (o.stage == "planned") return "optimised";
+  return o.stage == "fused-differentiated" ? "differentiated" : o.stage;
 }
+
+// As written, with gradients and nothing else: no pass is run.
+bool without_passes(const DumpOptions& o) { return o.stage == "differentiated"; }
 
 // By what the file is to be called, unless it was said.
 std::string format_of(const DumpOptions& o) {
@@ -51,51 +54,55 @@ std::string differentiable_result(const ir::Graph& graph, const std::string& fil
       file + ": no result is called 'loss'; --gradient RESULT says which one to differentiate");
 }
 
-onednn::Executable planned(const ir::Graph& graph, const ir::Bindings& bindings) {
+std::unique_ptr<backends::Executable> planned(const ir::Graph& graph,
+                                              const ir::Bindings& bindings) {
   for (const std::string& symbol : graph.symbols())
     if (!bindings.contains(symbol))
       throw UsageError("a plan is made for sizes: --bind " + symbol + "=...");
   check_sizes(graph, bindings);
-  return {std::make_shared<onednn::Engine>(), graph, bindings, {}};
+  return backends::make_onednn()->compile(graph, bindings);
 }
 
 // The plan, or its memory over time.
 std::string plan_text(const DumpOptions& o, const ir::Graph& graph, const ir::Bindings& bindings) {
-  const onednn::Executable executable = planned(graph, bindings);
-  if (!o.memory) return executable.plan_text();
-  const backends::Report report = executable.report();
+  const auto executable = planned(graph, bindings);
+  if (!o.memory) return executable->plan_text();
+  const backends::Report report = executable->report();
   return format_of(o) == "svg" ? inspect::memory_svg(report.graph, report.memory)
                                : inspect::memory_text(report.graph, report.memory);
 }
 
+struct Dumped {
+  ir::Graph graph;
+  std::vector<ir::Note> notes;
+};
+
 // A graph of the user's own, differentiated if there is a loss, or if that was asked for.
-Compiled graph_at_stage(const DumpOptions& o) {
-  const int stage = stage_number(o.stage);
-  Compiled at{read_graph(o.what), {}};
-  const auto advance = [&at](Compiled next) {
-    at.notes.insert(at.notes.end(), next.notes.begin(), next.notes.end());
-    at.graph = std::move(next.graph);
-  };
-  if (stage >= 1) advance(recognised(at.graph, o.disabled));
-  if (stage >= 2 && (!o.gradient.empty() || stage == 2 || at.graph.find_output("loss") >= 0))
-    at.graph = with_gradients(
-        at.graph,
-        gradients_asked_for(
-            o.gradient.empty() ? differentiable_result(at.graph, o.what) : o.gradient, at.graph));
-  if (stage >= 3) advance(optimised(at.graph, o.disabled));
-  return at;
+Dumped graph_at_stage(const DumpOptions& o) {
+  const ir::Graph built = read_graph(o.what);
+  check_bindings(built, parse_bindings(o.bind));
+  std::vector<std::string> gradients = o.gradient;
+  const bool must = last_stage(o) == "differentiated";
+  if (gradients.empty() && (must || built.find_output("loss") >= 0))
+    gradients.push_back(differentiable_result(built, o.what));
+  StagePlan plan = graph_plan(gradients, o.disabled);
+  plan.optimize = !without_passes(o);
+  plan.last = last_stage(o);
+  const Stages stages = compile_stages(built, plan);
+  return {stages.graph(), stages.notes};
 }
 
 // The training step of a recipe, or of a model with Adam.
-Compiled training_step_at_stage(const DumpOptions& o, const Subject& subject) {
+Dumped training_step_at_stage(const DumpOptions& o, const Subject& subject) {
   if (!o.gradient.empty())
     throw UsageError(
         "--gradient is for graphs (.ir); a model is differentiated by all of its parameters");
   ProgramOptions options = subject.options();
   options.disabled_passes = o.disabled;
+  options.optimize = !without_passes(o);
   const Program program = subject.step(options);
-  if (program.budget()) fmt::print(stderr, "{}\n", program.budget()->text(options.memory_budget));
-  return {o.stage == "planned" ? program.graph() : program.stage(o.stage), program.notes()};
+  if (program.budget()) say(program.budget()->text(options.memory_budget));
+  return {program.stage(last_stage(o)), program.notes()};
 }
 
 std::string drawn(const DumpOptions& o, const std::string& format, const ir::Graph& graph) {
@@ -124,8 +131,8 @@ void dump(DumpOptions o) {
   check_options(o, format);
   std::optional<Subject> subject;
   if (is_model(o.what)) subject = read_subject(o.what, o.bind, o.budget);
-  const Compiled at = subject ? training_step_at_stage(o, *subject) : graph_at_stage(o);
-  if (o.explain) fmt::print(stderr, "{}", explained(at.notes));
+  const Dumped at = subject ? training_step_at_stage(o, *subject) : graph_at_stage(o);
+  if (o.explain) say(explained(at.notes));
   if (o.stage == "planned")
     put_result(o.output,
                plan_text(o, at.graph, subject ? subject->bindings() : parse_bindings(o.bind)));
@@ -148,10 +155,11 @@ void add_dump(Command& program) {
                    "A recipe (.toml) or a model's folder: its training step; or a graph (.ir)")
       ->required();
   command
-      ->add_option("--stage", o->stage,
-                   "built: as written; fused: patterns recognised, loops taken apart; "
-                   "differentiated: with gradients; "
-                   "optimised: as it is lowered; planned: as it runs, with places in memory")
+      ->add_option(
+          "--stage", o->stage,
+          "built: as written; fused: patterns recognised, loops taken apart; differentiated: as "
+          "written, with gradients; fused-differentiated: fused, then with gradients; "
+          "optimised: as it is lowered; planned: as it runs, with places in memory")
       ->one_of(kStages)
       ->show_default();
   command
@@ -162,7 +170,8 @@ void add_dump(Command& program) {
       ->type_name("FILE");
   command
       ->add_option("--gradient", o->gradient,
-                   "What to differentiate (default: 'loss', or the only result)")
+                   std::string(kGradientHelp) + " (default: 'loss', or the only result)")
+      ->one_at_a_time()
       ->type_name("RESULT[:ARGUMENT,...]");
   command
       ->add_option(

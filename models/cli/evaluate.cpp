@@ -46,12 +46,12 @@ void evaluate(const EvaluateOptions& o) {
   if (!o.output.empty()) put_result(o.output, lines);
   if (o.output != "-") put(rate.str() + "\n");
   if (!cut.empty())
-    fmt::print(stderr, "{} of {} results were cut before an end, at the limit of length ({}): {}\n",
-               cut.count(), sources.size(), limit_text(model, o.model.options.search), cut.str());
+    say(fmt::format("{} of {} results were cut before an end, at the limit of length ({}): {}",
+                    cut.count(), sources.size(), limit_text(model, o.model.options.search),
+                    cut.str()));
   if (!refused.empty())
-    fmt::print(stderr,
-               "{} of {} sources are too long for the model and count as empty results: {}\n",
-               refused.count(), sources.size(), refused.str());
+    say(fmt::format("{} of {} sources are too long for the model and count as empty results: {}",
+                    refused.count(), sources.size(), refused.str()));
 }
 
 }  // namespace

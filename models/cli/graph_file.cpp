@@ -5,24 +5,28 @@
 #include "frontend/formats/input_file.h"
 #include "ir/text/text.h"
 #include "ir/verify.h"
+#include "models/cli/bind_arguments.h"
 #include "models/cli/command.h"
+
+#include <algorithm>
 
 namespace weft::cli {
 
 ir::Graph read_graph(const std::string& path) {
-  ir::Graph graph = ir::parse(formats::read_text_file(path), path);
+  ir::Graph graph = ir::parse(formats::read_text_file(path), formats::input_name(path));
   ir::verify(graph);
   return graph;
 }
 
 Gradients gradients_asked_for(const std::string& text, const ir::Graph& graph) {
-  if (text.empty()) return {};
   const size_t colon = text.find(':');
   Gradients gradients{text.substr(0, colon), {}};
+  if (gradients.result.empty())
+    throw UsageError("--gradient needs RESULT or RESULT:ARGUMENT,..., found '" + text + "'");
   if (colon == text.npos) {
     for (const ir::Argument& a : graph.arguments())
       if (ir::is_float(graph.type(a.value).dtype))
-        gradients.arguments.push_back(graph.info(a.value).name);
+        gradients.arguments.push_back(argument_name(graph, a));
   }
   for (size_t at = colon; at != text.npos;) {
     const size_t next = text.find(',', at + 1);
@@ -34,9 +38,27 @@ Gradients gradients_asked_for(const std::string& text, const ir::Graph& graph) {
   return gradients;
 }
 
-ir::Graph with_gradients(const ir::Graph& graph, const Gradients& gradients, bool with_cotangent) {
-  return autodiff::gradient(graph, gradients.result, gradients.arguments,
-                            {.cotangent = with_cotangent});
+Differentiated differentiated(const ir::Graph& graph, const std::vector<std::string>& asked,
+                              const std::function<bool(const std::string&)>& cotangent) {
+  Differentiated d{graph, {}};
+  for (const ir::Output& output : graph.outputs()) d.results.push_back(output.name);
+  for (const std::string& text : asked) {
+    const Gradients gradients = gradients_asked_for(text, d.graph);
+    const auto called = std::find(d.results.begin(), d.results.end(), gradients.result);
+    const std::string result =
+        called == d.results.end()
+            ? gradients.result
+            : d.graph.outputs()[static_cast<size_t>(called - d.results.begin())].name;
+    d.graph = autodiff::gradient(d.graph, result, gradients.arguments,
+                                 {.cotangent = cotangent && cotangent(result)});
+    for (const std::string& argument : gradients.arguments) {
+      std::string name = "d" + argument;
+      while (std::find(d.results.begin(), d.results.end(), name) != d.results.end())
+        name = "d" + name;
+      d.results.push_back(name);
+    }
+  }
+  return d;
 }
 
 }  // namespace weft::cli

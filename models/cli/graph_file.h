@@ -2,6 +2,7 @@
 #pragma once
 #include "ir/graph.h"
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -10,17 +11,26 @@ namespace weft::cli {
 // Read, parsed, verified. Throws GraphError beginning with the path.
 ir::Graph read_graph(const std::string& path);
 
-// What --gradient asks for: "loss" or "loss:x,attention/W".
+// What --gradient asks for: "loss" or "loss:x,attention/W". By default the arguments are all float
+// ones. Throws UsageError.
 struct Gradients {
-  std::string result;                  // empty: nothing
+  std::string result;
   std::vector<std::string> arguments;  // by name or path, as they were given
 };
-// By default the arguments are all float ones, by their names in the graph's header. Throws
-// UsageError.
 Gradients gradients_asked_for(const std::string& text, const ir::Graph& graph);
 
-// The graph with those gradients as further results, in that order.
-ir::Graph with_gradients(const ir::Graph& graph, const Gradients& gradients,
-                         bool with_cotangent = false);
+// A graph with gradients as further results, asked for one after the other: each may be that of a
+// result of those before.
+struct Differentiated {
+  ir::Graph graph;
+  std::vector<std::string> results;  // what they are called: "loss", "dx", "datt/W", "ddx"
+};
+// `cotangent` says of a result whether its adjoint is one more input ("d" + its name).
+Differentiated differentiated(const ir::Graph& graph, const std::vector<std::string>& asked,
+                              const std::function<bool(const std::string& result)>& cotangent = {});
+
+inline constexpr const char* kGradientHelp =
+    "Adds d<ARGUMENT> for these arguments (default: all float ones) to the results. Given again, "
+    "the next one may be of those before: --gradient loss:x --gradient dx:x adds ddx";
 
 }  // namespace weft::cli

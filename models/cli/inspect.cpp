@@ -1,8 +1,5 @@
 // models/cli/inspect.cpp -- weft inspect: everything there is to see of a graph, as one page.
 #include "backends/backend.h"
-#include "backends/onednn/kernels/peak.h"
-#include "backends/onednn/machine/engine.h"
-#include "backends/onednn/run/executable.h"
 #include "frontend/inspect/report.h"
 #include "ir/rewrite/rewrite.h"
 #include "models/cli/bind_arguments.h"
@@ -20,8 +17,8 @@ namespace weft::cli {
 namespace {
 
 struct InspectOptions {
-  std::string what, output, gradient, budget;
-  std::vector<std::string> bind, disabled;
+  std::string what, output, budget;
+  std::vector<std::string> bind, disabled, gradient;
   int runs = 5;
 };
 
@@ -58,9 +55,9 @@ struct Observed {
   }
 };
 
-void measure(inspect::Inspection& page) {
-  page.peak_gflops = onednn::kernels::measure_peak(0.1).gflops;
-  page.peak_bandwidth = onednn::kernels::measure_bandwidth(0.1);
+void measure(inspect::Inspection& page, const backends::Backend& backend) {
+  page.peak_gflops = backend.peak_flops(0.1) * 1e-9;
+  page.peak_bandwidth = backend.peak_bandwidth(0.1) * 1e-9;
 }
 
 inspect::Inspection inspected_step(const InspectOptions& o) {
@@ -83,45 +80,34 @@ inspect::Inspection inspected_step(const InspectOptions& o) {
   for (int i = 0; i < o.runs; ++i) program.run(store, batch);
   page.report = program.executable(store, batch).report();
   page.subtitle = fmt::format("training step, {}, random tokens, {} threads",
-                              sizes_text(subject.bindings()), onednn::Engine().threads());
+                              sizes_text(subject.bindings()), options.backend->threads());
   if (program.budget()) page.subtitle += "; " + program.budget()->text(options.memory_budget);
   page.steps = std::move(observed.steps);
-  measure(page);
+  measure(page, *options.backend);
   return page;
 }
 
 // A graph of the user's own; it is planned where all sizes are given, not run.
 inspect::Inspection inspected_graph(const InspectOptions& o) {
   const ir::Graph built = read_graph(o.what);
+  const ir::Bindings bindings = parse_bindings(o.bind);
+  check_bindings(built, bindings);
   inspect::Inspection page{.title = std::filesystem::path(o.what).filename().string(),
                            .built = built};
   Observed observed;
-  std::vector<ir::PassRecord> records;
-  ir::PassContext context = pass_context();
-  const auto run = [&](const ir::Graph& graph, std::span<const ir::Pass* const> passes) {
-    ir::PipelineResult result = ir::run_passes(
-        graph, passes, context, {.disabled = o.disabled, .observe = observed.observer()});
-    records.insert(records.end(), result.records.begin(), result.records.end());
-    return std::move(result.graph);
-  };
-  ir::Graph graph = run(built, ir::recognise_passes());
-  if (!o.gradient.empty() || graph.find_output("loss") >= 0) {
-    const auto asked = gradients_asked_for(o.gradient.empty() ? "loss" : o.gradient, graph);
-    ir::Graph after = with_gradients(graph, asked);
-    records.push_back({"differentiate", 0, graph.node_count(), after.node_count(), true});
-    observed.observer()("differentiate", graph, after);
-    graph = std::move(after);
-  }
-  graph = run(graph, ir::optimise_passes());
-  observed.add_records(records, context.notes);
+  std::vector<std::string> gradients = o.gradient;
+  if (gradients.empty() && built.find_output("loss") >= 0) gradients.emplace_back("loss");
+  StagePlan plan = graph_plan(gradients, o.disabled);
+  plan.observe = observed.observer();
+  const Stages stages = compile_stages(built, plan);
+  const ir::Graph& graph = stages.graph();
+  observed.add_records(stages.records, stages.notes);
   page.steps = std::move(observed.steps);
-  const ir::Bindings bindings = parse_bindings(o.bind);
   page.subtitle = sizes_text(bindings);
   for (const std::string& symbol : graph.symbols())
     if (!bindings.contains(symbol)) return page;
   check_sizes(graph, bindings);
-  page.report =
-      onednn::Executable(std::make_shared<onednn::Engine>(), graph, bindings, {}).report();
+  page.report = backends::make_onednn()->compile(graph, bindings)->report();
   return page;
 }
 
@@ -133,8 +119,8 @@ void inspect_command(const InspectOptions& o) {
   put_result(path, o.output == "-" || !path.ends_with(".json") ? inspect::report_html(page)
                                                                : inspect::report_json(page));
   if (path != "-")
-    fmt::print(stderr, "{}: {} passes, {} nodes at the end\n", path, page.steps.size(),
-               page.steps.empty() ? 0 : page.steps.back().graph.node_count());
+    say(fmt::format("{}: {} passes, {} nodes at the end", path, page.steps.size(),
+                    page.steps.empty() ? 0 : page.steps.back().graph.node_count()));
 }
 
 }  // namespace
@@ -162,7 +148,8 @@ void add_inspect(Command& program) {
       ->type_name("SYMBOL=SIZE");
   command
       ->add_option("--gradient", o->gradient,
-                   "Of a graph: what to differentiate (default: 'loss', if there is one)")
+                   std::string("Of a graph (default: 'loss', if there is one): ") + kGradientHelp)
+      ->one_at_a_time()
       ->type_name("RESULT[:ARGUMENT,...]");
   command->add_option("--runs", o->runs, "Profiled runs")->in_range(1, 1000)->show_default();
   command->add_option("--disable", o->disabled, "Passes to leave out")

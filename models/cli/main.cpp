@@ -2,10 +2,14 @@
 // wrong.
 //
 // Exit codes: 0 done, 1 the work could not be done, 2 the command line was not understood.
+#include "backends/backend.h"
+#include "frontend/formats/atomic_file.h"
 #include "ir/error.h"
 #include "models/cli/command.h"
 
+#include <fcntl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <cstdio>
@@ -65,6 +69,14 @@ void limit_memory() {
 #endif
 }
 
+// A file that is opened takes the lowest free number: where standard input, output or error is
+// closed, a model could be opened as number 2, and be written over by what is said to the user.
+// What holds the place of output cannot be written to: results that go nowhere are an error.
+void fill_standard_descriptors() {
+  for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    if (fcntl(descriptor, F_GETFD) < 0) open("/dev/null", O_RDONLY);
+}
+
 void run(int argc, char** argv) {
   weft::cli::CommandLine program(
       "weft", "weft -- a compiler for attention: trains, translates and looks into models",
@@ -83,9 +95,12 @@ void run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  fill_standard_descriptors();
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error like a full disk
   limit_memory();
+  for (const std::string& remark : weft::backends::onednn_remarks())
+    weft::cli::say("weft: " + remark);
   const auto complain = [&](const std::string& message, int code) {
     const std::string line =
         (begins_with_a_file(message, argc, argv) ? "" : "weft: ") + one_line(message) + "\n";
@@ -95,7 +110,7 @@ int main(int argc, char** argv) {
   try {
     run(argc, argv);
     return 0;
-  } catch (const weft::cli::ReaderGone&) {
+  } catch (const weft::formats::ReaderGone&) {
     return 0;
   } catch (const UsageError& e) {
     return complain(e.what(), 2);

@@ -54,9 +54,9 @@ void opt(const OptOptions& o) {
       run_named_passes(graph, expanded(o.passes), o.disabled, context);
   if (o.timing)
     for (const ir::PassRecord& r : result.records)
-      fmt::print(stderr, "{:<22} {:9.3f} ms  {:5} -> {:5} nodes{}\n", r.pass, r.milliseconds,
-                 r.nodes_before, r.nodes_after, r.changed ? "" : "  (unchanged)");
-  if (o.explain) fmt::print(stderr, "{}", explained(context.notes));
+      say(fmt::format("{:<22} {:9.3f} ms  {:5} -> {:5} nodes{}", r.pass, r.milliseconds,
+                      r.nodes_before, r.nodes_after, r.changed ? "" : "  (unchanged)"));
+  if (o.explain) say(explained(context.notes));
   put_result(o.output,
              ir::print(result.graph, {.types = true, .scopes = true, .locations = o.locations}));
 }

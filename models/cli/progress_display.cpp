@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <cmath>
 #include <cstdio>
 #include <memory>
 
@@ -19,6 +20,9 @@ std::string clock(double seconds) {
                 static_cast<int>(s >= 3600 ? s / 60 % 60 : s % 60), static_cast<int>(s % 60));
   return text;
 }
+
+// NaN without its sign, which says nothing.
+double shown(double loss) { return std::isnan(loss) ? std::fabs(loss) : loss; }
 
 }  // namespace
 
@@ -42,7 +46,7 @@ training::Trainer::Observer progress_display() {
         const std::string left = e.seconds_left > 0 ? ", " + clock(e.seconds_left) + " left" : "";
         std::fprintf(stderr, "%sstep %lld, epoch %lld: loss %.4f, %.0f examples/s, %s%s%s",
                      line->terminal ? "\r\033[K" : "", static_cast<long long>(e.step),
-                     static_cast<long long>(e.epoch + 1), e.loss, e.examples_per_second,
+                     static_cast<long long>(e.epoch + 1), shown(e.loss), e.examples_per_second,
                      clock(e.seconds).c_str(), left.c_str(), line->terminal ? "" : "\n");
         line->open = line->terminal;
         break;
@@ -50,7 +54,7 @@ training::Trainer::Observer progress_display() {
       case Event::Kind::validation:
         close();
         std::fprintf(stderr, "step %lld: validation loss %.4f%s\n", static_cast<long long>(e.step),
-                     e.loss, e.best ? " (best)" : "");
+                     shown(e.loss), e.best ? " (best)" : "");
         break;
       case Event::Kind::saved:
         break;

@@ -1,9 +1,8 @@
 // models/cli/run.cpp -- weft run: a graph on arrays out of a file.
-#include "autodiff/gradient.h"
 #include "backends/backend.h"
-#include "backends/onednn/kernels/peak.h"
 #include "frontend/formats/npz.h"
 #include "frontend/inspect/trace.h"
+#include "ir/text/text.h"
 #include "models/cli/bind_arguments.h"
 #include "models/cli/command.h"
 #include "models/cli/compare_reference.h"
@@ -19,25 +18,21 @@ namespace weft::cli {
 namespace {
 
 struct RunOptions {
-  std::string graph, inputs, outputs, backend = "reference", gradient, trace;
-  std::vector<std::string> bind;
-  bool check_nan = false, compare_reference = false, profile = false, optimise = false;
+  std::string graph, inputs, outputs, backend = "reference", trace;
+  std::vector<std::string> bind, gradient;
+  bool check_nan = false, compare_reference = false, profile = false, optimise = false,
+       print = false;
 };
 
 formats::NamedArrays read_inputs(const std::string& path, const ir::Graph& graph) {
   if (path.empty()) return {};
-  if (!path.ends_with(".npy")) return formats::read_npz(path);
+  const formats::NamedArrays arrays = formats::read_arrays(path);
+  const ir::Array* single = arrays.find("");
+  if (single == nullptr) return arrays;
   if (graph.arguments().size() != 1)
     throw ir::GraphError(ir::concat(path, ": a .npy file is one array, graph '", graph.name,
                                     "' takes ", graph.arguments().size(), "; give a .npz file"));
-  return {{graph.info(graph.arguments()[0].value).name, formats::read_npy(path)}};
-}
-
-// Is there an array for the adjoint of the result, beside those for the arguments?
-bool has_cotangent(const Gradients& gradients, const ir::Graph& graph,
-                   const formats::NamedArrays& inputs) {
-  const std::string name = "d" + gradients.result;
-  return inputs.contains(name) && graph.find_argument(name) < 0;
+  return {{argument_name(graph, graph.arguments()[0]), *single}};
 }
 
 // Floats of the reference's results are kept as the doubles they are.
@@ -52,39 +47,56 @@ std::vector<ir::Array> room_for_results(const ir::Graph& graph, const ir::Bindin
   return results;
 }
 
+// One thing goes to standard output.
+void check_outputs(const RunOptions& o) {
+  const int there = (o.outputs == "-") + (o.trace == "-") + static_cast<int>(o.profile);
+  if (o.outputs == "-" && there > 1)
+    throw UsageError("--outputs - leaves no room on standard output for --trace - or --profile");
+}
+
+// The graph that runs, and what its results are called.
+Differentiated prepared_graph(const RunOptions& o, const ir::Graph& written,
+                              const formats::NamedArrays& inputs) {
+  const auto cotangent = [&](const std::string& result) {
+    return inputs.contains("d" + result) && written.find_argument("d" + result) < 0;
+  };
+  if (!o.optimise) return differentiated(written, o.gradient, cotangent);
+  StagePlan plan = graph_plan({});
+  Differentiated with_gradients;
+  plan.middle.push_back({"differentiate", [&](const ir::Graph& fused) {
+                           with_gradients = differentiated(fused, o.gradient, cotangent);
+                           return with_gradients.graph;
+                         }});
+  return {compile_stages(written, plan).graph(), with_gradients.results};
+}
+
 void run(const RunOptions& o) {
   const bool reference = o.backend == "reference";
   if (reference && (o.profile || o.check_nan || o.compare_reference || !o.trace.empty()))
     throw UsageError(
         "--profile, --trace, --check-nan and --compare-reference need --backend onednn");
-  ir::Graph graph = read_graph(o.graph);
-  const formats::NamedArrays inputs = read_inputs(o.inputs, graph);
-  if (o.optimise) graph = recognised(graph).graph;
-  const Gradients gradients = gradients_asked_for(o.gradient, graph);
-  if (!o.gradient.empty())
-    graph = with_gradients(graph, gradients, has_cotangent(gradients, graph, inputs));
-  if (o.optimise) graph = optimised(graph).graph;
+  check_outputs(o);
+  const ir::Graph written = read_graph(o.graph);
+  const ir::Bindings given = parse_bindings(o.bind);
+  check_bindings(written, given);
+  const formats::NamedArrays inputs = read_inputs(o.inputs, written);
+  const Differentiated prepared = prepared_graph(o, written, inputs);
+  const ir::Graph& graph = prepared.graph;
+  if (o.print) return put(ir::print(graph, {.types = true, .scopes = true, .locations = false}));
 
   const std::vector<ir::Array> arguments = bind_arguments(graph, inputs, o.inputs, reference);
-  const ir::Bindings bindings = backends::infer_bindings(graph, arguments, parse_bindings(o.bind));
+  const ir::Bindings bindings = backends::infer_bindings(graph, arguments, given);
   check_sizes(graph, bindings);
-  const auto backend = reference ? backends::make_reference() : backends::make_onednn();
+  const std::shared_ptr<backends::Backend> backend =
+      reference ? backends::make_reference() : backends::make_onednn();
   const auto executable = backend->compile(
       graph, bindings, {.check_nan = o.check_nan, .profile = o.profile, .trace = !o.trace.empty()});
   std::vector<ir::Array> results = room_for_results(graph, bindings, reference);
   executable->run(arguments, results);
   if (o.compare_reference) compare_reference(graph, bindings, arguments);
 
-  // Gradients come last and bear the names that were asked for, slashes of paths included; where
-  // there is a dx already, that of the second order is ddx.
   formats::NamedArrays named;
-  const size_t first_gradient = results.size() - gradients.arguments.size();
-  for (size_t i = 0; i < results.size(); ++i) {
-    std::string name = i < first_gradient ? graph.outputs()[i].name
-                                          : "d" + gradients.arguments[i - first_gradient];
-    while (i >= first_gradient && named.contains(name)) name = "d" + name;
-    named.add(std::move(name), results[i]);
-  }
+  for (size_t i = 0; i < results.size(); ++i) named.add(prepared.results[i], results[i]);
   if (!o.outputs.empty()) {
     formats::write_npz(o.outputs, named);
   } else {
@@ -94,8 +106,8 @@ void run(const RunOptions& o) {
   }
   if (o.profile) put(executable->profile_text());
   if (!o.trace.empty())
-    put_result(o.trace, inspect::chrome_trace(executable->report(),
-                                              onednn::kernels::measure_peak(0.05).gflops));
+    put_result(o.trace,
+               inspect::chrome_trace(executable->report(), backend->peak_flops(0.05) * 1e-9));
 }
 
 }  // namespace
@@ -106,8 +118,9 @@ void add_run(Command& program) {
                                          "--backend onednn --gradient loss:q,k");
   const auto o = std::make_shared<RunOptions>();
   command->add_option("FILE.ir", o->graph, "The graph, as text")->required();
-  command->add_option("--inputs", o->inputs,
-                      "Arrays for its arguments (.npz; .npy for a graph of one argument)");
+  command->add_option(
+      "--inputs", o->inputs,
+      "Arrays for its arguments (.npz; .npy for a graph of one argument; '-': standard input)");
   command->add_option("--outputs", o->outputs,
                       "Where its results go (.npz); without it their types are printed");
   command
@@ -116,15 +129,20 @@ void add_run(Command& program) {
       ->one_of({"reference", "onednn"})
       ->show_default();
   command->add_option("--bind", o->bind, "Sizes of symbols that the arrays do not tell, as in S=7")
+      ->one_at_a_time()
       ->type_name("SYMBOL=SIZE");
   command
       ->add_option("--gradient", o->gradient,
-                   "Adds d<argument> for these arguments (default: all float ones) to the results; "
-                   "an array d<RESULT> "
-                   "among the inputs is the adjoint to start from (default: ones)")
+                   std::string(kGradientHelp) +
+                       ". An array d<RESULT> among the inputs is the adjoint to start from "
+                       "(default: ones)")
+      ->one_at_a_time()
       ->type_name("RESULT[:ARGUMENT,...]");
   command->add_flag("--optimise", o->optimise,
                     "Run the graph as the optimiser leaves it, not as it is written");
+  command->add_flag("--print", o->print,
+                    "Print the graph instead of running it: as written with the gradients asked "
+                    "for, or, with --optimise, as the optimiser leaves it");
   command->add_flag("--check-nan", o->check_nan,
                     "Stop at the first node that makes a NaN and name it (onednn)");
   command->add_flag("--compare-reference", o->compare_reference,

@@ -3,42 +3,33 @@
 
 #include "backends/backend.h"
 #include "models/cli/command.h"
-
-#include <algorithm>
+#include "models/cli/graph_file.h"
 
 namespace weft::cli {
 namespace {
 
-Compiled run(const ir::Graph& graph, std::span<const ir::Pass* const> passes,
-             const std::vector<std::string>& disabled, size_t passes_before = 0) {
-  ir::PassContext context = pass_context();
-  context.passes_run = static_cast<int>(passes_before);
-  ir::PipelineResult result = ir::run_passes(graph, passes, context, {.disabled = disabled});
-  return {std::move(result.graph), std::move(context.notes)};
+// Floats unrounded, as the reference computes them.
+Evaluate evaluated_by_reference() {
+  return evaluated_by(backends::make_reference(), ir::DType::f64);
 }
 
 }  // namespace
 
-ir::PassContext pass_context() {
-  ir::PassContext context;
-  context.evaluate = [](const ir::Graph& constants) {
-    std::vector<ir::Array> results;  // floats unrounded, as the reference computes them
-    for (const ir::Output& output : constants.outputs()) {
-      const ir::TensorType& type = constants.type(output.value);
-      results.emplace_back(ir::is_float(type.dtype) ? ir::DType::f64 : type.dtype,
-                           ir::values(type.shape, {}));
-    }
-    backends::make_reference()->compile(constants, {})->run({}, results);
-    return results;
-  };
-  return context;
+StagePlan graph_plan(const std::vector<std::string>& gradients,
+                     const std::vector<std::string>& disabled) {
+  StagePlan plan{.disabled = disabled, .evaluate = evaluated_by_reference()};
+  if (!gradients.empty())
+    plan.middle.push_back(
+        {"differentiate",
+         [gradients](const ir::Graph& graph) { return differentiated(graph, gradients).graph; },
+         "differentiated"});
+  return plan;
 }
 
-Compiled recognised(const ir::Graph& graph, const std::vector<std::string>& disabled) {
-  return run(graph, ir::recognise_passes(), disabled);
-}
-Compiled optimised(const ir::Graph& graph, const std::vector<std::string>& disabled) {
-  return run(graph, ir::optimise_passes(), disabled, ir::recognise_passes().size());
+ir::PassContext pass_context() {
+  ir::PassContext context;
+  context.evaluate = evaluated_by_reference();
+  return context;
 }
 
 void check_pass_names(const std::vector<std::string>& names) {
@@ -57,7 +48,7 @@ ir::PipelineResult run_named_passes(const ir::Graph& graph, const std::vector<st
   return ir::run_passes(graph, passes, context, {.disabled = disabled});
 }
 
-std::string explained(const std::vector<ir::Note>& notes) {
+std::string explained(std::span<const ir::Note> notes) {
   std::string s;
   for (const ir::Note& note : notes)
     s +=

@@ -1,5 +1,6 @@
-// models/cli/stages.h -- a graph on its way through the compiler, stage by stage.
+// models/cli/stages.h -- graphs of the user's own on their way through the compiler.
 #pragma once
+#include "frontend/compile/stages.h"
 #include "ir/graph.h"
 #include "ir/passes/pipeline.h"
 
@@ -8,13 +9,9 @@
 
 namespace weft::cli {
 
-struct Compiled {
-  ir::Graph graph;
-  std::vector<ir::Note> notes;  // what was fused into what, and what was held back
-};
-
-Compiled recognised(const ir::Graph& graph, const std::vector<std::string>& disabled = {});
-Compiled optimised(const ir::Graph& graph, const std::vector<std::string>& disabled = {});
+// With these gradients (graph_file.h) after recognition, by the reference's arithmetic.
+StagePlan graph_plan(const std::vector<std::string>& gradients,
+                     const std::vector<std::string>& disabled = {});
 
 // Passes by name, in that order. Throws UsageError for a name that is none.
 ir::PipelineResult run_named_passes(const ir::Graph& graph, const std::vector<std::string>& names,
@@ -26,6 +23,6 @@ void check_pass_names(const std::vector<std::string>& names);
 ir::PassContext pass_context();
 
 // As --explain prints them: one a line.
-std::string explained(const std::vector<ir::Note>& notes);
+std::string explained(std::span<const ir::Note> notes);
 
 }  // namespace weft::cli

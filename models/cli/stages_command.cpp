@@ -10,6 +10,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <span>
 
 namespace weft::cli {
 namespace {
@@ -22,23 +23,32 @@ std::string listing(const ir::Graph& graph) {
   return "```\n" + ir::print(graph, {.types = true, .scopes = true, .locations = false}) + "```\n";
 }
 
-struct Stage {
-  ir::Graph graph;
-  std::string passes;  // as a table
-};
-
-Stage taken_through(const ir::Graph& graph, std::span<const ir::Pass* const> passes) {
-  ir::PassContext context = pass_context();
-  ir::PipelineResult result = ir::run_passes(graph, passes, context);
+// What passes did, as a table, and what they say.
+std::string passes_text(std::span<const ir::PassRecord> records, std::span<const ir::Note> notes) {
   std::string table = "| pass | what it is for | nodes |\n|---|---|---|\n";
-  for (const ir::PassRecord& r : result.records)
+  for (const ir::PassRecord& r : records)
     if (r.changed)
       table += fmt::format("| `{}` | {} | {} to {} |\n", r.pass, ir::find_pass(r.pass)->doc,
                            r.nodes_before, r.nodes_after);
-  if (!context.notes.empty())
-    table += "\nWhat the passes say (`--explain`):\n\n```\n" + explained(context.notes) + "```\n";
-  return {std::move(result.graph), std::move(table)};
+  if (!notes.empty())
+    table += "\nWhat the passes say (`--explain`):\n\n```\n" + explained(notes) + "```\n";
+  return table;
 }
+
+// Those before and after the gradient was taken.
+struct Halves {
+  std::string fused, optimised;
+
+  explicit Halves(const Stages& stages) {
+    size_t record = 0, note = 0;
+    for (; stages.records[record].pass != "differentiate"; ++record)
+      note += static_cast<size_t>(stages.records[record].notes);
+    const std::span records = stages.records;
+    const std::span notes = stages.notes;
+    fused = passes_text(records.first(record), notes.first(note));
+    optimised = passes_text(records.subspan(record + 1), notes.subspan(note));
+  }
+};
 
 void stages(const StagesOptions& o) {
   const ir::Graph built = is_model(o.what) ? read_subject(o.what).loss : read_graph(o.what);
@@ -53,24 +63,24 @@ void stages(const StagesOptions& o) {
       "loops included.\n\n",
       name, built.node_count());
   text += listing(built);
-  const Stage fused = taken_through(built, ir::recognise_passes());
+  const std::string result = o.gradient.empty() ? "loss" : o.gradient;
+  const Stages stages = compile_stages(built, graph_plan({result}));
+  const Halves passes(stages);
   text += fmt::format(
       "\n## fused: patterns recognised, loops taken apart\n\nPasses that changed something, in "
       "order:\n\n{}\n",
-      fused.passes);
-  text += listing(fused.graph);
-  const std::string result = o.gradient.empty() ? "loss" : o.gradient;
-  const ir::Graph differentiated =
-      with_gradients(fused.graph, gradients_asked_for(result, fused.graph));
+      passes.fused);
+  text += listing(stages.at("fused"));
+  const ir::Graph& differentiated = stages.at("differentiated");
   text += fmt::format(
-      "\n## differentiated: the gradient of `{}` by every float argument\n\n{} nodes. Nodes of the "
+      "\n## fused-differentiated: the gradient of `{}` by every float argument\n\n{} nodes. Nodes "
+      "of the "
       "backward pass "
       "are marked.\n\n",
       result, differentiated.node_count());
   text += listing(differentiated);
-  const Stage optimised = taken_through(differentiated, ir::optimise_passes());
-  text += fmt::format("\n## optimised: as it is lowered\n\n{}\n", optimised.passes);
-  text += listing(optimised.graph);
+  text += fmt::format("\n## optimised: as it is lowered\n\n{}\n", passes.optimised);
+  text += listing(stages.graph());
   put_result(o.output, text);
 }
 

@@ -49,7 +49,7 @@ void resume(training::Trainer& trainer, const Task& task, const std::string& fol
   check_vocabularies(task);
   std::string text;
   for (const training::SettingChange& c : changes) text += (text.empty() ? "" : "; ") + c.str();
-  if (!text.empty()) fmt::print(stderr, "{}: going on differently: {}\n", task.recipe.path, text);
+  if (!text.empty()) say(fmt::format("{}: going on differently: {}", task.recipe.path, text));
 }
 
 void train(const TrainOptions& o) {
@@ -74,22 +74,23 @@ void train(const TrainOptions& o) {
   };
   training::Trainer trainer = trainer_of();
   if (const auto& budget = trainer.training().budget())
-    fmt::print(stderr, "{}\n", budget->text(trainer.training().options().memory_budget));
+    say(budget->text(trainer.training().options().memory_budget));
   const StopSignal stop;
   held = folder.lock();
   if (o.resume)
     resume(trainer, task, folder.path());
   else
     folder.create(task.config, task.vocabularies);
-  fmt::print(
-      stderr,
-      "{} examples, {} to validate on; {} source and {} target tokens; graph of {} nodes{}{}\n",
+  say(fmt::format(
+      "{} examples, {} to validate on; {} source and {} target tokens; graph of {} nodes{}{}",
       task.train.size(), task.valid.size(), seq2seq::source_vocabulary(task.config),
       seq2seq::target_vocabulary(task.config), trainer.training().graph().node_count(),
       unknown_tokens(task),
-      o.resume ? fmt::format("; going on after step {}", trainer.progress().step) : "");
+      o.resume ? fmt::format("; going on after step {}", trainer.progress().step) : ""));
+  const std::string crowding = trainer.training().options().backend->crowding();
+  if (!crowding.empty()) say("weft: " + crowding);
   const auto log = training::run_log(folder.path(), trainer.progress().step,
-                                     [](const auto& what) { fmt::print(stderr, "{}\n", what); });
+                                     [](const auto& what) { say(what); });
   const auto show = progress_display();
   const training::Ended ended = trainer.run(
       [&](const training::Event& e) {
@@ -98,14 +99,14 @@ void train(const TrainOptions& o) {
       },
       [&] { return stop.requested(); });
   const training::Progress& p = trainer.progress();
-  fmt::print(stderr, "{}: {} parameters after step {}{}\n", folder.path(),
-             trainer.store().parameter_count(), p.step,
-             p.best_step > 0
-                 ? fmt::format(", best validation loss {:.4f} at step {}", p.best_loss, p.best_step)
-                 : "");
+  say(fmt::format(
+      "{}: {} parameters after step {}{}", folder.path(), trainer.store().parameter_count(), p.step,
+      p.best_step > 0
+          ? fmt::format(", best validation loss {:.4f} at step {}", p.best_loss, p.best_step)
+          : ""));
   if (ended == training::Ended::stopped)
-    fmt::print(stderr, "stopped as asked; weft train {} --out {} --resume goes on\n", o.recipe,
-               folder.path());
+    say(fmt::format("stopped as asked; weft train {} --out {} --resume goes on", o.recipe,
+                    folder.path()));
 }
 
 }  // namespace

@@ -9,7 +9,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <iostream>
 #include <memory>
 
 namespace weft::cli {
@@ -57,16 +56,16 @@ struct Notes {
 
   void print(const std::string& limit) const {
     if (!with_tabs.empty())
-      fmt::print(stderr, "{}: with a tab; tokens are separated by spaces\n", with_tabs.str());
+      say(fmt::format("{}: with a tab; tokens are separated by spaces", with_tabs.str()));
     if (!cut.empty())
-      fmt::print(stderr, "{}: cut before an end, at the limit of length ({})\n", cut.str(), limit);
+      say(fmt::format("{}: cut before an end, at the limit of length ({})", cut.str(), limit));
   }
 };
 
 void translate(const TranslateOptions& o) {
-  formats::LineReader lines = o.input.empty() || o.input == "-"
-                                  ? formats::LineReader(std::cin, "standard input")
-                                  : formats::LineReader(o.input);
+  const bool from_standard_input = o.input.empty() || o.input == "-";
+  const bool to_standard_output = o.output.empty() || o.output == "-";
+  formats::LineReader lines(from_standard_input ? "-" : o.input);
   search::SearchOptions options = o.model.options.search;
   options.n_best = std::max<int64_t>(o.n_best, 1);
   if (o.n_best > o.model.options.beam)
@@ -74,7 +73,7 @@ void translate(const TranslateOptions& o) {
                                  o.model.options.beam));
   Translator model = o.model.translator();
   // Somebody who types wants an answer at once.
-  const size_t at_once = o.input.empty() && isatty(STDIN_FILENO) ? 1 : kLinesAtOnce;
+  const size_t at_once = from_standard_input && isatty(STDIN_FILENO) ? 1 : kLinesAtOnce;
   std::string whole;  // of what goes to a file
   int64_t number = 0, refused = 0;
   for (bool more = true; more;) {
@@ -87,7 +86,7 @@ void translate(const TranslateOptions& o) {
       if (line->find('\t') != line->npos) notes.with_tabs.add(lines.line());
       sources.push_back(data::split_tokens(*line));
       if (const auto why = model.refusal(sources.back())) {
-        fmt::print(stderr, "{}: {}; its result is empty\n", lines.where(), *why);
+        say(fmt::format("{}: {}; its result is empty", lines.where(), *why));
         ++refused;
       }
     }
@@ -99,14 +98,14 @@ void translate(const TranslateOptions& o) {
       if (cut) notes.cut.add(number, cut_text(found, o.n_best > 0));
     }
     notes.print(limit_text(model, options));
-    if (o.output.empty())
+    if (to_standard_output)
       put(text);
     else
       whole += text;
   }
-  if (!o.output.empty()) put_result(o.output, whole);
+  if (!to_standard_output) put_result(o.output, whole);
   if (model.unknown_tokens() > 0)
-    fmt::print(stderr, "{} tokens are not in the model's vocabulary\n", model.unknown_tokens());
+    say(fmt::format("{} tokens are not in the model's vocabulary", model.unknown_tokens()));
   if (refused > 0)
     throw ir::GraphError(
         fmt::format("{} of {} lines are too long and were not translated", refused, number));

@@ -16,7 +16,7 @@ int64_t beam_of(const ir::Graph& step) {
 // What a product computes of a row may differ in the last bits with the row's place. Where rows
 // move with the lengths of the others, a sentence would not be decoded alike in every batch.
 ProgramOptions rows_stay(ProgramOptions options) {
-  for (const char* pass : {"pack_tokens", "sort_rows"}) options.disabled_passes.emplace_back(pass);
+  options.rows_move = false;
   return options;
 }
 

@@ -22,7 +22,7 @@ void read_data(TomlTable& t, DataFiles& d, const std::filesystem::path& folder) 
   for (const auto& [key, file] : {std::pair{"train", &d.train}, {"valid", &d.valid}}) {
     t.take(key, *file);
     if (file->empty()) t.fail(key, ir::concat("'data.", key, "' must name a TSV file"));
-    *file = (folder / *file).lexically_normal().string();
+    *file = (folder / *file).string();  // ".." is the system's business: the folder may be a link
   }
   t.take("source_min_count", d.source_min_count, 1, kMost);
   t.take("target_min_count", d.target_min_count, 1, kMost);
@@ -184,7 +184,9 @@ Recipe read_recipe(const std::string& path) {
   file.finish();
   r.path = path;
   r.places = file.places();
-  read_data(data, r.data, std::filesystem::path(path).parent_path());
+  // A recipe that comes through a pipe stands nowhere: its paths start where the program does.
+  const bool is_file = std::filesystem::is_regular_file(path);
+  read_data(data, r.data, is_file ? std::filesystem::path(path).parent_path() : "");
   model.take_word("family", [&](const std::string& w) { r.model = seq2seq::family_named(w); });
   read_config(model, r.model);
   model.finish();

@@ -77,11 +77,12 @@ TomlTable::~TomlTable() = default;
 TomlTable TomlTable::parse_file(const std::string& path) {
   const std::string text = formats::read_text_file(path, int64_t{1} << 20);
   auto content = std::make_unique<Content>();
-  content->file = path;
+  content->file = formats::input_name(path);
   try {
     content->root = std::make_shared<toml::table>(toml::parse(text, path));
   } catch (const toml::parse_error& e) {
-    throw GraphError(concat(path, ":", e.source().begin.line, ": error: ", e.description()));
+    throw GraphError(
+        concat(content->file, ":", e.source().begin.line, ": error: ", e.description()));
   }
   content->table = content->root.get();
   return TomlTable(std::move(content));

@@ -66,13 +66,10 @@ void feed_and_read(Pipe& in, Pipe& out, Pipe& err, std::string_view input, Outco
   }
 }
 
-}  // namespace
-
-Outcome weft(const std::vector<std::string>& arguments, const std::string& input,
-             double time_limit) {
+Outcome run(const std::vector<std::string>& words, const std::string& input, double time_limit) {
   signal(SIGPIPE, SIG_IGN);
-  std::vector<char*> argv{const_cast<char*>(WEFT_PROGRAM)};
-  for (const std::string& a : arguments) argv.push_back(const_cast<char*>(a.c_str()));
+  std::vector<char*> argv;
+  for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
   argv.push_back(nullptr);
   Pipe in, out, err;
   posix_spawn_file_actions_t actions;
@@ -82,9 +79,9 @@ Outcome weft(const std::vector<std::string>& arguments, const std::string& input
   posix_spawn_file_actions_adddup2(&actions, err.ends[1], 2);
   const auto start = Clock::now();
   pid_t child = -1;
-  const int error = posix_spawn(&child, WEFT_PROGRAM, &actions, nullptr, argv.data(), environ);
+  const int error = posix_spawn(&child, argv[0], &actions, nullptr, argv.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
-  if (error != 0) throw std::runtime_error(std::string("cannot start ") + WEFT_PROGRAM);
+  if (error != 0) throw std::runtime_error("cannot start " + words[0]);
   in.close_end(0), out.close_end(1), err.close_end(1);
   fcntl(in.ends[1], F_SETFL, O_NONBLOCK);
   Outcome outcome;
@@ -97,6 +94,20 @@ Outcome weft(const std::vector<std::string>& arguments, const std::string& input
   outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   outcome.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
   return outcome;
+}
+
+}  // namespace
+
+Outcome weft(const std::vector<std::string>& arguments, const std::string& input,
+             double time_limit) {
+  std::vector<std::string> words{WEFT_PROGRAM};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  return run(words, input, time_limit);
+}
+
+Outcome shell(const std::string& script, const std::string& folder, double time_limit) {
+  return run({"/bin/bash", "-c", "weft=$0; cd \"$1\" || exit; " + script, WEFT_PROGRAM, folder}, "",
+             time_limit);
 }
 
 std::string not_a_clear_refusal(const Outcome& o, int code, double most_seconds) {

@@ -18,6 +18,9 @@ struct Outcome {
 Outcome weft(const std::vector<std::string>& arguments, const std::string& input = {},
              double time_limit = 60);
 
+// Runs a script of bash's, in this folder; $weft is the program.
+Outcome shell(const std::string& script, const std::string& folder, double time_limit = 60);
+
 // Is this a clear refusal: the exit code wanted, one line on stderr, nothing on stdout, quick,
 // small? Empty when it is, else what is wrong.
 std::string not_a_clear_refusal(const Outcome& outcome, int code = 1, double most_seconds = 60);

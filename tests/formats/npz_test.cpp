@@ -6,10 +6,13 @@
 #include "tests/formats/temporary_folder.h"
 
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 #include <zip.h>
 
 #include <cstring>
+#include <fstream>
 #include <random>
+#include <thread>
 
 namespace weft::formats {
 namespace {
@@ -285,6 +288,25 @@ TEST_CASE("npz and npy: flipped bits are refused or read, within the memory the 
     CHECK((message.empty() || message.starts_with(path)));
   }
   CHECK(tests::peak_memory() - before < tests::kModestMemory);
+}
+
+TEST_CASE("npz: arrays come through pipes, and are told apart by content") {
+  const TemporaryFolder folder;
+  const NamedArrays arrays{{"a", ir::Array::of<float>(ir::DType::f32, {2}, {1, 2})}};
+  write_npz(folder / "a.npz", arrays);
+  write_npy(folder / "a.npy", arrays.at("a"));
+  const std::string pipe = folder / "pipe";
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  const auto through_pipe = [&](const std::string& file) {
+    std::thread writer([&] { std::ofstream(pipe) << bytes_of(file); });
+    const NamedArrays read = read_arrays(pipe);
+    writer.join();
+    return read;
+  };
+  CHECK(through_pipe(folder / "a.npz").at("a").at(1) == 2);
+  CHECK(through_pipe(folder / "a.npy").at("").at(1) == 2);
+  CHECK(message_of<ir::GraphError>([] { read_arrays("/dev/zero"); }) ==
+        "/dev/zero: is no .npz file");
 }
 
 }  // namespace

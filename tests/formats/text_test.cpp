@@ -6,8 +6,12 @@
 #include "tests/formats/temporary_folder.h"
 
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 
+#include <chrono>
+#include <fstream>
 #include <sstream>
+#include <thread>
 #include <vector>
 
 namespace weft::formats {
@@ -73,6 +77,25 @@ TEST_CASE("text: missing files and folders are named") {
   };
   CHECK(open(folder / "none").find("none: cannot open: No such file") != std::string::npos);
   CHECK(open(folder / "").find("is a folder") != std::string::npos);
+}
+
+TEST_CASE("text: pipes and devices are read, and a pipe into which nobody writes is given up") {
+  const TemporaryFolder folder;
+  CHECK(read_text_file("/dev/null").empty());
+  CHECK(message_of<ir::GraphError>([] { read_text_file("/dev/zero", 100); }) ==
+        "/dev/zero: is longer than 100 bytes");
+  const std::string pipe = folder / "pipe";
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  for (const int milliseconds : {0, 200}) {  // the second time, the reader is there first
+    std::thread writer([&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
+      std::ofstream(pipe) << "a b\nc";
+    });
+    CHECK(read_text_file(pipe) == "a b\nc");
+    writer.join();
+  }
+  CHECK(message_of<ir::GraphError>([&] { LineReader lines(pipe); }) ==
+        pipe + ": is a pipe into which nobody writes");
 }
 
 TEST_CASE("text: a whole file is checked like its lines") {

@@ -54,6 +54,42 @@ TEST_CASE("scope: nodes bear the scope they were made in, and the line") {
   CHECK(m.graph().producer(z.place().value)->from.scope.empty());
 }
 
+// A function of somebody's library, which calls one of another.
+Tensor inner(const Scope& p, const Tensor& x, SourceLoc loc = SourceLoc::here()) {
+  const auto in = p.enter(loc);
+  return tanh(x + x) * 2;
+}
+Tensor outer(const Scope& p, const Tensor& x, SourceLoc loc = SourceLoc::here()) {
+  const auto in = p.enter(loc);
+  return inner(p / "inner", x) + 1;
+}
+
+TEST_CASE(
+    "scope: operators of a library's function name the line it was called from, the outermost") {
+  Model m;
+  const Tensor x = m.input("x", f32, {2, 3});
+  const int line = __LINE__ + 1;
+  m.output("y", outer(m / "outer", x));
+  for (const ir::Node& node : m.graph().nodes())
+    CHECK(node.from.loc.str() == "scope_test.cpp:" + std::to_string(line));
+  CHECK(m.graph().nodes().size() == 6);
+  const Tensor after = -x;
+  CHECK(m.graph().producer(after.place().value)->from.loc.str() ==
+        "scope_test.cpp:" + std::to_string(__LINE__ - 2));
+}
+
+TEST_CASE("scope: so do errors of a library's function, and none names the library's source") {
+  Model m;
+  const Tensor x = m.input("x", f32, {2, 3});
+  const auto at = [](int line) { return "scope_test.cpp:" + std::to_string(line) + ": error: "; };
+  const std::string never_made = error_of([&] { linear(m / "p", Tensor(), 3); });
+  CHECK(has(never_made, at(__LINE__ - 1) + "a tensor is used that was never made"));
+  const std::string within = error_of([&] { outer(m / "p", Tensor()); });
+  CHECK(has(within, at(__LINE__ - 1)));
+  const std::string rank = error_of([&] { multi_head_attention(m / "a", x, {}, {}, {}, {}); });
+  CHECK(has(rank, at(__LINE__ - 1) + "attention needs sequences"));
+}
+
 TEST_CASE("dropout: each scope has a stream of its own; without noise it is the identity") {
   Model m;
   const Tensor x = m.input("x", f32, {dim("B"), 3});

@@ -45,7 +45,7 @@ TEST_CASE(
   Program p =
       Program::training(regression(), {.kind = OptimizerKind::sgd, .clip_norm = 0}, options());
   std::string names;
-  for (const Program::Stage& s : p.stages()) names += s.name + " ";
+  for (const Stage& s : p.stages()) names += s.name + " ";
   CHECK(names == "built fused differentiated optimised ");
   CHECK(p.stage("differentiated").outputs().size() == 3);
   CHECK(has(error_of([&] { p.stage("planed"); }),

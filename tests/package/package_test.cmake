@@ -9,14 +9,37 @@ function(run)
 endfunction()
 run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${here}/prefix)
 set(flags)
+set(compilers ${COMPILER})
 if(SANITIZE)
-  set(flags -DCMAKE_CXX_FLAGS=-fsanitize=${SANITIZE})
+  set(flags -fsanitize=${SANITIZE})
+else()
+  find_program(gcc NAMES g++)  # Debian's default, which Weft itself is not built with
+  if(gcc)
+    list(APPEND compilers ${gcc})
+  endif()
 endif()
-run(${CMAKE_COMMAND} -S ${SOURCE}/tests/package/outside -B ${here}/build -G ${GENERATOR} -DCMAKE_CXX_COMPILER=${COMPILER}
-    -DCMAKE_PREFIX_PATH=${here}/prefix -DCMAKE_BUILD_TYPE=Release ${flags})
-run(${CMAKE_COMMAND} --build ${here}/build)
-run(${here}/build/bahdanau)
-run(${here}/build/pronounce)
+find_program(pkg_config NAMES pkg-config)
+file(GLOB pc ${here}/prefix/lib*/pkgconfig ${here}/prefix/lib/*/pkgconfig)
+foreach(compiler ${compilers})
+  get_filename_component(name ${compiler} NAME)
+  # Through find_package, by a project that says nothing of the language's standard.
+  run(${CMAKE_COMMAND} -S ${SOURCE}/tests/package/outside -B ${here}/${name} -G ${GENERATOR}
+      -DCMAKE_CXX_COMPILER=${compiler} -DCMAKE_PREFIX_PATH=${here}/prefix -DCMAKE_BUILD_TYPE=Release
+      -DCMAKE_CXX_FLAGS=${flags})
+  run(${CMAKE_COMMAND} --build ${here}/${name})
+  run(${here}/${name}/bahdanau)
+  run(${here}/${name}/pronounce)
+  # And through pkg-config.
+  set(ENV{PKG_CONFIG_PATH} ${pc})
+  execute_process(COMMAND ${pkg_config} --cflags --libs weft OUTPUT_VARIABLE words RESULT_VARIABLE result
+                  OUTPUT_STRIP_TRAILING_WHITESPACE)
+  if(NOT result EQUAL 0)
+    message(FATAL_ERROR "pkg-config does not find weft in ${pc}")
+  endif()
+  separate_arguments(words UNIX_COMMAND "${words}")
+  run(${compiler} ${flags} ${SOURCE}/tests/package/outside/bahdanau.cpp -o ${here}/${name}/by-pkg-config ${words})
+  run(${here}/${name}/by-pkg-config)
+endforeach()
 run(${here}/prefix/bin/weft --version)
 # Nothing of the source folder may be needed.
 file(GLOB package ${here}/prefix/lib*/cmake/weft/*.cmake ${here}/prefix/lib/*/cmake/weft/*.cmake)

@@ -4,6 +4,8 @@
 #include "backends/onednn/kernels/isa.h"
 #include "backends/onednn/machine/compat.h"
 #include "backends/onednn/machine/engine.h"
+#include "backends/onednn/machine/environment.h"
+#include "backends/onednn/machine/waiting.h"
 #include "ir/error.h"
 
 #include <dlfcn.h>
@@ -138,6 +140,11 @@ int team_size() {
   return n;
 }
 
+bool same_file(const std::string& a, const std::string& b) {
+  std::error_code error;
+  return std::filesystem::equivalent(a, b, error);
+}
+
 void judge(Diagnosis& d) {
   const auto holds = [](const std::string& path, const char* name) {
     return path.find(name) != std::string::npos;
@@ -153,7 +160,8 @@ void judge(Diagnosis& d) {
                        std::to_string(d.threads_after - d.threads_before) +
                        " more threads than Weft's own team: a second OpenMP runtime is at work; "
                        "link with LLVM's libomp only");
-  if (d.team < d.processors && std::getenv("OMP_NUM_THREADS") == nullptr)
+  if (d.team < d.processors && std::getenv("OMP_NUM_THREADS") == nullptr &&
+      omp_get_thread_limit() >= d.processors)
     d.faults.push_back("a parallel region has " + std::to_string(d.team) + " threads on " +
                        std::to_string(d.processors) +
                        " processors: unset OMP_PROC_BIND and OMP_PLACES (libgomp's start-up pins "
@@ -164,11 +172,15 @@ void judge(Diagnosis& d) {
 
 Diagnosis diagnose() {
   Diagnosis d;
+  const Crowding crowding;
+  d.faults = mended_environment();
   if (undo_pinning())
     d.affinity_note = "libgomp had pinned the first thread to one processor; undone";
-  if (const char* why = kernels::kernels_error()) d.faults.emplace_back(why);
   d.processor_isa = processor_isa();
-  if (!d.faults.empty()) return d;
+  if (const char* why = kernels::kernels_error()) {
+    d.faults.emplace_back(why);
+    return d;
+  }
   const Engine engine;
   cpu_set_t set;
   if (sched_getaffinity(0, sizeof set, &set) == 0) d.processors = CPU_COUNT(&set);
@@ -178,7 +190,9 @@ Diagnosis diagnose() {
   d.threads_after = task_count();
   d.openmp_runtimes = mapped_runtimes();
   d.gomp_parallel = library_of("GOMP_parallel");
+  choose_waiting();
   d.blocktime = kmp_get_blocktime();
+  d.crowding = crowding.text();
   d.kernel_isa = kernels::info(kernels::isa()).name;
   d.onednn_isa = isa_name(dnnl::get_effective_cpu_isa());
   const dnnl_version_t* v = dnnl_version();
@@ -195,17 +209,26 @@ std::string Diagnosis::text() const {
   line("processor", processor_isa);
   line("kernels", kernel_isa);
   line("oneDNN", onednn_version + ", " + onednn_isa);
-  for (const std::string& path : openmp_runtimes) line("OpenMP runtime mapped", path);
-  line("oneDNN's threads come from", gomp_parallel);
+  for (const std::string& path : openmp_runtimes)
+    line("OpenMP runtime mapped",
+         path + (same_file(path, gomp_parallel) ? ", which starts the threads"
+                                                : ", which starts none"));
+  if (!gomp_parallel.empty()) line("oneDNN's threads come from", gomp_parallel);
   line("processors", std::to_string(processors));
   line("team in a region", std::to_string(team));
   line("threads of the process", std::to_string(threads_before) + " before and " +
                                      std::to_string(threads_after) + " after the first primitive");
-  line("blocktime", std::to_string(blocktime) + " ms");
+  line("waiting threads spin for", std::to_string(blocktime) + " ms");
   if (!affinity_note.empty()) line("affinity", affinity_note);
+  if (!crowding.empty()) line("cores", crowding);
   for (const auto& [primitive, implementation] : implementations) line(primitive, implementation);
   for (const std::string& fault : faults) line("fault", fault);
-  s += well() ? "all is well: one OpenMP runtime, all processors, no reference primitives\n" : "";
+  if (well())
+    s += "all is well: one OpenMP runtime starts threads, on " +
+         (team >= processors ? std::string("all processors")
+                             : std::to_string(team) + " of " + std::to_string(processors) +
+                                   " processors, as asked") +
+         "; no reference primitives\n";
   return s;
 }
 

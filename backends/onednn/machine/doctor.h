@@ -15,6 +15,7 @@ struct Diagnosis {
   int threads_before = 0, threads_after = 0;  // of the process, around the first primitive
   std::string affinity_note;                  // what undo_pinning did
   int blocktime = 0;                          // ms a thread spins after a region
+  std::string crowding;                       // what other processes take; empty: not much
   std::string processor_isa, kernel_isa, onednn_isa, onednn_version;
   std::vector<std::pair<std::string, std::string>> implementations;  // primitive, implementation
   std::vector<std::string> faults;  // what is wrong and how to mend it; empty: all is well

@@ -2,6 +2,7 @@
 #include "backends/onednn/machine/engine.h"
 
 #include "backends/onednn/kernels/isa.h"
+#include "backends/onednn/machine/environment.h"
 #include "ir/error.h"
 
 #include <omp.h>
@@ -24,10 +25,12 @@ bool undo_pinning() {
 }
 
 Engine::Engine() {
+  mended_environment();
   undo_pinning();
   if (const char* why = kernels::kernels_error())
     throw ir::RuntimeError(ir::concat("error: ", why));
   omp_set_dynamic(0);
+  if (omp_get_max_threads() > omp_get_thread_limit()) omp_set_num_threads(omp_get_thread_limit());
   threads_ = omp_get_max_threads();
   try {
     engine_ = dnnl::engine(dnnl::engine::kind::cpu, 0);

@@ -7,4 +7,6 @@ namespace weft::onednn {
 
 void use_threads(int threads) { omp_set_num_threads(threads); }
 
+int threads() { return omp_get_max_threads(); }
+
 }  // namespace weft::onednn

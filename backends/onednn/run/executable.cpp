@@ -3,6 +3,7 @@
 
 #include "backends/onednn/lower/copy.h"
 #include "backends/onednn/lower/table.h"
+#include "backends/onednn/machine/waiting.h"
 #include "ir/check.h"
 #include "ir/ops/scan.h"
 #include "ir/rewrite/rewrite.h"
@@ -196,6 +197,7 @@ void Executable::run(std::span<const ir::Array> arguments, std::span<ir::Array> 
     throw ir::RuntimeError(ir::concat("error: planned for ", engine_->threads(),
                                       " OpenMP threads, run with ", omp_get_max_threads(),
                                       ": keep their number constant"));
+  choose_waiting();
   bind_arena();
   bases_[kConstantsBase] = static_cast<char*>(constants_.get());
   for (size_t i = 0; i < arguments.size(); ++i)

@@ -31,8 +31,7 @@ class Executable : public backends::Executable {
   void forget_times() override;
   backends::Report report() const override;
 
-  // The order of the work with places and sizes (`weft dump --stage planned`).
-  std::string plan_text() const;
+  std::string plan_text() const override;
   // With keep_all: the graph whose values can be read, and a copy of one after a run. The results
   // of that run must still exist. Invalid (empty) for values inside loops.
   const ir::Graph& graph() const { return graph_; }

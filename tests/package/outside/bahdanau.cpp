@@ -2,8 +2,6 @@
 
 #include <iostream>
 
-#include "ir/text/text.h"
-
 using namespace weft;
 
 // e_j = v . tanh(W s + U h_j),  a = softmax(e),  c = sum_j a_j h_j      (Bahdanau et al. 2015)
@@ -22,11 +20,11 @@ int main() {
   const Tensor h = m.input("h", f32, {dim("B"), dim("S"), 256});
   const Tensor lengths = m.input("lengths", s32, {dim("B")});
   m.output("context", bahdanau(m / "attention", s, h, length_mask(lengths, dim("S")), 128).context);
-  std::cout << ir::print(m.graph());
+  std::cout << print(m.graph());
 
-  Program program = Program::inference(m.graph(), {.backend = backends::make_onednn()});
+  Program program = Program::inference(m.graph(), {.backend = onednn_backend()});
   ParameterStore parameters(/*seed=*/1);
-  const auto result = program.run(parameters, {{"s", ir::Array(f32, {2, 128})}, {"h", ir::Array(f32, {2, 9, 256})},
-                                               {"lengths", ir::Array::of<int32_t>(s32, {2}, {9, 4})}});
-  std::cerr << "context: " << ir::dims_str(result.at("context").dims()) << "\n";  // [2,256]
+  const auto result = program.run(parameters, {{"s", Array(f32, {2, 128})}, {"h", Array(f32, {2, 9, 256})},
+                                               {"lengths", Array::of<int32_t>(s32, {2}, {9, 4})}});
+  std::cerr << "context: " << dims_str(result.at("context").dims()) << "\n";  // [2,256]
 }
