@@ -52,6 +52,17 @@ void resume(training::Trainer& trainer, const Task& task, const std::string& fol
   if (!text.empty()) fmt::print(stderr, "{}: going on differently: {}\n", task.recipe.path, text);
 }
 
+std::string source_text(const data::Source& s) {
+  switch (s.kind) {
+    case data::SourceKind::frames:
+      return fmt::format("frames of {} features", s.features);
+    case data::SourceKind::image:
+      return fmt::format("images of {}x{}x{}", s.height, s.width, s.features);
+    default:
+      return fmt::format("{} source", s.vocabulary);
+  }
+}
+
 void train(const TrainOptions& o) {
   const training::ModelFolder folder(folder_for(o));
   if (o.resume && !folder.has_model())
@@ -81,13 +92,12 @@ void train(const TrainOptions& o) {
     resume(trainer, task, folder.path());
   else
     folder.create(task.config, task.vocabularies);
-  fmt::print(
-      stderr,
-      "{} examples, {} to validate on; {} source and {} target tokens; graph of {} nodes{}{}\n",
-      task.train.size(), task.valid.size(), seq2seq::source_vocabulary(task.config),
-      seq2seq::target_vocabulary(task.config), trainer.training().graph().node_count(),
-      unknown_tokens(task),
-      o.resume ? fmt::format("; going on after step {}", trainer.progress().step) : "");
+  fmt::print(stderr,
+             "{} examples, {} to validate on; {} and {} target tokens; graph of {} nodes{}{}\n",
+             task.train.size(), task.valid.size(), source_text(seq2seq::ends(task.config).source),
+             seq2seq::target_vocabulary(task.config), trainer.training().graph().node_count(),
+             unknown_tokens(task),
+             o.resume ? fmt::format("; going on after step {}", trainer.progress().step) : "");
   const auto log = training::run_log(folder.path(), trainer.progress().step,
                                      [](const auto& what) { fmt::print(stderr, "{}\n", what); });
   const auto show = progress_display();

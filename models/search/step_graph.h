@@ -26,7 +26,7 @@
 // names.
 #pragma once
 #include "frontend/weft.h"
-#include "models/data/vocabulary.h"
+#include "models/data/special_ids.h"
 
 #include <string>
 #include <vector>
@@ -36,6 +36,7 @@ namespace weft::search {
 struct StepOptions {
   int64_t beam = 1;
   bool weights = false;  // attention weights are a result
+  data::SpecialIds ids;  // of the target
 };
 
 class StepGraph {
