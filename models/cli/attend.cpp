@@ -23,9 +23,6 @@ void attend(const AttendOptions& o) {
   const Translator::Tokens source = data::split_tokens(o.source);
   if (source.empty())
     throw UsageError("attend needs tokens separated by spaces, as in \"w o r d\"");
-  if (source.size() > kMostTokens)
-    throw UsageError("attend draws at most " + std::to_string(kMostTokens) + " tokens, found " +
-                     std::to_string(source.size()));
   if (o.rank > o.model.options.beam)
     throw UsageError("--rank " + std::to_string(o.rank) + " asks for more than --beam " +
                      std::to_string(o.model.options.beam) + " keeps");
@@ -35,6 +32,10 @@ void attend(const AttendOptions& o) {
   if (!seq2seq::has_attention(model.config()))
     throw ir::GraphError(o.model.folder + ": the model has no attention");
   if (const auto why = model.refusal(source)) throw ir::GraphError("the source " + *why);
+  const Translator::Tokens labels = model.labels(source);
+  if (labels.size() > kMostTokens)
+    throw UsageError("attend draws at most " + std::to_string(kMostTokens) + " tokens, found " +
+                     std::to_string(labels.size()));
   search::SearchOptions options = o.model.options.search;
   options.n_best = o.rank;
   const search::Hypotheses found = model.search(std::span(&source, 1), options).front();
@@ -42,13 +43,13 @@ void attend(const AttendOptions& o) {
     throw ir::GraphError("the search found " + std::to_string(found.size()) + " hypotheses only");
   const search::Hypothesis& chosen = found.back();
 
-  const auto rows = std::ssize(chosen.weights), columns = std::ssize(source);
+  const auto rows = std::ssize(chosen.weights), columns = std::ssize(labels);
   ir::Array weights(ir::DType::f32, {rows, columns});
   for (int64_t t = 0; t < rows; ++t)
     std::copy_n(chosen.weights[static_cast<size_t>(t)].begin(), columns,
                 weights.data<float>() + t * columns);
   inspect::Heatmap map{
-      .title = "", .columns = source, .rows = model.tokens_of(chosen), .weights = weights};
+      .title = "", .columns = labels, .rows = model.tokens_of(chosen), .weights = weights};
   for (const std::string& token : source) map.title += token;
   if (chosen.ended) map.rows.emplace_back("</s>");
   if (!chosen.ended)

@@ -95,6 +95,7 @@ void add_data(Command& program);
 void add_doctor(Command& program);
 void add_dump(Command& program);
 void add_evaluate(Command& program);
+void add_families(Command& program);
 void add_inspect(Command& program);
 void add_ops(Command& program);
 void add_opt(Command& program);

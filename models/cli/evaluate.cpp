@@ -2,6 +2,7 @@
 #include "models/cli/command.h"
 #include "models/cli/line_list.h"
 #include "models/cli/translator_flags.h"
+#include "models/data/features.h"
 #include "models/data/tsv.h"
 #include "models/metrics/error_rate.h"
 
@@ -23,12 +24,15 @@ void evaluate(const EvaluateOptions& o) {
   std::map<Translator::Tokens, std::vector<Translator::Tokens>> references;
   std::vector<Translator::Tokens> sources;
   std::vector<int64_t> lines_of_sources;
-  for (const data::Example& e : data::read_tsv(o.data)) {
+  Translator model = o.model.translator();
+  data::Examples examples = data::read_tsv(o.data);
+  if (seq2seq::ends(model.config()).source.kind != data::SourceKind::tokens)
+    examples = data::located(std::move(examples), o.data);
+  for (const data::Example& e : examples) {
     std::vector<Translator::Tokens>& list = references[e.source];
     if (list.empty()) sources.push_back(e.source), lines_of_sources.push_back(e.id);
     list.push_back(e.target);
   }
-  Translator model = o.model.translator();
   const std::vector<search::Hypotheses> hypotheses = model.search(sources, o.model.options.search);
   metrics::ErrorRate rate;
   std::string lines;
@@ -50,8 +54,9 @@ void evaluate(const EvaluateOptions& o) {
                     cut.count(), sources.size(), limit_text(model, o.model.options.search),
                     cut.str()));
   if (!refused.empty())
-    say(fmt::format("{} of {} sources are too long for the model and count as empty results: {}",
-                    refused.count(), sources.size(), refused.str()));
+    say(fmt::format(
+        "{} of {} sources were refused (too long, or no features) and count as empty results: {}",
+        refused.count(), sources.size(), refused.str()));
 }
 
 }  // namespace

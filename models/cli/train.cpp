@@ -52,6 +52,17 @@ void resume(training::Trainer& trainer, const Task& task, const std::string& fol
   if (!text.empty()) say(fmt::format("{}: going on differently: {}", task.recipe.path, text));
 }
 
+std::string source_text(const data::Source& s) {
+  switch (s.kind) {
+    case data::SourceKind::frames:
+      return fmt::format("frames of {} features", s.features);
+    case data::SourceKind::image:
+      return fmt::format("images of {}x{}x{}", s.height, s.width, s.features);
+    default:
+      return fmt::format("{} source", s.vocabulary);
+  }
+}
+
 void train(const TrainOptions& o) {
   const training::ModelFolder folder(folder_for(o));
   if (o.resume && !folder.has_model())
@@ -82,8 +93,8 @@ void train(const TrainOptions& o) {
   else
     folder.create(task.config, task.vocabularies);
   say(fmt::format(
-      "{} examples, {} to validate on; {} source and {} target tokens; graph of {} nodes{}{}",
-      task.train.size(), task.valid.size(), seq2seq::source_vocabulary(task.config),
+      "{} examples, {} to validate on; {} and {} target tokens; graph of {} nodes{}{}",
+      task.train.size(), task.valid.size(), source_text(seq2seq::ends(task.config).source),
       seq2seq::target_vocabulary(task.config), trainer.training().graph().node_count(),
       unknown_tokens(task),
       o.resume ? fmt::format("; going on after step {}", trainer.progress().step) : ""));

@@ -107,8 +107,7 @@ void translate(const TranslateOptions& o) {
   if (model.unknown_tokens() > 0)
     say(fmt::format("{} tokens are not in the model's vocabulary", model.unknown_tokens()));
   if (refused > 0)
-    throw ir::GraphError(
-        fmt::format("{} of {} lines are too long and were not translated", refused, number));
+    throw ir::GraphError(fmt::format("{} of {} lines were not translated", refused, number));
 }
 
 }  // namespace

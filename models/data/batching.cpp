@@ -37,12 +37,14 @@ void check(std::span<const EncodedExample> examples, const BatchOptions& options
   in_range("widest", options.widest, 0);
   if (examples.empty()) throw GraphError("there are no examples to make batches of");
   for (const EncodedExample& example : examples)
-    if (example.source.empty())
+    if (example.source_length() == 0)
       throw GraphError(concat("the source of example ", example.id, " is empty"));
 }
 
+// An image is as wide as it is.
 int64_t source_width(const EncodedExample& example, const BatchOptions& options) {
-  return padded_width(length(example.source), options.round_source, options);
+  if (example.features.rank() == 3) return example.positions;
+  return padded_width(example.source_length(), options.round_source, options);
 }
 int64_t target_width(const EncodedExample& example, const BatchOptions& options) {
   return padded_width(length(example.target) + 1, options.round_target, options);
@@ -53,7 +55,7 @@ void sort_by_length(std::span<const EncodedExample> examples, Rows::iterator beg
                     Rows::iterator end) {
   const auto lengths = [&](int64_t row) {
     const EncodedExample& example = examples[static_cast<size_t>(row)];
-    return std::pair(example.source.size(), example.target.size());
+    return std::pair(example.source_length(), example.target.size());
   };
   std::stable_sort(begin, end, [&](int64_t a, int64_t b) { return lengths(a) < lengths(b); });
 }
@@ -99,6 +101,47 @@ Rows all_rows(std::span<const EncodedExample> examples) {
   return rows;
 }
 
+const EncodedExample& row_of(std::span<const EncodedExample> examples, int64_t row) {
+  return examples[static_cast<size_t>(row)];
+}
+
+// s32[B,width], padded.
+Array token_sources(std::span<const EncodedExample> examples, std::span<const int64_t> rows,
+                    int64_t width, int32_t pad) {
+  Array x(DType::s32, {std::ssize(rows), width});
+  auto* to = x.data<int32_t>();
+  std::fill_n(to, x.size(), pad);
+  for (const int64_t row : rows) {
+    const std::vector<int32_t>& tokens = row_of(examples, row).source;
+    std::copy(tokens.begin(), tokens.end(), to);
+    to += width;
+  }
+  return x;
+}
+
+// f32[B,width,F] of frames, zeros behind; f32[B,H,W,C] of images.
+Array feature_sources(std::span<const EncodedExample> examples, std::span<const int64_t> rows,
+                      int64_t width) {
+  const Array& first = row_of(examples, rows.front()).features;
+  ir::Dims dims = first.dims();
+  if (first.rank() == 2) dims[0] = width;
+  dims.insert(dims.begin(), std::ssize(rows));
+  Array x(DType::f32, dims);
+  auto* to = x.data<float>();
+  const int64_t each = x.size() / std::ssize(rows);
+  for (const int64_t row : rows) {
+    const EncodedExample& e = row_of(examples, row);
+    if (e.features.rank() != first.rank() || e.features.dim(-1) != first.dim(-1) ||
+        e.features.size() > each)
+      throw GraphError(concat("the source of example ", e.id, " is ",
+                              ir::dims_str(e.features.dims()), ", that of others in its batch ",
+                              ir::dims_str(first.dims())));
+    std::copy_n(e.features.data<float>(), e.features.size(), to);
+    to += each;
+  }
+  return x;
+}
+
 }  // namespace
 
 int64_t padded_width(int64_t n, int64_t multiple, const BatchOptions& options) {
@@ -137,32 +180,34 @@ Plan plan_in_order(std::span<const EncodedExample> examples, const BatchOptions&
 
 Batch make_batch(std::span<const EncodedExample> examples, std::span<const int64_t> rows,
                  const BatchOptions& options) {
-  int64_t source_width = 1, target_width = 1;
+  int64_t widest_source = 1, widest_target = 1;
   for (const int64_t row : rows) {
-    const EncodedExample& example = examples[static_cast<size_t>(row)];
-    source_width = std::max(source_width, length(example.source));
-    target_width = std::max(target_width, length(example.target) + 1);
+    const EncodedExample& example = row_of(examples, row);
+    widest_source = std::max(widest_source, source_width(example, options));
+    widest_target = std::max(widest_target, target_width(example, options));
   }
-  source_width = padded_width(source_width, options.round_source, options);
-  target_width = padded_width(target_width, options.round_target, options);
-
   const auto count = static_cast<int64_t>(rows.size());
-  Batch batch{.source = Array(DType::s32, {count, source_width}),  // zero is <pad>
-              .source_lengths = Array(DType::s32, {count}),
-              .target_in = Array(DType::s32, {count, target_width}),
-              .target_out = Array(DType::s32, {count, target_width}),
-              .target_lengths = Array(DType::s32, {count}),
-              .row_ids = Array(DType::s64, {count})};
+  const bool tokens = row_of(examples, rows.front()).features.empty();
+  Batch batch{
+      .source = tokens ? token_sources(examples, rows, widest_source, options.source_ids.padding())
+                       : feature_sources(examples, rows, widest_source),
+      .source_lengths = Array(DType::s32, {count}),
+      .target_in = Array(DType::s32, {count, widest_target}),
+      .target_out = Array(DType::s32, {count, widest_target}),
+      .target_lengths = Array(DType::s32, {count}),
+      .row_ids = Array(DType::s64, {count}),
+      .padded_source = widest_source};
+  const SpecialIds& ids = options.target_ids;
+  for (Array* y : {&batch.target_in, &batch.target_out})
+    std::fill_n(y->data<int32_t>(), y->size(), ids.padding());
   for (int64_t b = 0; b < count; ++b) {
-    const EncodedExample& example = examples[static_cast<size_t>(rows[static_cast<size_t>(b)])];
-    const int64_t source = length(example.source), target = length(example.target) + 1;
-    std::copy(example.source.begin(), example.source.end(),
-              batch.source.data<int32_t>() + b * source_width);
-    int32_t* in = batch.target_in.data<int32_t>() + b * target_width;
-    int32_t* out = batch.target_out.data<int32_t>() + b * target_width;
-    in[0] = kBos;
+    const EncodedExample& example = row_of(examples, rows[static_cast<size_t>(b)]);
+    const int64_t source = example.source_length(), target = length(example.target) + 1;
+    int32_t* in = batch.target_in.data<int32_t>() + b * widest_target;
+    int32_t* out = batch.target_out.data<int32_t>() + b * widest_target;
+    in[0] = ids.begin;
     std::copy(example.target.begin(), example.target.end(), in + 1);
-    *std::copy(example.target.begin(), example.target.end(), out) = kEos;
+    *std::copy(example.target.begin(), example.target.end(), out) = ids.end;
     batch.source_lengths.data<int32_t>()[b] = static_cast<int32_t>(source);
     batch.target_lengths.data<int32_t>()[b] = static_cast<int32_t>(target);
     batch.row_ids.data<int64_t>()[b] = example.id;

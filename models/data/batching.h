@@ -25,20 +25,23 @@ struct BatchOptions {
   int64_t pool_batches = 64;  // a pool holds this many batches' worth of rows
   uint64_t seed = 1;
   bool one_source_width = false;  // a batch holds sources of one padded S only
+  SpecialIds source_ids, target_ids;
 };
 
-// T counts </s>: row b of target_in is <s> y, of target_out y </s>, both target_lengths[b] long.
-// What lies behind the lengths is <pad>.
+// T counts the end: row b of target_in is the begin and y, of target_out y and the end, both
+// target_lengths[b] long. Behind the lengths is padding.
 struct Batch {
-  ir::Array source;          // s32[B,S]
+  ir::Array source;          // s32[B,S] of tokens, f32[B,S,F] of frames, f32[B,H,W,C] of images
   ir::Array source_lengths;  // s32[B]
   ir::Array target_in;       // s32[B,T]
   ir::Array target_out;      // s32[B,T]
   ir::Array target_lengths;  // s32[B]
   ir::Array row_ids;         // s64[B], the examples' own ids
 
+  int64_t padded_source = 0;  // S, in positions
+
   int64_t rows() const { return source.dim(0); }
-  int64_t source_width() const { return source.dim(1); }
+  int64_t source_width() const { return padded_source; }
   int64_t target_width() const { return target_in.dim(1); }
   int64_t source_tokens = 0;  // sum of source_lengths
   int64_t target_tokens = 0;  // sum of target_lengths

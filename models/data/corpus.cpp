@@ -6,8 +6,8 @@
 namespace weft::data {
 namespace {
 
-int64_t unknown(const std::vector<int32_t>& ids) {
-  return std::count(ids.begin(), ids.end(), kUnk);
+int64_t unknown(const std::vector<int32_t>& ids, const Vocabulary& vocabulary) {
+  return std::count(ids.begin(), ids.end(), vocabulary.special().unknown);
 }
 
 }  // namespace
@@ -34,8 +34,8 @@ EncodedCorpus encode(const Examples& examples, const Vocabulary& source, const V
                            example.id};
     corpus.source_tokens += static_cast<int64_t>(encoded.source.size());
     corpus.target_tokens += static_cast<int64_t>(encoded.target.size());
-    corpus.unknown_source += unknown(encoded.source);
-    corpus.unknown_target += unknown(encoded.target);
+    corpus.unknown_source += unknown(encoded.source, source);
+    corpus.unknown_target += unknown(encoded.target, target);
     corpus.examples.push_back(std::move(encoded));
   }
   return corpus;

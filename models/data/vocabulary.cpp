@@ -15,10 +15,50 @@ namespace {
 using ir::concat;
 using ir::GraphError;
 
-constexpr std::string_view kSpecial[kSpecialTokens] = {"<pad>", "<s>", "</s>", "<unk>"};
+// What a special id is for: its spelling in vocabularies of ours, its word behind a tab.
+struct Role {
+  std::string_view spelling, word;
+  int32_t SpecialIds::*id;
+};
+constexpr Role kRoles[kSpecialTokens] = {{"<pad>", "pad", &SpecialIds::pad},
+                                         {"<s>", "begin", &SpecialIds::begin},
+                                         {"</s>", "end", &SpecialIds::end},
+                                         {"<unk>", "unknown", &SpecialIds::unknown}};
+constexpr SpecialIds kNoIds{SpecialIds::kNone, SpecialIds::kNone, SpecialIds::kNone,
+                            SpecialIds::kNone};
 
 bool is_special(std::string_view token) {
-  return std::find(std::begin(kSpecial), std::end(kSpecial), token) != std::end(kSpecial);
+  return std::any_of(std::begin(kRoles), std::end(kRoles),
+                     [&](const Role& r) { return r.spelling == token; });
+}
+
+// The special ids of these tokens, by their spellings.
+SpecialIds ids_by_spelling(const std::vector<std::string>& tokens) {
+  SpecialIds ids = kNoIds;
+  for (const Role& r : kRoles) {
+    const auto at = std::find(tokens.begin(), tokens.end(), r.spelling);
+    if (at != tokens.end()) ids.*r.id = static_cast<int32_t>(at - tokens.begin());
+  }
+  return ids;
+}
+
+// "begin,end": what the token of a line is for.
+void add_roles(std::string_view words, int32_t id, SpecialIds& ids,
+               const formats::LineReader& lines) {
+  while (true) {
+    const size_t comma = words.find(',');
+    const std::string_view word = words.substr(0, comma);
+    const auto role = std::find_if(std::begin(kRoles), std::end(kRoles),
+                                   [&](const Role& r) { return r.word == word; });
+    if (role == std::end(kRoles))
+      lines.fail(concat("'", word, "' behind the tab is none of pad, begin, end, unknown"));
+    int32_t& known = ids.*role->id;
+    if (known != SpecialIds::kNone)
+      lines.fail(concat("line ", known + 1, " is '", word, "' already"));
+    known = id;
+    if (comma == words.npos) return;
+    words.remove_prefix(comma + 1);
+  }
 }
 
 // Why `token` cannot stand on a line of its own, or nothing.
@@ -46,27 +86,38 @@ Vocabulary Vocabulary::from_counts(const TokenCounts& counts, const std::string&
                             " times or more"));
   if (max_size != 0 && static_cast<int64_t>(kept.size()) > max_size - kSpecialTokens)
     kept.resize(static_cast<size_t>(max_size - kSpecialTokens));
-  std::vector<std::string> tokens(std::begin(kSpecial), std::end(kSpecial));
+  std::vector<std::string> tokens;
+  for (const Role& r : kRoles) tokens.emplace_back(r.spelling);
   for (auto& [token, count] : kept) tokens.push_back(std::move(token));
   return from_tokens(std::move(tokens), name);
 }
 
 Vocabulary Vocabulary::from_tokens(std::vector<std::string> tokens, const std::string& name) {
-  if (tokens.size() <= kSpecialTokens || tokens.size() > std::numeric_limits<int32_t>::max())
-    throw GraphError(concat(name, ": has ", tokens.size(), " tokens, more than the ",
-                            kSpecialTokens, " special ones and less than 2^31 are needed"));
+  const SpecialIds ids = ids_by_spelling(tokens);
+  return from_tokens(std::move(tokens), name, ids);
+}
+
+Vocabulary Vocabulary::from_tokens(std::vector<std::string> tokens, const std::string& name,
+                                   const SpecialIds& ids) {
+  if (tokens.size() > std::numeric_limits<int32_t>::max())
+    throw GraphError(concat(name, ": has ", tokens.size(), " tokens, less than 2^31 are needed"));
   Vocabulary vocabulary;
+  bool has_words = false;
   for (size_t i = 0; i < tokens.size(); ++i) {
     const std::string& token = tokens[i];
-    if (i < kSpecialTokens && token != kSpecial[i])
-      throw GraphError(concat(name, ":", i + 1, ": the token is '", token, "', '", kSpecial[i],
-                              "' is needed there"));
     if (const auto what = fault(token)) throw GraphError(concat(name, ":", i + 1, ": ", *what));
     const auto [at, added] = vocabulary.ids_.emplace(token, static_cast<int32_t>(i));
     if (!added)
       throw GraphError(concat(name, ":", i + 1, ": the token '", token, "' is on line ",
                               at->second + 1, " already"));
+    has_words |= !ids.contains(static_cast<int32_t>(i));
   }
+  if (ids.end == SpecialIds::kNone)
+    throw GraphError(concat(name, ": has no </s>, nor a token marked as end behind a tab"));
+  if (!has_words) throw GraphError(concat(name, ": has special tokens only"));
+  vocabulary.name_ = name;
+  vocabulary.special_ = ids;
+  if (ids.begin == SpecialIds::kNone) vocabulary.special_.begin = ids.end;
   vocabulary.tokens_ = std::move(tokens);
   return vocabulary;
 }
@@ -74,13 +125,33 @@ Vocabulary Vocabulary::from_tokens(std::vector<std::string> tokens, const std::s
 Vocabulary Vocabulary::load(const std::string& path) {
   formats::LineReader lines(path);
   std::vector<std::string> tokens;
-  while (const auto line = lines.next()) tokens.emplace_back(*line);
-  return from_tokens(std::move(tokens), path);
+  SpecialIds marked = kNoIds;
+  while (const auto line = lines.next()) {
+    const size_t tab = line->find('\t');
+    if (tab != line->npos)
+      add_roles(line->substr(tab + 1), static_cast<int32_t>(tokens.size()), marked, lines);
+    tokens.emplace_back(line->substr(0, tab));
+  }
+  SpecialIds ids = ids_by_spelling(tokens);
+  for (const Role& r : kRoles)
+    if (marked.*r.id != SpecialIds::kNone) ids.*r.id = marked.*r.id;
+  return from_tokens(std::move(tokens), path, ids);
 }
 
 void Vocabulary::save(const std::string& path) const {
+  const SpecialIds spelled = ids_by_spelling(tokens_);
   std::string text;
-  for (const std::string& token : tokens_) text += token + "\n";
+  for (size_t i = 0; i < tokens_.size(); ++i) {
+    text += tokens_[i];
+    const char* before = "\t";
+    for (const Role& r : kRoles) {
+      const auto id = static_cast<int32_t>(i);
+      if (special_.*r.id != id || spelled.*r.id == id) continue;
+      text += before + std::string(r.word);
+      before = ",";
+    }
+    text += "\n";
+  }
   formats::write_file_atomically(path, text);
 }
 
@@ -92,8 +163,11 @@ const std::string& Vocabulary::token(int32_t id) const {
 
 int32_t Vocabulary::id(std::string_view token) const {
   const auto found = ids_.find(std::string(token));
-  // A corpus that spells <s> means the four characters, not the start of a sentence.
-  return found == ids_.end() || found->second < kSpecialTokens ? kUnk : found->second;
+  // A corpus that spells <s> means the three characters, not the start of a sentence.
+  if (found != ids_.end() && !special_.contains(found->second)) return found->second;
+  if (special_.unknown == SpecialIds::kNone)
+    throw GraphError(concat(name_, ": has no '", token, "', and no token for unknown ones"));
+  return special_.unknown;
 }
 
 std::vector<int32_t> Vocabulary::encode(std::span<const std::string> tokens) const {
@@ -106,8 +180,8 @@ std::vector<int32_t> Vocabulary::encode(std::span<const std::string> tokens) con
 std::vector<std::string> Vocabulary::decode(std::span<const int32_t> ids) const {
   std::vector<std::string> tokens;
   for (const int32_t id : ids) {
-    if (id == kEos) break;
-    if (id != kPad && id != kBos) tokens.push_back(token(id));
+    if (id == special_.end) break;
+    if (id != special_.pad && id != special_.begin) tokens.push_back(token(id));
   }
   return tokens;
 }

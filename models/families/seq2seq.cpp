@@ -1,71 +1,94 @@
 // models/families/seq2seq.cpp -- each question is put to the family at hand.
 #include "models/families/seq2seq.h"
 
+#include "ir/error.h"
+
 namespace weft::seq2seq {
 
-Config family_named(std::string_view name) {
-  if (name == "rnn") return rnn::Config();
-  if (name == "transformer") return transformer::Config();
-  throw ir::GraphError(ir::concat("there is no family '", name, "'; there are rnn, transformer"));
+const Family& Settings::family() const {
+  if (family_ == nullptr) throw ir::GraphError("the settings are of no family");
+  return *family_;
 }
 
-std::string_view family(const Config& config) {
-  return std::holds_alternative<rnn::Config>(config) ? "rnn" : "transformer";
+bool Settings::operator==(const Settings& other) const {
+  if (family_ != other.family_) return false;
+  return empty() ||
+         (ends(*this) == ends(other) && settings::values(settings::fields_of(*this)) ==
+                                            settings::values(settings::fields_of(other)));
 }
 
-int64_t source_vocabulary(const Config& config) {
-  return std::visit([](const auto& c) { return c.source_vocabulary; }, config);
+void check_target_vocabulary(int64_t size) {
+  constexpr int64_t kMost = 1 << 24;
+  if (size < 1 || size > kMost)
+    throw ir::GraphError(ir::concat("target_vocabulary is ", size, ", needed is 1 to ", kMost));
 }
 
-int64_t target_vocabulary(const Config& config) {
-  return std::visit([](const auto& c) { return c.target_vocabulary; }, config);
+void fields(Ends& e, settings::Fields& f) {
+  constexpr settings::Whole kVocabularies{1, 1 << 24}, kSizes{1, 1 << 16};
+  data::Source& s = e.source;
+  f.choice("source", s.kind, data::kSourceKinds, "what the model reads");
+  switch (s.kind) {
+    case data::SourceKind::tokens:
+      f.integer("source_vocabulary", s.vocabulary, kVocabularies, "ids");
+      break;
+    case data::SourceKind::frames:
+      f.integer("source_features", s.features, kSizes, "of a frame");
+      f.integer("source_stack", s.stack, kSizes, "frames of the files that are one");
+      break;
+    case data::SourceKind::image:
+      f.integer("source_features", s.features, kSizes, "of a pixel");
+      f.integer("source_height", s.height, kSizes, "pixels");
+      f.integer("source_width", s.width, kSizes, "pixels");
+      f.integer("source_patch", s.patch, kSizes, "pixels of a side");
+      break;
+  }
+  f.integer("target_vocabulary", e.target_vocabulary, kVocabularies, "ids");
+  settings::seed_field(f, "seed", e.seed, "of dropout's masks");
 }
 
-void set_vocabularies(Config& config, int64_t source, int64_t target) {
-  std::visit([&](auto& c) { c.source_vocabulary = source, c.target_vocabulary = target; }, config);
+void fields(Settings& s, settings::Fields& f) { s.family().fields(s, f); }
+void check(const Settings& s) { s.family().check(s); }
+Ends ends(const Settings& s) { return s.family().ends(s); }
+void set_ends(Settings& s, const Ends& e) { s.family().set_ends(s, e); }
+int64_t source_vocabulary(const Settings& s) { return ends(s).source.vocabulary; }
+int64_t target_vocabulary(const Settings& s) { return ends(s).target_vocabulary; }
+uint64_t seed(const Settings& s) { return ends(s).seed; }
+bool has_attention(const Settings& s) { return s.family().has_attention(s); }
+int64_t most_positions(const Settings& s) { return s.family().most_positions(s); }
+
+void set_vocabularies(Settings& s, int64_t source, int64_t target) {
+  Ends e = ends(s);
+  e.source.vocabulary = source;
+  e.target_vocabulary = target;
+  set_ends(s, e);
 }
 
-void set_seed(Config& config, uint64_t seed) {
-  std::visit([&](auto& c) { c.seed = seed; }, config);
+void set_seed(Settings& s, uint64_t seed) {
+  Ends e = ends(s);
+  e.seed = seed;
+  set_ends(s, e);
 }
 
-uint64_t seed(const Config& config) {
-  return std::visit([](const auto& c) { return c.seed; }, config);
+ir::Graph loss_graph(const Settings& s, bool training) {
+  return s.family().graphs.loss(s, training);
 }
-
-bool has_attention(const Config& config) {
-  const auto* c = std::get_if<rnn::Config>(&config);
-  return c == nullptr || c->attention != rnn::AttentionKind::none;
+ir::Graph encode_graph(const Settings& s) { return s.family().graphs.encode(s); }
+ir::Graph step_graph(const Settings& s, const search::StepOptions& options) {
+  return s.family().graphs.step(s, options);
 }
+ir::Graph attention_graph(const Settings& s) { return s.family().graphs.attention(s); }
 
-int64_t most_positions(const Config& config) {
-  const auto* c = std::get_if<transformer::Config>(&config);
-  return c != nullptr && c->positions == transformer::PositionKind::learned ? c->max_positions : 0;
-}
-
-void check(const Config& config) {
-  std::visit([](const auto& c) { check(c); }, config);
-}
-
-ir::Graph loss_graph(const Config& config, bool training) {
-  return std::visit([&](const auto& c) { return loss_graph(c, training); }, config);
-}
-
-ir::Graph encode_graph(const Config& config) {
-  return std::visit([](const auto& c) { return encode_graph(c); }, config);
-}
-
-ir::Graph step_graph(const Config& config, const search::StepOptions& options) {
-  return std::visit([&](const auto& c) { return step_graph(c, options); }, config);
-}
-
-search::Decoder decoder(const Config& config, const search::StepOptions& options,
+search::Decoder decoder(const Settings& s, const search::StepOptions& options,
                         const ProgramOptions& program) {
-  return std::visit([&](const auto& c) { return decoder(c, options, program); }, config);
-}
-
-ir::Graph attention_graph(const Config& config) {
-  return std::visit([](const auto& c) { return attention_graph(c); }, config);
+  const data::Source source = ends(s).source;
+  const bool image = source.kind == data::SourceKind::image;
+  return {encode_graph(s),
+          step_graph(s, options),
+          program,
+          {.max_positions = most_positions(s),
+           .window = s.family().window(s),
+           .ids = options.ids,
+           .patches = image ? source.patches() : 0}};
 }
 
 }  // namespace weft::seq2seq

@@ -1,37 +1,34 @@
-// models/families/seq2seq.h -- any family of encoder-decoders, by its configuration.
-//
-// What training, search and the program need of a model are four graphs, whatever is inside; each
-// family has functions of these names.
+// models/families/seq2seq.h -- questions to a model of any family, by its settings.
 #pragma once
-#include "models/families/rnn/rnn.h"
-#include "models/families/transformer/transformer.h"
-
-#include <string_view>
-#include <variant>
+#include "models/families/family.h"
+#include "models/search/decoder.h"
 
 namespace weft::seq2seq {
 
-using Config = std::variant<rnn::Config, transformer::Config>;
+// What model folders keep of them beside the settings of recipes.
+void fields(Ends& e, settings::Fields& f);
 
-// The names of recipes: "rnn", "transformer"; GraphError listing them for any other.
-Config family_named(std::string_view name);
-std::string_view family(const Config& config);
+// The settings that recipes have, as a walk (models/settings/fields.h).
+void fields(Settings& s, settings::Fields& f);
+void check(const Settings& s);
 
-int64_t source_vocabulary(const Config& config);
-int64_t target_vocabulary(const Config& config);
-void set_vocabularies(Config& config, int64_t source, int64_t target);
-void set_seed(Config& config, uint64_t seed);
-uint64_t seed(const Config& config);
-bool has_attention(const Config& config);
+Ends ends(const Settings& s);
+void set_ends(Settings& s, const Ends& ends);
+int64_t source_vocabulary(const Settings& s);
+int64_t target_vocabulary(const Settings& s);
+void set_vocabularies(Settings& s, int64_t source, int64_t target);
+uint64_t seed(const Settings& s);
+void set_seed(Settings& s, uint64_t seed);
+bool has_attention(const Settings& s);
 // How many tokens of a source, or of a target with </s>, the model has positions for; 0: no limit.
-int64_t most_positions(const Config& config);
+int64_t most_positions(const Settings& s);
 
-void check(const Config& config);
-ir::Graph loss_graph(const Config& config, bool training = true);
-ir::Graph encode_graph(const Config& config);
-ir::Graph step_graph(const Config& config, const search::StepOptions& options = {});
-search::Decoder decoder(const Config& config, const search::StepOptions& options,
+ir::Graph loss_graph(const Settings& s, bool training = true);
+ir::Graph encode_graph(const Settings& s);
+ir::Graph step_graph(const Settings& s, const search::StepOptions& options = {});
+// The two, compiled.
+search::Decoder decoder(const Settings& s, const search::StepOptions& options,
                         const ProgramOptions& program);
-ir::Graph attention_graph(const Config& config);
+ir::Graph attention_graph(const Settings& s);
 
 }  // namespace weft::seq2seq

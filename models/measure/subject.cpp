@@ -39,7 +39,7 @@ bool is_model(const std::string& what) {
 Subject read_subject(const std::string& what, const ir::Bindings& bind, int64_t memory_budget) {
   Subject s;
   s.title = std::filesystem::path(what).filename().string();
-  seq2seq::Config config;
+  seq2seq::Settings config;
   if (what.ends_with(".toml")) {
     const Task task = read_task(what);
     const BatchSizes sizes = largest_batch(task);
@@ -52,7 +52,8 @@ Subject read_subject(const std::string& what, const ir::Bindings& bind, int64_t 
     config = training::ModelFolder(what).config();
   }
   s.loss = seq2seq::loss_graph(config);
-  s.sizes.source_vocabulary = seq2seq::source_vocabulary(config);
+  s.sizes.kind = seq2seq::ends(config).source;
+  if (s.sizes.kind.kind == data::SourceKind::image) s.sizes.source = s.sizes.kind.patches();
   s.sizes.target_vocabulary = seq2seq::target_vocabulary(config);
   for (const auto& [symbol, size] : bind) {
     if (symbol != "B" && symbol != "S" && symbol != "T")

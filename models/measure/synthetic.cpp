@@ -9,6 +9,8 @@
 namespace weft::measure {
 namespace {
 
+constexpr data::SpecialIds kIds;  // those of vocabularies made from counts
+
 // lengths s32[B] and tokens s32[B,n]
 std::pair<ir::Array, ir::Array> side(data::Random& random, int64_t rows, int64_t width,
                                      int64_t vocabulary, bool full) {
@@ -22,17 +24,30 @@ std::pair<ir::Array, ir::Array> side(data::Random& random, int64_t rows, int64_t
     lengths.set_integer(b, n);
     for (int64_t i = 0; i < n; ++i)
       tokens.set_integer(b * width + i,
-                         data::kUnk + static_cast<int64_t>(random.below(
-                                          static_cast<uint64_t>(vocabulary - data::kUnk))));
+                         kIds.unknown + static_cast<int64_t>(random.below(
+                                            static_cast<uint64_t>(vocabulary - kIds.unknown))));
   }
   return {lengths, tokens};
+}
+
+// f32[B,n,F] or f32[B,H,W,C], normal, with lengths.
+std::pair<ir::Array, ir::Array> source_side(data::Random& random, const SyntheticBatch& s) {
+  const data::Source& kind = s.kind;
+  if (kind.kind == data::SourceKind::tokens)
+    return side(random, s.rows, s.source, kind.vocabulary, s.full);
+  const bool image = kind.kind == data::SourceKind::image;
+  ir::Array x(ir::DType::f32, image ? ir::Dims{s.rows, kind.height, kind.width, kind.features}
+                                    : ir::Dims{s.rows, s.source, kind.features});
+  for (int64_t i = 0; i < x.size(); ++i) x.set(i, random.normal());
+  const int64_t width = image ? kind.patches() : s.source;
+  return {side(random, s.rows, width, kIds.unknown + 1, s.full || image).first, x};
 }
 
 }  // namespace
 
 formats::NamedArrays synthetic_batch(const SyntheticBatch& s) {
   data::Random random(s.seed);
-  const auto [source_lengths, source] = side(random, s.rows, s.source, s.source_vocabulary, s.full);
+  const auto [source_lengths, source] = source_side(random, s);
   const auto [target_lengths, target_out] =
       side(random, s.rows, s.target, s.target_vocabulary, s.full);
   ir::Array target_in(ir::DType::s32, {s.rows, s.target}), row_ids(ir::DType::s64, {s.rows});
@@ -40,7 +55,7 @@ formats::NamedArrays synthetic_batch(const SyntheticBatch& s) {
     row_ids.set_integer(b, b);
     for (int64_t t = 0; t < s.target; ++t)
       target_in.set_integer(b * s.target + t,
-                            t == 0 ? data::kBos : target_out.integer_at(b * s.target + t - 1));
+                            t == 0 ? kIds.begin : target_out.integer_at(b * s.target + t - 1));
   }
   formats::NamedArrays batch;
   batch.add("source", source);

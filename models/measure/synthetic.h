@@ -1,7 +1,8 @@
-// models/measure/synthetic.h -- batches of random tokens: for benches and profiles, where only
+// models/measure/synthetic.h -- batches of random sources and tokens: for benches and profiles, where only
 // sizes count.
 #pragma once
 #include "frontend/formats/named_arrays.h"
+#include "models/data/source.h"
 
 #include <cstdint>
 
@@ -9,7 +10,8 @@ namespace weft::measure {
 
 struct SyntheticBatch {
   int64_t rows = 64, source = 25, target = 25;  // padded widths
-  int64_t source_vocabulary = 0, target_vocabulary = 0;
+  data::Source kind;                            // what the source is
+  int64_t target_vocabulary = 0;
   uint64_t seed = 1;
   bool full = false;  // every row as long as the widths; else lengths are uniform in [2/5 n, n]
 };

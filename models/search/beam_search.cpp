@@ -58,9 +58,9 @@ class BatchSearch {
       : decoder_(decoder), store_(store) {
     for (int64_t b = 0; b < source.dim(0); ++b) {
       int64_t limit = options.max_length.of(lengths.integer_at(b));
-      if (const int64_t most = decoder.limits.max_positions; most > 0)
+      if (const int64_t most = decoder.traits.max_positions; most > 0)
         limit = std::min(limit, most);
-      sentences_.emplace_back(decoder.beam, limit, options);
+      sentences_.emplace_back(decoder.beam, limit, decoder.traits.ids.end, options);
       longest_ = std::max(longest_, limit);
       rows_.push_back(b);
     }
@@ -91,7 +91,10 @@ class BatchSearch {
     encode.run();
     const ir::Graph& graph = decoder_.step.graph();
     const int64_t rows = std::ssize(rows_);
-    const ir::Bindings sizes{{"B", rows}, {"C", capacity_}, {"S", source.dim(1)}};
+    const ir::Bindings sizes{
+        {"B", rows},
+        {"C", capacity_},
+        {"S", decoder_.traits.patches > 0 ? decoder_.traits.patches : source.dim(1)}};
     std::vector<int64_t> all(static_cast<size_t>(rows));
     std::iota(all.begin(), all.end(), int64_t{0});
     NamedArrays inputs;
@@ -114,7 +117,7 @@ class BatchSearch {
     }
     bind(inputs);
     for (int64_t row = 0; row < rows * decoder_.beam; ++row) {
-      token_->set_integer(row, data::kBos);
+      token_->set_integer(row, decoder_.traits.ids.begin);
       score_->set(row, row % decoder_.beam == 0 ? 0 : -HUGE_VAL);
     }
   }
@@ -151,7 +154,7 @@ class BatchSearch {
       for (int64_t i = 0; i < beam; ++i) {
         const bool open = i < std::ssize(next);
         const Candidate c =
-            open ? next[static_cast<size_t>(i)] : Candidate{-HUGE_VAL, data::kEos, 0};
+            open ? next[static_cast<size_t>(i)] : Candidate{-HUGE_VAL, decoder_.traits.ids.end, 0};
         token_->set_integer(row * beam + i, c.token);
         score_->set(row * beam + i, c.score);
         if (origin_ != nullptr) origin_->set_integer(row * beam + i, c.origin);
@@ -196,7 +199,7 @@ class BatchSearch {
 
   // Rings hold a window; until they have gone round they are caches like any other.
   int64_t most_capacity() const {
-    const int64_t all = round_up(longest_, kCapacityUnit), window = decoder_.limits.window;
+    const int64_t all = round_up(longest_, kCapacityUnit), window = decoder_.traits.window;
     return window > 0 ? std::min(all, window) : all;
   }
 
@@ -251,10 +254,11 @@ std::vector<Hypotheses> search(Decoder& decoder, ParameterStore& store,
                                std::span<const data::EncodedExample> examples,
                                data::BatchOptions batch, const SearchOptions& options) {
   batch.one_source_width = true;
-  batch.widest = decoder.limits.max_positions;
+  batch.widest = decoder.traits.max_positions;
+  batch.target_ids = decoder.traits.ids;
   for (const data::EncodedExample& e : examples)
-    if (batch.widest > 0 && std::ssize(e.source) > batch.widest)
-      throw ir::GraphError(ir::concat("the source of example ", e.id, " has ", e.source.size(),
+    if (batch.widest > 0 && e.source_length() > batch.widest)
+      throw ir::GraphError(ir::concat("the source of example ", e.id, " has ", e.source_length(),
                                       " tokens, the model has ", batch.widest, " positions"));
   std::vector<Hypotheses> all(examples.size());
   for (const std::vector<int64_t>& rows : data::plan_in_order(examples, batch)) {

@@ -23,12 +23,12 @@ ProgramOptions rows_stay(ProgramOptions options) {
 }  // namespace
 
 Decoder::Decoder(const ir::Graph& encode, const ir::Graph& step, const ProgramOptions& options,
-                 const DecoderLimits& limits)
+                 const DecoderTraits& traits)
     : encode(Program::inference(encode, rows_stay(options))),
       step(Program::inference(step, options)),
       beam(beam_of(step)),
       weights(false),
-      limits(limits) {
+      traits(traits) {
   for (const ir::Output& o : step.outputs()) weights |= o.name == "weights";
 }
 

@@ -1,26 +1,28 @@
 // models/search/decoder.h -- the graphs a search runs, compiled for the sizes it meets.
 #pragma once
 #include "frontend/compile/session.h"
-#include "models/data/vocabulary.h"
+#include "models/data/special_ids.h"
 
 namespace weft::search {
 
 // What a search must know of a model beside its graphs.
-struct DecoderLimits {
-  int64_t max_positions = 0;  // of a source, and of a target with its </s>; 0: no limit
+struct DecoderTraits {
+  int64_t max_positions = 0;  // of a source, and of a target with its end; 0: no limit
   int64_t window = 0;         // steps that its caches, rings, have to keep; 0: all
+  data::SpecialIds ids;       // of the target
+  int64_t patches = 0;        // of an image: its positions; 0: as many as the source is wide
 };
 
 struct Decoder {
   // encode: source s32[B,S], source_lengths s32[B] -> memory and first states; step: of a
   // StepGraph. What a step takes and the encoder does not yield starts as zeros.
   Decoder(const ir::Graph& encode, const ir::Graph& step, const ProgramOptions& options,
-          const DecoderLimits& limits = {});
+          const DecoderTraits& traits = {});
 
   Program encode, step;
   int64_t beam;
   bool weights;  // the step yields attention weights
-  DecoderLimits limits;
+  DecoderTraits traits;
 };
 
 }  // namespace weft::search

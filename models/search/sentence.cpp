@@ -2,15 +2,18 @@
 #include "models/search/sentence.h"
 
 #include "ir/error.h"
-#include "models/data/vocabulary.h"
 
 #include <algorithm>
 #include <cmath>
 
 namespace weft::search {
 
-Sentence::Sentence(int64_t beam, int64_t limit, const SearchOptions& options)
-    : beam_(beam), limit_(limit), options_(options), open_(static_cast<size_t>(beam), -1) {}
+Sentence::Sentence(int64_t beam, int64_t limit, int32_t end, const SearchOptions& options)
+    : beam_(beam),
+      limit_(limit),
+      end_(end),
+      options_(options),
+      open_(static_cast<size_t>(beam), -1) {}
 
 int32_t Sentence::append(const Candidate& c, const std::vector<std::vector<float>>& weights) {
   const auto origin = static_cast<size_t>(c.origin);
@@ -34,7 +37,7 @@ std::span<const Candidate> Sentence::advance(std::span<const Candidate> candidat
     if (std::isnan(c.score))
       throw ir::GraphError("a search met a NaN among the model's log-probabilities");
     if (c.score == -HUGE_VAL) break;  // continues no hypothesis, as all behind it
-    if (c.token == data::kEos) {
+    if (c.token == end_) {
       if (static_cast<int64_t>(i) < beam_ && steps_ > options_.min_length)
         finish(append(c, weights), c.score, true);
       continue;
@@ -64,7 +67,7 @@ Hypotheses Sentence::best() const {
                  .weights = {}};
     for (int32_t at = f.last; at >= 0; at = tokens_[static_cast<size_t>(at)].before) {
       const Token& token = tokens_[static_cast<size_t>(at)];
-      if (token.id != data::kEos) h.tokens.push_back(token.id);
+      if (token.id != end_) h.tokens.push_back(token.id);
       if (!token.weights.empty()) h.weights.push_back(token.weights);
     }
     std::reverse(h.tokens.begin(), h.tokens.end());

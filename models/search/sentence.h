@@ -18,8 +18,8 @@ struct Candidate {
 
 class Sentence {
  public:
-  // limit: tokens of a hypothesis, </s> counted
-  Sentence(int64_t beam, int64_t limit, const SearchOptions& options);
+  // limit: tokens of a hypothesis, its `end` counted
+  Sentence(int64_t beam, int64_t limit, int32_t end, const SearchOptions& options);
 
   // One step. `candidates`, the best first; `weights` of a beam: what it looked at in this step
   // (may be empty). Returns what the beams go on with, at most `beam`, the best first. Throws
@@ -46,6 +46,7 @@ class Sentence {
   void finish(int32_t last, double log_probability, bool ended);
 
   int64_t beam_, limit_, steps_ = 0;
+  int32_t end_;
   SearchOptions options_;
   bool done_ = false;
   std::vector<Token> tokens_;  // of all hypotheses there ever were, each pointing back

@@ -2,6 +2,7 @@
 #include "models/search/step_graph.h"
 
 #include <algorithm>
+#include <set>
 
 namespace weft::search {
 namespace {
@@ -108,13 +109,17 @@ ir::Graph StepGraph::finish(const Tensor& logits, const Tensor& weights) {
   const Dim vocabulary = logits.dim(-1);
   const int64_t wanted = 2 * beam();
   // As many more from every row as may be passed over; fewer only where the vocabulary has no more.
-  const int64_t passed_over = 2,
-                of_row = std::min(wanted + passed_over, vocabulary.constant().value_or(INT64_MAX));
+  std::vector<int32_t> passed_over;
+  for (const int32_t id : std::set{options_.ids.pad, options_.ids.begin})
+    if (id != data::SpecialIds::kNone && options_.ids.is_never_produced(id))
+      passed_over.push_back(id);
+  const int64_t of_row =
+      std::min(wanted + std::ssize(passed_over), vocabulary.constant().value_or(INT64_MAX));
   const int64_t all = beam() * of_row, best = std::min(wanted, all);
   const TopK rows = top_k(log_softmax(logits), of_row);
-  const Tensor allowed = rows.indices != data::kPad && rows.indices != data::kBos;
-  const Tensor total =
-      by_sentence(where(allowed, rows.values, -infinity)) + expand(score_, 2);  // [B,K,of_row]
+  Tensor scores = rows.values;
+  for (const int32_t id : passed_over) scores = where(rows.indices != id, scores, -infinity);
+  const Tensor total = by_sentence(scores) + expand(score_, 2);  // [B,K,of_row]
   const TopK found = top_k(reshape(total, {sentences_, all}), best);
   model_.output("candidate_score", found.values);
   model_.output("candidate_token", gather(reshape(rows.indices, {sentences_, all}), found.indices,

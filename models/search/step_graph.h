@@ -26,7 +26,7 @@
 // names.
 #pragma once
 #include "frontend/weft.h"
-#include "models/data/vocabulary.h"
+#include "models/data/special_ids.h"
 
 #include <string>
 #include <vector>
@@ -36,6 +36,7 @@ namespace weft::search {
 struct StepOptions {
   int64_t beam = 1;
   bool weights = false;  // attention weights are a result
+  data::SpecialIds ids;  // of the target
 };
 
 class StepGraph {
@@ -61,7 +62,7 @@ class StepGraph {
   // included; C is the capacity, in steps. What was not written is 0.
   Tensor cached(const std::string& name, const Tensor& x);
   // From here on caches are rings of C steps: each is written over the one C steps before. For
-  // decoders that look back no further than the steps a search gives them (DecoderLimits::window).
+  // decoders that look back no further than the steps a search gives them (DecoderTraits::window).
   void keep_last() { ring_ = true; }
   // -> s32[C*K]: the steps that the entries of `cached` are of; below 0: none so far
   Tensor entry_steps();

@@ -6,6 +6,7 @@
 #include "frontend/formats/input_file.h"
 #include "frontend/formats/safetensors.h"
 #include "ir/error.h"
+#include "models/settings/toml_fields.h"
 #include "models/training/recipe.h"
 
 #include <charconv>
@@ -20,6 +21,8 @@ using formats::Metadata;
 using formats::NamedArrays;
 using ir::concat;
 using ir::GraphError;
+using settings::toml_string;
+using settings::TomlTable;
 
 std::string state_file(int64_t step) { return concat("state-", step, ".safetensors"); }
 
@@ -163,34 +166,31 @@ std::shared_ptr<const formats::FileLock> ModelFolder::lock() const {
   return held;
 }
 
-void ModelFolder::create(const seq2seq::Config& c, const Vocabularies& v) const {
+void ModelFolder::create(const seq2seq::Settings& c, const Vocabularies& v) const {
   const auto held = lock();
   check_free();
   // Whatever happens from here on: as long as there is no last.safetensors, a run begins anew.
   fs::remove(file("last.safetensors"));
-  v.source.save(file("source.vocab"));
+  if (seq2seq::ends(c).source.kind == data::SourceKind::tokens) v.source.save(file("source.vocab"));
   v.target.save(file("target.vocab"));
   formats::write_file_atomically(
-      file("model.toml"), concat("format = 1\nfamily = ", toml_string(seq2seq::family(c)),
-                                 "\nsource_vocabulary = ", seq2seq::source_vocabulary(c),
-                                 "\ntarget_vocabulary = ", seq2seq::target_vocabulary(c),
-                                 "\nseed = ", seq2seq::seed(c), "\n\n[model]\n", config_toml(c)));
+      file("model.toml"),
+      concat("format = 1\nfamily = ", toml_string(c.family().name), "\n",
+             settings::toml(settings::fields_of(seq2seq::ends(c))), "\n[model]\n", config_toml(c)));
 }
 
-seq2seq::Config ModelFolder::config() const {
+seq2seq::Settings ModelFolder::config() const {
   if (!has_model())
     throw GraphError(concat(path_, ": error: is no model folder, it has no model.toml"));
   TomlTable t = TomlTable::parse_file(file("model.toml"));
-  seq2seq::Config c;
-  int64_t format = 0, source = 0, target = 0;
-  uint64_t seed = 1;
-  t.take("format", format, 1, 1);
-  t.take_word("family", [&](const std::string& w) { c = seq2seq::family_named(w); });
-  t.take("source_vocabulary", source, 1, 1 << 24);
-  t.take("target_vocabulary", target, 1, 1 << 24);
-  t.take("seed", seed);
-  seq2seq::set_vocabularies(c, source, target);
-  seq2seq::set_seed(c, seed);
+  seq2seq::Settings c;
+  int64_t format = 0;
+  t.take("format", format, {1, 1});
+  t.take_word("family", [&](const std::string& w) { c = seq2seq::family_named(w).defaults(); });
+  if (c.empty()) t.fail("family", "'family' is missing");
+  seq2seq::Ends ends;
+  settings::read(t, ends);
+  seq2seq::set_ends(c, ends);
   TomlTable model = t.table("model");
   t.finish();
   read_config(model, c);
@@ -204,16 +204,18 @@ seq2seq::Config ModelFolder::config() const {
 }
 
 Vocabularies ModelFolder::vocabularies() const {
-  const seq2seq::Config c = config();
-  Vocabularies v{data::Vocabulary::load(file("source.vocab")),
-                 data::Vocabulary::load(file("target.vocab"))};
+  const seq2seq::Settings c = config();
+  const bool tokens = seq2seq::ends(c).source.kind == data::SourceKind::tokens;
+  Vocabularies v;
+  if (tokens) v.source = data::Vocabulary::load(file("source.vocab"));
+  v.target = data::Vocabulary::load(file("target.vocab"));
   const auto check = [&](const data::Vocabulary& vocabulary, int64_t needed,
                          std::string_view name) {
     if (vocabulary.size() != needed)
       throw GraphError(concat(file(name), ": error: has ", vocabulary.size(),
                               " tokens, the model in model.toml needs ", needed));
   };
-  check(v.source, seq2seq::source_vocabulary(c), "source.vocab");
+  if (tokens) check(v.source, seq2seq::source_vocabulary(c), "source.vocab");
   check(v.target, seq2seq::target_vocabulary(c), "target.vocab");
   return v;
 }
@@ -222,7 +224,8 @@ Vocabularies ModelFolder::vocabularies() const {
 Metadata ModelFolder::belongings() const {
   Metadata digests;
   for (const char* name : {"model.toml", "source.vocab", "target.vocab"})
-    digests[name] = formats::digest_of(formats::read_text_file(file(name)));
+    if (fs::exists(file(name)))
+      digests[name] = formats::digest_of(formats::read_text_file(file(name)));
   return digests;
 }
 
@@ -261,7 +264,7 @@ void ModelFolder::save_last(const ParameterStore& store, const Progress& progres
 }
 
 ParameterStore ModelFolder::load(ir::DType real, Which which) const {
-  const seq2seq::Config c = config();
+  const seq2seq::Settings c = config();
   const std::string best = file("best.safetensors"), last = file("last.safetensors");
   if (which == Which::either) which = fs::exists(best) ? Which::best : Which::last;
   const std::string& name = which == Which::best ? best : last;

@@ -67,8 +67,8 @@ class ModelFolder {
   std::shared_ptr<const formats::FileLock> lock() const;
 
   // Writes what describes the model; a folder in which nothing was learnt yet begins anew.
-  void create(const seq2seq::Config& config, const Vocabularies& vocabularies) const;
-  seq2seq::Config config() const;
+  void create(const seq2seq::Settings& config, const Vocabularies& vocabularies) const;
+  seq2seq::Settings config() const;
   Vocabularies vocabularies() const;
 
   void save_best(const ParameterStore& store, const Progress& progress) const;

@@ -1,36 +1,47 @@
 // models/training/recipe.h -- all that a training run depends on, as a TOML file.
 //
-//   [data]       train, valid (TSV, relative to the recipe); source_min_count, target_min_count,
-//                source_max_size, target_max_size, max_tokens
-//   [model]      family, "rnn" or "transformer", and the fields of its Config but the
-//                vocabularies' sizes and the seed
-//   [batch]      the fields of data::BatchOptions but the seed
-//   [optimizer]  kind, learning_rate, schedule, warmup, and the fields of OptimizerSettings
-//   [training]   the fields of Limits, seed, and memory_budget ("200MB")
+//   [data]       DataFiles
+//   [model]      family, and the fields of its settings
+//   [batch]      data::BatchOptions
+//   [optimizer]  OptimizerSettings, Rate
+//   [training]   Limits, RunOptions
 //
 // Every key has a default but data.train and data.valid; an unknown key is an error at its line.
+// docs/recipes.md lists them all, as `weft families` prints them.
 #pragma once
 #include "frontend/compile/optimizer.h"
 #include "models/data/batching.h"
+#include "models/data/source.h"
 #include "models/data/tsv.h"
 #include "models/families/seq2seq.h"
+#include "models/families/table.h"
+#include "models/settings/toml_table.h"
 #include "models/training/schedule.h"
-#include "models/training/toml_table.h"
 
 #include <map>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace weft::training {
+
+// The rest of [training].
+struct RunOptions {
+  uint64_t seed = 1;
+  std::string memory_budget;  // "200MB"; empty: no limit
+};
 
 struct DataFiles {
   std::string train, valid;
   int64_t source_min_count = 1, target_min_count = 1, source_max_size = 0, target_max_size = 0;
   data::TsvOptions tsv;
+  data::SourceKind source = data::SourceKind::tokens;
+  int64_t stack = 1, patch = 16;
 };
 
 struct Recipe {
   DataFiles data;
-  seq2seq::Config model;  // without the vocabularies' sizes
+  seq2seq::Settings model;  // without the vocabularies' sizes
   data::BatchOptions batch;
   OptimizerSettings optimizer;
   Rate rate;
@@ -44,10 +55,30 @@ struct Recipe {
   const std::string& where(const std::string& key) const;
 };
 
-Recipe read_recipe(const std::string& path);
+Recipe read_recipe(const std::string& path, seq2seq::Families known = seq2seq::families());
+
+// A table of recipes but [model], with its defaults.
+struct RecipeTable {
+  std::string_view name, doc;
+  std::vector<settings::Walk> records;
+};
+std::vector<RecipeTable> recipe_tables();
+
+void fields(DataFiles& d, settings::Fields& f);
+void fields(Rate& r, settings::Fields& f);
+void fields(Limits& l, settings::Fields& f);
+void fields(RunOptions& r, settings::Fields& f);
 
 // The model's table alone, without its family, which model folders hold too.
-void read_config(TomlTable& table, seq2seq::Config& config);
-std::string config_toml(const seq2seq::Config& config);
+void read_config(settings::TomlTable& table, seq2seq::Settings& config);
+std::string config_toml(const seq2seq::Settings& config);
 
 }  // namespace weft::training
+
+namespace weft::data {
+void fields(BatchOptions& b, settings::Fields& f);
+}  // namespace weft::data
+
+namespace weft {
+void fields(OptimizerSettings& o, settings::Fields& f);
+}  // namespace weft

@@ -5,8 +5,6 @@
 #include "ir/attrs.h"
 #include "models/training/recipe.h"
 
-#include <sstream>
-
 namespace weft::training {
 namespace {
 
@@ -17,6 +15,7 @@ std::string digest_of(std::span<const data::EncodedExample> examples) {
   formats::Digest digest;
   for (const data::EncodedExample& e : examples) {
     digest.add(&e.id, sizeof e.id);
+    if (!e.features.empty()) digest.add(e.features.raw(), static_cast<size_t>(e.features.bytes()));
     for (const auto* side : {&e.source, &e.target})
       digest.add_text(
           {reinterpret_cast<const char*>(side->data()), side->size() * sizeof(int32_t)});
@@ -26,15 +25,19 @@ std::string digest_of(std::span<const data::EncodedExample> examples) {
 
 }  // namespace
 
-RunSettings settings_of(const seq2seq::Config& config) {
-  RunSettings s{{"model.family", std::string(seq2seq::family(config))},
+RunSettings settings_of(const seq2seq::Settings& config) {
+  RunSettings s{{"model.family", std::string(config.family().name)},
                 {"training.seed", std::to_string(seq2seq::seed(config))},
-                {"source vocabulary", std::to_string(seq2seq::source_vocabulary(config))},
                 {"target vocabulary", std::to_string(seq2seq::target_vocabulary(config))}};
-  std::istringstream lines(config_toml(config));
-  for (std::string line; std::getline(lines, line);)
-    if (const size_t at = line.find(" = "); at != line.npos)
-      s["model." + line.substr(0, at)] = line.substr(at + 3);
+  const data::Source source = seq2seq::ends(config).source;
+  if (source.kind == data::SourceKind::tokens)
+    s["source vocabulary"] = std::to_string(source.vocabulary);
+  else
+    for (const settings::FieldValue& v :
+         settings::values(settings::fields_of(seq2seq::ends(config))))
+      if (v.key.starts_with("source")) s["model." + v.key] = v.value;
+  for (const settings::FieldValue& v : settings::values(settings::fields_of(config)))
+    s["model." + v.key] = v.value;
   return s;
 }
 

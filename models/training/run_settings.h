@@ -19,7 +19,7 @@ namespace weft::training {
 using RunSettings = std::map<std::string, std::string>;  // "optimizer.kind": "adam"
 
 // Of what a model folder holds itself: model.* and training.seed.
-RunSettings settings_of(const seq2seq::Config& config);
+RunSettings settings_of(const seq2seq::Settings& config);
 // "data.train" and "data.valid" are digests.
 RunSettings settings_of(const OptimizerSettings& optimizer, const Rate& rate, const Limits& limits,
                         const data::BatchOptions& batch,

@@ -41,7 +41,7 @@ data::BatchOptions seeded(data::BatchOptions options, uint64_t seed) {
   return options;
 }
 
-seq2seq::Config seeded(seq2seq::Config config, uint64_t seed) {
+seq2seq::Settings seeded(seq2seq::Settings config, uint64_t seed) {
   seq2seq::set_seed(config, seed);
   return config;
 }
@@ -49,8 +49,9 @@ seq2seq::Config seeded(seq2seq::Config config, uint64_t seed) {
 // A model has so many positions and no more.
 void check_positions(const std::vector<data::EncodedExample>& examples, int64_t most) {
   for (const data::EncodedExample& e : examples)
-    if (most > 0 && std::max(std::ssize(e.source), std::ssize(e.target) + 1) > most)
-      throw ir::GraphError(concat("example ", e.id, " has a source of ", e.source.size(),
+    if (most > 0 &&
+        std::max(e.source_length(), static_cast<int64_t>(std::ssize(e.target)) + 1) > most)
+      throw ir::GraphError(concat("example ", e.id, " has a source of ", e.source_length(),
                                   " tokens and a target of ", e.target.size(),
                                   " and </s>, max_positions is ", most));
 }

@@ -15,7 +15,7 @@
 namespace weft::training {
 
 struct TrainerSetup {
-  seq2seq::Config config;
+  seq2seq::Settings config;
   OptimizerSettings optimizer;
   Rate rate;
   Limits limits;

@@ -12,8 +12,9 @@ namespace weft {
 struct Task {
   training::Recipe recipe;
   training::Vocabularies vocabularies;
-  seq2seq::Config config;  // the recipe's, with the vocabularies' sizes
+  seq2seq::Settings config;  // the recipe's, with the vocabularies' sizes
   data::Examples train, valid;
+  data::EncodedCorpus encoded_train, encoded_valid;
 };
 
 // `vocabularies`: those to go on with; by default they are made from the training data. Throws

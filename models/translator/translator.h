@@ -41,18 +41,22 @@ class Translator {
   std::string translate(const std::string& line);
   std::vector<std::string> translate(std::span<const std::string> lines);
 
-  // The best hypotheses of each source; of an empty or a refused one none.
+  // The best hypotheses of each source; of an empty or a refused one none. Where the model reads
+  // no tokens, a source is the place of an array (models/data/features.h).
   std::vector<search::Hypotheses> search(std::span<const Tokens> sources);
   std::vector<search::Hypotheses> search(std::span<const Tokens> sources,
                                          const search::SearchOptions& options);
   Tokens tokens_of(const search::Hypothesis& hypothesis) const;
+
+  // How its positions are called: its tokens, or numbers of frames or patches.
+  Tokens labels(const Tokens& source) const;
 
   // Why a source is not translated, "has 1200 tokens, at most ...", or nothing.
   std::optional<std::string> refusal(const Tokens& source) const;
   // Positions of a source, and of a target with </s>; 0: no limit.
   int64_t most_positions() const;
 
-  const seq2seq::Config& config() const;
+  const seq2seq::Settings& config() const;
   const training::Vocabularies& vocabularies() const;
   int64_t unknown_tokens() const;  // of sources so far
 

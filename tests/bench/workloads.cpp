@@ -10,11 +10,13 @@
 namespace weft::bench {
 namespace {
 
+constexpr data::SpecialIds kIds;
+
 constexpr int64_t kVocabulary = 8000;
 
 rnn::Config luong(bool feeding) {
   rnn::Config c;
-  c.source_vocabulary = c.target_vocabulary = kVocabulary;
+  c.source.vocabulary = c.target_vocabulary = kVocabulary;
   c.cell = CellKind::lstm;
   c.attention = rnn::AttentionKind::general;
   c.layers = 2;
@@ -26,7 +28,7 @@ rnn::Config luong(bool feeding) {
 
 rnn::Config additive() {
   rnn::Config c;
-  c.source_vocabulary = c.target_vocabulary = kVocabulary;
+  c.source.vocabulary = c.target_vocabulary = kVocabulary;
   c.readout = rnn::Readout::tanh;
   return c;
 }
@@ -34,7 +36,7 @@ rnn::Config additive() {
 transformer::Config transformer_of(int64_t width, int64_t heads, int64_t feed_forward,
                                    int64_t layers) {
   transformer::Config c;
-  c.source_vocabulary = c.target_vocabulary = kVocabulary;
+  c.source.vocabulary = c.target_vocabulary = kVocabulary;
   c.width = width;
   c.heads = heads;
   c.feed_forward = feed_forward;
@@ -45,7 +47,7 @@ transformer::Config transformer_of(int64_t width, int64_t heads, int64_t feed_fo
 
 rnn::Config demo() {
   rnn::Config c;
-  c.source_vocabulary = 30;
+  c.source.vocabulary = 30;
   c.target_vocabulary = 44;
   c.embedding = 64;
   c.hidden = 192;
@@ -65,8 +67,8 @@ std::pair<ir::Array, ir::Array> side(data::Random& random, int64_t rows, int64_t
     lengths.set_integer(b, n);
     for (int64_t i = 0; i < n; ++i)
       tokens.set_integer(b * width + i,
-                         data::kUnk + static_cast<int64_t>(random.below(
-                                          static_cast<uint64_t>(vocabulary - data::kUnk))));
+                         kIds.unknown + static_cast<int64_t>(random.below(
+                                            static_cast<uint64_t>(vocabulary - kIds.unknown))));
   }
   return {lengths, tokens};
 }
@@ -103,7 +105,7 @@ formats::NamedArrays random_batch(const Workload& w, uint64_t seed, double paddi
     rows.set_integer(b, b);
     for (int64_t t = 0; t < w.target; ++t)
       target_in.set_integer(b * w.target + t,
-                            t == 0 ? data::kBos : target_out.integer_at(b * w.target + t - 1));
+                            t == 0 ? kIds.begin : target_out.integer_at(b * w.target + t - 1));
   }
   formats::NamedArrays batch;
   batch.add("source", source);
@@ -167,7 +169,9 @@ double flop(const transformer::Config& c, const Counts& n) {
 }  // namespace
 
 double forward_flop(const Workload& w, const formats::NamedArrays* lengths) {
-  return std::visit([&](const auto& c) { return flop(c, counts_of(w, lengths)); }, w.config);
+  const Counts n = counts_of(w, lengths);
+  return &w.config.family() == &rnn::kFamily ? flop(w.config.as<rnn::Config>(), n)
+                                             : flop(w.config.as<transformer::Config>(), n);
 }
 
 double decoding_flop(const Workload& w, int64_t beam, int64_t steps) {

@@ -9,7 +9,9 @@
 // words of up to 10 letters and 8 phones.
 #pragma once
 #include "frontend/formats/named_arrays.h"
+#include "models/families/rnn/rnn.h"
 #include "models/families/seq2seq.h"
+#include "models/families/transformer/transformer.h"
 
 #include <string>
 #include <string_view>
@@ -19,7 +21,7 @@ namespace weft::bench {
 
 struct Workload {
   std::string name;
-  seq2seq::Config config;
+  seq2seq::Settings config;
   int64_t batch = 64, source = 25, target = 25;
 };
 

@@ -49,6 +49,12 @@ TEST_CASE("ops: the manual's table is the one the program prints") {
                 "docs/ir.md, section 6: replace the table by what `weft ops` prints");
 }
 
+TEST_CASE("families: docs/recipes.md is what the command prints") {
+  std::ifstream file(std::string(WEFT_SOURCE_DIR) + "/docs/recipes.md");
+  const std::string current((std::istreambuf_iterator<char>(file)), {});
+  CHECK_MESSAGE(weft({"families"}).out == current, "docs/update makes it current");
+}
+
 TEST_CASE("help: the version") { CHECK(weft({"--version"}).out.starts_with("weft 0.")); }
 
 TEST_CASE("usage: what is no command line of ours gets one line and exit code 2") {

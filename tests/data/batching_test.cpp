@@ -15,6 +15,8 @@ namespace {
 
 using tests::message_of;
 
+constexpr SpecialIds kIds;
+
 using Ids = std::vector<int32_t>;
 
 std::vector<EncodedExample> some_examples(int64_t count) {
@@ -53,14 +55,26 @@ TEST_CASE("batch: targets are shifted by one, and all is padded to the rounded w
   CHECK(batch.source_width() == 4);
   CHECK(batch.target_width() == 5);
   CHECK(values(batch.source) == Ids{7, 8, 0, 0, 9, 9, 9, 0});
-  CHECK(values(batch.target_in) == Ids{kBos, 5, 6, 7, 0, kBos, 0, 0, 0, 0});
-  CHECK(values(batch.target_out) == Ids{5, 6, 7, kEos, 0, kEos, 0, 0, 0, 0});
+  CHECK(values(batch.target_in) == Ids{kIds.begin, 5, 6, 7, 0, kIds.begin, 0, 0, 0, 0});
+  CHECK(values(batch.target_out) == Ids{5, 6, 7, kIds.end, 0, kIds.end, 0, 0, 0, 0});
   CHECK(values(batch.source_lengths) == Ids{2, 3});
   CHECK(values(batch.target_lengths) == Ids{4, 1});
   CHECK(batch.row_ids.dtype() == ir::DType::s64);
   CHECK(batch.row_ids.integer_at(1) == 41);
   CHECK(batch.source_tokens == 5);
   CHECK(batch.target_tokens == 5);
+}
+
+TEST_CASE("batch: special ids are those of the vocabularies") {
+  const std::vector<EncodedExample> examples{{{7}, {5, 6}, 1}, {{7, 8}, {5}, 2}};
+  const Batch batch = make_batch(examples, std::vector<int64_t>{0, 1},
+                                 {.round_source = 2,
+                                  .round_target = 1,
+                                  .source_ids = {.pad = 9},
+                                  .target_ids = {.pad = 4, .begin = 2, .end = 3}});
+  CHECK(values(batch.source) == Ids{7, 9, 7, 8});
+  CHECK(values(batch.target_in) == Ids{2, 5, 6, 2, 5, 4});
+  CHECK(values(batch.target_out) == Ids{5, 6, 3, 5, 3, 4});
 }
 
 TEST_CASE("plan: every example is in one batch of every epoch") {

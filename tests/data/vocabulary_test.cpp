@@ -16,6 +16,8 @@ using tests::TemporaryFolder;
 using Tokens = std::vector<std::string>;
 using Ids = std::vector<int32_t>;
 
+constexpr SpecialIds kIds;
+
 TEST_CASE("vocabulary: the most frequent come first, ties by name, behind the special tokens") {
   const auto v = Vocabulary::from_counts({{"c", 2}, {"a", 1}, {"b", 2}, {"d", 9}}, "source");
   CHECK(v.tokens() == Tokens{"<pad>", "<s>", "</s>", "<unk>", "d", "b", "c", "a"});
@@ -32,12 +34,14 @@ TEST_CASE("vocabulary: rare tokens and those past the size are left out") {
 TEST_CASE("vocabulary: unknown tokens become <unk>, and so do spellings of special ones") {
   const auto v = Vocabulary::from_counts({{"a", 1}, {"<s>", 7}}, "source");
   CHECK(v.size() == 5);
-  CHECK(v.encode(Tokens{"a", "x", "<s>", "<unk>", "<pad>"}) == Ids{4, kUnk, kUnk, kUnk, kUnk});
+  CHECK(v.encode(Tokens{"a", "x", "<s>", "<unk>", "<pad>"}) ==
+        Ids{4, kIds.unknown, kIds.unknown, kIds.unknown, kIds.unknown});
 }
 
 TEST_CASE("vocabulary: decoding stops at </s> and leaves out <pad> and <s>") {
   const auto v = Vocabulary::from_counts({{"a", 2}, {"b", 1}}, "source");
-  CHECK(v.decode(Ids{kBos, 4, kUnk, 5, kEos, 4, kPad}) == Tokens{"a", "<unk>", "b"});
+  CHECK(v.decode(Ids{kIds.begin, 4, kIds.unknown, 5, kIds.end, 4, kIds.pad}) ==
+        Tokens{"a", "<unk>", "b"});
   CHECK(message_of<ir::GraphError>([&] { v.decode(Ids{6}); }) ==
         "the token id 6 is outside [0, 6)");
 }
@@ -51,6 +55,28 @@ TEST_CASE("vocabulary: a saved one is loaded as it was") {
   CHECK(folder.count() == 1);
 }
 
+TEST_CASE("vocabulary: special tokens are told by their spellings wherever they stand") {
+  const TemporaryFolder folder;
+  const auto v = Vocabulary::load(folder.file("v.txt", "<s>\n<pad>\n</s>\n<unk>\na\n"));
+  CHECK(v.special() == SpecialIds{.pad = 1, .begin = 0, .end = 2, .unknown = 3});
+  CHECK(v.encode(Tokens{"a", "<s>", "b"}) == Ids{4, 3, 3});
+  CHECK(v.decode(Ids{0, 4, 1, 2, 4}) == Tokens{"a"});
+}
+
+TEST_CASE("vocabulary: special tokens of other spellings are marked in the file") {
+  const TemporaryFolder folder;
+  const std::string text = "a\n[EOS]\tbegin,end\nb\n[PAD]\tpad\n";
+  const auto v = Vocabulary::load(folder.file("v.txt", text));
+  CHECK(v.special() == SpecialIds{.pad = 3, .begin = 1, .end = 1, .unknown = SpecialIds::kNone});
+  v.save(folder / "w.txt");
+  CHECK(tests::bytes_of(folder / "w.txt") == text);
+  CHECK(Vocabulary::load(folder / "w.txt") == v);
+  CHECK(message_of<ir::GraphError>([&] { v.id("z"); }) ==
+        (folder / "v.txt") + ": has no 'z', and no token for unknown ones");
+  CHECK_FALSE(v.special().is_never_produced(1));
+  CHECK(v.special().is_never_produced(3));
+}
+
 TEST_CASE("vocabulary: files that are none are refused, with the line") {
   const TemporaryFolder folder;
   const auto refusal = [&](const std::string& text) {
@@ -60,11 +86,12 @@ TEST_CASE("vocabulary: files that are none are refused, with the line") {
     return message.substr(std::min(message.size(), path.size()));
   };
   const std::string start = "<pad>\n<s>\n</s>\n<unk>\n";
-  CHECK(refusal("") ==
-        ": has 0 tokens, more than the 4 special ones and less than 2^31 are needed");
-  CHECK(refusal(start) ==
-        ": has 4 tokens, more than the 4 special ones and less than 2^31 are needed");
-  CHECK(refusal("a\nb\nc\nd\ne\n") == ":1: the token is 'a', '<pad>' is needed there");
+  CHECK(refusal("") == ": has no </s>, nor a token marked as end behind a tab");
+  CHECK(refusal(start) == ": has special tokens only");
+  CHECK(refusal("a\nb\nc\nd\ne\n") == ": has no </s>, nor a token marked as end behind a tab");
+  CHECK(refusal("a\nb\tstart\n") ==
+        ":2: 'start' behind the tab is none of pad, begin, end, unknown");
+  CHECK(refusal("a\nb\tend\nc\tend\n") == ":3: line 2 is 'end' already");
   CHECK(refusal(start + "a\nb\na\n") == ":7: the token 'a' is on line 5 already");
   CHECK(refusal(start + "a\n\nb\n") == ":6: an empty token");
   CHECK(refusal(start + "a b\n") == ":5: a token with a space in it");
@@ -86,8 +113,8 @@ TEST_CASE("corpus: tokens are counted, encoded, and the unknown ones counted too
   const auto target = Vocabulary::from_counts(count_target_tokens(train), "target");
   const EncodedCorpus corpus = encode({{{"b", "q", "a"}, {"z", "y"}, 7}}, source, target);
   REQUIRE(corpus.examples.size() == 1);
-  CHECK(corpus.examples[0].source == Ids{5, kUnk, 4});
-  CHECK(corpus.examples[0].target == Ids{kUnk, 5});
+  CHECK(corpus.examples[0].source == Ids{5, kIds.unknown, 4});
+  CHECK(corpus.examples[0].target == Ids{kIds.unknown, 5});
   CHECK(corpus.examples[0].id == 7);
   CHECK(corpus.source_tokens == 3);
   CHECK(corpus.target_tokens == 2);

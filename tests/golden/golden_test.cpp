@@ -7,7 +7,9 @@
 #include "backends/backend.h"
 #include "frontend/compile/session.h"
 #include "ir/text/text.h"
+#include "models/families/rnn/rnn.h"
 #include "models/families/seq2seq.h"
+#include "models/families/transformer/transformer.h"
 
 #include <doctest/doctest.h>
 
@@ -21,7 +23,7 @@ namespace {
 
 rnn::Config small() {
   rnn::Config c;
-  c.source_vocabulary = 30;
+  c.source.vocabulary = 30;
   c.target_vocabulary = 40;
   c.embedding = 8;
   c.hidden = 16;
@@ -46,7 +48,7 @@ std::string read(const std::string& path) {
   return text.str();
 }
 
-void check_golden(const std::string& name, const seq2seq::Config& config) {
+void check_golden(const std::string& name, const seq2seq::Settings& config) {
   ProgramOptions options;
   options.backend = backends::make_reference();
   const Program program = Program::training(seq2seq::loss_graph(config), {}, options);
@@ -88,7 +90,7 @@ TEST_CASE("golden: the attention-free baseline") {
 
 TEST_CASE("golden: a pre-norm transformer with dropout and label smoothing") {
   transformer::Config c;
-  c.source_vocabulary = 30;
+  c.source.vocabulary = 30;
   c.target_vocabulary = 40;
   c.width = 16;
   c.heads = 2;

@@ -2,10 +2,13 @@
 #pragma once
 #include "backends/backend.h"
 #include "frontend/compile/session.h"
+#include "models/data/special_ids.h"
 
 #include <memory>
 
 namespace weft::tests {
+
+inline constexpr data::SpecialIds kIds;  // of vocabularies made from counts
 
 inline ProgramOptions reference_options(bool optimize = true) {
   return {.backend = std::shared_ptr<backends::Backend>(backends::make_reference()),

@@ -9,6 +9,7 @@
 
 using namespace weft;
 using ir::Array;
+using tests::kIds;
 
 namespace {
 
@@ -81,8 +82,8 @@ void check_against_forced(const std::vector<data::EncodedExample>& sources, int6
   for (size_t i = 0; i < sources.size(); ++i)
     for (const search::Hypothesis& h : found[i]) {
       std::vector<int32_t> next = h.tokens;
-      if (h.ended) next.push_back(data::kEos);
-      std::vector<int32_t> ids{data::kBos};
+      if (h.ended) next.push_back(kIds.end);
+      std::vector<int32_t> ids{kIds.begin};
       ids.insert(ids.end(), next.begin(), next.end() - 1);
       const auto n = static_cast<int64_t>(next.size());
       const auto r = forced.run(

@@ -35,7 +35,7 @@ void add(Totals& totals, Program& program, size_t parameters, ParameterStore& st
   }
 }
 
-void check_model(const seq2seq::Config& config, bool optimize) {
+void check_model(const seq2seq::Settings& config, bool optimize) {
   const ir::Graph built = seq2seq::loss_graph(config, true);
   const std::vector<std::string> paths = trainable_parameters(built);
   ir::PassContext context;

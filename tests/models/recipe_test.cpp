@@ -1,4 +1,6 @@
 // tests/models/recipe_test.cpp -- every key of a recipe, and what is refused at its line.
+#include "models/families/rnn/rnn.h"
+#include "models/families/transformer/transformer.h"
 #include "models/training/recipe.h"
 
 #include "ir/error.h"
@@ -21,7 +23,7 @@ TEST_CASE("recipe: every key is read, faults name file and line") {
                         "[model]\nattention = \"general\"\ncell = \"lstm\"\nlayers = "
                         "2\n[optimizer]\nkind = \"adadelta\"\n[training]\nsteps = 9\nseed = 5\n");
   CHECK(r.data.train == folder / "a.tsv");
-  CHECK(std::get<rnn::Config>(r.model).attention == rnn::AttentionKind::general);
+  CHECK(r.model.as<rnn::Config>().attention == rnn::AttentionKind::general);
   CHECK(r.optimizer.kind == OptimizerKind::adadelta);
   CHECK(r.rate.learning_rate == 1);
   CHECK(r.limits.steps == 9);
@@ -49,8 +51,8 @@ TEST_CASE("recipe: every key is read, faults name file and line") {
 
   const Recipe t =
       read(data + "[model]\nfamily = \"transformer\"\nwidth = 64\nactivation = \"swiglu\"\n");
-  CHECK(std::get<transformer::Config>(t.model).width == 64);
-  CHECK(std::get<transformer::Config>(t.model).activation == FeedForwardKind::swiglu);
+  CHECK(t.model.as<transformer::Config>().width == 64);
+  CHECK(t.model.as<transformer::Config>().activation == FeedForwardKind::swiglu);
   CHECK(has(
       error(data + "[model]\nfamily = \"lstm\"\n"),
       "r.toml:5: error: 'model.family': there is no family 'lstm'; there are rnn, transformer"));

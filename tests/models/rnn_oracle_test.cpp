@@ -43,7 +43,7 @@ ir::Graph oracle_graph(const rnn::Config& c, bool tgt_in, bool by_rows) {
   const Tensor src = m.input("src", s32, {b, s}), src_lengths = m.input("src_lengths", s32, {b}),
                tgt = m.input("tgt", s32, {b, t}), tgt_lengths = m.input("tgt_lengths", s32, {b});
   const Scope p = m.scope();
-  const rnn::Encoded encoded = rnn::encode_tokens(p, c, src, src_lengths);
+  const rnn::Encoded encoded = rnn::encode_source(p, c, src, src_lengths);
   const Tensor table =
       p.parameter("target_embedding", {c.target_vocabulary, c.embedding}, init::normal(0.1));
   const Tensor labels = swap_axes(tgt, 0, 1);
@@ -117,7 +117,7 @@ void check_everywhere(const std::string& file, const std::vector<Renamed>& names
 }
 
 rnn::Config rnnsearch_config() {
-  return {.source_vocabulary = 11,
+  return {.source = {.vocabulary = 11},
           .target_vocabulary = 13,
           .embedding = 5,
           .hidden = 4,
@@ -128,7 +128,7 @@ rnn::Config rnnsearch_config() {
 }
 
 rnn::Config luong_config(rnn::AttentionKind kind, bool feed) {
-  return {.source_vocabulary = 11,
+  return {.source = {.vocabulary = 11},
           .target_vocabulary = 12,
           .cell = CellKind::lstm,
           .attention = kind,

@@ -20,6 +20,7 @@ using namespace weft;
 using ir::Array;
 using search::Hypotheses;
 using search::Hypothesis;
+using tests::kIds;
 using tests::TableModel;
 
 namespace {
@@ -32,7 +33,7 @@ TableModel random_table(int64_t steps, int64_t words, uint64_t seed) {
   for (int64_t row = 0; row < steps * v * v; ++row) {
     std::vector<double> p;
     for (int64_t i = 0; i < v; ++i) {
-      const bool occurs = i == data::kEos || i >= data::kSpecialTokens;
+      const bool occurs = i == kIds.end || i >= data::kSpecialTokens;
       p.push_back(occurs ? 0.01 + std::pow(random.uniform(), 3) : 0);
     }
     double sum = 0;
@@ -48,12 +49,12 @@ Hypotheses exhaustive(const TableModel& m, double length_penalty) {
   Hypotheses all;
   std::vector<int32_t> tokens;
   const std::function<void()> extend = [&] {
-    for (int32_t v = data::kEos; v < m.vocabulary; ++v) {
-      if (v == data::kUnk) continue;
+    for (int32_t v = kIds.end; v < m.vocabulary; ++v) {
+      if (v == kIds.unknown) continue;
       tokens.push_back(v);
       const auto n = static_cast<int64_t>(tokens.size());
-      if (v == data::kEos || n == m.steps) {
-        Hypothesis h{.tokens = tokens, .ended = v == data::kEos, .weights = {}};
+      if (v == kIds.end || n == m.steps) {
+        Hypothesis h{.tokens = tokens, .ended = v == kIds.end, .weights = {}};
         if (h.ended) h.tokens.pop_back();
         h.log_probability = m.log_probability(tokens);
         h.score = h.log_probability / std::pow(static_cast<double>(n), length_penalty);
@@ -72,7 +73,7 @@ Hypotheses exhaustive(const TableModel& m, double length_penalty) {
 
 std::vector<int32_t> with_end(const Hypothesis& h) {
   std::vector<int32_t> tokens = h.tokens;
-  if (h.ended) tokens.push_back(data::kEos);
+  if (h.ended) tokens.push_back(kIds.end);
   return tokens;
 }
 
@@ -88,8 +89,8 @@ rnn::Config config_of(rnn::AttentionKind attention, int64_t width = 16) {
   return c;
 }
 
-std::vector<std::pair<std::string, seq2seq::Config>> every_model() {
-  std::vector<std::pair<std::string, seq2seq::Config>> all;
+std::vector<std::pair<std::string, seq2seq::Settings>> every_model() {
+  std::vector<std::pair<std::string, seq2seq::Settings>> all;
   using enum rnn::AttentionKind;
   for (const auto kind : {additive, dot, general, concat, none})
     all.emplace_back(rnn::name(kind), config_of(kind));
@@ -144,7 +145,7 @@ TEST_CASE("search: a beam of one takes the likeliest token at every step") {
   for (const uint64_t seed : {4, 5, 6, 7}) {
     const TableModel m = random_table(6, 4, seed);
     std::vector<int32_t> expected;
-    while (std::ssize(expected) < m.steps && (expected.empty() || expected.back() != data::kEos)) {
+    while (std::ssize(expected) < m.steps && (expected.empty() || expected.back() != kIds.end)) {
       std::vector<double> p;
       for (int32_t v = 0; v < m.vocabulary; ++v) {
         expected.push_back(v);
@@ -175,7 +176,7 @@ TEST_CASE("search: <pad> and <s> are never produced, likely as the model may fin
   for (int64_t row = 0; row < m.table.size() / m.vocabulary; ++row) {
     for (int64_t i = 0; i < m.vocabulary; ++i) {
       const double rest = std::exp(m.table.at(row * m.vocabulary + i));
-      const bool likely = i == data::kPad || i == data::kBos;
+      const bool likely = i == kIds.pad || i == kIds.begin;
       m.table.set(row * m.vocabulary + i, std::log(likely ? 0.4 : 0.2 * rest));
     }
   }
@@ -185,6 +186,26 @@ TEST_CASE("search: <pad> and <s> are never produced, likely as the model may fin
   for (size_t i = 0; i < found.size(); ++i) {
     CHECK(with_end(found[i]) == with_end(expected[i]));
     CHECK(found[i].score == doctest::Approx(expected[i].score).epsilon(1e-12));
+  }
+}
+
+TEST_CASE("search: the ids that begin, end and pad are the vocabulary's") {
+  // With token 6 as the end, which begins too, and 4 for padding: what was <pad> is a word.
+  const TableModel m = random_table(4, 3, 26);
+  const data::SpecialIds ids{.pad = 4, .begin = 6, .end = 6, .unknown = 5};
+  search::Decoder d = m.decoder(4, ids);
+  ParameterStore store = m.store();
+  const Array source = Array::of(ir::DType::s32, {1, 1}, std::vector{3}),
+              lengths = Array::of(ir::DType::s32, {1}, std::vector{1});
+  const std::vector<Hypotheses> found =
+      search::search(d, store, source, lengths, {.n_best = 4, .max_length = {0, 4}});
+  for (const Hypothesis& h : found.front()) {
+    std::vector<int32_t> tokens = h.tokens;
+    CHECK(std::count(tokens.begin(), tokens.end(), 4) == 0);
+    CHECK(std::count(tokens.begin(), tokens.end(), 6) == 0);
+    if (h.ended) tokens.push_back(6);
+    CHECK(h.log_probability ==
+          doctest::Approx(m.log_probability(tokens, ids.begin)).epsilon(1e-12));
   }
 }
 
@@ -270,7 +291,7 @@ TEST_CASE("search: the lists of Hugging Face's beam search with early stopping")
     // There: </s> 0, <s> V, words 1..V-1. Here they follow the special tokens.
     const int64_t words = c["V"].get<int64_t>() - 1, steps = c["N"], start = words + 1;
     const auto here = [&](int64_t v) {
-      return static_cast<int32_t>(v == 0 ? data::kEos : v == start ? data::kBos : data::kUnk + v);
+      return static_cast<int32_t>(v == 0 ? kIds.end : v == start ? kIds.begin : kIds.unknown + v);
     };
     const auto arrays = formats::read_npz(
         (folder / ("case" + std::to_string(c["case"].get<int>()) + ".npz")).string());
@@ -313,7 +334,7 @@ TEST_CASE("search: the lists of Hugging Face's beam search with early stopping")
 TEST_CASE("search: probabilities and weights are those of teacher forcing, for every model") {
   for (const auto& model : every_model()) {
     CAPTURE(model.first);
-    const seq2seq::Config& c = model.second;
+    const seq2seq::Settings& c = model.second;
     search::Decoder d =
         seq2seq::decoder(c, {.beam = 3, .weights = true}, tests::reference_options());
     ParameterStore store = lively_store(d, 11, ir::DType::f64);
@@ -382,8 +403,8 @@ TEST_CASE("search: a window's caches are rings, and score as a mask over whole s
 
 TEST_CASE("search: on the whole, a wider beam finds what is likelier than greedy search") {
   const rnn::Config c = config_of(rnn::AttentionKind::additive);
-  search::Decoder narrow = rnn::decoder(c, {}, tests::reference_options()),
-                  wide = rnn::decoder(c, {.beam = 6}, tests::reference_options());
+  search::Decoder narrow = seq2seq::decoder(c, {}, tests::reference_options()),
+                  wide = seq2seq::decoder(c, {.beam = 6}, tests::reference_options());
   ParameterStore store = lively_store(narrow, 13, ir::DType::f64);
   const auto sources = tests::reversals(20, 6, 14);
   const auto greedy = search::search(narrow, store, sources, {}),
@@ -402,7 +423,7 @@ TEST_CASE("search: a sentence's result does not depend on its batch, bit for bit
       CAPTURE(rnn::name(kind));
       CAPTURE(beam);
       const rnn::Config c = config_of(kind, 32);
-      search::Decoder d = rnn::decoder(c, {.beam = beam}, tests::fast_options());
+      search::Decoder d = seq2seq::decoder(c, {.beam = beam}, tests::fast_options());
       ParameterStore store = lively_store(d, 15, ir::DType::f32);
       const auto sources = tests::reversals(37, 20, 16);
       const auto together = search::search(d, store, sources, {});

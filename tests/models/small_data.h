@@ -2,6 +2,8 @@
 #pragma once
 #include "models/data/corpus.h"
 #include "models/data/random.h"
+#include "models/families/rnn/rnn.h"
+#include "models/families/transformer/transformer.h"
 #include "models/training/trainer.h"
 #include "tests/models/backends.h"
 
@@ -31,14 +33,14 @@ inline std::vector<data::EncodedExample> reversals(int64_t count, int64_t longes
 }
 
 inline rnn::Config small_config(int64_t width) {
-  return {.source_vocabulary = kSmallVocabulary,
+  return {.source = {.vocabulary = kSmallVocabulary},
           .target_vocabulary = kSmallVocabulary,
           .embedding = width,
           .hidden = width};
 }
 
 inline transformer::Config small_transformer(int64_t width) {
-  return {.source_vocabulary = kSmallVocabulary,
+  return {.source = {.vocabulary = kSmallVocabulary},
           .target_vocabulary = kSmallVocabulary,
           .width = width,
           .heads = 2,

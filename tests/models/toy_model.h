@@ -14,9 +14,9 @@ struct TableModel {
   int64_t steps, vocabulary;
   ir::Array table;
 
-  double log_probability(const std::vector<int32_t>& tokens) const {
+  double log_probability(const std::vector<int32_t>& tokens, int32_t begin = kIds.begin) const {
     double sum = 0;
-    int64_t two = data::kBos, one = data::kBos;
+    int64_t two = begin, one = begin;
     for (size_t t = 0; t < tokens.size(); ++t) {
       const auto row = (static_cast<int64_t>(t) * vocabulary + two) * vocabulary + one;
       sum += table.at(row * vocabulary + tokens[t]);
@@ -25,20 +25,20 @@ struct TableModel {
     return sum;
   }
 
-  search::Decoder decoder(int64_t beam) const {
+  search::Decoder decoder(int64_t beam, const data::SpecialIds& ids = kIds) const {
     Model encode("encode");
     const Dim b = dim("B");
     const Tensor source = encode.input("source", s32, {b, dim("S")});
     encode.input("source_lengths", s32, {b});
-    encode.output("state.before", full(source, data::kBos, {b}, f32));
+    encode.output("state.before", full(source, ids.begin, {b}, f32));
 
-    search::StepGraph step("step", {.beam = beam});
+    search::StepGraph step("step", {.beam = beam, .ids = ids});
     const Tensor rows =
         step.scope().frozen("table", {steps * vocabulary * vocabulary, vocabulary}, init::zeros());
     const Tensor two = cast(step.state("state.before", {}), s32);
     step.next("state.before", cast(step.token(), f32));
     const Tensor at = (step.position() * vocabulary + two) * vocabulary + step.token();
-    return {encode.graph(), step.finish(gather(rows, at)), reference_options()};
+    return {encode.graph(), step.finish(gather(rows, at)), reference_options(), {.ids = ids}};
   }
 
   ParameterStore store() const {
@@ -54,7 +54,7 @@ struct TableModel {
     ParameterStore parameters = store();
     if (options.max_length == search::LengthLimit{}) options.max_length = {0, steps};
     ir::Array source(ir::DType::s32, {1, 1}), lengths(ir::DType::s32, {1});
-    source.set_integer(0, data::kUnk);
+    source.set_integer(0, kIds.unknown);
     lengths.set_integer(0, 1);
     return search::search(d, parameters, source, lengths, options).front();
   }

@@ -82,8 +82,8 @@ TEST_CASE("training: a small transformer learns to reverse sequences, and decode
 TEST_CASE("training: with AVX-512 any number of threads gives the same bytes" *
           doctest::skip(!onednn::kernels::info(onednn::kernels::isa()).gemm_beats_onednn)) {
   const int before = omp_get_max_threads();
-  const seq2seq::Config configs[] = {tests::small_config(192), tests::small_transformer(192)};
-  for (const seq2seq::Config& config : configs) {
+  const seq2seq::Settings configs[] = {tests::small_config(192), tests::small_transformer(192)};
+  for (const seq2seq::Settings& config : configs) {
     const TemporaryFolder folder;
     for (const int threads : {1, 2, 3}) {
       omp_set_num_threads(threads);

@@ -124,7 +124,7 @@ std::string case_name(const char* what, bool pre, bool gelu) {
 }
 
 transformer::Config vaswani() {
-  return {.source_vocabulary = 20,
+  return {.source = {.vocabulary = 20},
           .target_vocabulary = 20,
           .width = 8,
           .heads = 2,

@@ -22,7 +22,7 @@ namespace {
 
 rnn::Config small(std::string_view cell, std::string_view attention, bool feeding) {
   rnn::Config c;
-  c.source_vocabulary = 5, c.target_vocabulary = 6;
+  c.source.vocabulary = 5, c.target_vocabulary = 6;
   c.embedding = 3, c.hidden = 2, c.attention_width = 3;
   c.cell = rnn::cell_named(cell), c.attention = rnn::attention_named(attention),
   c.input_feeding = feeding;
@@ -184,7 +184,7 @@ TEST_CASE("models: a transformer's training step works on the real tokens and ke
     for (const bool pre_norm : {true, false})
       for (const double dropout : {0.0, 0.3}) {
         transformer::Config c;
-        c.source_vocabulary = 5, c.target_vocabulary = 6;
+        c.source.vocabulary = 5, c.target_vocabulary = 6;
         c.width = 4, c.heads = 2, c.feed_forward = 6;
         c.encoder_layers = 2, c.decoder_layers = 2;
         c.positions = positions, c.max_positions = 8, c.pre_norm = pre_norm;

@@ -1,69 +1,68 @@
-// models/families/rnn/config.cpp -- names of the choices, and which go together.
+// models/families/rnn/config.cpp -- the fields of recipes, and which go together.
+#include "ir/error.h"
 #include "models/families/rnn/rnn.h"
-
-#include <array>
-#include <utility>
 
 namespace weft::rnn {
 namespace {
 
-template <typename T, size_t N>
-using Names = std::array<std::pair<std::string_view, T>, N>;
+using settings::Choices;
 
-constexpr Names<CellKind, 3> kCells{
+constexpr Choices<CellKind, 3> kCells{
     {{"gru", CellKind::gru}, {"gru_after", CellKind::gru_after}, {"lstm", CellKind::lstm}}};
-constexpr Names<AttentionKind, 5> kAttentions{{{"none", AttentionKind::none},
-                                               {"additive", AttentionKind::additive},
-                                               {"dot", AttentionKind::dot},
-                                               {"general", AttentionKind::general},
-                                               {"concat", AttentionKind::concat}}};
-constexpr Names<Readout, 3> kReadouts{
+constexpr Choices<AttentionKind, 5> kAttentions{{{"none", AttentionKind::none},
+                                                 {"additive", AttentionKind::additive},
+                                                 {"dot", AttentionKind::dot},
+                                                 {"general", AttentionKind::general},
+                                                 {"concat", AttentionKind::concat}}};
+constexpr Choices<Readout, 3> kReadouts{
     {{"plain", Readout::plain}, {"tanh", Readout::tanh}, {"maxout", Readout::maxout}}};
 
-template <typename T, size_t N>
-T named(const Names<T, N>& names, std::string_view what, std::string_view wanted) {
-  std::string all;
-  for (const auto& [name, value] : names) {
-    if (name == wanted) return value;
-    all += (all.empty() ? "" : ", ") + std::string(name);
-  }
-  throw ir::GraphError(ir::concat("there is no ", what, " '", wanted, "'; there are ", all));
-}
-
-template <typename T, size_t N>
-std::string_view name_of(const Names<T, N>& names, T wanted) {
-  for (const auto& [name, value] : names)
-    if (value == wanted) return name;
-  return {};
-}
-
-void in_range(std::string_view name, int64_t value, int64_t least, int64_t most) {
-  if (value < least || value > most)
-    throw ir::GraphError(ir::concat(name, " is ", value, ", needed is ", least, " to ", most));
-}
+constexpr settings::Whole kWidths{1, 1 << 16}, kWidthsOrNone{0, 1 << 16};
 
 }  // namespace
 
-CellKind cell_named(std::string_view name) { return named(kCells, "cell", name); }
-AttentionKind attention_named(std::string_view name) {
-  return named(kAttentions, "attention", name);
+constinit const seq2seq::Family kFamily = seq2seq::make_family<Config>(
+    "rnn",
+    "recurrent encoder-decoders, with attention (Bahdanau et al. 2015, Luong et al. 2015) or "
+    "without (Sutskever et al. 2014)");
+
+void fields(Config& c, settings::Fields& f) {
+  f.choice("cell", c.cell, kCells,
+           "the recurrent cells; gru resets the state before its product, gru_after behind it");
+  f.choice("attention", c.attention, kAttentions,
+           "the score: additive is Bahdanau's, dot, general and concat are Luong's");
+  f.choice("readout", c.readout, kReadouts,
+           "what the vocabulary's scores are computed from: the state, or a layer over it");
+  f.integer("embedding", c.embedding, kWidths, "width of the embeddings");
+  f.integer("hidden", c.hidden, kWidths, "width of each direction, and of the decoder");
+  f.integer("attention_width", c.attention_width, kWidthsOrNone,
+            "width of attention additive and concat; 0: as hidden");
+  f.integer("readout_width", c.readout_width, kWidthsOrNone,
+            "width of readout tanh and maxout (twice that before the maximum); 0: as hidden");
+  f.integer("layers", c.layers, {1, 64}, "of the encoder, and of the decoder");
+  f.flag("bidirectional", c.bidirectional, "the encoder reads in both directions");
+  f.flag("input_feeding", c.input_feeding,
+         "the decoder's output enters its next step (Luong et al. 2015, section 3.3)");
+  f.flag("cell_bias", c.cell_bias, "biases in the decoder's cells");
+  f.flag("output_bias", c.output_bias,
+         "biases between encoder and decoder, of the readout and of the vocabulary's scores");
+  f.real("dropout", c.dropout, settings::kShare,
+         "of embeddings, between layers and of the readout");
 }
-Readout readout_named(std::string_view name) { return named(kReadouts, "readout", name); }
-std::string_view name(CellKind kind) { return name_of(kCells, kind); }
-std::string_view name(AttentionKind kind) { return name_of(kAttentions, kind); }
-std::string_view name(Readout readout) { return name_of(kReadouts, readout); }
+
+CellKind cell_named(std::string_view name) { return settings::named(kCells, "cell", name); }
+AttentionKind attention_named(std::string_view name) {
+  return settings::named(kAttentions, "attention", name);
+}
+std::string_view name(CellKind kind) { return settings::name_of(kCells, kind); }
+std::string_view name(AttentionKind kind) { return settings::name_of(kAttentions, kind); }
+
+bool has_attention(const Config& c) { return c.attention != AttentionKind::none; }
 
 void check(const Config& c) {
-  constexpr int64_t kMostWidth = 1 << 16, kMostTokens = 1 << 24;
-  in_range("source_vocabulary", c.source_vocabulary, 1, kMostTokens);
-  in_range("target_vocabulary", c.target_vocabulary, 1, kMostTokens);
-  in_range("embedding", c.embedding, 1, kMostWidth);
-  in_range("hidden", c.hidden, 1, kMostWidth);
-  in_range("attention_width", c.attention_width, 0, kMostWidth);
-  in_range("readout_width", c.readout_width, 0, kMostWidth);
-  in_range("layers", c.layers, 1, 64);
-  if (!(c.dropout >= 0 && c.dropout < 1))
-    throw ir::GraphError(ir::concat("dropout is ", c.dropout, ", needed is 0 or more and below 1"));
+  data::check(c.source);
+  seq2seq::check_target_vocabulary(c.target_vocabulary);
+  settings::check_ranges(settings::fields_of(c));
   const bool luong = c.attention != AttentionKind::none && c.attention != AttentionKind::additive;
   if (c.input_feeding && !luong)
     throw ir::GraphError(ir::concat(
@@ -71,8 +70,7 @@ void check(const Config& c) {
   if (c.attention == AttentionKind::dot && c.bidirectional)
     throw ir::GraphError(
         "attention dot compares a state of the decoder with an annotation of two directions, twice "
-        "as wide; "
-        "take general, or bidirectional = false");
+        "as wide; take general, or bidirectional = false");
 }
 
 }  // namespace weft::rnn

@@ -1,6 +1,8 @@
 // models/families/rnn/rnn.cpp -- the encoder, and the decoder's one step.
 #include "models/families/rnn/rnn.h"
 
+#include "models/families/batch_inputs.h"
+
 namespace weft::rnn {
 namespace {
 
@@ -9,7 +11,6 @@ int64_t attention_width(const Config& c) {
 }
 int64_t readout_width(const Config& c) { return c.readout_width == 0 ? c.hidden : c.readout_width; }
 LinearOptions biased(const Config& c) { return {.bias = c.output_bias}; }
-bool has_memory(const Config& c) { return c.attention != AttentionKind::none; }
 
 // The decoder's first state, from the encoder's last ones. Bahdanau et al.: s_0 = tanh(Ws h_1), h_1
 // being the backward state at the first position. Others: the encoder's states as they are, or
@@ -120,17 +121,20 @@ Encoded encode(const Scope& p, const Config& c, const Tensor& x, const Tensor& l
                                  .noise = noise};
   const Recurrent r = recurrent(here, x, lengths, c.hidden, options, loc);
   Encoded e;
-  if (has_memory(c))
+  if (has_attention(c))
     e.memory = {swap_axes(r.outputs, 0, 1, loc), length_mask(lengths, x.dim(0), loc), {}};
   e.start = bridge(p / "bridge", c, r, loc);
   return e;
 }
 
-Encoded encode_tokens(const Scope& p, const Config& c, const Tensor& source, const Tensor& lengths,
+Encoded encode_source(const Scope& p, const Config& c, const Tensor& source, const Tensor& lengths,
                       const Noise& noise, SourceLoc loc) {
   const auto in = p.enter();
-  Tensor x = embedding(p / "source_embedding", swap_axes(source, 0, 1, loc), c.source_vocabulary,
-                       c.embedding, init::normal(0.1), loc);
+  Tensor x =
+      c.source.kind == data::SourceKind::tokens
+          ? embedding(p / "source_embedding", swap_axes(source, 0, 1, loc), c.source.vocabulary,
+                      c.embedding, init::normal(0.1), loc)
+          : swap_axes(seq2seq::projected_source(p, c.source, source, c.embedding, loc), 0, 1, loc);
   x = sequence_dropout(p / "source_dropout", x, c.dropout, noise, loc);
   return encode(p, c, x, lengths, noise, loc);
 }
@@ -154,7 +158,7 @@ Step decode_step(const Scope& p, const Config& c, const Memory& memory, const St
                   position, loc);
     const Tensor& s = step.state.layers.back().h;
     Tensor top = s, context;
-    if (has_memory(c)) {  // h~ = tanh(Wc [c; h]), Luong et al. 2015, eq. 5
+    if (has_attention(c)) {  // h~ = tanh(Wc [c; h]), Luong et al. 2015, eq. 5
       const Attended a = attend_with(here / "attention", c, memory, s, loc);
       context = a.context;
       top = tanh(linear(here / "Wc", concat({context, s}, -1, loc), c.hidden, biased(c), loc), loc);
@@ -192,15 +196,6 @@ State like(const State& shape, const Tensors& list) {
   return s;
 }
 
-struct Inputs {
-  Tensor source, source_lengths;
-};
-
-Inputs source_inputs(Model& m) {
-  const Dim b = dim("B");
-  return {m.input("source", s32, {b, dim("S")}), m.input("source_lengths", s32, {b})};
-}
-
 Tensor embed_target(const Scope& p, const Config& c, const Tensor& ids, const Noise& noise) {
   const auto in = p.enter();
   const Tensor y =
@@ -223,7 +218,7 @@ std::vector<std::string> state_names(const Config& c) {
 
 Decoded decode(const Scope& p, const Config& c, const Encoded& encoded, const Tensor& y,
                const Tensor& lengths, bool want_weights, const Noise& noise, SourceLoc loc) {
-  const bool weights = want_weights && has_memory(c);
+  const bool weights = want_weights && has_attention(c);
   const bool positions = noise.on() && c.dropout > 0;
   const auto body = [&](const LoopStep& at) -> LoopYield {
     const Tensor position = positions ? at.scanned[1] : Tensor();
@@ -244,22 +239,17 @@ Decoded decode(const Scope& p, const Config& c, const Encoded& encoded, const Te
 ir::Graph loss_graph(const Config& c, bool training) {
   check(c);
   Model m("loss");
-  const Dim b = dim("B"), t = dim("T");
-  const auto [source, source_lengths] = source_inputs(m);
-  const Tensor target_in = m.input("target_in", s32, {b, t}),
-               target_out = m.input("target_out", s32, {b, t}),
-               target_lengths = m.input("target_lengths", s32, {b});
-  Noise noise;
-  if (training && c.dropout > 0)
-    noise = {m.input("step", s64, {}), m.input("row_ids", s64, {b}), c.seed};
+  const auto [source, source_lengths] = seq2seq::source_inputs(m, c.source);
+  const auto [target_in, target_out, target_lengths] = seq2seq::target_inputs(m);
+  const Noise noise = training && c.dropout > 0 ? seq2seq::noise_inputs(m, c.seed) : Noise();
   const Scope p = m.scope();
-  const Encoded encoded = encode_tokens(p, c, source, source_lengths, noise);
+  const Encoded encoded = encode_source(p, c, source, source_lengths, noise);
   const Tensor y = embed_target(p, c, swap_axes(target_in, 0, 1), noise);
   const Decoded decoded = decode(p, c, encoded, y, target_lengths, false, noise);
   const Scope loss = p / "loss";
   const auto in = loss.enter();
   const Tensor nll = cross_entropy(decoded.logits, swap_axes(target_out, 0, 1));
-  const Tensor live = swap_axes(length_mask(target_lengths, t), 0, 1);
+  const Tensor live = swap_axes(length_mask(target_lengths, target_in.dim(1)), 0, 1);
   const Tensor tokens = cast(sum(target_lengths), f32);
   m.output("loss", sum(where(live, nll, 0)) / tokens);
   m.output("tokens", tokens);
@@ -269,9 +259,9 @@ ir::Graph loss_graph(const Config& c, bool training) {
 ir::Graph encode_graph(const Config& c) {
   check(c);
   Model m("encode");
-  const auto [source, source_lengths] = source_inputs(m);
-  const Encoded e = encode_tokens(m.scope(), c, source, source_lengths);
-  if (has_memory(c)) {
+  const auto [source, source_lengths] = seq2seq::source_inputs(m, c.source);
+  const Encoded e = encode_source(m.scope(), c, source, source_lengths);
+  if (has_attention(c)) {
     m.output("h", e.memory.h);
     if (const Tensor keys = memory_keys(m.scope(), c, e.memory.h); keys.valid())
       m.output("keys", keys);
@@ -287,7 +277,7 @@ ir::Graph step_graph(const Config& c, const search::StepOptions& options) {
   search::StepGraph graph("step", options);
   const Dim s = dim("S");
   Memory memory;
-  if (has_memory(c)) {
+  if (has_attention(c)) {
     memory.mask = length_mask(graph.memory("source_lengths", s32, {}), s);
     memory.h = graph.memory("h", f32, {s, c.hidden * (c.bidirectional ? 2 : 1)});
     const bool additive =
@@ -309,20 +299,13 @@ ir::Graph step_graph(const Config& c, const search::StepOptions& options) {
   return graph.finish(step.logits, step.weights);
 }
 
-search::Decoder decoder(const Config& c, const search::StepOptions& options,
-                        const ProgramOptions& program) {
-  return {encode_graph(c), step_graph(c, options), program};
-}
-
 ir::Graph attention_graph(const Config& c) {
   check(c);
-  if (!has_memory(c)) throw ir::GraphError("a model without attention has no attention weights");
+  if (!has_attention(c)) throw ir::GraphError("a model without attention has no attention weights");
   Model m("attention");
-  const Dim b = dim("B"), t = dim("T");
-  const auto [source, source_lengths] = source_inputs(m);
-  const Tensor target_in = m.input("target_in", s32, {b, t}),
-               target_lengths = m.input("target_lengths", s32, {b});
-  const Encoded encoded = encode_tokens(m.scope(), c, source, source_lengths);
+  const auto [source, source_lengths] = seq2seq::source_inputs(m, c.source);
+  const auto [target_in, target_out, target_lengths] = seq2seq::target_inputs(m, false);
+  const Encoded encoded = encode_source(m.scope(), c, source, source_lengths);
   const Tensor y = embed_target(m.scope(), c, swap_axes(target_in, 0, 1), {});
   m.output("weights",
            swap_axes(decode(m.scope(), c, encoded, y, target_lengths, true).weights, 0, 1));

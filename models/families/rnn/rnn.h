@@ -1,7 +1,6 @@
 // models/families/rnn/rnn.h -- recurrent encoder-decoders, with and without attention.
 //
-//   additive             RNNsearch, Bahdanau et al. 2015, appendix A: attention looks with the
-//   state
+//   additive             RNNsearch, Bahdanau et al. 2015, appendix A: attention looks with the state
 //                        before the step; its context enters the decoder's cell and the readout
 //   dot, general, concat Luong et al. 2015: attention looks with the state after the step,
 //                        h~ = tanh(Wc [c; h]) is read out, and fed into the next step if asked
@@ -11,7 +10,7 @@
 // (one executable for all steps) and heat maps share.
 #pragma once
 #include "frontend/weft.h"
-#include "models/search/decoder.h"
+#include "models/families/family.h"
 #include "models/search/step_graph.h"
 
 #include <string>
@@ -28,36 +27,42 @@ enum class Readout {
 };
 
 struct Config {
-  int64_t source_vocabulary = 0, target_vocabulary = 0;
+  data::Source source;
+  int64_t target_vocabulary = 0;
   CellKind cell = CellKind::gru;
   AttentionKind attention = AttentionKind::additive;
   int64_t embedding = 256;
-  int64_t hidden = 512;         // of each direction, and of the decoder
-  int64_t attention_width = 0;  // of additive and concat; 0: as hidden
-  int64_t readout_width =
-      0;  // of tanh and maxout (before taking the maximum, twice that); 0: as hidden
+  int64_t hidden = 512;
+  int64_t attention_width = 0;  // 0: as hidden
+  int64_t readout_width = 0;    // 0: as hidden
   int64_t layers = 1;
   bool bidirectional = true;
   bool input_feeding = false;
   Readout readout = Readout::maxout;
-  bool cell_bias = true;    // in the decoder's cells (appendix A prints none)
-  bool output_bias = true;  // in the bridge, Wc, the readout and the vocabulary's scores
-  double dropout = 0;       // of embeddings, between layers and of the readout
-  uint64_t seed = 1;        // of dropout's masks
+  bool cell_bias = true;
+  bool output_bias = true;
+  double dropout = 0;
+  uint64_t seed = 1;  // of dropout's masks
 
   bool operator==(const Config&) const = default;
 };
 
+extern const seq2seq::Family kFamily;
+inline const seq2seq::Family& family_of(const Config&) { return kFamily; }
+
+// What recipes say, with ranges and meanings.
+void fields(Config& config, settings::Fields& f);
+// Throws GraphError where a field is out of range or fields do not go together, saying which.
+void check(const Config& config);
+bool has_attention(const Config& config);
+inline int64_t most_positions(const Config&) { return 0; }
+inline int64_t window(const Config&) { return 0; }
+
 // The names of recipes: "gru", "additive", "maxout", ...; GraphError listing them for any other.
 CellKind cell_named(std::string_view name);
 AttentionKind attention_named(std::string_view name);
-Readout readout_named(std::string_view name);
 std::string_view name(CellKind kind);
 std::string_view name(AttentionKind kind);
-std::string_view name(Readout readout);
-
-// Throws GraphError where fields do not go together, saying which and why.
-void check(const Config& config);
 
 // What the decoder looks at.
 struct Memory {
@@ -90,8 +95,8 @@ struct Decoded {
 // x: T[S,B,M] (embedded), lengths: s32[B] -> annotations and the decoder's first state
 Encoded encode(const Scope& p, const Config& config, const Tensor& x, const Tensor& lengths,
                const Noise& noise = {}, SourceLoc loc = SourceLoc::here());
-// source: s32[B,S], lengths: s32[B]; embeds first
-Encoded encode_tokens(const Scope& p, const Config& config, const Tensor& source,
+// source: of config.source's kind, lengths: s32[B]; embeds or projects first
+Encoded encode_source(const Scope& p, const Config& config, const Tensor& source,
                       const Tensor& lengths, const Noise& noise = {},
                       SourceLoc loc = SourceLoc::here());
 // The projection of h that the score needs (none for dot): what a decoder computes once.
@@ -110,7 +115,7 @@ Decoded decode(const Scope& p, const Config& config, const Encoded& encoded, con
 
 // --- whole graphs. Inputs are named as the fields of data::Batch.
 
-// inputs source s32[B,S], source_lengths s32[B], target_in, target_out s32[B,T], target_lengths
+// inputs source (s32[B,S] of tokens), source_lengths s32[B], target_in, target_out s32[B,T], target_lengths
 // s32[B], and with dropout row_ids s64[B], step s64[] -> loss f32[], the mean over live target
 // tokens, and tokens f32[], their number. `training`: dropout is on.
 ir::Graph loss_graph(const Config& config, bool training = true);
@@ -118,9 +123,6 @@ ir::Graph loss_graph(const Config& config, bool training = true);
 ir::Graph encode_graph(const Config& config);
 // A step of a search: memory source_lengths, h, keys; states state.*
 ir::Graph step_graph(const Config& config, const search::StepOptions& options = {});
-// The two, compiled.
-search::Decoder decoder(const Config& config, const search::StepOptions& options,
-                        const ProgramOptions& program);
 // inputs source, source_lengths, target_in, target_lengths -> weights f32[B,T,S]
 ir::Graph attention_graph(const Config& config);
 

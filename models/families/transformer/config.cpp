@@ -1,86 +1,83 @@
-// models/families/transformer/config.cpp -- names of the choices, and which go together.
+// models/families/transformer/config.cpp -- the fields of recipes, and which go together.
+#include "ir/error.h"
 #include "models/families/transformer/transformer.h"
-
-#include <array>
-#include <utility>
 
 namespace weft::transformer {
 namespace {
 
-template <typename T, size_t N>
-using Names = std::array<std::pair<std::string_view, T>, N>;
+using settings::Choices;
+using settings::kShare;
 
-constexpr Names<FeedForwardKind, 6> kActivations{{{"relu", FeedForwardKind::relu},
-                                                  {"gelu", FeedForwardKind::gelu},
-                                                  {"gelu_tanh", FeedForwardKind::gelu_tanh},
-                                                  {"silu", FeedForwardKind::silu},
-                                                  {"geglu", FeedForwardKind::geglu},
-                                                  {"swiglu", FeedForwardKind::swiglu}}};
-constexpr Names<NormKind, 2> kNorms{{{"layer", NormKind::layer}, {"rms", NormKind::rms}}};
-constexpr Names<PositionKind, 3> kPositions{{{"sinusoidal", PositionKind::sinusoidal},
-                                             {"learned", PositionKind::learned},
-                                             {"relative", PositionKind::relative}}};
+constexpr Choices<FeedForwardKind, 6> kActivations{{{"relu", FeedForwardKind::relu},
+                                                    {"gelu", FeedForwardKind::gelu},
+                                                    {"gelu_tanh", FeedForwardKind::gelu_tanh},
+                                                    {"silu", FeedForwardKind::silu},
+                                                    {"geglu", FeedForwardKind::geglu},
+                                                    {"swiglu", FeedForwardKind::swiglu}}};
+constexpr Choices<NormKind, 2> kNorms{{{"layer", NormKind::layer}, {"rms", NormKind::rms}}};
+constexpr Choices<PositionKind, 3> kPositions{{{"sinusoidal", PositionKind::sinusoidal},
+                                               {"learned", PositionKind::learned},
+                                               {"relative", PositionKind::relative}}};
 
-template <typename T, size_t N>
-T named(const Names<T, N>& names, std::string_view what, std::string_view wanted) {
-  std::string all;
-  for (const auto& [name, value] : names) {
-    if (name == wanted) return value;
-    all += (all.empty() ? "" : ", ") + std::string(name);
-  }
-  throw ir::GraphError(ir::concat("there is no ", what, " '", wanted, "'; there are ", all));
-}
-
-template <typename T, size_t N>
-std::string_view name_of(const Names<T, N>& names, T wanted) {
-  for (const auto& [name, value] : names)
-    if (value == wanted) return name;
-  return {};
-}
-
-void in_range(std::string_view name, int64_t value, int64_t least, int64_t most) {
-  if (value < least || value > most)
-    throw ir::GraphError(ir::concat(name, " is ", value, ", needed is ", least, " to ", most));
-}
-
-void rate_in_range(std::string_view name, double value) {
-  if (!(value >= 0 && value < 1))
-    throw ir::GraphError(ir::concat(name, " is ", value, ", needed is 0 or more and below 1"));
-}
+constexpr settings::Whole kWidths{1, 1 << 16}, kLayers{1, 64};
 
 }  // namespace
 
-FeedForwardKind activation_named(std::string_view name) {
-  return named(kActivations, "activation", name);
+constinit const seq2seq::Family kFamily = seq2seq::make_family<Config>(
+    "transformer", "encoder-decoder transformers (Vaswani et al. 2017)");
+
+void fields(Config& c, settings::Fields& f) {
+  f.integer("width", c.width, kWidths, "of embeddings and of all layers");
+  f.integer("heads", c.heads, {1, 1024}, "of attention; they share out the width");
+  f.integer("feed_forward", c.feed_forward, kWidths, "width within the feed-forward networks");
+  f.integer("encoder_layers", c.encoder_layers, kLayers, "layers of the encoder");
+  f.integer("decoder_layers", c.decoder_layers, kLayers, "layers of the decoder");
+  f.choice("activation", c.activation, kActivations,
+           "of the feed-forward networks; geglu and swiglu are gated");
+  f.choice("norm", c.norm, kNorms, "layer norm, or RMS norm");
+  f.choice("positions", c.positions, kPositions,
+           "how positions are told: added to embeddings, or as a bias of self-attention");
+  f.integer("max_positions", c.max_positions, {1, 1 << 20},
+            "how many there are where they are learned");
+  f.integer("window", c.window, {0, 1 << 20},
+            "of self-attention: how many tokens up to its own a token sees (in the encoder from "
+            "its own on as well); 0: all");
+  f.flag("pre_norm", c.pre_norm, "norms stand before sublayers, not behind them");
+  f.flag("final_norm", c.final_norm, "a norm behind each stack");
+  f.flag("bias", c.bias, "biases of all projections");
+  f.flag("tied_output", c.tied_output,
+         "the vocabulary's scores are products with the target embedding");
+  f.flag("output_bias", c.output_bias, "a bias of the vocabulary's scores");
+  f.flag("shared_embedding", c.shared_embedding,
+         "one table for both vocabularies, which must be of one size");
+  f.real("dropout", c.dropout, kShare, "of embeddings, sublayers and feed-forward networks");
+  f.real("attention_dropout", c.attention_dropout, kShare, "of attention weights");
+  f.real("label_smoothing", c.label_smoothing, kShare,
+         "share of the probability spread over the vocabulary, in training");
 }
-NormKind norm_named(std::string_view name) { return named(kNorms, "norm", name); }
-PositionKind positions_named(std::string_view name) { return named(kPositions, "positions", name); }
-std::string_view name(FeedForwardKind kind) { return name_of(kActivations, kind); }
-std::string_view name(NormKind kind) { return name_of(kNorms, kind); }
-std::string_view name(PositionKind kind) { return name_of(kPositions, kind); }
+
+std::string_view name(PositionKind kind) { return settings::name_of(kPositions, kind); }
+
+int64_t most_positions(const Config& c) {
+  return c.positions == PositionKind::learned ? c.max_positions : 0;
+}
 
 void check(const Config& c) {
-  constexpr int64_t kMostWidth = 1 << 16, kMostTokens = 1 << 24;
-  in_range("source_vocabulary", c.source_vocabulary, 1, kMostTokens);
-  in_range("target_vocabulary", c.target_vocabulary, 1, kMostTokens);
-  in_range("width", c.width, 1, kMostWidth);
-  in_range("heads", c.heads, 1, 1024);
-  in_range("feed_forward", c.feed_forward, 1, kMostWidth);
-  in_range("encoder_layers", c.encoder_layers, 1, 64);
-  in_range("decoder_layers", c.decoder_layers, 1, 64);
-  in_range("max_positions", c.max_positions, 1, 1 << 20);
-  in_range("window", c.window, 0, 1 << 20);
-  rate_in_range("dropout", c.dropout);
-  rate_in_range("attention_dropout", c.attention_dropout);
-  rate_in_range("label_smoothing", c.label_smoothing);
+  data::check(c.source);
+  seq2seq::check_target_vocabulary(c.target_vocabulary);
+  settings::check_ranges(settings::fields_of(c));
   if (c.width % c.heads != 0)
     throw ir::GraphError(
         ir::concat("a width of ", c.width, " is not divided by ", c.heads, " heads"));
   if (c.positions == PositionKind::sinusoidal && c.width % 2 != 0)
     throw ir::GraphError(ir::concat("sinusoidal positions need an even width, found ", c.width));
-  if (c.shared_embedding && c.source_vocabulary != c.target_vocabulary)
+  if (!c.shared_embedding) return;
+  if (c.source.kind != data::SourceKind::tokens)
+    throw ir::GraphError(ir::concat("a shared embedding needs a source of tokens, found ",
+                                    data::name(c.source.kind)));
+  if (c.source.vocabulary != c.target_vocabulary)
     throw ir::GraphError(ir::concat("a shared embedding needs vocabularies of one size, found ",
-                                    c.source_vocabulary, " and ", c.target_vocabulary));
+                                    c.source.vocabulary, " and ", c.target_vocabulary));
 }
 
 }  // namespace weft::transformer

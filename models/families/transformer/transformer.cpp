@@ -1,6 +1,8 @@
 // models/families/transformer/transformer.cpp -- the two stacks, and the graphs made of them.
 #include "models/families/transformer/transformer.h"
 
+#include "models/families/batch_inputs.h"
+
 #include <cmath>
 
 namespace weft::transformer {
@@ -27,17 +29,21 @@ Tensor table(const Scope& p, const Config& c, std::string_view side, SourceLoc l
   const bool source = side == "source";
   return p.parameter(
       c.shared_embedding ? std::string("embedding") : std::string(side) + "_embedding",
-      {source ? c.source_vocabulary : c.target_vocabulary, c.width},
+      {source ? c.source.vocabulary : c.target_vocabulary, c.width},
       init::normal(embedding_deviation(c)), loc);
 }
 
-// Tokens s32[B,T] at positions s32[T] -> T[B,T,M]
-Tensor embedded(const Scope& p, const Config& c, std::string_view side, const Tensor& tokens,
-                const Tensor& positions, const Noise& noise, const SourceLoc& loc) {
-  const auto in = p.enter();
-  Tensor x = embedding(table(p, c, side, loc), tokens, loc);
-  if (c.positions != PositionKind::relative)
-    x = Operand(x, loc) * Operand(std::sqrt(static_cast<double>(c.width)), loc);
+// Tokens s32[B,T] -> T[B,T,M]
+Tensor looked_up(const Scope& p, const Config& c, std::string_view side, const Tensor& tokens,
+                 const SourceLoc& loc) {
+  const Tensor x = embedding(table(p, c, side, loc), tokens, loc);
+  if (c.positions == PositionKind::relative) return x;
+  return Operand(x, loc) * Operand(std::sqrt(static_cast<double>(c.width)), loc);
+}
+
+// Vectors T[B,T,M] at positions s32[T] -> T[B,T,M]
+Tensor placed(const Scope& p, const Config& c, std::string_view side, Tensor x,
+              const Tensor& positions, const Noise& noise, const SourceLoc& loc) {
   if (c.positions == PositionKind::sinusoidal)
     x = Operand(x, loc) + Operand(sinusoidal_positions(positions, c.width, loc), loc);
   if (c.positions == PositionKind::learned)
@@ -45,6 +51,21 @@ Tensor embedded(const Scope& p, const Config& c, std::string_view side, const Te
                                                     positions, c.max_positions, c.width, loc),
                                   loc);
   return dropout(p / (std::string(side) + "_dropout"), x, c.dropout, noise, {}, loc);
+}
+
+Tensor embedded_source(const Scope& p, const Config& c, const Tensor& source,
+                       const Tensor& positions, const Noise& noise, const SourceLoc& loc) {
+  const auto in = p.enter();
+  const Tensor x = c.source.kind == data::SourceKind::tokens
+                       ? looked_up(p, c, "source", source, loc)
+                       : seq2seq::projected_source(p, c.source, source, c.width, loc);
+  return placed(p, c, "source", x, positions, noise, loc);
+}
+
+Tensor embedded_target(const Scope& p, const Config& c, const Tensor& tokens,
+                       const Tensor& positions, const Noise& noise, const SourceLoc& loc) {
+  const auto in = p.enter();
+  return placed(p, c, "target", looked_up(p, c, "target", tokens, loc), positions, noise, loc);
 }
 
 // The bias of a stack's self-attention, T[heads,T,T'], or none.
@@ -96,15 +117,6 @@ Decoded run_decoder(const Scope& p, const Config& c, Tensor x, const Memory& mem
 // Of the heads, the mean: T[B,heads,T,S] -> T[B,T,S]
 Tensor mean_of_heads(const Tensor& weights) { return mean(weights, 1); }
 
-struct Inputs {
-  Tensor source, source_lengths;
-};
-
-Inputs source_inputs(Model& m) {
-  const Dim b = dim("B");
-  return {m.input("source", s32, {b, dim("S")}), m.input("source_lengths", s32, {b})};
-}
-
 std::string part_name(std::string_view what, int64_t layer, std::string_view part) {
   return ir::concat(what, ".", layer, ".", part);
 }
@@ -113,9 +125,9 @@ std::string part_name(std::string_view what, int64_t layer, std::string_view par
 
 Tensor encode(const Scope& p, const Config& c, const Tensor& source, const Tensor& lengths,
               const Noise& noise, SourceLoc loc) {
-  const Dim s = source.dim(1, loc);
+  const Dim s = seq2seq::source_positions(c.source, source, loc);
   const Tensor positions = positions_from(source, s, {}, loc);
-  Tensor x = embedded(p, c, "source", source, positions, noise, loc);
+  Tensor x = embedded_source(p, c, source, positions, noise, loc);
   const Scope stack = p / "encoder";
   const auto in = stack.enter();
   const TransformerOptions options = layer_options(c, noise);
@@ -143,7 +155,7 @@ Decoded decode(const Scope& p, const Config& c, const Memory& memory, const Tens
                const Noise& noise, SourceLoc loc) {
   const Dim t = target.dim(1, loc);
   const Tensor positions = positions_from(target, t, {}, loc);
-  const Tensor x = embedded(p, c, "target", target, positions, noise, loc);
+  const Tensor x = embedded_target(p, c, target, positions, noise, loc);
   DecoderView view;
   view.self_mask = c.window > 0 ? window_mask(target, t, t, c.window - 1, 0, loc)
                                 : causal_mask(target, t, t, loc);
@@ -156,7 +168,7 @@ Decoded decode_step(search::StepGraph& step, const Config& c, const Memory& memo
   const int64_t d = c.width / c.heads;
   const Tensor token = step.by_sentence(step.token());                 // s32[B,K]
   const Tensor here = positions_from(token, 1, step.position(), loc);  // s32[1]
-  const Tensor x = embedded(p, c, "target", token, here, {}, loc);
+  const Tensor x = embedded_target(p, c, token, here, {}, loc);
   if (c.window > 0) step.keep_last();
   DecoderView view;
   view.self_mask = expand(step.visible(), 1, loc);  // pred[B,1,K,C*K]
@@ -178,14 +190,10 @@ Decoded decode_step(search::StepGraph& step, const Config& c, const Memory& memo
 ir::Graph loss_graph(const Config& c, bool training) {
   check(c);
   Model m("loss");
-  const Dim b = dim("B"), t = dim("T");
-  const auto [source, source_lengths] = source_inputs(m);
-  const Tensor target_in = m.input("target_in", s32, {b, t}),
-               target_out = m.input("target_out", s32, {b, t}),
-               target_lengths = m.input("target_lengths", s32, {b});
-  Noise noise;
-  if (training && (c.dropout > 0 || c.attention_dropout > 0))
-    noise = {m.input("step", s64, {}), m.input("row_ids", s64, {b}), c.seed};
+  const auto [source, source_lengths] = seq2seq::source_inputs(m, c.source);
+  const auto [target_in, target_out, target_lengths] = seq2seq::target_inputs(m);
+  const bool noisy = training && (c.dropout > 0 || c.attention_dropout > 0);
+  const Noise noise = noisy ? seq2seq::noise_inputs(m, c.seed) : Noise();
   const Scope p = m.scope();
   const Tensor h = encode(p, c, source, source_lengths, noise);
   const Memory memory = remember(p, c, h, source_lengths);
@@ -195,7 +203,7 @@ ir::Graph loss_graph(const Config& c, bool training) {
   const Tensor losses =
       smoothed_cross_entropy(decoded.logits, target_out, training ? c.label_smoothing : 0);
   const Tensor tokens = cast(sum(target_lengths), f32);
-  m.output("loss", sum(where(length_mask(target_lengths, t), losses, 0)) / tokens);
+  m.output("loss", sum(where(length_mask(target_lengths, target_in.dim(1)), losses, 0)) / tokens);
   m.output("tokens", tokens);
   return m.graph();
 }
@@ -203,7 +211,7 @@ ir::Graph loss_graph(const Config& c, bool training) {
 ir::Graph encode_graph(const Config& c) {
   check(c);
   Model m("encode");
-  const auto [source, source_lengths] = source_inputs(m);
+  const auto [source, source_lengths] = seq2seq::source_inputs(m, c.source);
   const Tensor h = encode(m.scope(), c, source, source_lengths);
   const Memory memory = remember(m.scope(), c, h, source_lengths);
   for (int64_t i = 0; i < c.decoder_layers; ++i) {
@@ -226,21 +234,11 @@ ir::Graph step_graph(const Config& c, const search::StepOptions& options) {
                      step.wants_weights() ? mean_of_heads(d.weights) : Tensor());
 }
 
-search::Decoder decoder(const Config& c, const search::StepOptions& options,
-                        const ProgramOptions& program) {
-  const bool limited = c.positions == PositionKind::learned;
-  return {encode_graph(c),
-          step_graph(c, options),
-          program,
-          {.max_positions = limited ? c.max_positions : 0, .window = c.window}};
-}
-
 ir::Graph attention_graph(const Config& c) {
   check(c);
   Model m("attention");
-  const auto [source, source_lengths] = source_inputs(m);
-  const Tensor target_in = m.input("target_in", s32, {dim("B"), dim("T")});
-  m.input("target_lengths", s32, {dim("B")});
+  const auto [source, source_lengths] = seq2seq::source_inputs(m, c.source);
+  const Tensor target_in = seq2seq::target_inputs(m, false).in;
   const Tensor h = encode(m.scope(), c, source, source_lengths);
   const Memory memory = remember(m.scope(), c, h, source_lengths);
   m.output("weights", mean_of_heads(decode(m.scope(), c, memory, target_in).weights));

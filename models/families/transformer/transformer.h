@@ -6,7 +6,7 @@
 // a step, its past in caches) are the same layers.
 #pragma once
 #include "frontend/weft.h"
-#include "models/search/decoder.h"
+#include "models/families/family.h"
 #include "models/search/step_graph.h"
 
 #include <string>
@@ -22,7 +22,8 @@ enum class PositionKind {
 };
 
 struct Config {
-  int64_t source_vocabulary = 0, target_vocabulary = 0;
+  data::Source source;
+  int64_t target_vocabulary = 0;
   int64_t width = 256;
   int64_t heads = 4;
   int64_t feed_forward = 1024;
@@ -30,33 +31,34 @@ struct Config {
   FeedForwardKind activation = FeedForwardKind::relu;
   NormKind norm = NormKind::layer;
   PositionKind positions = PositionKind::sinusoidal;
-  int64_t max_positions = 1024;   // learned
-  bool pre_norm = true;           // else post-norm
-  bool final_norm = true;         // behind both stacks
-  bool bias = true;               // of all projections
-  bool tied_output = true;        // scores are products with the target embedding
-  bool output_bias = true;        // of the vocabulary's scores
-  bool shared_embedding = false;  // one table for both vocabularies, which must be of one size
-  int64_t window = 0;             // self-attention's: how many tokens up to its own a token sees
-                                  // (encoder: and from its own on); 0: all
-  double dropout = 0;             // of embeddings, sublayers and feed-forward networks
-  double attention_dropout = 0;   // of attention weights
-  double label_smoothing = 0;     // in training
-  uint64_t seed = 1;              // of dropout's masks
+  int64_t max_positions = 1024;
+  bool pre_norm = true;
+  bool final_norm = true;
+  bool bias = true;
+  bool tied_output = true;
+  bool output_bias = true;
+  bool shared_embedding = false;
+  int64_t window = 0;
+  double dropout = 0;
+  double attention_dropout = 0;
+  double label_smoothing = 0;
+  uint64_t seed = 1;  // of dropout's masks
 
   bool operator==(const Config&) const = default;
 };
 
-// The names of recipes: "relu", "layer", "sinusoidal", ...; GraphError listing them for any other.
-FeedForwardKind activation_named(std::string_view name);
-NormKind norm_named(std::string_view name);
-PositionKind positions_named(std::string_view name);
-std::string_view name(FeedForwardKind kind);
-std::string_view name(NormKind kind);
-std::string_view name(PositionKind kind);
+extern const seq2seq::Family kFamily;
+inline const seq2seq::Family& family_of(const Config&) { return kFamily; }
 
-// Throws GraphError where fields do not go together, saying which and why.
+// What recipes say, with ranges and meanings.
+void fields(Config& config, settings::Fields& f);
+// Throws GraphError where a field is out of range or fields do not go together, saying which.
 void check(const Config& config);
+inline bool has_attention(const Config&) { return true; }
+int64_t most_positions(const Config& config);
+inline int64_t window(const Config& config) { return config.window; }
+
+std::string_view name(PositionKind kind);  // as recipes have it
 
 // What the decoder looks at: of each layer the projected annotations.
 struct Memory {
@@ -69,7 +71,7 @@ struct Decoded {
   Tensor weights;  // of the last layer's attention to the source, T[B,heads,T,S]
 };
 
-// source: s32[B,S], lengths: s32[B] -> annotations T[B,S,M]
+// source: of config.source's kind, lengths: s32[B] -> annotations T[B,S,M]
 Tensor encode(const Scope& p, const Config& config, const Tensor& source, const Tensor& lengths,
               const Noise& noise = {}, SourceLoc loc = SourceLoc::here());
 // h: T[B,S,M], lengths: s32[B]
@@ -87,7 +89,7 @@ Decoded decode_step(search::StepGraph& step, const Config& config, const Memory&
 
 // --- whole graphs. Inputs are named as the fields of data::Batch.
 
-// inputs source s32[B,S], source_lengths s32[B], target_in, target_out s32[B,T], target_lengths
+// inputs source (s32[B,S] of tokens), source_lengths s32[B], target_in, target_out s32[B,T], target_lengths
 // s32[B], and with dropout row_ids s64[B], step s64[] -> loss f32[], the mean over live target
 // tokens, and tokens f32[], their number. `training`: dropout and label smoothing are on.
 ir::Graph loss_graph(const Config& config, bool training = true);
@@ -97,9 +99,6 @@ ir::Graph encode_graph(const Config& config);
 // A step of a search: memory source_lengths, memory.*; caches past.<layer>.keys,
 // past.<layer>.values; weights are those of the last layer, the mean of its heads
 ir::Graph step_graph(const Config& config, const search::StepOptions& options = {});
-// The two, compiled.
-search::Decoder decoder(const Config& config, const search::StepOptions& options,
-                        const ProgramOptions& program);
 // inputs source, source_lengths, target_in, target_lengths -> weights f32[B,T,S], of the last
 // layer, the mean of its heads
 ir::Graph attention_graph(const Config& config);

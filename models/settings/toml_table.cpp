@@ -1,5 +1,5 @@
-// models/training/toml_table.cpp -- on toml++.
-#include "models/training/toml_table.h"
+// models/settings/toml_table.cpp -- on toml++.
+#include "models/settings/toml_table.h"
 
 #include "frontend/formats/input_file.h"
 #include "ir/error.h"
@@ -9,7 +9,7 @@
 #include <cmath>
 #include <sstream>
 
-namespace weft::training {
+namespace weft::settings {
 
 using ir::concat;
 using ir::GraphError;
@@ -58,18 +58,6 @@ void add_places(const toml::table& table, const std::string& name, const std::st
 
 }  // namespace
 
-bool Interval::contains(double x) const {
-  return (open_below ? x > least : x >= least) && (open_above ? x < most : x <= most);
-}
-
-std::string Interval::str() const {
-  return concat(open_below ? "above " : "from ", spelled(least),
-                open_above   ? " to below "
-                : open_below ? " and at most "
-                             : " to ",
-                spelled(most));
-}
-
 TomlTable::TomlTable(std::unique_ptr<Content> content) : content_(std::move(content)) {}
 TomlTable::TomlTable(TomlTable&&) noexcept = default;
 TomlTable::~TomlTable() = default;
@@ -98,19 +86,19 @@ void TomlTable::fail(std::string_view key, const std::string& message) const {
                           ": error: ", message));
 }
 
-void TomlTable::take(std::string_view key, int64_t& value, int64_t least, int64_t most) {
+void TomlTable::take(std::string_view key, int64_t& value, const Whole& needed) {
   const toml::node* n = content_->node(key);
   if (n == nullptr) return;
   const auto found = n->value_exact<int64_t>();
-  if (!found || *found < least || *found > most)
-    fail(key, concat("'", content_->name, key, "' must be a whole number from ", least, " to ",
-                     most, ", found ", spelled(*n)));
+  if (!found || !needed.contains(*found))
+    fail(key, concat("'", content_->name, key, "' must be a whole number ", needed, ", found ",
+                     spelled(*n)));
   value = *found;
 }
 
 void TomlTable::take(std::string_view key, uint64_t& value) {
   int64_t v = static_cast<int64_t>(value);
-  take(key, v, 0, INT64_MAX);
+  take(key, v, Whole{0, INT64_MAX});
   value = static_cast<uint64_t>(v);
 }
 
@@ -206,4 +194,4 @@ std::string toml_string(std::string_view text) {
   return s + "\"";
 }
 
-}  // namespace weft::training
+}  // namespace weft::settings

@@ -1,5 +1,7 @@
-// models/training/toml_table.h -- TOML read strictly: every fault is a GraphError at "file:line".
+// models/settings/toml_table.h -- TOML read strictly: every fault is a GraphError at "file:line".
 #pragma once
+#include "models/settings/interval.h"
+
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -8,17 +10,7 @@
 #include <string>
 #include <string_view>
 
-namespace weft::training {
-
-// Numbers from `least` to `most`, without an end that is open. Floats must lie in it in single
-// precision too, in which models compute: 0.99999999 is 1 there.
-struct Interval {
-  double least, most;
-  bool open_below = false, open_above = false;
-
-  bool contains(double x) const;
-  std::string str() const;  // "from 0 to below 1"
-};
+namespace weft::settings {
 
 // A table of a file. What is not asked for is unknown: `finish` names the first such key.
 class TomlTable {
@@ -28,7 +20,7 @@ class TomlTable {
   ~TomlTable();
 
   // Each leaves `value` as it is where the key is missing.
-  void take(std::string_view key, int64_t& value, int64_t least, int64_t most);
+  void take(std::string_view key, int64_t& value, const Whole& needed);
   void take(std::string_view key, uint64_t& value);
   void take(std::string_view key, double& value, const Interval& needed);
   void take(std::string_view key, bool& value);
@@ -54,4 +46,4 @@ class TomlTable {
 // Lines of a TOML file, for writing.
 std::string toml_string(std::string_view text);
 
-}  // namespace weft::training
+}  // namespace weft::settings

@@ -1,0 +1,203 @@
+// frontend/formats/checkpoint.cpp -- formats by their first bytes.
+#include "frontend/formats/checkpoint.h"
+
+#include "frontend/formats/input_file.h"
+#include "frontend/formats/npz.h"
+#include "frontend/formats/safetensors.h"
+#include "ir/error.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+
+namespace weft::formats {
+namespace {
+
+using ir::concat;
+using ir::GraphError;
+
+constexpr size_t kMostNamed = 5;  // of the tensors that a message is about
+
+class SafetensorsCheckpoint final : public Checkpoint {
+ public:
+  explicit SafetensorsCheckpoint(const std::string& path) : path_(path), reader_(path) {
+    for (const TensorEntry& e : reader_.entries()) entries_.push_back({e.name, e.dtype, e.dims});
+  }
+  const std::string& path() const override { return path_; }
+  const std::vector<TensorInfo>& entries() const override { return entries_; }
+  ir::Array read(std::string_view name) const override { return reader_.read(name); }
+
+ private:
+  std::string path_;
+  SafetensorsReader reader_;
+  std::vector<TensorInfo> entries_;
+};
+
+// Arrays of a zip are found by reading it.
+class NpzCheckpoint final : public Checkpoint {
+ public:
+  explicit NpzCheckpoint(const std::string& path) : path_(path), arrays_(read_npz(path)) {
+    for (const NamedArray& a : arrays_)
+      entries_.push_back({a.name, a.array.dtype(), a.array.dims()});
+  }
+  const std::string& path() const override { return path_; }
+  const std::vector<TensorInfo>& entries() const override { return entries_; }
+  ir::Array read(std::string_view name) const override {
+    if (const ir::Array* found = arrays_.find(name)) return *found;
+    throw GraphError(concat(path_, ": has no '", name, "'"));
+  }
+
+ private:
+  std::string path_;
+  NamedArrays arrays_;
+  std::vector<TensorInfo> entries_;
+};
+
+// "name" -> "model-00001-of-00002.safetensors", as the index has it.
+std::map<std::string, std::string> weight_map(const std::string& path) {
+  nlohmann::json index;
+  try {
+    index = nlohmann::json::parse(read_text_file(path));
+  } catch (const nlohmann::json::exception&) {
+    throw GraphError(concat(path, ": begins like JSON and is none"));
+  }
+  const auto found = index.find("weight_map");
+  if (found == index.end() || !found->is_object() || found->empty())
+    throw GraphError(concat(path, ": is JSON without a \"weight_map\" of tensors to files"));
+  std::map<std::string, std::string> files;
+  for (const auto& [name, file] : found->items()) {
+    if (!file.is_string())
+      throw GraphError(concat(path, ": \"weight_map\" names no file for '", name, "'"));
+    const auto text = file.get<std::string>();
+    if (text.empty() || text == "." || text == ".." || text.find('/') != std::string::npos ||
+        text.find('\0') != std::string::npos)
+      throw GraphError(
+          concat(path, ": '", name, "' is said to be in '", text, "', which is no file beside it"));
+    files[name] = text;
+  }
+  return files;
+}
+
+class ShardedCheckpoint final : public Checkpoint {
+ public:
+  explicit ShardedCheckpoint(const std::string& path) : path_(path) {
+    const size_t slash = path.rfind('/');
+    const std::string folder = slash == std::string::npos ? "" : path.substr(0, slash + 1);
+    const std::map<std::string, std::string> files = weight_map(path);
+    for (const auto& [name, file] : files) shards_.try_emplace(file, folder + file);
+    for (const auto& [name, file] : files) {
+      const TensorEntry* e = shards_.at(file).find(name);
+      if (e == nullptr)
+        throw GraphError(
+            concat(folder, file, ": has no '", name, "', which ", path, " says it holds"));
+      entries_.push_back({name, e->dtype, e->dims});
+      places_.emplace(name, file);
+    }
+    for (const auto& [file, shard] : shards_)
+      for (const TensorEntry& e : shard.entries())
+        if (const auto at = places_.find(e.name); at == places_.end() || at->second != file)
+          throw GraphError(
+              concat(folder, file, ": holds '", e.name, "', which is not what ", path, " says"));
+  }
+  const std::string& path() const override { return path_; }
+  const std::vector<TensorInfo>& entries() const override { return entries_; }
+  ir::Array read(std::string_view name) const override {
+    const auto at = places_.find(name);
+    if (at == places_.end()) throw GraphError(concat(path_, ": has no '", name, "'"));
+    return shards_.at(at->second).read(name);
+  }
+
+ private:
+  std::string path_;
+  std::map<std::string, SafetensorsReader> shards_;         // by file
+  std::map<std::string, std::string, std::less<>> places_;  // by tensor
+  std::vector<TensorInfo> entries_;
+};
+
+// The first bytes of a file: a zip's signature, or the length of a JSON header and its brace.
+enum class Magic { safetensors, json, zip, none };
+
+Magic magic_of(const std::string& path) {
+  const InputFile file(path);
+  char bytes[9] = {};
+  file.read(0, bytes, std::min<int64_t>(file.size(), sizeof bytes));
+  if (std::memcmp(bytes, "PK\3\4", 4) == 0 || std::memcmp(bytes, "PK\5\6", 4) == 0)
+    return Magic::zip;
+  uint64_t length = 0;
+  std::memcpy(&length, bytes, sizeof length);
+  if (bytes[8] == '{' && length <= static_cast<uint64_t>(file.size())) return Magic::safetensors;
+  const std::string_view start(bytes, sizeof bytes);
+  const size_t first = start.find_first_not_of(" \t\r\n");
+  return first != start.npos && start[first] == '{' ? Magic::json : Magic::none;
+}
+
+// "'a', 'b' and 3 more"
+std::string listed(const std::vector<std::string>& names) {
+  std::string s;
+  for (size_t i = 0; i < names.size() && i < kMostNamed; ++i)
+    s += concat(i > 0 ? ", " : "", "'", names[i], "'");
+  return names.size() > kMostNamed ? concat(s, " and ", names.size() - kMostNamed, " more") : s;
+}
+
+}  // namespace
+
+const TensorInfo* Checkpoint::find(std::string_view name) const {
+  const auto at = std::find_if(entries().begin(), entries().end(),
+                               [&](const TensorInfo& t) { return t.name == name; });
+  return at == entries().end() ? nullptr : &*at;
+}
+
+NamedArrays Checkpoint::read_all() const {
+  NamedArrays arrays;
+  for (const TensorInfo& t : entries()) arrays.add(t.name, read(t.name));
+  return arrays;
+}
+
+std::unique_ptr<Checkpoint> open_checkpoint(const std::string& path) {
+  switch (magic_of(path)) {
+    case Magic::safetensors:
+      return std::make_unique<SafetensorsCheckpoint>(path);
+    case Magic::json:
+      return std::make_unique<ShardedCheckpoint>(path);
+    case Magic::zip:
+      return std::make_unique<NpzCheckpoint>(path);
+    case Magic::none:
+      break;
+  }
+  throw GraphError(
+      concat(path, ": is no file of tensors; safetensors, its index (JSON) or npz is needed"));
+}
+
+NamedArrays read_checkpoint(const std::string& path) { return open_checkpoint(path)->read_all(); }
+
+void check_entries(const Checkpoint& checkpoint, std::span<const WantedTensor> wanted) {
+  std::map<std::string_view, const TensorInfo*> there;
+  for (const TensorInfo& t : checkpoint.entries()) there.emplace(t.name, &t);
+  std::vector<std::string> missing, extra, other;
+  for (const WantedTensor& w : wanted) {
+    const auto at = there.find(w.name);
+    if (at == there.end()) {
+      missing.push_back(w.name + " " + ir::dims_str(w.dims));
+      continue;
+    }
+    const TensorInfo& t = *at->second;
+    if (!ir::is_float(t.dtype) || t.dims != w.dims)
+      other.push_back(concat(w.name, " ", ir::name(t.dtype), ir::dims_str(t.dims), ", needed ",
+                             ir::dims_str(w.dims)));
+    there.erase(at);
+  }
+  for (const auto& [name, t] : there)
+    extra.push_back(concat(name, " ", ir::name(t->dtype), ir::dims_str(t->dims)));
+  std::string message;
+  const auto add = [&](std::string_view what, const std::vector<std::string>& names) {
+    if (!names.empty()) message += concat(message.empty() ? "" : "; ", what, " ", listed(names));
+  };
+  add("lacks", missing);
+  add("holds beside what is needed", extra);
+  add("has of another shape", other);
+  if (!message.empty()) throw GraphError(concat(checkpoint.path(), ": ", message));
+}
+
+}  // namespace weft::formats

@@ -1,0 +1,49 @@
+// frontend/formats/checkpoint.h -- named tensors in a file, whatever its format.
+//
+//   const auto checkpoint = formats::open_checkpoint(path);
+//   for (const TensorInfo& t : checkpoint->entries()) use(t.name, checkpoint->read(t.name));
+//
+// The format is told by the file's first bytes, never by its name: safetensors; the index of a
+// sharded one, JSON with a "weight_map" of names to files beside it; npz.
+#pragma once
+#include "frontend/formats/named_arrays.h"
+#include "ir/host/array.h"
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weft::formats {
+
+struct TensorInfo {
+  std::string name;
+  ir::DType dtype;
+  ir::Dims dims;
+};
+
+class Checkpoint {
+ public:
+  virtual ~Checkpoint() = default;
+  virtual const std::string& path() const = 0;
+  virtual const std::vector<TensorInfo>& entries() const = 0;
+  virtual ir::Array read(std::string_view name) const = 0;  // GraphError when it is not there
+
+  const TensorInfo* find(std::string_view name) const;
+  NamedArrays read_all() const;
+};
+
+// Throws GraphError "path: what was found and what is needed".
+std::unique_ptr<Checkpoint> open_checkpoint(const std::string& path);
+NamedArrays read_checkpoint(const std::string& path);
+
+// Throws GraphError unless exactly these tensors are there, of these shapes and of some float
+// dtype. It names what is missing, what is there beside, and what has another shape.
+struct WantedTensor {
+  std::string name;
+  ir::Dims dims;
+};
+void check_entries(const Checkpoint& checkpoint, std::span<const WantedTensor> wanted);
+
+}  // namespace weft::formats

@@ -1,0 +1,120 @@
+// models/data/features.cpp -- reading, checking and stacking.
+#include "models/data/features.h"
+
+#include "frontend/formats/checkpoint.h"
+#include "frontend/formats/npz.h"
+#include "ir/error.h"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+
+namespace weft::data {
+namespace {
+
+using ir::Array;
+using ir::concat;
+using ir::GraphError;
+
+constexpr size_t kMostFiles = 16;  // that are kept open
+
+int rank_of(SourceKind kind) { return kind == SourceKind::frames ? 2 : 3; }
+
+// Is what stands behind the last colon the name of an array? Not where the whole is a file.
+std::pair<std::string, std::string> split_place(const std::string& place) {
+  const size_t colon = place.rfind(':');
+  if (colon == std::string::npos || std::filesystem::exists(place)) return {place, ""};
+  return {place.substr(0, colon), place.substr(colon + 1)};
+}
+
+// n frames of F become ceil(n / stack) of stack * F, zeros behind the last.
+Array stacked(const Array& x, int64_t stack) {
+  if (stack == 1) return x;
+  const int64_t n = (x.dim(0) + stack - 1) / stack;
+  Array y(ir::DType::f32, {n, stack * x.dim(1)});
+  std::copy_n(x.data<float>(), x.size(), y.data<float>());
+  return y;
+}
+
+}  // namespace
+
+const formats::NamedArrays& FeatureReader::file(const std::string& path) {
+  const auto known = files_.find(path);
+  if (known != files_.end()) return known->second;
+  if (files_.size() == kMostFiles) files_.clear();
+  formats::NamedArrays arrays;
+  if (path.ends_with(".npy"))
+    arrays.add("array", formats::read_npy(path));
+  else
+    arrays = formats::read_checkpoint(path);
+  return files_.emplace(path, std::move(arrays)).first->second;
+}
+
+Array FeatureReader::read(const std::string& place) {
+  const auto [path, key] = split_place(place);
+  const formats::NamedArrays& arrays = file(path);
+  if (key.empty() && arrays.size() != 1)
+    throw GraphError(concat(path, ": holds ", arrays.size(), " arrays; ", path,
+                            ":NAME says which one is meant"));
+  const Array* found = key.empty() ? &arrays.begin()->array : arrays.find(key);
+  if (found == nullptr) throw GraphError(concat(path, ": has no '", key, "'"));
+  const std::string what = key.empty() ? path : concat(path, ": '", key, "'");
+  if (found->rank() != rank_of(kind_) || found->size() == 0)
+    throw GraphError(
+        concat(what, ": is ", ir::dims_str(found->dims()), ", ",
+               kind_ == SourceKind::frames ? "frames are [n,F]" : "an image is [H,W,C]"));
+  const Array x = found->cast(ir::DType::f32);
+  const auto values = x.values<float>();
+  const auto bad =
+      std::find_if(values.begin(), values.end(), [](float v) { return !std::isfinite(v); });
+  if (bad != values.end())
+    throw GraphError(concat(what, ": element ", bad - values.begin(), " is not finite"));
+  return x;
+}
+
+Examples located(Examples examples, const std::string& list) {
+  const std::filesystem::path folder = std::filesystem::path(list).parent_path();
+  for (Example& e : examples)
+    e.source = {(folder / join_tokens(e.source)).lexically_normal().string()};
+  return examples;
+}
+
+Source source_of(SourceKind kind, const Array& x, int64_t stack, int64_t patch) {
+  if (kind == SourceKind::frames)
+    return {.kind = kind, .features = x.dim(1) * stack, .stack = stack};
+  return {
+      .kind = kind, .features = x.dim(2), .height = x.dim(0), .width = x.dim(1), .patch = patch};
+}
+
+EncodedExample with_features(EncodedExample e, const Array& x, const Source& s) {
+  const Source found = source_of(s.kind, x, s.stack, s.patch);
+  if (s.kind == SourceKind::frames && found.features != s.features)
+    throw GraphError(
+        concat("frames have ", x.dim(1), " features, needed are ", s.features / s.stack));
+  if (s.kind == SourceKind::image && found != s)
+    throw GraphError(concat("an image is ", ir::dims_str(x.dims()), ", needed is [", s.height, ",",
+                            s.width, ",", s.features, "]"));
+  e.features = s.kind == SourceKind::frames ? stacked(x, s.stack) : x;
+  e.positions = s.kind == SourceKind::frames ? e.features.dim(0) : s.patches();
+  return e;
+}
+
+EncodedCorpus encode(const Examples& examples, const std::string& list, FeatureReader& reader,
+                     const Source& source, const Vocabulary& target) {
+  EncodedCorpus corpus;
+  for (const Example& example : examples) {
+    EncodedExample e{.source = {}, .target = target.encode(example.target), .id = example.id};
+    try {
+      e = with_features(std::move(e), reader.read(join_tokens(example.source)), source);
+    } catch (const GraphError& error) {
+      throw GraphError(concat(list, ":", example.id, ": error: ", error.what()));
+    }
+    corpus.source_tokens += e.positions;
+    corpus.target_tokens += static_cast<int64_t>(e.target.size());
+    corpus.unknown_target += std::count(e.target.begin(), e.target.end(), target.special().unknown);
+    corpus.examples.push_back(std::move(e));
+  }
+  return corpus;
+}
+
+}  // namespace weft::data

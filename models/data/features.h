@@ -1,0 +1,49 @@
+// models/data/features.h -- frames and images as arrays in files.
+//
+// An example names its features by a place, relative to the list it stands in:
+//   speech.npz:george_1    the array of that name in a file of tensors (npz, safetensors)
+//   digits/7.npz           the only array of the file; or an .npy
+// Frames are [n,F], an image is [H,W,C], of floats or integers, which become f32.
+#pragma once
+#include "frontend/formats/named_arrays.h"
+#include "models/data/corpus.h"
+#include "models/data/source.h"
+
+#include <map>
+#include <string>
+#include <string_view>
+
+namespace weft::data {
+
+// Opens each file once, as long as they are few.
+class FeatureReader {
+ public:
+  explicit FeatureReader(SourceKind kind) : kind_(kind) {}
+
+  // f32[n,F] or f32[H,W,C], all finite, none empty. Throws GraphError "path: ...".
+  ir::Array read(const std::string& place);
+
+ private:
+  const formats::NamedArrays& file(const std::string& path);
+
+  SourceKind kind_;
+  std::map<std::string, formats::NamedArrays> files_;
+};
+
+// Examples with the places in their sources taken from the folder of the list they stand in.
+Examples located(Examples examples, const std::string& list);
+
+// What examples must look like: a kind, with the sizes that an array of it has. `stack` frames, or
+// patches of an image of `patch` pixels, are one position.
+Source source_of(SourceKind kind, const ir::Array& features, int64_t stack, int64_t patch);
+
+// The example's features as this source has them: frames stacked, sizes checked; and how many
+// positions they take. GraphError saying what was found and needed.
+EncodedExample with_features(EncodedExample example, const ir::Array& features,
+                             const Source& source);
+
+// Examples whose source is a place, from the file `list`; faults are told at their lines.
+EncodedCorpus encode(const Examples& examples, const std::string& list, FeatureReader& reader,
+                     const Source& source, const Vocabulary& target);
+
+}  // namespace weft::data

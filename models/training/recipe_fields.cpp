@@ -1,0 +1,112 @@
+// models/training/recipe_fields.cpp -- what recipes say beside the model.
+#include "models/training/recipe.h"
+
+namespace weft {
+namespace {
+
+using settings::above_zero;
+using settings::kShare;
+using settings::up_to;
+
+constexpr int64_t kMost = int64_t{1} << 40;
+constexpr settings::Whole kCounts{1, kMost}, kLimits{0, kMost};
+
+}  // namespace
+
+namespace data {
+
+void fields(BatchOptions& b, settings::Fields& f) {
+  f.integer("max_rows", b.max_rows, {1, 1 << 20}, "examples in a batch at most");
+  f.integer("max_tokens", b.max_tokens, kLimits,
+            "rows times the wider of both padded sides at most; 0: no limit");
+  f.integer("round_source", b.round_source, {1, 1 << 16},
+            "sources are padded to a multiple of this: few shapes occur");
+  f.integer("round_target", b.round_target, {1, 1 << 16}, "targets likewise");
+  f.integer("pool_batches", b.pool_batches, {1, 1 << 20},
+            "batches' worth of shuffled examples that are sorted by length together");
+  f.integer("accumulate", b.accumulate, {1, b.max_rows},
+            "parts in which a batch is computed, one after the other; up to max_rows");
+}
+
+}  // namespace data
+
+void fields(OptimizerSettings& o, settings::Fields& f) {
+  static const settings::Choices<OptimizerKind, 3> kinds{
+      {{name(OptimizerKind::sgd), OptimizerKind::sgd},
+       {name(OptimizerKind::adam), OptimizerKind::adam},
+       {name(OptimizerKind::adadelta), OptimizerKind::adadelta}}};
+  f.choice("kind", o.kind, kinds, "the rule of the update");
+  f.real("clip_norm", o.clip_norm, up_to(1e30),
+         "the norm of all gradients together is at most this; 0: no limit");
+  f.real("beta1", o.beta1, kShare, "adam: decay of the mean of gradients");
+  f.real("beta2", o.beta2, kShare, "adam: decay of the mean of their squares");
+  f.real("eps", o.eps, above_zero(1), "adam: added to the root of the latter");
+  f.real("rho", o.rho, kShare, "adadelta: decay of both means");
+  f.real("adadelta_eps", o.adadelta_eps, above_zero(1), "adadelta: added below the roots");
+  f.real("decay", o.decay, up_to(1e6),
+         "adam: this times the parameter is added to its gradient, or");
+  f.flag("decoupled", o.decoupled, "taken off the parameter (Loshchilov and Hutter 2019)");
+}
+
+namespace training {
+
+void fields(DataFiles& d, settings::Fields& f) {
+  f.text("train", d.train, "examples to train on, a TSV file, relative to the recipe");
+  f.text("valid", d.valid, "examples to validate on");
+  f.choice("source", d.source, data::kSourceKinds,
+           "what stands before the tab: tokens, or the place of an array: file.npz, file.npz:NAME");
+  f.integer("stack", d.stack, {1, 1 << 10}, "frames: so many, one behind the other, become one");
+  f.integer("patch", d.patch, {1, 1 << 14}, "image: side of a square patch in pixels");
+  f.integer("source_min_count", d.source_min_count, kCounts,
+            "rarer tokens of the source are unknown");
+  f.integer("target_min_count", d.target_min_count, kCounts, "of the target likewise");
+  f.integer("source_max_size", d.source_max_size, kLimits,
+            "ids in the source's vocabulary at most; 0: no limit");
+  f.integer("target_max_size", d.target_max_size, kLimits, "in the target's likewise");
+  f.integer("max_tokens", d.tsv.max_tokens, {1, 1 << 20},
+            "a line with more on either side is an error");
+}
+
+void fields(Rate& r, settings::Fields& f) {
+  static const settings::Choices<Schedule, 3> kSchedules{
+      {{name(Schedule::constant), Schedule::constant},
+       {name(Schedule::linear), Schedule::linear},
+       {name(Schedule::inverse_sqrt), Schedule::inverse_sqrt}}};
+  f.real("learning_rate", r.learning_rate, above_zero(1e6),
+         "the largest of the schedule; by default 1 for adadelta");
+  f.choice("schedule", r.schedule, kSchedules,
+           "linear: down to 0 at training.steps; inverse_sqrt: by the root of warmup / step");
+  f.integer("warmup", r.warmup, kLimits, "steps over which the rate rises from 0");
+  f.real("shrink", r.shrink, above_zero(1),
+         "the rate is multiplied by it at each validation that is not the best");
+}
+
+void fields(Limits& l, settings::Fields& f) {
+  f.integer("epochs", l.epochs, kLimits, "end after so many; 0: no limit, as below");
+  f.integer("steps", l.steps, kLimits, "end after so many updates");
+  f.real("minutes", l.minutes, up_to(1e9), "end this run after so many");
+  f.integer("patience", l.patience, kLimits,
+            "end after so many validations in a row that are not the best");
+  f.integer("validate_every", l.validate_every, kLimits,
+            "steps between validations; 0: at the end of each epoch");
+  f.integer("save_every", l.save_every, kLimits,
+            "steps between checkpoints; 0: with each validation");
+}
+
+void fields(RunOptions& r, settings::Fields& f) {
+  settings::seed_field(f, "seed", r.seed, "of parameters, batches and dropout");
+  f.text("memory_budget", r.memory_budget,
+         "what a step may take, as in 200MB: less is kept, more computed again; empty: no limit");
+}
+
+std::vector<RecipeTable> recipe_tables() {
+  using settings::fields_of;
+  return {
+      {"data", "examples and vocabularies", {fields_of(DataFiles())}},
+      {"batch", "how examples are put together", {fields_of(data::BatchOptions())}},
+      {"optimizer", "updates and their rate", {fields_of(OptimizerSettings()), fields_of(Rate())}},
+      {"training", "when a run ends and saves", {fields_of(Limits()), fields_of(RunOptions())}}};
+}
+
+}  // namespace training
+}  // namespace weft
