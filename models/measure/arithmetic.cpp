@@ -1,7 +1,7 @@
 // models/measure/arithmetic.cpp -- a step's matrix products, batch by batch and row by row.
 #include "models/measure/arithmetic.h"
 
-#include "ir/host/arithmetic.h"
+#include "ir/rules/arithmetic.h"
 
 #include <map>
 #include <utility>

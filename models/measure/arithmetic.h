@@ -10,7 +10,7 @@ struct StepArithmetic {
 };
 
 // Of matrix products, the backward pass counted twice the forward. `fused`: the graph of the loss,
-// patterns recognised (ir/host/arithmetic.h), its sizes named B, S and T; `batch`: its inputs. Real is
+// patterns recognised (ir/rules/arithmetic.h), its sizes named B, S and T; `batch`: its inputs. Real is
 // the sum over sentences, each alone with its own lengths.
 StepArithmetic step_arithmetic(const ir::Graph& fused, const formats::NamedArrays& batch);
 

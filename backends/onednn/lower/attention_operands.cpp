@@ -2,6 +2,8 @@
 // adjoints read alike.
 #include "backends/onednn/lower/attention_operands.h"
 
+#include "backends/onednn/plan/moves.h"
+
 #include <algorithm>
 #include <cmath>
 
