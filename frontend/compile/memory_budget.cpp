@@ -2,7 +2,7 @@
 #include "frontend/compile/memory_budget.h"
 
 #include "ir/error.h"
-#include "ir/host/arithmetic.h"
+#include "ir/rules/arithmetic.h"
 
 #include <algorithm>
 #include <charconv>

@@ -26,8 +26,8 @@ WEFT_INLINE void for_columns(int64_t n, const Body& body) {
 }
 
 // Fetches what lies `ld` behind p, a row further on, into the second-level cache: a kernel that
-// goes over a dozen short rows at a time waits for memory otherwise, which guesses no row's
-// beginning.
+// goes over a dozen short rows at a time would wait for memory: the prefetcher cannot predict where
+// a row begins.
 template <class... P>
 WEFT_INLINE void fetch_next(int64_t ld, const P*... p) {
   (__builtin_prefetch(p + ld, 0, 2), ...);

@@ -2,6 +2,7 @@
 #include "backends/onednn/kernels/additive_attention.h"
 
 #include "backends/onednn/lower/attention_operands.h"
+#include "backends/onednn/plan/moves.h"
 
 namespace weft::onednn {
 namespace {

@@ -2,6 +2,8 @@
 // adjoints read alike.
 #include "backends/onednn/lower/attention_operands.h"
 
+#include "backends/onednn/plan/moves.h"
+#include "ir/ops/attention.h"
 #include "ir/ops/attention_parts.h"
 
 #include <algorithm>

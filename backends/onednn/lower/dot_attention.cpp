@@ -2,6 +2,7 @@
 #include "backends/onednn/kernels/dot_attention.h"
 
 #include "backends/onednn/lower/attention_operands.h"
+#include "backends/onednn/plan/moves.h"
 
 #include <algorithm>
 

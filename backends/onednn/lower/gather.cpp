@@ -3,9 +3,9 @@
 #include "ir/ops/gather.h"
 
 #include "backends/onednn/kernels/embedding.h"
-#include "backends/onednn/lower/copy.h"
 #include "backends/onednn/lower/dtype.h"
 #include "backends/onednn/lower/ops.h"
+#include "backends/onednn/plan/moves.h"
 #include "ir/check.h"
 #include "ir/ops/shape.h"
 

@@ -2,9 +2,9 @@
 #include "ir/ops/loss.h"
 
 #include "backends/onednn/kernels/cross_entropy.h"
-#include "backends/onednn/lower/copy.h"
 #include "backends/onednn/lower/dtype.h"
 #include "backends/onednn/lower/ops.h"
+#include "backends/onednn/plan/moves.h"
 #include "ir/check.h"
 
 #include <cmath>

@@ -6,9 +6,9 @@
 #include "backends/onednn/kernels/elementwise.h"
 #include "backends/onednn/kernels/gemm.h"
 #include "backends/onednn/kernels/isa.h"
-#include "backends/onednn/lower/copy.h"
 #include "backends/onednn/lower/elementwise.h"
 #include "backends/onednn/lower/matmul_primitive.h"
+#include "backends/onednn/lower/pieces.h"
 #include "backends/onednn/plan/planner.h"
 #include "ir/check.h"
 
@@ -73,7 +73,7 @@ void emit_bounded(Emit& e, const Tensor& a, const Tensor& b, const Tensor& c,
       "matmul, bounded", product_flops(a, c),
       [=, rows = options.rows, depth = options.depth,
        accumulate = options.accumulate](const Run& run) {
-        const int64_t real_m = rows ? rows->in_eights(run) : m, real_k = depth ? (*depth)(run) : k;
+        const int64_t real_m = rows ? rows->rounded_up(run) : m, real_k = depth ? (*depth)(run) : k;
         float* to = run.at<float>(c.at);
         if (real_m == 0) return;
         if (has_bias && !accumulate) {
@@ -207,18 +207,6 @@ void emit_integers(Emit& e, const Tensor& a, const Tensor& b, const Tensor& c) {
 }
 
 }  // namespace
-
-void emit_packing(Emit& e, const Tensor& b, Ref to) {
-  const kernels::PackWeights args{.depth = b.dim(0),
-                                  .columns = b.dim(1),
-                                  .row = b.stride(0),
-                                  .column = b.dim(1) == 1 ? 1 : b.stride(1)};
-  e.kernel("pack weights", 0, [=, from = b.at](const Run& run) {
-    kernels::PackWeights k = args;
-    k.w = run.at<float>(from), k.packed = run.at<float>(to);
-    kernels::pack_weights(k);
-  });
-}
 
 void emit_activation(Emit& e, std::string_view name, const Tensor& x,
                      const std::optional<RowBound>& bound) {

@@ -2,6 +2,7 @@
 #pragma once
 #include "backends/onednn/lower/elementwise.h"
 #include "backends/onednn/lower/matmul.h"
+#include "backends/onednn/lower/pieces.h"
 #include "backends/onednn/lower/table.h"
 #include "backends/onednn/plan/lowering.h"
 

@@ -4,8 +4,8 @@
 // first.
 #include "backends/onednn/kernels/optimizer.h"
 
-#include "backends/onednn/lower/copy.h"
 #include "backends/onednn/lower/ops.h"
+#include "backends/onednn/plan/moves.h"
 #include "ir/ops/optimizer.h"
 
 namespace weft::onednn {

@@ -3,8 +3,8 @@
 #include "ir/ops/pack.h"
 
 #include "backends/onednn/kernels/embedding.h"
-#include "backends/onednn/lower/copy.h"
 #include "backends/onednn/lower/ops.h"
+#include "backends/onednn/plan/moves.h"
 
 #include <algorithm>
 #include <numeric>

@@ -1,7 +1,7 @@
 // backends/onednn/lower/plain.cpp -- rare elementwise nodes, an element at a time: u32, u8 and s8;
 // casts of f16 and bf16; integer divisions, which look at every divisor.
-#include "backends/onednn/lower/copy.h"
 #include "backends/onednn/lower/elementwise.h"
+#include "backends/onednn/plan/moves.h"
 #include "ir/check.h"
 #include "ir/ops/all.h"
 

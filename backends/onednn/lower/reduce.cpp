@@ -3,9 +3,9 @@
 
 #include "backends/onednn/kernels/arg_max.h"
 #include "backends/onednn/kernels/cumulative_sum.h"
-#include "backends/onednn/lower/copy.h"
 #include "backends/onednn/lower/dtype.h"
 #include "backends/onednn/lower/ops.h"
+#include "backends/onednn/plan/moves.h"
 #include "ir/check.h"
 #include "ir/ops/reduce.h"
 

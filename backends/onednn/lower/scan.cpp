@@ -14,8 +14,8 @@
 //                one are not computed (row_bounds.h)
 #include "ir/ops/scan.h"
 
-#include "backends/onednn/lower/copy.h"
 #include "backends/onednn/lower/ops.h"
+#include "backends/onednn/plan/moves.h"
 #include "backends/onednn/plan/planner.h"
 #include "ir/check.h"
 
@@ -36,13 +36,13 @@ struct Carry {
   int in_base, out_base;
   Tensor in, out;   // in the body
   Ref first, last;  // where the first step reads and the last one writes
-  Ref slots[2];     // in turns; where it is stacked, for what is not stacked of it
+  Ref slots[2];     // used alternately; if the state is stacked, only for its end that is not
   EndedRows::States states = {};
   Ref stack;  // the state in front of the first step, if that is stacked
   int64_t step_bytes = 0;
   bool row_by_row = false;  // put in the result row by row
 
-  // Where it lies after so many of the steps.
+  // Address of the state after `done` of `steps` steps.
   char* at(const Run& run, int64_t done, int64_t steps) const {
     if (done == 0) return run(first);
     if (done == steps) return run(last);
@@ -144,16 +144,16 @@ class ScanLowering {
       : e_(e),
         parts_(e.op),
         graph_(e.op.region()),
-        plan_(e.block().plan()),
+        plan_(e.planner().plan()),
         program_(plan_.programs.emplace_back()),
         rows_(rows_of_body()),
-        block_(plan_, graph_, program_, (loop_.arena_base = plan_.new_base()),
-               e.block().depth() + 1, parts_.has_lengths ? &rows_ : nullptr) {
+        planner_(plan_, graph_, program_, (loop_.arena_base = plan_.new_base()),
+                 e.planner().depth() + 1, parts_.has_lengths ? &rows_ : nullptr) {
     loop_.steps = *parts_.steps.constant();
     loop_.reverse = parts_.reverse;
     loop_.counter = plan_.new_loop();
-    block_.set_loop(&e, loop_.steps);
-    if (parts_.has_lengths) block_.set_lengths(e.in("lengths"), loop_.counter);
+    planner_.set_loop(&e, loop_.steps);
+    if (parts_.has_lengths) planner_.set_lengths(e.in("lengths"), loop_.counter);
     loop_.body = &program_;
   }
 
@@ -168,7 +168,7 @@ class ScanLowering {
     place_live();
     place_stacked();
     begin_rows();
-    block_.lower();
+    planner_.lower();
     end_rows();
     give_memory();
     for (int i = 0; i < parts_.carries; ++i) place_ends(i);
@@ -215,23 +215,23 @@ class ScanLowering {
         c.in.strides = c.out.strides =
             without_axis(e_.out(c.states.before >= 0 ? c.states.before : c.states.after), 0)
                 .strides;
-      else if (block_.wants_padding(argument(i)))
+      else if (planner_.wants_padding(argument(i)))
         c.in.strides = c.out.strides = padded_strides(c.in.dims, c.in.dtype);
       c.in.at = {c.in_base, 0};
       c.out.at = {c.out_base, 0};
       c.row_by_row =
-          parts_.row_carry[at(i)] && !e_.block().ended_rows().carried_are_read(e_.op.node(), i);
-      block_.place_argument(i, c.in);
-      block_.target_output(i, c.out);
+          parts_.row_carry[at(i)] && !e_.planner().ended_rows().carried_are_read(e_.op.node(), i);
+      planner_.place_argument(i, c.in);
+      planner_.target_output(i, c.out);
       loop_.carries.push_back(c);
     }
   }
 
   // What is stacked of a carry where both can lie in one place.
   EndedRows::States states_of(int i) const {
-    EndedRows::States s = e_.block().ended_rows().states_of(e_.op.node(), i);
+    EndedRows::States s = e_.planner().ended_rows().states_of(e_.op.node(), i);
     const auto fits_body = [&](int result) {
-      return result >= 0 && block_.argument_fits(i, without_axis(e_.out(result), 0));
+      return result >= 0 && planner_.argument_fits(i, without_axis(e_.out(result), 0));
     };
     if (!fits_body(s.before)) s.before = -1;
     if (!fits_body(s.after)) s.after = -1;
@@ -258,7 +258,7 @@ class ScanLowering {
       Tensor slice = without_axis(x, axis);
       slice.at = moving(x, axis);
       slice.steps_packed = false;
-      block_.place_argument(parts_.carries + i, slice);
+      planner_.place_argument(parts_.carries + i, slice);
     }
   }
 
@@ -266,12 +266,12 @@ class ScanLowering {
     const int first = parts_.carries + parts_.scanned;
     for (int i = first; i < first + parts_.invariants; ++i) {
       Tensor x = e_.in(i);
-      if (!block_.argument_fits(i, x)) {
+      if (!planner_.argument_fits(i, x)) {
         const Tensor copy = e_.temporary(x.dtype, x.dims);
         emit_copy(e_, x, copy);
         x = copy;
       }
-      block_.place_argument(i, x);
+      planner_.place_argument(i, x);
     }
   }
 
@@ -287,7 +287,7 @@ class ScanLowering {
     const int i = parts_.carries + parts_.scanned + parts_.invariants;
     const Tensor lengths = e_.in("lengths");
     const Tensor live = e_.temporary(ir::DType::pred, lengths.dims);
-    block_.place_argument(i, live);
+    planner_.place_argument(i, live);
     const bool read = !ir::uses(graph_)[at(argument(i).id)].empty();
     if (!read) return;
     add_kernel("live", [lengths, live, counter = loop_.counter](const Run& run) {
@@ -311,8 +311,8 @@ class ScanLowering {
           slice = result == c.states.before ? c.in : c.out;
         }
       if (!is_state) slice.at = moving(y, axis);
-      block_.target_output(result, slice);
-      if (parts_.has_lengths && e_.block().ended_rows().stacked_are_read(e_.op.node(), result))
+      planner_.target_output(result, slice);
+      if (parts_.has_lengths && e_.planner().ended_rows().stacked_are_read(e_.op.node(), result))
         zeroed_.push_back(slice);
     }
   }
@@ -363,12 +363,12 @@ class ScanLowering {
   Ref slot(const Carry& c) { return e_.workspace(std::max<int64_t>(c.in.span_bytes(), 1)); }
 
   void give_memory() {
-    loop_.arena = e_.workspace(std::max<int64_t>(block_.arena_bytes(), 1), block_.timeline());
+    loop_.arena = e_.workspace(std::max<int64_t>(planner_.arena_bytes(), 1), planner_.timeline());
     if (loop_.any_packed()) {
       loop_.lengths = e_.in("lengths");
       loop_.rows_before = e_.workspace(loop_.steps * 8);
     }
-    loop_.poison_bytes = plan_.options.poison ? block_.arena_bytes() : 0;
+    loop_.poison_bytes = plan_.options.poison ? planner_.arena_bytes() : 0;
     for (int i = 0; i < parts_.carries; ++i) {
       Carry& c = loop_.carries[at(i)];
       const bool in_place = !is_stacked(c) && updated_in_place(i);
@@ -390,7 +390,7 @@ class ScanLowering {
   bool updated_in_place(int i) const {
     const bool kept = parts_.row_carry[at(i)];
     return !kept && same_strides(loop_.carries[at(i)].out, e_.out(i)) &&
-           block_.updates_in_place(i, i);
+           planner_.updates_in_place(i, i);
   }
 
   static bool is_stacked(const Carry& c) { return c.states.before >= 0 || c.states.after >= 0; }
@@ -433,7 +433,7 @@ class ScanLowering {
   Program& program_;
   Loop loop_{};
   const BodyRows rows_;
-  Block block_;
+  Planner planner_;
   std::vector<Tensor> zeroed_;  // steps of what is stacked
   RowsOf returned_unread_;      // initial rows of sequences of length 0
 };

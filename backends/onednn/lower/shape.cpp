@@ -2,9 +2,9 @@
 #include "ir/ops/shape.h"
 
 #include "backends/onednn/kernels/index.h"
-#include "backends/onednn/lower/copy.h"
 #include "backends/onednn/lower/dtype.h"
 #include "backends/onednn/lower/ops.h"
+#include "backends/onednn/plan/moves.h"
 #include "backends/onednn/plan/planner.h"
 
 #include <algorithm>
@@ -20,13 +20,13 @@ void place_constant(Emit& e, const void* data, const Dims& stored, const Tensor&
   int64_t bytes = view.element_bytes();
   for (const int64_t d : stored) bytes *= d;
   if (e.readers_accept(place)) {
-    place.at = e.block().plan().add_constant(data, bytes);
+    place.at = e.planner().plan().add_constant(data, bytes);
     return e.place_constant(place);
   }
   Tensor whole = dense(view.dtype, view.dims, {});
   std::vector<char> elements(static_cast<size_t>(std::max<int64_t>(whole.span_bytes(), 1)));
   if (whole.size() > 0) copy_elements(view, static_cast<const char*>(data), whole, elements.data());
-  whole.at = e.block().plan().add_constant(elements.data(), whole.span_bytes());
+  whole.at = e.planner().plan().add_constant(elements.data(), whole.span_bytes());
   e.place_constant(whole);
 }
 

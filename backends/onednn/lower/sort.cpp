@@ -2,9 +2,9 @@
 #include "ir/ops/sort.h"
 
 #include "backends/onednn/kernels/sort.h"
-#include "backends/onednn/lower/copy.h"
 #include "backends/onednn/lower/dtype.h"
 #include "backends/onednn/lower/ops.h"
+#include "backends/onednn/plan/moves.h"
 
 #include <algorithm>
 #include <cmath>

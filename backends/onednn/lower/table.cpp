@@ -17,6 +17,7 @@ constexpr Lowering elementwise(const ir::OpDef& op) {
           .operands = Layout::any,
           .results = Layout::any,
           .in_place = [](const ir::OpView&, int, int) { return true; },
+          .groups = runs_as_program,
           .bounded = runs_as_program};
 }
 
@@ -263,12 +264,7 @@ constexpr Lowering kTable[] = {
 
 std::span<const Lowering> lowerings() { return kTable; }
 
-const Lowering* find_lowering(const ir::OpDef* op) {
-  const auto* found =
-      std::lower_bound(std::begin(kTable), std::end(kTable), op->name,
-                       [](const Lowering& l, std::string_view name) { return l.op->name < name; });
-  return found != std::end(kTable) && found->op == op ? found : nullptr;
-}
+const Lowering* find_lowering(const ir::OpDef* op) { return find_lowering(kTable, op); }
 
 bool is_lowered(const ir::OpView& op) {
   const Lowering* l = find_lowering(&op.def());

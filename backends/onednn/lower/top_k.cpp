@@ -2,8 +2,8 @@
 #include "ir/ops/top_k.h"
 
 #include "backends/onednn/kernels/top_k.h"
-#include "backends/onednn/lower/copy.h"
 #include "backends/onednn/lower/ops.h"
+#include "backends/onednn/plan/moves.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,5 @@
 // backends/onednn/plan/emit.cpp -- what a lowering sees of the planner.
+#include "backends/onednn/plan/moves.h"
 #include "backends/onednn/plan/planner.h"
 
 #include <algorithm>
@@ -6,8 +7,8 @@
 
 namespace weft::onednn {
 
-const Tensor& Emit::place(ir::Value v) const { return block_.place(v); }
-const Engine& Emit::engine() const { return *block_.plan_.engine; }
+const Tensor& Emit::place(ir::Value v) const { return planner_.place(v); }
+const Engine& Emit::engine() const { return *planner_.plan_.engine; }
 
 const Tensor* Emit::adjoint(std::string_view operand) const {
   const ir::Texts& wanted = op.texts("wanted");
@@ -18,10 +19,10 @@ const Tensor* Emit::adjoint(std::string_view operand) const {
 }
 
 std::optional<RowBound> Emit::bound() const {
-  const int count = block_.bounds_.of_node(nodes.back());
+  const int count = planner_.bounds_.of_node(nodes.back());
   if (count < 0) return std::nullopt;
-  const RowBounds::Count& c = block_.bounds_.counts()[static_cast<size_t>(count)];
-  return RowBound{.count = block_.count_at_[static_cast<size_t>(count)],
+  const RowBounds::Count& c = planner_.bounds_.counts()[static_cast<size_t>(count)];
+  return RowBound{.count = planner_.count_at_[static_cast<size_t>(count)],
                   .rows = c.rows,
                   .live = !c.lengths.valid()};
 }
@@ -33,9 +34,9 @@ Tensor Emit::temporary(ir::DType dtype, const Dims& dims, bool padded) {
 }
 
 Ref Emit::workspace(int64_t bytes, int timeline) {
-  const int64_t offset = block_.take_bytes(bytes, ir::Value(), timeline);
+  const int64_t offset = planner_.take_bytes(bytes, ir::Value(), timeline);
   taken_.emplace_back(offset, bytes);
-  return {block_.arena_base_, offset};
+  return {planner_.arena_base_, offset};
 }
 
 Tensor Emit::as(Layout layout, const Tensor& tensor) {
@@ -47,11 +48,11 @@ Tensor Emit::as(Layout layout, const Tensor& tensor) {
 
 std::optional<Ref> Emit::packed(const Tensor& b) {
   if (b.rank() != 2 || b.dtype != ir::DType::f32 || b.size() == 0) return std::nullopt;
-  return block_.packed(b, *this);
+  return planner_.packed(b, *this);
 }
 
 Emit::~Emit() {
-  for (const auto& [offset, bytes] : taken_) block_.free_buffer(offset, bytes);
+  for (const auto& [offset, bytes] : taken_) planner_.give_back(Buffers::Room{offset, bytes});
 }
 
 void Emit::kernel(std::string name, double flops, std::function<void(const Run&)> run,
@@ -62,26 +63,26 @@ void Emit::kernel(std::string name, double flops, std::function<void(const Run&)
   k.flops = flops;
   k.run = std::move(run);
   if (const auto rows = bound()) k.count = rows->count, k.rows = rows->rows;
-  block_.describe(k, *this);
-  block_.program_->kernels.push_back(std::move(k));
+  planner_.describe(k, *this);
+  planner_.program_->kernels.push_back(std::move(k));
 }
 
 void Emit::loop(std::string name, std::function<void(const Run&)> run, Program* body) {
   kernel(std::move(name), 0, std::move(run));
-  block_.program_->kernels.back().body = body;
+  planner_.program_->kernels.back().body = body;
 }
 
 void Emit::divert(Program& to, const std::function<void()>& emit) {
-  Program* const from = std::exchange(block_.program_, &to);
+  Program* const from = std::exchange(planner_.program_, &to);
   emit();
-  block_.program_ = from;
+  planner_.program_ = from;
 }
 
 void Emit::place_constant(Tensor place) {
-  block_.set_place(op.node().results[0], std::move(place), -1);
+  planner_.set_place(op.node().results[0], std::move(place), -1);
 }
 bool Emit::readers_accept(const Tensor& place) const {
-  return block_.all_readers_accept(op.node().results[0], place);
+  return planner_.units_.readers_accept(op.node().results[0], place);
 }
 
 void Emit::needs_arithmetic(ir::DType dtype) const {

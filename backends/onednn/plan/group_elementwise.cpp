@@ -1,12 +1,10 @@
 // backends/onednn/plan/group_elementwise.cpp -- chains of elementwise nodes that run as one kernel.
 //
-//   %a = mul(%x, %y)      %b = add(%a, %z)      %c = tanh(%b)        one pass over memory, not
-//   three
+//   %a = mul(%x, %y)      %b = add(%a, %z)      %c = tanh(%b)      one pass over memory, not three
 //
 // A node joins the group of its readers when they all are in it and its result has the shape the
 // group iterates over (so nothing is computed twice). The group runs where its last node stands.
-#include "backends/onednn/lower/elementwise.h"
-#include "backends/onednn/plan/planner.h"
+#include "backends/onednn/plan/units.h"
 
 #include <algorithm>
 
@@ -14,10 +12,6 @@ namespace weft::onednn {
 namespace {
 
 constexpr size_t kMostNodes = 48, kMostInputs = 24;
-
-bool groups(const ir::Graph& graph, const ir::Node& node) {
-  return node.op->elementwise && runs_as_program(ir::OpView(graph, node));
-}
 
 // Values a group reads from outside.
 size_t input_count(const ir::Graph& graph, const std::vector<int>& group,
@@ -34,7 +28,13 @@ size_t input_count(const ir::Graph& graph, const std::vector<int>& group,
 
 }  // namespace
 
-std::vector<std::vector<int>> group_elementwise(const ir::Graph& graph, bool enabled) {
+std::vector<std::vector<int>> group_elementwise(const ir::Graph& graph,
+                                                std::span<const Lowering> lowerings, bool enabled) {
+  const auto groups = [&](const ir::Node& node) {
+    const Lowering* lowering = find_lowering(lowerings, node.op);
+    return lowering != nullptr && lowering->groups != nullptr &&
+           lowering->groups(ir::OpView(graph, node));
+  };
   const auto readers = ir::uses(graph);
   const int count = static_cast<int>(graph.nodes().size());
   std::vector<int> group_of(static_cast<size_t>(count), -1);
@@ -45,17 +45,17 @@ std::vector<std::vector<int>> group_elementwise(const ir::Graph& graph, bool ena
     std::vector<int>& group = by_root[static_cast<size_t>(root)];
     group = {root};
     const ir::Node& last = graph.nodes()[static_cast<size_t>(root)];
-    if (!enabled || !groups(graph, last)) continue;
+    if (!enabled || !groups(last)) continue;
     const ir::Shape& shape = graph.type(last.results[0]).shape;
     const auto joins = [&](int n) {
       const ir::Node& node = graph.nodes()[static_cast<size_t>(n)];
-      if (group_of[static_cast<size_t>(n)] >= 0 || !groups(graph, node)) return false;
+      if (group_of[static_cast<size_t>(n)] >= 0 || !groups(node)) return false;
       if (graph.type(node.results[0]).shape != shape) return false;
       for (const int reader : readers[static_cast<size_t>(node.results[0].id)])
         if (reader < 0 || group_of[static_cast<size_t>(reader)] != root) return false;
       return true;
     };
-    // Later nodes first: a node is looked at when all of its readers have been.
+    // Later nodes first: a node is considered when all of its readers have been.
     while (group.size() < kMostNodes) {
       int best = -1;
       for (const int member : group)

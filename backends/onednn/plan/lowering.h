@@ -1,17 +1,19 @@
 // backends/onednn/plan/lowering.h -- what a lowering is: the kernels that do an op, and what they
 // ask of memory.
 //
-// A lowering is a row of lower/table.cpp. The planner gives every value a place that all its
+// A lowering is a row of lower/table.cpp, which the planner is given as a span. The planner gives every value a place that all its
 // readers can read, then calls `lower`, which adds kernels to the program. Kernels capture Tensors
 // by value and resolve them with the Run they are given; while a graph runs they allocate nothing.
 #pragma once
+#include "backends/onednn/plan/program.h"
 #include "backends/onednn/plan/row_bounds.h"
 #include "backends/onednn/plan/tensor.h"
-#include "backends/onednn/run/program.h"
 #include "ir/graph.h"
 
 #include <functional>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,13 +21,13 @@
 namespace weft::onednn {
 
 class Engine;
-class Block;
+class Planner;
 
 // One node (or a group of elementwise nodes) being lowered.
 class Emit {
  public:
-  Emit(Block& block, const ir::OpView& op, std::vector<int> nodes)
-      : op(op), nodes(std::move(nodes)), block_(block) {}
+  Emit(Planner& planner, const ir::OpView& op, std::vector<int> nodes)
+      : op(op), nodes(std::move(nodes)), planner_(planner) {}
   ~Emit();  // gives back temporaries
   Emit(const Emit&) = delete;
   Emit& operator=(const Emit&) = delete;
@@ -58,9 +60,9 @@ class Emit {
   Ref workspace(int64_t bytes, int timeline = -1);  // `timeline`: of the loop it is the arena of
   // `tensor` where it fits, else a copy that does.
   Tensor as(Layout layout, const Tensor& tensor);
-  // Where a right operand f32[K,N] lies packed (kernels/gemm.h), if it outlives this work:
-  // the parameters of a graph that is run again and again, what a loop does not change. It is
-  // packed once, in front.
+  // The packed copy (kernels/gemm.h) of a right operand f32[K,N] that stays the same for many
+  // products: a parameter of a graph that is run again and again, what a loop does not change. It
+  // is packed once, in front.
   std::optional<Ref> packed(const Tensor& b);
 
   void kernel(std::string name, double flops, std::function<void(const Run&)> run,
@@ -71,11 +73,11 @@ class Emit {
   void place_constant(Tensor place);               // of the result
   bool readers_accept(const Tensor& place) const;  // as the place of the result
   const Engine& engine() const;
-  Block& block() const { return block_; }
+  Planner& planner() const { return planner_; }
 
  private:
-  friend class Block;
-  Block& block_;
+  friend class Planner;
+  Planner& planner_;
   // Of its kernels: operands, results, places. One for all, an update of all parameters has many.
   std::shared_ptr<const std::string> text_;
   std::vector<std::pair<int64_t, int64_t>> taken_;  // offset, bytes
@@ -96,6 +98,8 @@ struct Lowering {
   bool constant = false;
   // Does the lowering serve this node; if not it runs as its expansion.
   bool (*serves)(const ir::OpView&) = nullptr;
+  // May it join other elementwise nodes that run as one kernel (plan/group_elementwise.cpp)?
+  bool (*groups)(const ir::OpView&) = nullptr;
   // Do the kernels keep to Emit::bound: rows of results or, for sums over rows, of operands?
   bool (*bounded)(const ir::OpView&) = nullptr;
 };
@@ -104,31 +108,7 @@ inline Layout operand_layout(const Lowering& l, const ir::OpView& op, int operan
   return l.operand != nullptr ? l.operand(op, operand) : l.operands;
 }
 
-// Pieces that several lowerings use.
-void emit_copy(Emit& e, const Tensor& from, const Tensor& to);  // of one shape
-void emit_copy(Emit& e, const Tensor& from, const Tensor& to,
-               const std::optional<RowBound>& rows);  // axis 0 counts them
-void emit_fill(Emit& e, const Tensor& to, double value);
-// to[N] = sum of the rows of x[M,N], both dense.
-void emit_row_sum(Emit& e, const Tensor& x, Ref to, const std::optional<RowBound>& rows = {});
-
-struct MatmulOptions {
-  std::optional<Tensor> bias;      // f32[N]
-  std::optional<Tensor> residual;  // of c's shape, or c itself: added last, without an activation
-  std::string_view activation = "none";
-  bool accumulate = false;             // c += a b
-  std::optional<RowBound> rows = {};   // of a and c, both then of rank 2
-  std::optional<RowBound> depth = {};  // of what is summed over: a's columns, b's rows; likewise
-};
-// c[...,M,N] = a[...,M,K] b[...,K,N] on float; leading axes are those of c or 1, of any stride.
-void emit_matmul(Emit& e, Tensor a, Tensor b, Tensor c, const MatmulOptions& options = {});
-void emit_packing(Emit& e, const Tensor& b, Ref to);  // f32[K,N] for kernels::gemm
-// In place.
-void emit_activation(Emit& e, std::string_view activation, const Tensor& x,
-                     const std::optional<RowBound>& rows = {});
-
-// An integer scalar read when the graph runs.
-int64_t integer_at(const Run& run, const Tensor& tensor, int64_t i = 0);
-uint64_t bits_of(double value, ir::DType dtype);  // the element that stands for `value`
+// Of a table sorted by the ops' names; null: the table lacks it.
+const Lowering* find_lowering(std::span<const Lowering> table, const ir::OpDef* op);
 
 }  // namespace weft::onednn

@@ -1,6 +1,5 @@
-// backends/onednn/plan/placement.cpp -- where the results of a unit lie: as a view, over an operand, in
-// a concat, where the graph wants them, or in a place of their own.
-#include "backends/onednn/lower/table.h"
+// backends/onednn/plan/placement.cpp -- where the results of a unit lie: the ways of planner.h, in
+// their order.
 #include "backends/onednn/plan/planner.h"
 #include "ir/ops/gather.h"
 #include "ir/ops/pack.h"
@@ -12,6 +11,18 @@
 namespace weft::onednn {
 namespace {
 
+int64_t bytes_of(const Tensor& t) { return std::max<int64_t>(t.span_bytes(), 1); }
+
+// Groups of elementwise nodes may be written over any operand, others where their lowering allows.
+bool may_write_over(const Unit& u, const ir::OpView& op, int result, ir::Value x) {
+  if (u.nodes.size() > 1) return true;
+  if (u.lowering->in_place == nullptr) return false;
+  const ir::Values& operands = op.node().operands;
+  if (std::count(operands.begin(), operands.end(), x) != 1 && !op.def().elementwise) return false;
+  const auto at = std::find(operands.begin(), operands.end(), x) - operands.begin();
+  return u.lowering->in_place(op, result, static_cast<int>(at));
+}
+
 bool keeps_elements(const ir::Node& node) {
   return node.op == &ir::ops::reshape || node.op == &ir::ops::same_dim ||
          node.op == &ir::ops::stop_gradient;
@@ -19,67 +30,41 @@ bool keeps_elements(const ir::Node& node) {
 
 }  // namespace
 
-Layout Block::layout_of(const Unit& u, ir::Value operand) const {
-  if (u.nodes.size() > 1) return Layout::any;
-  const ir::Node& node = node_of(u);
-  const ir::OpView op(graph_, node);
-  Layout strictest = Layout::any;
-  for (size_t i = 0; i < node.operands.size(); ++i)
-    if (node.operands[i] == operand)
-      strictest = std::max(strictest, operand_layout(*u.lowering, op, static_cast<int>(i)));
-  return strictest;
-}
+const Planner::PlaceResult Planner::kPlaces[] = {
+    place_at_target, placed_with_others, place_in_concat, place_over_operand, place_alone,
+};
 
-// A reader that makes a view decides for itself whether to copy.
-bool Block::all_readers_accept(ir::Value v, const Tensor& place) const {
-  for (const int r : readers_[static_cast<size_t>(v.id)]) {
-    if (r < 0) continue;
-    const Unit& u = units_[static_cast<size_t>(r)];
-    if (u.lowering->view == nullptr && !fits(layout_of(u, v), place)) return false;
-  }
-  return true;
-}
-
-bool Block::argument_fits(int argument, const Tensor& place) const {
-  return all_readers_accept(graph_.arguments()[static_cast<size_t>(argument)].value, place);
-}
-
-bool Block::wants_padding(ir::Value v) const {
-  bool matrix = false;
-  const Dims dims = dims_of(graph_.type(v));
-  const Tensor padded{graph_.type(v).dtype, dims, padded_strides(dims, graph_.type(v).dtype), {}};
-  if (is_dense(padded)) return false;
-  for (const int r : readers_[static_cast<size_t>(v.id)]) {
-    if (r < 0) continue;
-    const Unit& u = units_[static_cast<size_t>(r)];
-    if (u.lowering->view != nullptr && !u.lowering->view(ir::OpView(graph_, node_of(u)), padded))
-      return false;
-    matrix |= u.lowering->view == nullptr && layout_of(u, v) == Layout::matrix;
-  }
-  return matrix && all_readers_accept(v, padded);
+void Planner::place_results(const Unit& u) {
+  const ir::Node& node = units_.node(u);
+  if (node.op == &ir::ops::scan)
+    for (int i = 0; i < ir::ops::ScanParts(ir::OpView(graph_, node)).carries; ++i)
+      place_states(node, i);
+  for (int r = 0; r < static_cast<int>(node.results.size()); ++r)
+    for (const PlaceResult place_so : kPlaces)
+      if (place_so(*this, u, r)) break;
 }
 
 // An output may be a reshape of the value that is computed: that is written to the target then.
-void Block::claim_targets() {
+void Planner::claim_targets() {
   for (size_t j = 0; j < targets_.size(); ++j) {
-    first_write_[j] = static_cast<int>(units_.size() + j);
+    first_write_[j] = units_.count() + static_cast<int>(j);
     ir::Value v = graph_.outputs()[j].value;
     while (graph_.producer(v) != nullptr && keeps_elements(*graph_.producer(v)))
       v = graph_.producer(v)->operands[0];
     const int node = graph_.info(v).node;
     if (node < 0 || claims_[static_cast<size_t>(v.id)] >= 0) continue;
-    const Unit& u = units_[static_cast<size_t>(unit_of_[static_cast<size_t>(node)])];
+    const Unit& u = units_[units_.of_node(node)];
     if (u.lowering->view != nullptr || u.lowering->constant) continue;
     const auto place = reshaped(targets_[j], dims_of(graph_.type(v)));
-    if (!place || !fits(u.lowering->results, *place) || !all_readers_accept(v, *place)) continue;
+    if (!place || !fits(u.lowering->results, *place) || !units_.readers_accept(v, *place)) continue;
     claims_[static_cast<size_t>(v.id)] = static_cast<int>(j);
-    first_write_[j] = unit_of_[static_cast<size_t>(node)];
+    first_write_[j] = units_.of_node(node);
   }
 }
 
 // The rows of a step that live are a run of packed ones if the longest sequences stand first.
-// Behind them are those of the next step, which readers take for ended ones.
-std::optional<Tensor> Block::view_of_packed(const ir::Node& node) {
+// The rows that follow belong to the next step; readers treat them as ended.
+std::optional<Tensor> Planner::view_of_packed(const ir::Node& node) {
   const ir::OpView op(graph_, node);
   const ir::Value y = node.results[0], lengths = node.operands[1];
   const ir::Node* sorted = graph_.producer(lengths);
@@ -90,215 +75,153 @@ std::optional<Tensor> Block::view_of_packed(const ir::Node& node) {
   if (order == nullptr || order->op != &ir::ops::length_order ||
       order->operands[0] != sorted->operands[0] || order->results[0] != sorted->operands[1])
     return {};
-  for (const int r : readers_[static_cast<size_t>(y.id)])
-    if (r < 0 || !ended_rows_.scans_live_rows(node_of(units_[static_cast<size_t>(r)]), y, lengths))
-      return {};
+  for (const int r : units_.readers(y))
+    if (r < 0 || !ended_rows_.scans_live_rows(units_.node(units_[r]), y, lengths)) return {};
   const Tensor& rows = place(node.operands[0]);
   if (rows.stride(0) <= 0) return {};
   Tensor view{rows.dtype, dims_of(graph_.type(y)), {0}, rows.at};
   view.strides.insert(view.strides.end(), rows.strides.begin(), rows.strides.end());
   view.steps_packed = true;
-  if (view.size() == 0 || !bodies_accept(y, view)) return {};
+  if (view.size() == 0 || !units_.bodies_accept(y, view)) return {};
   return view;
 }
 
-bool Block::lower_view(const Unit& u) {
-  const ir::Node& node = node_of(u);
+bool Planner::lower_view(const Unit& u) {
+  const ir::Node& node = units_.node(u);
   if (u.lowering->view == nullptr && node.op != &ir::ops::unpack) return false;
   const ir::Value x = node.operands[0], y = node.results[0];
   const auto view = node.op == &ir::ops::unpack
                         ? view_of_packed(node)
                         : u.lowering->view(ir::OpView(graph_, node), place(x));
-  if (!view || !all_readers_accept(y, *view)) return false;
-  const int buffer = buffer_[static_cast<size_t>(x.id)];
+  if (!view || !units_.readers_accept(y, *view)) return false;
+  const int buffer = buffers_.of(x);
   set_place(y, *view, buffer);
   alias_of_[static_cast<size_t>(y.id)] = x.id;
-  if (buffer >= 0)
-    buffers_[static_cast<size_t>(buffer)].readers +=
-        static_cast<int>(readers_[static_cast<size_t>(y.id)].size());
+  if (buffer >= 0) buffers_.add_readers(buffer, units_.reader_count(y));
   return true;
 }
 
-bool Block::place_over_operand(const Unit& u, int result) {
-  if (plan_.options.check_nan || (plan_.options.keep_all && depth_ == 0)) return false;
-  const ir::Node& node = node_of(u);
+bool Planner::place_at_target(Planner& p, const Unit& u, int result) {
+  const ir::Value y = p.units_.node(u).results[static_cast<size_t>(result)];
+  const int claim = p.claims_[static_cast<size_t>(y.id)];
+  if (claim < 0) return false;
+  p.set_place(y, *reshaped(p.targets_[static_cast<size_t>(claim)], dims_of(p.graph_.type(y))), -1);
+  return true;
+}
+
+// With the other states of a carry, or with a concat.
+bool Planner::placed_with_others(Planner& p, const Unit& u, int result) {
+  return p.has_place(p.units_.node(u).results[static_cast<size_t>(result)]);
+}
+
+// A carry's states before and after each step are the same but for the first and the last one.
+void Planner::place_states(const ir::Node& scan, int carry) {
+  const ir::ops::ScanParts parts(ir::OpView(graph_, scan));
+  const EndedRows::States states = ended_rows_.states_of(scan, carry);
+  ir::Values stacked;  // in the order of time
+  for (const int result : {states.before, states.after})
+    if (result >= 0) stacked.push_back(scan.results[static_cast<size_t>(result)]);
+  if (stacked.empty() || graph_.type(stacked[0]).shape[0].is(0)) return;
+  if (parts.reverse) std::reverse(stacked.begin(), stacked.end());
+  const ir::DType dtype = graph_.type(stacked[0]).dtype;
+  const Dims dims = dims_of(graph_.type(stacked[0]));
+  const auto suits = [&](const Tensor& t) {
+    return std::all_of(stacked.begin(), stacked.end(), [&](ir::Value v) {
+      return units_.readers_accept(v, t) && units_.bodies_accept(v, t);
+    });
+  };
+  // Products in the body read it.
+  Tensor place{dtype, dims, padded_strides(dims, dtype), {arena_base_, 0}};
+  if (!suits(place)) place.strides = dense_strides(dims);
+  if (place.size() == 0 || !suits(place)) return;
+  const int64_t step = place.stride(0) * place.element_bytes();
+  const int64_t bytes = place.span_bytes() + step * static_cast<int64_t>(stacked.size() - 1);
+  place.at.offset = take_bytes(bytes, stacked[0]);
+  const int buffer = buffers_.add({place.at.offset, bytes}, 0);
+  buffers_.set_tenants(buffer, stacked);
+  for (const ir::Value v : stacked) {
+    set_place(v, place, buffer);
+    buffers_.add_readers(buffer, units_.reader_count(v));
+    place.at.offset += step;
+  }
+}
+
+bool Planner::place_over_operand(Planner& p, const Unit& u, int result) {
+  if (p.inspected()) return false;
+  const ir::Node& node = p.units_.node(u);
   const ir::Value y = node.results[static_cast<size_t>(result)];
-  const ir::OpView op(graph_, node);
-  const Dims dims = dims_of(graph_.type(y));
-  if (readers_[static_cast<size_t>(y.id)].empty()) return false;
+  const ir::OpView op(p.graph_, node);
+  const ir::TensorType& type = p.graph_.type(y);
+  const Dims dims = dims_of(type);
+  if (p.units_.readers(y).empty()) return false;
   for (const ir::Value x : u.inputs) {
-    const int b = buffer_[static_cast<size_t>(x.id)];
-    if (b < 0 || buffers_[static_cast<size_t>(b)].readers != 1) continue;
-    const Tensor& t = place(x);
-    const bool same = t.dims == dims && ir::bytes(t.dtype) == ir::bytes(graph_.type(y).dtype) &&
+    const int buffer = p.buffers_.of(x);
+    if (buffer < 0 || p.buffers_.readers(buffer) != 1) continue;
+    const Tensor& t = p.place(x);
+    const bool same = t.dims == dims && ir::bytes(t.dtype) == ir::bytes(type.dtype) &&
                       fits(Layout::rows, t) && fits(u.lowering->results, t);
-    if (!same || !all_readers_accept(y, t)) continue;
-    bool may = u.nodes.size() > 1;
-    if (!may && u.lowering->in_place != nullptr) {
-      const auto at =
-          std::find(node.operands.begin(), node.operands.end(), x) - node.operands.begin();
-      may = std::count(node.operands.begin(), node.operands.end(), x) == 1 || node.op->elementwise;
-      may = may && u.lowering->in_place(op, result, static_cast<int>(at));
-    }
-    if (!may) continue;
+    if (!same || !p.units_.readers_accept(y, t) || !may_write_over(u, op, result, x)) continue;
     Tensor over = t;
-    over.dtype = graph_.type(y).dtype;
-    set_place(y, over, b);
-    plan_.timelines[static_cast<size_t>(timeline_)]
-        .tenancies[static_cast<size_t>(buffers_[static_cast<size_t>(b)].tenancy)]
-        .values.push_back(y);
-    buffers_[static_cast<size_t>(b)].readers +=
-        static_cast<int>(readers_[static_cast<size_t>(y.id)].size());
+    over.dtype = type.dtype;
+    p.set_place(y, over, buffer);
+    p.buffers_.add_tenant(buffer, y);
+    p.buffers_.add_readers(buffer, p.units_.reader_count(y));
     return true;
   }
   return false;
 }
 
-Dims Block::result_strides(const Unit& u, ir::Value y) const {
-  const Dims dims = dims_of(graph_.type(y));
-  if (u.lowering->results == Layout::dense) return dense_strides(dims);
-  if (wants_padding(y)) return padded_strides(dims, graph_.type(y).dtype);
-  if (u.lowering->results != Layout::inner) return dense_strides(dims);
-  const ir::Integers* perm = nullptr;
-  for (const int r : readers_[static_cast<size_t>(y.id)]) {
-    if (r < 0) return dense_strides(dims);
-    const ir::Node& reader = node_of(units_[static_cast<size_t>(r)]);
-    if (reader.op != &ir::ops::transpose) continue;
-    const ir::Integers& p = ir::OpView(graph_, reader).integers("perm");
-    if (perm != nullptr && *perm != p) return dense_strides(dims);
-    perm = &p;
-  }
-  if (perm == nullptr || perm->back() + 1 != static_cast<int64_t>(dims.size()))
-    return dense_strides(dims);
-  Dims moved;
-  for (const int64_t axis : *perm) moved.push_back(dims[static_cast<size_t>(axis)]);
-  const Dims dense = dense_strides(moved);
-  Tensor turned{graph_.type(y).dtype, dims, Dims(dims.size()), {}};
-  for (size_t i = 0; i < perm->size(); ++i)
-    turned.strides[static_cast<size_t>((*perm)[i])] = dense[i];
-  return all_readers_accept(y, turned) ? turned.strides : dense_strides(dims);
-}
-
-void Block::place_results(int index) {
-  const Unit& u = units_[static_cast<size_t>(index)];
-  const ir::Node& node = node_of(u);
-  if (node.op == &ir::ops::scan) place_states(node);
-  for (size_t r = 0; r < node.results.size(); ++r) {
-    const ir::Value y = node.results[r];
-    const int claim = claims_[static_cast<size_t>(y.id)];
-    if (claim >= 0) {
-      set_place(y, *reshaped(targets_[static_cast<size_t>(claim)], dims_of(graph_.type(y))), -1);
-      continue;
-    }
-    if (has_place(y) || place_in_concat(u, y) || place_over_operand(u, static_cast<int>(r)))
-      continue;
-    place_alone(u, y);
-  }
-}
-
-void Block::place_alone(const Unit& u, ir::Value y) {
-  const Tensor t = take(y, result_strides(u, y));
-  const int keep = plan_.options.keep_all && depth_ == 0 ? 1 : 0;
-  set_place(y, t,
-            add_buffer(t, keep + static_cast<int>(readers_[static_cast<size_t>(y.id)].size())));
-}
-
-// Can the loops that are given this value a step at a time read it as it lies?
-bool Block::bodies_accept(ir::Value v, const Tensor& place) const {
-  for (const int r : readers_[static_cast<size_t>(v.id)]) {
-    if (r < 0) continue;
-    const ir::Node& node = node_of(units_[static_cast<size_t>(r)]);
-    if (node.op != &ir::ops::scan) continue;
-    const ir::Graph& body = node.regions[0];
-    const Tensor slice = without_axis(place, 0);
-    for (size_t i = 0; i < node.operands.size(); ++i) {
-      if (node.operands[i] != v) continue;
-      const ir::Value x = body.arguments()[i].value;
-      for (const ir::Node& reader : body.nodes())
-        for (size_t k = 0; k < reader.operands.size(); ++k)
-          if (reader.operands[k] == x &&
-              !fits(operand_layout(*find_lowering(reader.op), ir::OpView(body, reader),
-                                   static_cast<int>(k)),
-                    slice))
-            return false;
-    }
-  }
+bool Planner::place_alone(Planner& p, const Unit& u, int result) {
+  p.place_in_arena(u, p.units_.node(u).results[static_cast<size_t>(result)]);
   return true;
 }
 
-// A carry's states before and after each step are the same but for the first and the last one.
-void Block::place_states(const ir::Node& scan) {
-  const ir::ops::ScanParts parts(ir::OpView(graph_, scan));
-  for (int i = 0; i < parts.carries; ++i) {
-    const EndedRows::States states = ended_rows_.states_of(scan, i);
-    ir::Values stacked;  // in the order of time
-    for (const int result : {states.before, states.after})
-      if (result >= 0) stacked.push_back(scan.results[static_cast<size_t>(result)]);
-    if (stacked.empty() || graph_.type(stacked[0]).shape[0].is(0)) continue;
-    if (parts.reverse) std::reverse(stacked.begin(), stacked.end());
-    const ir::DType dtype = graph_.type(stacked[0]).dtype;
-    const Dims dims = dims_of(graph_.type(stacked[0]));
-    const auto suits = [&](const Tensor& t) {
-      return std::all_of(stacked.begin(), stacked.end(), [&](ir::Value v) {
-        return all_readers_accept(v, t) && bodies_accept(v, t);
-      });
-    };
-    // Products in the body read it.
-    Tensor place{dtype, dims, padded_strides(dims, dtype), {arena_base_, 0}};
-    if (!suits(place)) place.strides = dense_strides(dims);
-    if (place.size() == 0 || !suits(place)) continue;
-    const int64_t step = place.stride(0) * place.element_bytes();
-    const int64_t bytes = place.span_bytes() + step * static_cast<int64_t>(stacked.size() - 1);
-    place.at.offset = take_bytes(bytes, stacked[0]);
-    const int buffer = static_cast<int>(buffers_.size());
-    buffers_.push_back({place.at.offset, bytes, 0, open_.at(place.at.offset)});
-    Timeline::Tenancy& tenancy = plan_.timelines[static_cast<size_t>(timeline_)]
-                                     .tenancies[static_cast<size_t>(buffers_.back().tenancy)];
-    tenancy.values = stacked;
-    for (const ir::Value v : stacked) {
-      set_place(v, place, buffer);
-      buffers_.back().readers += static_cast<int>(readers_[static_cast<size_t>(v.id)].size());
-      place.at.offset += step;
-    }
-  }
+void Planner::place_in_arena(const Unit& u, ir::Value y) {
+  const Tensor t = take(y, units_.result_strides(u, y));
+  const int keep = plan_.options.keep_all && depth_ == 0 ? 1 : 0;
+  set_place(y, t, buffers_.add({t.at.offset, bytes_of(t)}, keep + units_.reader_count(y)));
 }
 
 // What only a concat reads is written where the concat wants it, whose place is taken then.
-bool Block::place_in_concat(const Unit& u, ir::Value y) {
-  const std::vector<int>& readers = readers_[static_cast<size_t>(y.id)];
-  if (plan_.options.keep_all || readers.size() != 1 || readers[0] < 0) return false;
-  const Unit& reader = units_[static_cast<size_t>(readers[0])];
-  const ir::Node& node = node_of(reader);
+bool Planner::place_in_concat(Planner& p, const Unit& u, int result) {
+  const ir::Graph& graph = p.graph_;
+  const ir::Value y = p.units_.node(u).results[static_cast<size_t>(result)];
+  const std::vector<int>& readers = p.units_.readers(y);
+  if (p.plan_.options.keep_all || readers.size() != 1 || readers[0] < 0) return false;
+  const Unit& reader = p.units_[readers[0]];
+  const ir::Node& node = p.units_.node(reader);
   if (node.op != &ir::ops::concat || reader.nodes.size() != 1 ||
       std::count(node.operands.begin(), node.operands.end(), y) != 1)
     return false;
   const ir::Value whole = node.results[0];
-  if (claims_[static_cast<size_t>(whole.id)] >= 0) return false;
-  const int axis = static_cast<int>(ir::OpView(graph_, node).axis());
-  Tensor part{
-      graph_.type(whole).dtype, dims_of(graph_.type(whole)), result_strides(reader, whole), {}};
-  if (has_place(whole)) part = place(whole);
+  if (p.claims_[static_cast<size_t>(whole.id)] >= 0) return false;
+  const int axis = static_cast<int>(ir::OpView(graph, node).axis());
+  Tensor part{graph.type(whole).dtype,
+              dims_of(graph.type(whole)),
+              p.units_.result_strides(reader, whole),
+              {}};
+  if (p.has_place(whole)) part = p.place(whole);
   int64_t before = 0;
   for (const ir::Value v : node.operands) {
     if (v == y) break;
-    before += *graph_.type(v).dim(axis).constant();
+    before += *graph.type(v).dim(axis).constant();
   }
-  const int64_t size = *graph_.type(y).dim(axis).constant();
+  const int64_t size = *graph.type(y).dim(axis).constant();
   if (!fits(u.lowering->results, sliced(part, axis, before, size))) return false;
-  if (!has_place(whole)) place_alone(reader, whole);
-  set_place(y, sliced(place(whole), axis, before, size), -1);
+  if (!p.has_place(whole)) p.place_in_arena(reader, whole);
+  p.set_place(y, sliced(p.place(whole), axis, before, size), -1);
   return true;
 }
 
-bool Block::updates_in_place(int argument, int output) const {
+bool Planner::updates_in_place(int argument, int output) const {
   const ir::Value x = graph_.arguments()[static_cast<size_t>(argument)].value;
   const ir::Value y = graph_.outputs()[static_cast<size_t>(output)].value;
   if (y == x) return true;  // copied onto itself
   if (graph_.type(x).shape != graph_.type(y).shape) return false;
   const int index = first_write(output);
-  if (index >= static_cast<int>(units_.size()) || last_read(argument) != index) return false;
-  const Unit& u = units_[static_cast<size_t>(index)];
-  const ir::Node& node = node_of(u);
+  if (index >= units_.count() || last_read(argument) != index) return false;
+  const Unit& u = units_[index];
+  const ir::Node& node = units_.node(u);
   for (const ir::Value v : u.inputs)
     if (v != x)
       for (int id = v.id; id >= 0; id = alias_of_[static_cast<size_t>(id)])
@@ -310,14 +233,7 @@ bool Block::updates_in_place(int argument, int output) const {
     if (in.dims != out.dims || ir::bytes(in.dtype) != ir::bytes(out.dtype) || !is_dense(in) ||
         !is_dense(out))
       return false;
-    if (u.nodes.size() > 1) return true;
-    if (u.lowering->in_place == nullptr) return false;
-    if (std::count(node.operands.begin(), node.operands.end(), x) != 1 && !node.op->elementwise)
-      return false;
-    const auto at =
-        std::find(node.operands.begin(), node.operands.end(), x) - node.operands.begin();
-    return u.lowering->in_place(ir::OpView(graph_, node), static_cast<int>(r),
-                                static_cast<int>(at));
+    return may_write_over(u, ir::OpView(graph_, node), static_cast<int>(r), x);
   }
   return false;
 }

@@ -2,8 +2,7 @@
 #include "backends/onednn/plan/planner.h"
 
 #include "backends/onednn/kernels/gemm.h"
-#include "backends/onednn/lower/copy.h"
-#include "backends/onednn/lower/table.h"
+#include "backends/onednn/plan/moves.h"
 #include "ir/check.h"
 
 #include <algorithm>
@@ -20,9 +19,14 @@ bool same_elements(const Tensor& a, const Tensor& b) {
   return true;
 }
 
-// Where values are looked at, all of their rows are there.
-bool looks_at_all(const PlanOptions& options, int depth) {
+// When values are inspected, every row is computed, and nothing is grouped or written over.
+bool inspects(const PlanOptions& options, int depth) {
   return options.check_nan || (options.keep_all && depth == 0);
+}
+
+int new_timeline(Plan& plan) {
+  plan.timelines.emplace_back();
+  return static_cast<int>(plan.timelines.size()) - 1;
 }
 
 int64_t bytes_of(const Tensor& t) { return std::max<int64_t>(t.span_bytes(), 1); }
@@ -36,67 +40,45 @@ Ref Plan::add_constant(const void* data, int64_t bytes) {
   return {kConstantsBase, offset};
 }
 
-Block::Block(Plan& plan, const ir::Graph& graph, Program& program, int arena_base, int depth,
-             const BodyRows* rows)
+Planner::Planner(Plan& plan, const ir::Graph& graph, Program& program, int arena_base, int depth,
+                 const BodyRows* rows)
     : plan_(plan),
       graph_(graph),
       program_(&program),
       arena_base_(arena_base),
       depth_(depth),
-      ended_rows_(graph, looks_at_all(plan.options, depth)) {
-  const size_t values = static_cast<size_t>(graph.value_count());
-  readers_.resize(values);
-  places_.resize(values);
-  buffer_.assign(values, -1);
-  claims_.assign(values, -1);
-  alias_of_.assign(values, -1);
-  unit_of_.resize(graph.nodes().size());
-  targets_.resize(graph.outputs().size());
-  first_write_.resize(graph.outputs().size());
-  if (!looks_at_all(plan.options, depth)) bounds_ = RowBounds(graph, rows);
+      timeline_(new_timeline(plan)),
+      units_(graph, plan.lowerings, plan.options.group && !inspects(plan.options, depth)),
+      buffers_(plan.timelines.back(), graph.value_count()),
+      places_(static_cast<size_t>(graph.value_count())),
+      targets_(graph.outputs().size()),
+      claims_(places_.size(), -1),
+      first_write_(graph.outputs().size()),
+      alias_of_(places_.size(), -1),
+      ended_rows_(graph, inspects(plan.options, depth)) {
+  if (!inspected()) bounds_ = RowBounds(graph, plan.lowerings, rows);
   count_at_.resize(bounds_.counts().size());
-  const bool group = plan.options.group && !looks_at_all(plan.options, depth);
-  for (std::vector<int>& nodes : group_elementwise(graph, group)) {
-    Unit u{std::move(nodes), nullptr, {}};
-    u.lowering = find_lowering(node_of(u).op);
-    WEFT_CHECK(u.lowering != nullptr && u.lowering->lower != nullptr);
-    const int index = static_cast<int>(units_.size());
-    for (const int n : u.nodes) unit_of_[static_cast<size_t>(n)] = index;
-    units_.push_back(std::move(u));
-  }
-  timeline_ = static_cast<int>(plan.timelines.size());
-  plan.timelines.emplace_back();
-  for (size_t i = 0; i < units_.size(); ++i)
-    for (const int n : units_[i].nodes)
-      for (const ir::Value v : graph.nodes()[static_cast<size_t>(n)].operands) {
-        const int made_by = graph.info(v).node;
-        if (made_by >= 0 && unit_of_[static_cast<size_t>(made_by)] == static_cast<int>(i)) continue;
-        ir::Values& inputs = units_[i].inputs;
-        if (std::find(inputs.begin(), inputs.end(), v) != inputs.end()) continue;
-        inputs.push_back(v);
-        readers_[static_cast<size_t>(v.id)].push_back(static_cast<int>(i));
-      }
-  for (const ir::Output& o : graph.outputs())
-    readers_[static_cast<size_t>(o.value.id)].push_back(-1);
 }
 
-void Block::place_argument(int argument, Tensor place) {
+bool Planner::inspected() const { return inspects(plan_.options, depth_); }
+
+void Planner::place_argument(int argument, Tensor place) {
   set_place(graph_.arguments()[static_cast<size_t>(argument)].value, std::move(place), -1);
 }
 
-void Block::target_output(int output, Tensor place) {
+void Planner::target_output(int output, Tensor place) {
   targets_[static_cast<size_t>(output)] = std::move(place);
 }
 
-void Block::set_place(ir::Value v, Tensor place, int buffer) {
+void Planner::set_place(ir::Value v, Tensor place, int buffer) {
   places_[static_cast<size_t>(v.id)] = std::move(place);
-  buffer_[static_cast<size_t>(v.id)] = buffer;
+  buffers_.put(v, buffer);
 }
 
 // Packing pays from so many steps on.
 constexpr int64_t kStepsWorthPacking = 4;
 
-std::optional<Ref> Block::packed(const Tensor& b, Emit& e) {
+std::optional<Ref> Planner::packed(const Tensor& b, Emit& e) {
   if (outer_ != nullptr) {
     if (b.at.base >= arena_base_) return {};  // a step's own: all bases of a loop are made after it
     if (const auto further_out = outer_->packed(b)) return further_out;
@@ -123,62 +105,51 @@ std::optional<Ref> Block::packed(const Tensor& b, Emit& e) {
   return to;
 }
 
-Tensor Block::take(ir::Value v, Dims strides) {
+Tensor Planner::take(ir::Value v, Dims strides) {
   const ir::TensorType& type = graph_.type(v);
   Tensor t{type.dtype, dims_of(type), std::move(strides), {arena_base_, 0}};
   t.at.offset = take_bytes(bytes_of(t), v);
   return t;
 }
 
-int64_t Block::take_bytes(int64_t bytes, ir::Value v, int loop) {
+int64_t Planner::take_bytes(int64_t bytes, ir::Value v, int loop) {
   const int node = v.valid() ? graph_.info(v).node : -1;
   const bool bounded = node >= 0 && bounds_.of_node(node) >= 0;
-  const int64_t offset = arena_.take(bytes, bounded ? bytes / 4 * 3 : bytes);
-  std::vector<Timeline::Tenancy>& list = plan_.timelines[static_cast<size_t>(timeline_)].tenancies;
-  open_[offset] = static_cast<int>(list.size());
-  list.push_back({offset, Arena::rounded(bytes), now_, -1, {}, loop});
-  if (v.valid()) list.back().values.push_back(v);
-  return offset;
+  return buffers_.take(bytes, bounded ? bytes / 4 * 3 : bytes, v, loop);
 }
 
-int Block::add_buffer(const Tensor& place, int readers) {
-  buffers_.push_back({place.at.offset, bytes_of(place), readers, open_.at(place.at.offset)});
-  return static_cast<int>(buffers_.size()) - 1;
-}
-
-void Block::materialise_arguments() {
+void Planner::materialise_arguments() {
   for (const ir::Argument& a : graph_.arguments()) {
     const Tensor from = place(a.value);
-    if (readers_[static_cast<size_t>(a.value.id)].empty() || all_readers_accept(a.value, from))
-      continue;
+    if (units_.readers(a.value).empty() || units_.readers_accept(a.value, from)) continue;
     const Tensor to = take(a.value, dense_strides(from.dims));
     set_place(a.value, to,
-              add_buffer(to, static_cast<int>(readers_[static_cast<size_t>(a.value.id)].size())));
+              buffers_.add({to.at.offset, bytes_of(to)}, units_.reader_count(a.value)));
     Kernel k = copy_kernel(from, to);
     k.op = "argument " + graph_.display_name(a.value);
     program_->kernels.push_back(std::move(k));
   }
 }
 
-void Block::lower() {
+void Planner::lower() {
   claim_targets();
   materialise_arguments();
-  for (size_t i = 0; i < units_.size(); ++i) lower_unit(static_cast<int>(i));
+  for (int i = 0; i < units_.count(); ++i) lower_unit(i);
   copy_outputs();
   find_last_reads();
   Timeline& timeline = plan_.timelines[static_cast<size_t>(timeline_)];
-  for (const Unit& u : units_) timeline.units.push_back(u.nodes);
-  timeline.arena_bytes = arena_.peak();
+  for (int i = 0; i < units_.count(); ++i) timeline.units.push_back(units_[i].nodes);
+  timeline.arena_bytes = buffers_.peak();
 }
 
-void Block::lower_unit(int index) {
-  const Unit& u = units_[static_cast<size_t>(index)];
-  const ir::Node& node = node_of(u);
-  now_ = index;
+void Planner::lower_unit(int index) {
+  const Unit& u = units_[index];
+  const ir::Node& node = units_.node(u);
+  buffers_.now = index;
   const size_t first_kernel = program_->kernels.size();
   if (const int count = bounds_.of_node(u.nodes.back()); count >= 0) count_rows(count);
   if (!lower_view(u)) {
-    if (!u.lowering->constant) place_results(index);
+    if (!u.lowering->constant) place_results(u);
     {
       Emit e(*this, ir::OpView(graph_, node), u.nodes);
       u.lowering->lower(e);
@@ -186,47 +157,26 @@ void Block::lower_unit(int index) {
     count_bytes(u, first_kernel);
     if (plan_.options.check_nan) check_for_nan(u);
   }
-  for (const ir::Value v : u.inputs) release(v);
-  for (const ir::Value y : node.results) {
-    const int b = buffer_[static_cast<size_t>(y.id)];
-    if (b >= 0 && buffers_[static_cast<size_t>(b)].readers == 0 &&
-        alias_of_[static_cast<size_t>(y.id)] < 0) {
-      buffers_[static_cast<size_t>(b)].readers = -1;
-      free_buffer(buffers_[static_cast<size_t>(b)].offset, buffers_[static_cast<size_t>(b)].bytes);
-    }
-  }
+  for (const ir::Value v : u.inputs) give_back(buffers_.read(v));
+  for (const ir::Value y : node.results)
+    if (alias_of_[static_cast<size_t>(y.id)] < 0) give_back(buffers_.unread(buffers_.of(y)));
 }
 
-void Block::release(ir::Value v) {
-  const int b = buffer_[static_cast<size_t>(v.id)];
-  if (b < 0) return;
-  Buffer& buffer = buffers_[static_cast<size_t>(b)];
-  WEFT_CHECK(buffer.readers > 0);
-  if (--buffer.readers > 0) return;
-  buffer.readers = -1;
-  free_buffer(buffer.offset, buffer.bytes);
-}
-
-void Block::free_buffer(int64_t offset, int64_t bytes) {
-  arena_.give_back(offset, bytes);
-  if (const auto tenancy = open_.find(offset); tenancy != open_.end()) {
-    plan_.timelines[static_cast<size_t>(timeline_)]
-        .tenancies[static_cast<size_t>(tenancy->second)]
-        .last = now_;
-    open_.erase(tenancy);
-  }
+void Planner::give_back(std::optional<Buffers::Room> room) {
+  if (!room) return;
+  buffers_.give_back(*room);
   if (!plan_.options.poison) return;
   Kernel k;
   k.name = k.op = "poison";
-  const Ref at{arena_base_, offset};
-  const size_t size = static_cast<size_t>(Arena::rounded(bytes));
+  const Ref at{arena_base_, room->offset};
+  const size_t size = static_cast<size_t>(Arena::rounded(room->bytes));
   k.text =
       std::make_shared<const std::string>(place_text(at) + " " + std::to_string(size) + " bytes");
   k.run = [at, size](const Run& run) { std::memset(run(at), 0xFF, size); };
   program_->kernels.push_back(std::move(k));
 }
 
-void Block::copy_outputs() {
+void Planner::copy_outputs() {
   for (size_t j = 0; j < targets_.size(); ++j) {
     const Tensor& from = place(graph_.outputs()[j].value);
     if (from.size() == 0 || same_elements(from, targets_[j])) continue;
@@ -240,7 +190,7 @@ void Block::copy_outputs() {
 }
 
 // The count has a place of its own, written once: before the first kernel that asks for it.
-void Block::count_rows(int count) {
+void Planner::count_rows(int count) {
   Ref& to = count_at_[static_cast<size_t>(count)];
   if (to.base >= 0) return;
   to = {arena_base_, take_bytes(static_cast<int64_t>(sizeof(int64_t)), {})};
@@ -267,14 +217,15 @@ void Block::count_rows(int count) {
 }
 
 // A view is made after what it views, so its number is the higher one.
-void Block::find_last_reads() {
+void Planner::find_last_reads() {
   const size_t values = places_.size();
   last_read_.assign(values, -1);
   for (size_t v = 0; v < values; ++v)
-    for (const int r : readers_[v]) last_read_[v] = std::max(last_read_[v], r);
+    for (const int r : units_.readers({static_cast<int>(v)}))
+      last_read_[v] = std::max(last_read_[v], r);
   for (size_t j = 0; j < targets_.size(); ++j) {
     int& last = last_read_[static_cast<size_t>(graph_.outputs()[j].value.id)];
-    last = std::max(last, static_cast<int>(units_.size() + j));
+    last = std::max(last, units_.count() + static_cast<int>(j));
   }
   for (size_t v = values; v-- > 0;)
     if (const int of = alias_of_[v]; of >= 0) {
@@ -284,7 +235,7 @@ void Block::find_last_reads() {
     }
 }
 
-int Block::last_read(int argument) const {
+int Planner::last_read(int argument) const {
   return last_read_[static_cast<size_t>(
       graph_.arguments()[static_cast<size_t>(argument)].value.id)];
 }

@@ -1,7 +1,7 @@
 // backends/onednn/plan/row_bounds.cpp -- rows that need not be computed.
 #include "backends/onednn/plan/row_bounds.h"
 
-#include "backends/onednn/lower/table.h"
+#include "backends/onednn/plan/lowering.h"
 #include "ir/ops/pack.h"
 #include "ir/ops/packed_attention.h"
 #include "ir/ops/shape.h"
@@ -28,7 +28,9 @@ bool is_view(const Lowering& l) { return l.view != nullptr; }
 
 }  // namespace
 
-RowBounds::RowBounds(const ir::Graph& graph, const BodyRows* body) : graph_(&graph) {
+RowBounds::RowBounds(const ir::Graph& graph, std::span<const Lowering> lowerings,
+                     const BodyRows* body)
+    : graph_(&graph), lowerings_(lowerings) {
   led_by_.assign(static_cast<size_t>(graph.value_count()), -1);
   zero_.resize(led_by_.size());
   whole_.resize(led_by_.size());
@@ -138,7 +140,7 @@ void RowBounds::find_bounded() {
   for (size_t n = graph_->nodes().size(); n-- > 0;) {
     const ir::Node& node = graph_->nodes()[n];
     const ir::OpView op(*graph_, node);
-    const Lowering* lowering = find_lowering(node.op);
+    const Lowering* lowering = find_lowering(lowerings_, node.op);
     const bool can =
         lowering != nullptr &&
         (is_view(*lowering) || (lowering->bounded != nullptr && lowering->bounded(op)));

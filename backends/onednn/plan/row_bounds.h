@@ -9,15 +9,18 @@
 //     behind are zeros by the meaning of the graph.
 // Rows behind the count are then neither written nor read.
 #pragma once
-#include "backends/onednn/run/program.h"
+#include "backends/onednn/plan/program.h"
 #include "ir/graph.h"
 #include "ir/rules/row_use.h"
 
 #include <algorithm>
 #include <optional>
+#include <span>
 #include <vector>
 
 namespace weft::onednn {
+
+struct Lowering;
 
 // The first `*count` (an int64_t) of all rows, as seen by `rows` rows from `first` on.
 struct RowBound {
@@ -28,9 +31,9 @@ struct RowBound {
   int64_t operator()(const Run& run) const {
     return std::clamp(*run.at<int64_t>(count) - first, int64_t{0}, rows);
   }
-  // For code that computes a row in other bits when it stands among fewer others: live rows in
-  // eights. Those behind the count are computed of whatever they hold.
-  int64_t in_eights(const Run& run) const {
+  // For products whose bits depend on the row count: live rows rounded up to a multiple of 8. Those
+  // behind the count are computed of whatever they hold.
+  int64_t rounded_up(const Run& run) const {
     const int64_t n = (*this)(run);
     return live ? std::min(rows, (n + 7) / 8 * 8) : n;
   }
@@ -61,7 +64,7 @@ class RowBounds {
   };
 
   RowBounds() = default;
-  RowBounds(const ir::Graph& graph, const BodyRows* body);
+  RowBounds(const ir::Graph& graph, std::span<const Lowering> lowerings, const BodyRows* body);
 
   const std::vector<Count>& counts() const { return counts_; }
   int of_node(int node) const {
@@ -80,6 +83,7 @@ class RowBounds {
   bool adds_nothing(const ir::Node& node, int count) const;
 
   const ir::Graph* graph_ = nullptr;
+  std::span<const Lowering> lowerings_;
   std::vector<Count> counts_;
   std::vector<int> led_by_;         // by value: the count of the rows it is led by; -1: none
   std::vector<bool> zero_, whole_;  // by value: rows behind are zero; somebody reads them

@@ -27,7 +27,7 @@ struct Tensor {
   Dims dims, strides;
   Ref at;
   // [T,B,...] of which each step has as many rows as live, one step after the other: for the
-  // loop that runs over it only (Block::view_of_packed); strides[0] means nothing.
+  // loop that runs over it only (Planner::view_of_packed); strides[0] means nothing.
   bool steps_packed = false;
 
   int rank() const { return static_cast<int>(dims.size()); }

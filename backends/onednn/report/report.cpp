@@ -26,16 +26,14 @@ std::vector<KernelReport> kernels_of(const Program& program) {
   return list;
 }
 
-}  // namespace
-
-MemoryReport Timeline::report(const std::deque<Timeline>& all) const {
+MemoryReport memory_report(const Timeline& timeline, const std::deque<Timeline>& all) {
   MemoryReport r;
-  r.arena_bytes = arena_bytes;
-  for (const std::vector<int>& nodes : units) r.steps.push_back({nodes, 0});
+  r.arena_bytes = timeline.arena_bytes;
+  for (const std::vector<int>& nodes : timeline.units) r.steps.push_back({nodes, 0});
   // What is taken before the first unit or given back behind the last one belongs to them.
-  const int end = static_cast<int>(units.size()) - 1;
+  const int end = static_cast<int>(timeline.units.size()) - 1;
   if (end < 0) return r;
-  for (const Tenancy& t : tenancies) {
+  for (const Timeline::Tenancy& t : timeline.tenancies) {
     Allocation a{.kind = t.loop >= 0        ? Allocation::Kind::loop
                          : t.values.empty() ? Allocation::Kind::workspace
                                             : Allocation::Kind::value,
@@ -47,17 +45,19 @@ MemoryReport Timeline::report(const std::deque<Timeline>& all) const {
     for (int s = a.first; s <= a.last; ++s) r.steps[static_cast<size_t>(s)].live += a.bytes;
     if (t.loop >= 0)
       r.loops.push_back({r.steps[static_cast<size_t>(a.first)].nodes.back(),
-                         all[static_cast<size_t>(t.loop)].report(all)});
+                         memory_report(all[static_cast<size_t>(t.loop)], all)});
     r.allocations.push_back(std::move(a));
   }
   return r;
 }
 
+}  // namespace
+
 backends::Report Executable::report() const {
   backends::Report r;
   r.graph = graph_;
   r.kernels = kernels_of(plan_.programs.front());
-  r.memory = plan_.timelines.front().report(plan_.timelines);
+  r.memory = memory_report(plan_.timelines.front(), plan_.timelines);
   r.trace = trace_.events;
   r.events_dropped = trace_.dropped;
   r.runs = runs_;

@@ -1,9 +1,9 @@
 // backends/onednn/run/executable.cpp -- compiling, running and reading back.
 #include "backends/onednn/run/executable.h"
 
-#include "backends/onednn/lower/copy.h"
 #include "backends/onednn/lower/table.h"
 #include "backends/onednn/machine/waiting.h"
+#include "backends/onednn/plan/moves.h"
 #include "ir/check.h"
 #include "ir/ops/scan.h"
 #include "ir/rewrite/rewrite.h"
@@ -69,7 +69,7 @@ ir::Memory allocate(int64_t bytes) {
   return memory;
 }
 
-// Which will be written to all over.
+// Will be filled completely, so huge pages pay.
 ir::Memory allocate_filled(int64_t bytes) {
   ir::Memory memory = allocate(bytes);
   ir::want_huge_pages(memory.get(), static_cast<size_t>(bytes));
@@ -89,6 +89,7 @@ Executable::Executable(std::shared_ptr<const Engine> engine, const ir::Graph& gr
     : engine_(std::move(engine)), options_(options), graph_(prepared(graph, bindings)) {
   if (options_.shared == nullptr) options_.shared = std::make_shared<backends::Shared>();
   plan_.engine = engine_.get();
+  plan_.lowerings = lowerings();
   plan_.shared = options_.shared.get();
   plan_.options = {.poison = options.poison || kDebug,
                    .check_nan = options.check_nan,
@@ -98,15 +99,15 @@ Executable::Executable(std::shared_ptr<const Engine> engine, const ir::Graph& gr
     const ir::TensorType& type = graph_.type(v);
     return expected_.emplace_back(dense(type.dtype, dims_of(type), {plan_.new_base(), 0}));
   };
-  block_ = std::make_unique<Block>(plan_, graph_, plan_.programs.emplace_back(), kArenaBase, 0);
+  planner_ = std::make_unique<Planner>(plan_, graph_, plan_.programs.emplace_back(), kArenaBase, 0);
   for (size_t i = 0; i < graph_.arguments().size(); ++i)
-    block_->place_argument(static_cast<int>(i), place(graph_.arguments()[i].value));
+    planner_->place_argument(static_cast<int>(i), place(graph_.arguments()[i].value));
   for (size_t j = 0; j < graph_.outputs().size(); ++j)
-    block_->target_output(static_cast<int>(j), place(graph_.outputs()[j].value));
+    planner_->target_output(static_cast<int>(j), place(graph_.outputs()[j].value));
   plan_.fixed.resize(kArgumentBase);
   plan_.fixed.insert(plan_.fixed.end(), options.fixed.begin(), options.fixed.end());
-  block_->lower();
-  plan_.arena_bytes = block_->arena_bytes();
+  planner_->lower();
+  plan_.arena_bytes = planner_->arena_bytes();
   int kernels = 0;
   number_kernels(plan_.programs.front(), kernels);
   constants_ = allocate_filled(static_cast<int64_t>(plan_.constants.size()));
@@ -120,7 +121,7 @@ Executable::Executable(std::shared_ptr<const Engine> engine, const ir::Graph& gr
       const int a = static_cast<int>(i), r = static_cast<int>(j);
       may_share_.push_back(
           graph_.arguments()[i].donated &&
-          (block_->last_read(a) < block_->first_write(r) || block_->updates_in_place(a, r)));
+          (planner_->last_read(a) < planner_->first_write(r) || planner_->updates_in_place(a, r)));
     }
 }
 
@@ -173,7 +174,7 @@ void Executable::bind_arena() {
   }
   char* const arena = static_cast<char*>(shared.arena.get());
   if (std::exchange(bases_[kArenaBase], arena) == arena) return;
-  for (const auto& [begin, end] : block_->arena().touched())
+  for (const auto& [begin, end] : planner_->arena().touched())
     ir::want_huge_pages(arena + begin, static_cast<size_t>(end - begin));
 }
 
@@ -230,7 +231,7 @@ void Executable::forget_times() {
 }
 
 ir::Array Executable::value(ir::Value v) const {
-  const Tensor& t = block_->place(v);
+  const Tensor& t = planner_->place(v);
   ir::Array out(t.dtype, t.dims);
   if (t.at.base < 0 || t.size() == 0 || bases_[static_cast<size_t>(t.at.base)] == nullptr)
     return out;

@@ -52,7 +52,7 @@ class Executable : public backends::Executable {
   ExecutableOptions options_;
   ir::Graph graph_;
   Plan plan_;
-  std::unique_ptr<Block> block_;
+  std::unique_ptr<Planner> planner_;
   std::vector<Tensor> expected_;  // arguments, then results
   ir::Memory constants_;
   std::vector<char*> bases_;

@@ -1,5 +1,5 @@
-// backends/onednn/run/program.cpp -- running a list of kernels.
-#include "backends/onednn/run/program.h"
+// backends/onednn/plan/program.cpp -- running a list of kernels.
+#include "backends/onednn/plan/program.h"
 
 namespace weft::onednn {
 namespace {

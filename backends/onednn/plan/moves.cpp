@@ -1,7 +1,8 @@
-// backends/onednn/lower/copy.cpp -- moving elements from one place to another.
-#include "backends/onednn/lower/copy.h"
+// backends/onednn/plan/moves.cpp -- moving elements from one place to another.
+#include "backends/onednn/plan/moves.h"
 
 #include "backends/onednn/kernels/copy.h"
+#include "backends/onednn/kernels/gemm.h"
 #include "backends/onednn/plan/planner.h"
 #include "ir/check.h"
 
@@ -156,7 +157,7 @@ void emit_fill(Emit& e, const Tensor& place, double value) {
   if (place.element_bytes() == 2 || place.rank() > kernels::kMaxRank) {
     Tensor element{place.dtype, place.dims, Dims(place.dims.size(), 0), {}};
     const uint64_t bits = bits_of(value, place.dtype);
-    element.at = e.block().plan().add_constant(&bits, 8);
+    element.at = e.planner().plan().add_constant(&bits, 8);
     return emit_copy(e, element, place);
   }
   Tensor to = place;
@@ -171,6 +172,18 @@ void emit_fill(Emit& e, const Tensor& place, double value) {
     kernels::Fill fill = args;
     fill.dst = run(dst);
     kernels::fill(fill);
+  });
+}
+
+void emit_packing(Emit& e, const Tensor& b, Ref to) {
+  const kernels::PackWeights args{.depth = b.dim(0),
+                                  .columns = b.dim(1),
+                                  .row = b.stride(0),
+                                  .column = b.dim(1) == 1 ? 1 : b.stride(1)};
+  e.kernel("pack weights", 0, [=, from = b.at](const Run& run) {
+    kernels::PackWeights k = args;
+    k.w = run.at<float>(from), k.packed = run.at<float>(to);
+    kernels::pack_weights(k);
   });
 }
 

@@ -1,4 +1,4 @@
-// ir/host/arithmetic.h -- how much arithmetic a graph is: the yardstick of the benches.
+// ir/rules/arithmetic.h -- how much arithmetic a graph is: the yardstick of the benches.
 #pragma once
 #include "ir/graph.h"
 

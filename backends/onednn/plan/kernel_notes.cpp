@@ -1,4 +1,4 @@
-// backends/onednn/report/kernel_notes.cpp -- what a plan's kernels say of themselves: op, line, operands
+// backends/onednn/plan/kernel_notes.cpp -- what a plan's kernels say of themselves: op, line, operands
 // and their places, bytes; and which of them makes a NaN.
 #include "backends/onednn/plan/planner.h"
 #include "ir/ops/gather.h"
@@ -25,10 +25,10 @@ std::string place_text(Ref at) {
 }
 
 // What the unit reads and writes at least; it stands with the kernel that does the work.
-void Block::count_bytes(const Unit& u, size_t first_kernel) {
+void Planner::count_bytes(const Unit& u, size_t first_kernel) {
   std::vector<Kernel>& kernels = program_->kernels;
-  if (kernels.size() == first_kernel || !node_of(u).regions.empty()) return;
-  const ir::Node& node = node_of(u);
+  if (kernels.size() == first_kernel || !units_.node(u).regions.empty()) return;
+  const ir::Node& node = units_.node(u);
   double read = 0, written = 0;
   for (const ir::Value v : u.inputs) read += static_cast<double>(place(v).span_bytes());
   for (const ir::Value v : node.results) written += static_cast<double>(place(v).span_bytes());
@@ -41,8 +41,8 @@ void Block::count_bytes(const Unit& u, size_t first_kernel) {
   kernels[best].bytes = read + written;
 }
 
-void Block::check_for_nan(const Unit& u) {
-  const ir::Node& node = node_of(u);
+void Planner::check_for_nan(const Unit& u) {
+  const ir::Node& node = units_.node(u);
   std::vector<Tensor> ins, outs;
   for (const ir::Value v : u.inputs)
     if (graph_.type(v).dtype == ir::DType::f32) ins.push_back(place(v));
@@ -69,7 +69,7 @@ void Block::check_for_nan(const Unit& u) {
   program_->kernels.push_back(std::move(k));
 }
 
-void Block::describe(Kernel& kernel, Emit& e) const {
+void Planner::describe(Kernel& kernel, Emit& e) const {
   const ir::Node& node = e.op.node();
   kernel.op = node.op->name;
   kernel.scope = node.from.scope;
@@ -85,7 +85,7 @@ void Block::describe(Kernel& kernel, Emit& e) const {
   kernel.text = e.text_;
 }
 
-std::string Block::operands_and_results(const Emit& e) const {
+std::string Planner::operands_and_results(const Emit& e) const {
   const ir::Node& node = e.op.node();
   std::string text;
   for (size_t r = 0; r < node.results.size(); ++r) {
@@ -94,7 +94,7 @@ std::string Block::operands_and_results(const Emit& e) const {
             place_text(t.at);
   }
   text += " <-";
-  const Unit& u = units_[static_cast<size_t>(unit_of_[static_cast<size_t>(e.nodes.back())])];
+  const Unit& u = units_[units_.of_node(e.nodes.back())];
   for (const ir::Value v : u.inputs)
     text += " " + graph_.display_name(v) + " " + place_text(place(v).at);
   return text;

@@ -1,4 +1,4 @@
-// backends/onednn/lower/copy.h -- moving elements from one place to another.
+// backends/onednn/plan/moves.h -- moving elements from one place to another.
 #pragma once
 #include "backends/onednn/kernels/copy.h"
 #include "backends/onednn/plan/lowering.h"
@@ -8,14 +8,23 @@ namespace weft::onednn {
 // to[i] = from[i]; both of one shape, any strides, not overlapping (unless the same).
 Kernel copy_kernel(const Tensor& from, const Tensor& to);
 
-// The kernel's arguments but for the pointers; false where it cannot do it (2-byte elements, rank
-// 9).
+// The kernel's arguments but for the pointers; false where it cannot do it (2-byte elements, rank 9).
 bool strided_copy(Tensor from, Tensor to, kernels::CopyStrided& args);
 
 // The plain loop, for few elements: `from` and `to` give shape and strides, the pointers the
 // places.
 void copy_elements(const Tensor& from, const char* src, const Tensor& to, char* dst, int axis = 0);
 void zero_elements(const Tensor& to, char* dst, int axis = 0);
+
+void emit_copy(Emit& e, const Tensor& from, const Tensor& to);  // of one shape
+void emit_copy(Emit& e, const Tensor& from, const Tensor& to,
+               const std::optional<RowBound>& rows);  // axis 0 counts them
+void emit_fill(Emit& e, const Tensor& to, double value);
+void emit_packing(Emit& e, const Tensor& b, Ref to);  // f32[K,N] for kernels::gemm
+
+// An integer scalar read when the graph runs.
+int64_t integer_at(const Run& run, const Tensor& tensor, int64_t i = 0);
+uint64_t bits_of(double value, ir::DType dtype);  // the element that stands for `value`
 
 double real_at(const char* element, ir::DType dtype);
 int64_t integer_of(const char* element, ir::DType dtype);

@@ -1,5 +1,5 @@
-// ir/host/arithmetic.cpp -- multiply-adds, op by op.
-#include "ir/host/arithmetic.h"
+// ir/rules/arithmetic.cpp -- multiply-adds, op by op.
+#include "ir/rules/arithmetic.h"
 
 #include "ir/ops/all.h"
 

@@ -1,4 +1,4 @@
-// backends/onednn/run/program.h -- what runs: a flat list of kernels, and lists inside the loops among
+// backends/onednn/plan/program.h -- what runs: a flat list of kernels, and lists inside the loops among
 // them.
 #pragma once
 #include "backends/onednn/plan/tensor.h"
@@ -25,7 +25,7 @@ struct Trace {
   void add(const backends::TraceEvent& event);
 };
 
-// What is resolved when a graph runs.
+// Addresses and loop positions of one run.
 struct Run {
   char** bases;    // by Ref::base
   int64_t* steps;  // position of each loop that is running

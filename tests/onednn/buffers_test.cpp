@@ -1,0 +1,56 @@
+// tests/onednn/buffers_test.cpp -- the bytes of an arena, from the first reader to the last.
+#include "backends/onednn/plan/buffers.h"
+
+#include <doctest/doctest.h>
+
+using namespace weft::onednn;  // NOLINT
+using weft::ir::Value;
+
+TEST_CASE("buffers: a buffer is given back once everybody has read it, through views as well") {
+  Timeline timeline;
+  Buffers buffers(timeline, 2);
+  const Value x{0}, view{1};
+  const int b = buffers.add({buffers.take(256, 256, x), 256}, 1);
+  buffers.put(x, b);
+  buffers.put(view, b);
+  buffers.add_readers(b, 1);
+  CHECK_FALSE(buffers.read(x));
+  const auto room = buffers.read(view);
+  REQUIRE(room);
+  CHECK(room->bytes == 256);
+  buffers.give_back(*room);
+  CHECK(buffers.take(256, 256, x) == room->offset);
+  CHECK(buffers.peak() == 256);
+}
+
+TEST_CASE("buffers: what nobody reads is given back at once, what lies elsewhere never") {
+  Timeline timeline;
+  Buffers buffers(timeline, 2);
+  const Value unread{0}, elsewhere{1};
+  const int b = buffers.add({buffers.take(64, 64, unread), 64}, 0);
+  buffers.put(unread, b);
+  CHECK(buffers.unread(b));
+  CHECK_FALSE(buffers.unread(b));
+  CHECK_FALSE(buffers.unread(buffers.of(elsewhere)));
+  CHECK_FALSE(buffers.read(elsewhere));
+}
+
+TEST_CASE("buffers: a timeline says which values occupied which bytes, from which unit to which") {
+  Timeline timeline;
+  Buffers buffers(timeline, 2);
+  buffers.now = 3;
+  const int b = buffers.add({buffers.take(100, 100, {0}), 100}, 1);
+  buffers.put({0}, b);
+  buffers.add_tenant(b, {1});
+  buffers.now = 5;
+  buffers.give_back(*buffers.read({0}));
+  buffers.take(64, 64, {});
+  REQUIRE(timeline.tenancies.size() == 2);
+  CHECK(timeline.tenancies[0].bytes == 128);  // whole cache lines
+  CHECK(timeline.tenancies[0].first == 3);
+  CHECK(timeline.tenancies[0].last == 5);
+  CHECK(timeline.tenancies[0].values == weft::ir::Values{{0}, {1}});
+  CHECK(timeline.tenancies[1].offset == 0);
+  CHECK(timeline.tenancies[1].last == -1);
+  CHECK(timeline.tenancies[1].values.empty());
+}
