@@ -3,8 +3,8 @@
 
 #include "autodiff/mixed_rows.h"
 #include "autodiff/sweep.h"
-#include "ir/rewrite/distinct_axes.h"
 #include "ir/rewrite/rewrite.h"
+#include "ir/rules/distinct_axes.h"
 
 #include <algorithm>
 

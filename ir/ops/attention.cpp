@@ -2,6 +2,7 @@
 #include "ir/ops/attention.h"
 
 #include "ir/ops/attention_parts.h"
+#include "ir/rewrite/builder.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,6 +1,8 @@
 // ir/ops/attention_parts.cpp -- parts of attention by name, and as the operands of an op.
 #include "ir/ops/attention_parts.h"
 
+#include "ir/rewrite/builder.h"
+
 #include <algorithm>
 
 namespace weft::ir::ops {

@@ -9,7 +9,16 @@
 //   parts.attrs.set("wanted", Texts{"q", "k"});
 //   parts.emit(b, ops::attention_grad);
 #pragma once
-#include "ir/rewrite/builder.h"
+#include "ir/graph.h"
+#include "ir/op_def.h"
+
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace weft::ir {
+class Builder;
+}
 
 namespace weft::ir::ops {
 

@@ -3,6 +3,7 @@
 #include "ir/ops/packed_attention.h"
 
 #include "ir/ops/attention_parts.h"
+#include "ir/rewrite/builder.h"
 
 #include <algorithm>
 

@@ -88,7 +88,7 @@ struct AxisRule {
   void (*rule)(NodeAxes&) = nullptr;
 };
 
-// Null: none. Elementwise ops share one; those with regions have none (ir/rewrite/distinct_axes).
+// Null: none. Elementwise ops share one; those with regions have none (ir/rules/distinct_axes).
 const AxisRule* axis_rule(const OpDef& op);
 void apply(const AxisRule& rule, NodeAxes& node);
 

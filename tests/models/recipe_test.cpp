@@ -1,9 +1,9 @@
 // tests/models/recipe_test.cpp -- every key of a recipe, and what is refused at its line.
-#include "models/families/rnn/rnn.h"
-#include "models/families/transformer/transformer.h"
 #include "models/training/recipe.h"
 
 #include "ir/error.h"
+#include "models/families/rnn/rnn.h"
+#include "models/families/transformer/transformer.h"
 #include "tests/formats/temporary_folder.h"
 
 #include <doctest/doctest.h>

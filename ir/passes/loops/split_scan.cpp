@@ -6,8 +6,8 @@
 #include "ir/passes/clean/drop_unused_results.h"
 #include "ir/passes/loops/cut_loop.h"
 #include "ir/passes/loops/loop_places.h"
-#include "ir/rewrite/distinct_axes.h"
 #include "ir/rewrite/rewrite.h"
+#include "ir/rules/distinct_axes.h"
 
 #include <algorithm>
 #include <map>

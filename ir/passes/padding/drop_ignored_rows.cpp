@@ -1,8 +1,8 @@
 // ir/passes/padding/drop_ignored_rows.cpp -- rows that a loss leaves out need not be zeroed.
 #include "ir/passes/padding/drop_ignored_rows.h"
 
-#include "ir/rewrite/distinct_axes.h"
 #include "ir/rewrite/rewrite.h"
+#include "ir/rules/distinct_axes.h"
 
 namespace weft::ir {
 namespace {

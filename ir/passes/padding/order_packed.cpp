@@ -2,8 +2,8 @@
 #include "ir/passes/padding/order_packed.h"
 
 #include "ir/ops/all.h"
-#include "ir/rewrite/distinct_axes.h"
 #include "ir/rewrite/rewrite.h"
+#include "ir/rules/distinct_axes.h"
 #include "ir/rules/row_use.h"
 
 #include <algorithm>

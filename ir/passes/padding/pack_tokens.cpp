@@ -3,8 +3,8 @@
 
 #include "ir/ops/all.h"
 #include "ir/passes/padding/pack_choice.h"
-#include "ir/rewrite/distinct_axes.h"
 #include "ir/rewrite/rewrite.h"
+#include "ir/rules/distinct_axes.h"
 
 #include <algorithm>
 #include <map>

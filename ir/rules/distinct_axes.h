@@ -1,4 +1,4 @@
-// ir/rewrite/distinct_axes.h -- a graph in which the axes of rows and steps have sizes of their own.
+// ir/rules/distinct_axes.h -- a graph in which the axes of rows and steps have sizes of their own.
 //
 // Passes and derivatives compare sizes to see whether two axes are the same: is this the batch of
 // the lengths? In a graph where the batch is 4, and a width too, that would be a guess. So they are

@@ -1,5 +1,5 @@
-// ir/rewrite/distinct_axes.cpp -- axes of the whole graph, solved; symbols for those of rows.
-#include "ir/rewrite/distinct_axes.h"
+// ir/rules/distinct_axes.cpp -- axes of the whole graph, solved; symbols for those of rows.
+#include "ir/rules/distinct_axes.h"
 
 #include "ir/check.h"
 #include "ir/rewrite/rewrite.h"
