@@ -125,6 +125,7 @@ Value with_query_axis(Builder& b, Value x, bool single) {
 struct Scores {
   Value q, k, v;  // q with its query axis; k and v 0 where they are hidden from all queries
   Value e;        // masked scores [...,Tq,S]
+  Value seen;     // pred, broadcasts to e: what is not hidden; none where nothing is
   Value tanh;     // additive: tanh(q + k) [...,Tq,S,D]
 };
 
@@ -144,7 +145,7 @@ Value seen(Builder& b, Value mask, Value x) {
 Scores scores(Expansion& e, const OpView& op) {
   Builder& b = e.builder;
   const bool single = single_query(op);
-  Scores s{with_query_axis(b, e["q"], single), e["k"], e["v"], {}, {}};
+  Scores s{with_query_axis(b, e["q"], single), e["k"], e["v"], {}, {}, {}};
   const Value mask = op.has("mask") ? with_query_axis(b, e["mask"], single) : Value{};
   s.k = seen(b, mask, s.k), s.v = seen(b, mask, s.v);
   if (op.text("score") == "dot") {
@@ -159,13 +160,15 @@ Scores scores(Expansion& e, const OpView& op) {
   if (op.real("scale") != 1.0) s.e = b.mul(s.e, b.scalar(op.real("scale"), b.type(s.e).dtype));
   if (op.has("bias")) s.e = b.add(s.e, with_query_axis(b, e["bias"], single));
   const Value hidden = b.scalar(-HUGE_VAL, b.type(s.e).dtype);
-  if (mask.valid()) s.e = b.select(mask, s.e, hidden);
+  s.seen = mask;
   if (op.flag("causal")) {
     const Dim queries = b.type(s.e).dim(-2), keys = b.type(s.e).dim(-1);
     const Value t = b.emit(iota, {}, {{"shape", Shape{queries, Dim(1)}}, {"dtype", DType::s32}});
     const Value j = b.emit(iota, {}, {{"shape", Shape{keys}}, {"dtype", DType::s32}});
-    s.e = b.select(b.emit(greater_equal, {{t}, {j}}), s.e, hidden);
+    const Value before = b.emit(greater_equal, {{t}, {j}});
+    s.seen = s.seen.valid() ? b.emit(logical_and, {{s.seen}, {before}}) : before;
   }
+  if (s.seen.valid()) s.e = b.select(s.seen, s.e, hidden);
   return s;
 }
 
@@ -264,12 +267,16 @@ Graph expand_attention_grad(const OpView& op) {
   Builder& b = e.builder;
   const bool single = single_query(op);
   const Scores s = scores(e, op);
-  const Value a = b.softmax(s.e);
+  // What is hidden has no gradient, also in a row that is NaN throughout.
+  const auto seen = [&](Value x) {
+    return s.seen.valid() ? b.select(s.seen, x, b.scalar(0, b.type(x).dtype)) : x;
+  };
+  const Value a = seen(b.softmax(s.e));
   const Value d_o = with_query_axis(b, e["do"], single);
   Value da = dropped(e, op, b.matmul(d_o, s.v, false, true));
   if (op.has("dweights")) da = b.add(da, with_query_axis(b, e["dweights"], single));
   const Value ada = b.mul(a, da);
-  const Value ds = b.sub(ada, b.mul(a, b.sum(ada, {-1}, true)));
+  const Value ds = seen(b.sub(ada, b.mul(a, b.sum(ada, {-1}, true))));
   const double scale = op.real("scale");
   const Value de = scale == 1.0 ? ds : b.mul(ds, b.scalar(scale, b.type(ds).dtype));
   Value de1, du;

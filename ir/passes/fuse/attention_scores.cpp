@@ -38,14 +38,27 @@ class ScoreFinder {
   explicit ScoreFinder(const Readers& readers) : r_(readers) {}
 
   bool find(Value e, Scores& s) {
-    const bool found = peel(e, s, 1);
-    if (!found && s.reason.empty())
-      s.reason = concat(named(e), " is neither a dot nor an additive score");
-    if (found) causal_apart(s);
-    return found;
+    if (!peel(e, s, 1)) {
+      if (s.reason.empty()) s.reason = concat(named(e), " is neither a dot nor an additive score");
+      return false;
+    }
+    if (!ordinary_factors(s)) return false;
+    causal_apart(s);
+    return true;
   }
 
  private:
+  // Factors go to queries and biases. Extreme ones would take them out of range where the score,
+  // multiplied afterwards, is in it.
+  static bool ordinary_factors(Scores& s) {
+    const auto is_ordinary = [](double x) { return std::abs(x) >= 1e-12 && std::abs(x) <= 1e12; };
+    const bool all = is_ordinary(s.scale) &&
+                     std::all_of(s.biases.begin(), s.biases.end(),
+                                 [&](const ScoreBias& b) { return is_ordinary(b.factor); });
+    if (!all) s.reason = concat("it is scaled by ", s.scale, ", out of the range of sound factors");
+    return all;
+  }
+
   int index_of(const Node& node) const { return r_.graph->info(node.results[0]).node; }
   Shape shape(Value v) const { return r_.graph->type(v).shape; }
   std::string named(Value v) const {
