@@ -46,7 +46,7 @@ constexpr const ir::OpDef* kSums[] = {&ops::avg_pool,
 constexpr const ir::OpDef* kNorms[] = {&ops::layer_norm, &ops::rms_norm};
 
 EndedRows of_constant(const ir::OpView& op) {
-  EndedRows worst = zero;
+  EndedRows worst = op.exact_integers("values").empty() ? zero : finite;
   for (const double v : op.reals("values"))
     worst = std::max(worst, std::isnan(v)   ? any
                             : std::isinf(v) ? extended
@@ -60,9 +60,9 @@ bool is_nonzero_constant(const ir::Graph& graph, Value v) {
   if (node == nullptr) return false;
   if (node->op == &ops::dim_size) return true;
   if (node->op != &ops::constant) return false;
-  for (const double x : ir::OpView(graph, *node).reals("values"))
-    if (x == 0 || !std::isfinite(x)) return false;
-  return true;
+  const ir::Reals& values = ir::OpView(graph, *node).reals("values");
+  return !values.empty() && std::all_of(values.begin(), values.end(),
+                                        [](double x) { return x != 0 && std::isfinite(x); });
 }
 
 bool is_live(const ir::Graph& graph, Value cond, Value live) {

@@ -4,8 +4,13 @@
 // to the first, each handing the adjoints of its results on to its operands. An adjoint that nobody
 // contributed to is zero and is not made. Contributions are added in the order in which the sweep
 // meets them, from the last use to the first.
+//
+// What a `select` does not choose has no part in the gradient, even where its derivative is infinite
+// or NaN: an adjoint that comes out of a select is known as select(cond, d, 0), elementwise rules
+// work on d, and the select is put around their results instead (autodiff/guard.h).
 #include "autodiff/sweep.h"
 
+#include "autodiff/guard.h"
 #include "autodiff/rules/table.h"
 #include "ir/check.h"
 
@@ -106,6 +111,7 @@ class Sweep {
         active_(activity(source, question.wanted, question.seeded)),
         map_(source),
         builder_(joint_.graph),
+        guards_(builder_),
         contributions_(static_cast<size_t>(source.value_count())),
         kept_(source.nodes().size()) {}
 
@@ -169,15 +175,16 @@ class Sweep {
                       "has no derivative, but the result depends on a wanted argument through it");
     Vjp vjp(asked, builder_, map_(node.operands));
     vjp.set_forward(kept_[n].results, kept_[n].kept);
-    vjp.set_cotangents(std::move(cotangents));
+    const Guarded guarded = guards_.reaches_through(vjp.op(), cotangents);
+    vjp.set_cotangents(guarded.any() ? Values{guarded.value} : cotangents);
     const Grads grads = rule.adjoint(vjp);
     WEFT_CHECK(grads.size() == node.operands.size());
     for (size_t i = 0; i < grads.size(); ++i) {
       const Value operand = node.operands[i];
       if (!grads[i].valid() || !active_(operand)) continue;
-      contribute(operand, node.op->elementwise
-                              ? builder_.sum_to(grads[i], source_.type(operand).shape)
-                              : grads[i]);
+      const Value d = guards_.hand_on(vjp, rule, i, grads[i], guarded, cotangents);
+      contribute(operand,
+                 node.op->elementwise ? builder_.sum_to(d, source_.type(operand).shape) : d);
     }
   }
 
@@ -189,12 +196,7 @@ class Sweep {
     WEFT_CHECK(joint_.graph.type(d) == source_.type(v));
     contributions_[static_cast<size_t>(v.id)].push_back(d);
   }
-  Value adjoint(Value v) {
-    Value total;
-    for (const Value d : contributions_[static_cast<size_t>(v.id)])
-      total = total.valid() ? builder_.add(total, d) : d;
-    return total;
-  }
+  Value adjoint(Value v) { return guards_.sum(contributions_[static_cast<size_t>(v.id)]); }
 
   const Graph& source_;
   const Question& question_;
@@ -202,6 +204,7 @@ class Sweep {
   Joint joint_;
   Map map_;
   Builder builder_;
+  Guards guards_;
   std::vector<Values> contributions_;  // by value of the source
   std::vector<Augmented> kept_;        // by node of the source
 };

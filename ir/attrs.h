@@ -17,6 +17,12 @@ using Integers = std::vector<int64_t>;
 using Reals = std::vector<double>;
 using Texts = std::vector<std::string>;
 
+// Does a double hold this integer?
+inline bool is_double(int64_t n) {
+  const double d = static_cast<double>(n);
+  return d < 0x1p63 && static_cast<int64_t>(d) == n;
+}
+
 // The kind an op's declaration gives an attribute. `axis` and `axes` are integers that are stored
 // counted from the end (relative to the first operand), so that they survive a new leading axis.
 enum class AttrKind {

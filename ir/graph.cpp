@@ -31,8 +31,8 @@ bool kind_accepts(AttrKind kind, const Attr& value) {
     case AttrKind::integers:
     case AttrKind::axes:
       return std::holds_alternative<Integers>(value);
-    case AttrKind::reals:
-      return std::holds_alternative<Reals>(value);
+    case AttrKind::reals:  // integers where a double would not hold them
+      return std::holds_alternative<Reals>(value) || std::holds_alternative<Integers>(value);
     case AttrKind::texts:
       return std::holds_alternative<Texts>(value);
   }
@@ -49,6 +49,11 @@ Attr coerced(AttrKind kind, const Attr& value) {
     Shape s;
     for (const int64_t d : std::get<Integers>(value)) s.emplace_back(d);
     return s;
+  }
+  if (kind == AttrKind::reals && std::holds_alternative<Integers>(value)) {
+    const Integers& exact = std::get<Integers>(value);
+    if (std::all_of(exact.begin(), exact.end(), is_double))
+      return Reals(exact.begin(), exact.end());
   }
   return value;
 }

@@ -133,7 +133,9 @@ class OpView {
   const Dim& dim(std::string_view name) const;
   const Shape& shape(std::string_view name) const;
   const Integers& integers(std::string_view name) const;
+  // None of integers of which a double does not hold some: those are `exact_integers`, else none.
   const Reals& reals(std::string_view name) const;
+  const Integers& exact_integers(std::string_view name) const;
   const Texts& texts(std::string_view name) const;
   bool is_set(std::string_view name) const;  // given, and not equal to an empty default
 

@@ -66,7 +66,16 @@ const Shape& OpView::shape(std::string_view name) const { return std::get<Shape>
 const Integers& OpView::integers(std::string_view name) const {
   return std::get<Integers>(attr(name));
 }
-const Reals& OpView::reals(std::string_view name) const { return std::get<Reals>(attr(name)); }
+const Reals& OpView::reals(std::string_view name) const {
+  static const Reals none;
+  const Reals* values = std::get_if<Reals>(&attr(name));
+  return values == nullptr ? none : *values;
+}
+const Integers& OpView::exact_integers(std::string_view name) const {
+  static const Integers none;
+  const Integers* values = std::get_if<Integers>(&attr(name));
+  return values == nullptr ? none : *values;
+}
 const Texts& OpView::texts(std::string_view name) const { return std::get<Texts>(attr(name)); }
 bool OpView::is_set(std::string_view name) const { return node_->attrs.find(name) != nullptr; }
 

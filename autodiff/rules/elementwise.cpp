@@ -15,6 +15,12 @@ constexpr double kRootHalfPi = 0.39894228040143267794;   // 1 / sqrt(2 pi)
 constexpr double kTwoByRootPi = 1.12837916709551257390;  // 2 / sqrt pi
 constexpr double kRootTwoByPi = 0.79788456080286535588;  // sqrt(2 / pi)
 
+// x where |x| < bound, else the bound: what derivatives look at that have reached their limits there,
+// so that no infinity meets the zero it is multiplied with.
+static Expr within(const Expr& x, double bound) {
+  return apply(ops::minimum, apply(ops::maximum, x, x.number(-bound)), x.number(bound));
+}
+
 // --- of one operand: dx from x, y and dy
 
 const VjpRule abs{&ops::abs,
@@ -36,7 +42,7 @@ const VjpRule expm1{&ops::expm1,
 
 // y = x Phi(x)  =>  dx = dy * (Phi(x) + x phi(x)),  phi(x) = exp(-x^2/2) / sqrt(2 pi)
 const VjpRule gelu{&ops::gelu, [](Vjp& g) -> Grads {
-                     const Expr x = g.operand();
+                     const Expr x = within(g.operand(), 40);
                      const Expr cumulative = 0.5 * (1 + apply(ops::erf, x * kRootHalf));
                      const Expr density = kRootHalfPi * autodiff::exp(-0.5 * (x * x));
                      return {g.cotangent() * (cumulative + x * density)};
@@ -47,7 +53,7 @@ const VjpRule gelu{&ops::gelu, [](Vjp& g) -> Grads {
 const VjpRule gelu_tanh{
     &ops::gelu_tanh, [](Vjp& g) -> Grads {
       constexpr double a = 0.044715;
-      const Expr x = g.operand(), x2 = x * x;
+      const Expr x = within(g.operand(), 10), x2 = x * x;
       const Expr t = apply(ops::tanh, kRootTwoByPi * (x * (1 + a * x2)));
       const Expr inner = kRootTwoByPi * (1 + 3 * a * x2);
       return {g.cotangent() * (0.5 * (1 + t) + 0.5 * (x * ((1 - t * t) * inner)))};
@@ -76,7 +82,7 @@ const VjpRule sigmoid{&ops::sigmoid, [](Vjp& g) -> Grads {
 
 // y = x s, s = sigmoid(x)  =>  dx = dy * s (1 + x (1 - s))
 const VjpRule silu{&ops::silu, [](Vjp& g) -> Grads {
-                     const Expr x = g.operand(), s = apply(ops::sigmoid, x);
+                     const Expr x = within(g.operand(), 1000), s = apply(ops::sigmoid, x);
                      return {g.cotangent() * (s * (1 + x * (1 - s)))};
                    }};
 

@@ -10,6 +10,9 @@ namespace {
 // no loss.
 Expr unweighted(Vjp& g) {
   const Expr logits = g.operand("logits"), labels = g.operand("labels");
+  if (g.op().flag("skip_unknown"))
+    return logits.with(
+        g.builder.emit(ops::softmax_cross_entropy, {{logits}, {labels}}, g.op().node().attrs));
   const Expr size = apply(ops::dim_size, logits, {{"axis", -1}, {"dtype", labels.dtype()}});
   const Expr known = apply(ops::logical_and, apply(ops::greater_equal, labels, labels.number(0)),
                            autodiff::less(labels, size));
@@ -27,7 +30,7 @@ Grads adjoint(Vjp& g) {
                              {g.operand("labels")},
                              {g.result(1)},
                              g.optional("weights")},
-                            {{"smoothing", g.op().real("smoothing")}});
+                            g.op().node().attrs);
   if (g.wanted("weights")) grads[2] = g.cotangent(0) * unweighted(g);
   return grads;
 }

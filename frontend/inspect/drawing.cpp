@@ -88,7 +88,11 @@ std::string constant_text(const Graph& g, const Node& node) {
   const ir::Reals& values = op.reals("values");
   const std::string shape =
       g.type(node.results[0]).rank() == 0 ? "" : " " + g.type(node.results[0]).str();
-  return values.size() == 1 ? ir::str(ir::Attr(values.front())) + shape : "constant" + shape;
+  const ir::Integers& exact = op.exact_integers("values");
+  return (values.size() == 1  ? ir::str(ir::Attr(values.front()))
+          : exact.size() == 1 ? ir::str(ir::Attr(exact.front()))
+                              : "constant") +
+         shape;
 }
 
 std::string tooltip_of(const Graph& g, const Node& node, const std::vector<std::string>& names) {

@@ -197,8 +197,12 @@ class Collector {
   }
 
   static std::string constant_text(const Graph& g, const Node& n) {
-    const ir::Reals& values = ir::OpView(g, n).reals("values");
-    return values.size() == 1 ? ir::str(ir::Attr(values.front())) : "constant";
+    const ir::OpView op(g, n);
+    const ir::Reals& values = op.reals("values");
+    const ir::Integers& exact = op.exact_integers("values");
+    return values.size() == 1  ? ir::str(ir::Attr(values.front()))
+           : exact.size() == 1 ? ir::str(ir::Attr(exact.front()))
+                               : "constant";
   }
 
   int origin(const ir::Origin& o) {

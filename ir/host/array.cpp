@@ -5,6 +5,7 @@
 #include "ir/error.h"
 #include "ir/host/memory.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -55,6 +56,17 @@ uint16_t float_to_half(float f) {  // to nearest, halves to even
   }
   const uint32_t rounded = magnitude + 0xfffu + (magnitude >> 13 & 1);
   return static_cast<uint16_t>(sign | (rounded - 0x38000000u) >> 13);
+}
+
+// Towards 0; NaN is 0, what lies outside the range the nearest in it.
+int64_t saturated(double x, DType dtype) {
+  const DTypeInfo& type = info(dtype);
+  const double above = std::ldexp(1.0, type.bits - (type.is_signed ? 1 : 0));
+  if (std::isnan(x)) return 0;
+  if (x >= above)
+    return dtype == DType::s64 ? std::numeric_limits<int64_t>::max()
+                               : static_cast<int64_t>(above) - 1;
+  return static_cast<int64_t>(std::max(x, type.is_signed ? -above : 0.0));
 }
 
 }  // namespace
@@ -150,7 +162,7 @@ void Array::set(int64_t i, double value) {
       data<uint8_t>()[i] = value != 0;
       break;
     default:
-      set_integer(i, static_cast<int64_t>(value));
+      set_integer(i, saturated(value, dtype_));
   }
 }
 

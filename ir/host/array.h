@@ -61,7 +61,7 @@ class Array {
   void set_integer(int64_t i, int64_t value);
 
   Array clone() const;
-  Array cast(DType to) const;       // floats round to nearest; float -> integer truncates
+  Array cast(DType to) const;  // floats round to nearest; float -> integer truncates and saturates
   Array reshaped(Dims dims) const;  // shares the buffer
   bool same_bytes(const Array& other) const;
 

@@ -131,6 +131,7 @@ Value with_query_axis(Builder& b, Value x, bool single) {
 struct Scores {
   Value q, k, v;  // q with its query axis; k and v 0 where they are hidden from all queries
   Value e;        // masked scores [...,Tq,S]
+  Value seen;     // pred, broadcasts to e: what is not hidden; none where nothing is
   Value tanh;     // additive: tanh(q + k) [...,Tq,S,D]
 };
 
@@ -166,7 +167,7 @@ Value band_mask(Builder& b, const Integers& band, const Dim& queries, const Dim&
 Scores scores(Expansion& e, const OpView& op) {
   Builder& b = e.builder;
   const bool single = is_single_query(op);
-  Scores s{with_query_axis(b, e["q"], single), e["k"], e["v"], {}, {}};
+  Scores s{with_query_axis(b, e["q"], single), e["k"], e["v"], {}, {}, {}};
   const Value mask = op.has("mask") ? with_query_axis(b, e["mask"], single) : Value{};
   s.k = seen(b, mask, s.k), s.v = seen(b, mask, s.v);
   if (!is_additive(op)) {
@@ -181,9 +182,13 @@ Scores scores(Expansion& e, const OpView& op) {
   if (op.real("scale") != 1.0) s.e = b.mul(s.e, b.scalar(op.real("scale"), b.type(s.e).dtype));
   if (op.has("bias")) s.e = b.add(s.e, with_query_axis(b, e["bias"], single));
   const Value hidden = b.scalar(-HUGE_VAL, b.type(s.e).dtype);
-  if (mask.valid()) s.e = b.select(mask, s.e, hidden);
-  if (const Integers& band = op.integers("band"); !band.empty())
-    s.e = b.select(band_mask(b, band, b.type(s.e).dim(-2), b.type(s.e).dim(-1)), s.e, hidden);
+  s.seen = mask;
+  if (const Integers& band = op.integers("band"); !band.empty()) {
+    const Value within = band_mask(b, band, b.type(s.e).dim(-2), b.type(s.e).dim(-1));
+    if (within.valid())
+      s.seen = s.seen.valid() ? b.emit(logical_and, {{s.seen}, {within}}) : within;
+  }
+  if (s.seen.valid()) s.e = b.select(s.seen, s.e, hidden);
   return s;
 }
 
@@ -282,12 +287,16 @@ Graph expand_attention_grad(const OpView& op) {
   Builder& b = e.builder;
   const bool single = is_single_query(op);
   const Scores s = scores(e, op);
-  const Value a = b.softmax(s.e);
+  // What is hidden has no gradient, also in a row that is NaN throughout.
+  const auto seen = [&](Value x) {
+    return s.seen.valid() ? b.select(s.seen, x, b.scalar(0, b.type(x).dtype)) : x;
+  };
+  const Value a = seen(b.softmax(s.e));
   const Value d_o = with_query_axis(b, e["do"], single);
   Value da = dropped(e, op, b.matmul(d_o, s.v, false, true));
   if (op.has("dweights")) da = b.add(da, with_query_axis(b, e["dweights"], single));
   const Value ada = b.mul(a, da);
-  const Value ds = b.sub(ada, b.mul(a, b.sum(ada, {-1}, true)));
+  const Value ds = seen(b.sub(ada, b.mul(a, b.sum(ada, {-1}, true))));
   const double scale = op.real("scale");
   const Value de = scale == 1.0 ? ds : b.mul(ds, b.scalar(scale, b.type(ds).dtype));
   Value de1, du;

@@ -25,21 +25,36 @@ TensorType check_rows(const OpView& op, const std::string& label, const TensorTy
 
 struct Rows {
   Value alive;   // pred[...]: weight is not 0; none without weights
+  Value known;   // pred[...]: the label is in range; none where it must be
   Value labels;  // 0 where not alive
   Value logits;  // 0 where not alive
 };
 
-Rows alive_rows(Expansion& e, const OpView& op) {
+Rows rows_of(Expansion& e, const OpView& op) {
   Builder& b = e.builder;
-  Rows r{{}, e["labels"], e["logits"]};
-  if (!op.has("weights")) return r;
-  const Value w = e["weights"];
-  r.alive = b.emit(not_equal, {{w}, {b.scalar(0, b.type(w).dtype)}});
-  r.labels = b.select(r.alive, r.labels, b.scalar(0, b.type(r.labels).dtype));
-  Shape column = b.type(w).shape;
-  column.emplace_back(1);
-  r.logits = b.select(b.reshape(r.alive, column), r.logits, b.scalar(0, b.type(r.logits).dtype));
+  Rows r{{}, {}, e["labels"], e["logits"]};
+  const DType integer = b.type(r.labels).dtype;
+  if (op.has("weights")) {
+    const Value w = e["weights"];
+    r.alive = b.emit(not_equal, {{w}, {b.scalar(0, b.type(w).dtype)}});
+    r.labels = b.select(r.alive, r.labels, b.scalar(0, integer));
+    Shape column = b.type(w).shape;
+    column.emplace_back(1);
+    r.logits = b.select(b.reshape(r.alive, column), r.logits, b.scalar(0, b.type(r.logits).dtype));
+  }
+  if (op.flag("skip_unknown")) {
+    const Value label = b.cast(r.labels, DType::s64);
+    const Value classes = b.emit(dim_size, {{r.logits}}, {{"axis", -1}, {"dtype", DType::s64}});
+    r.known = b.emit(logical_and, {{b.emit(greater_equal, {{label}, {b.scalar(0, DType::s64)}})},
+                                   {b.emit(less, {{label}, {classes}})}});
+  }
   return r;
+}
+
+Value column_of(Builder& b, Value rows) {
+  Shape column = b.type(rows).shape;
+  column.emplace_back(1);
+  return b.reshape(rows, column);
 }
 
 }  // namespace
@@ -85,19 +100,21 @@ Types infer_linear_cross_entropy(const OpView& op) {
 Graph expand_softmax_cross_entropy(const OpView& op) {
   Expansion e(op);
   Builder& b = e.builder;
-  const Rows rows = alive_rows(e, op);
+  const Rows rows = rows_of(e, op);
   const TensorType& row = op.result(0);
   const int64_t rank = row.rank();
   const double eps = op.real("smoothing");
-  const Value logp = b.log_softmax(rows.logits);
-  // lse = logits[0] - logp[0], whichever element is finite; the label's is what the loss needs.
-  const auto picked = [&](Value x) {
-    return b.emit(gather, {{x}, {rows.labels}}, {{"axis", rank}, {"batch", rank}});
-  };
-  const Value nll = b.neg(picked(logp));
+  const Value logp = b.log_softmax(rows.logits), none = b.scalar(0, row.dtype);
+  const Value labels =
+      rows.known.valid() ? b.select(rows.known, rows.labels, b.scalar(0, b.type(rows.labels).dtype))
+                         : rows.labels;
+  Value nll = b.neg(b.emit(gather, {{logp}, {labels}}, {{"axis", rank}, {"batch", rank}}));
+  if (rows.known.valid()) nll = b.select(rows.known, nll, none);
+  // lse = top + log(sum(exp(logits - top))), -inf in a row that has nothing else.
   const Value top = b.max(rows.logits, {-1}, true);
-  const Value lse =
-      b.reshape(b.add(top, b.log(b.sum(b.exp(b.sub(rows.logits, top)), {-1}, true))), row.shape);
+  const Value shift = b.select(b.emit(is_finite, {{top}}), top, none);
+  const Value lse = b.reshape(
+      b.add(shift, b.log(b.sum(b.exp(b.sub(rows.logits, shift)), {-1}, true))), row.shape);
   Value loss = nll;
   if (eps != 0) {
     const Value uniform = b.neg(b.emit(mean, {{logp}}, {{"axes", Integers{-1}}}));
@@ -108,26 +125,34 @@ Graph expand_softmax_cross_entropy(const OpView& op) {
   return e.finish({loss, lse});
 }
 
-// dlogits = dloss * weights * (softmax(logits) - (1 - eps) * onehot(label) - eps / V)
+// dlogits = dloss * weights * (softmax(logits) - (1 - eps) * onehot(label) - eps / V); of an unknown
+// label that is skipped dloss * weights * eps * (softmax(logits) - 1 / V); 0 in a row of -inf.
 Graph expand_softmax_cross_entropy_grad(const OpView& op) {
   Expansion e(op);
   Builder& b = e.builder;
-  const Rows rows = alive_rows(e, op);
+  const Rows rows = rows_of(e, op);
   const TensorType& logits = op.operand("logits");
   const double eps = op.real("smoothing");
   const auto real = [&](double x) { return b.scalar(x, logits.dtype); };
-  const Value target =
-      b.emit(one_hot, {{rows.labels}}, {{"size", logits.dim(-1)}, {"dtype", logits.dtype}});
-  Value d = b.sub(b.softmax(rows.logits), eps == 0 ? target : b.mul(target, real(1 - eps)));
-  if (eps != 0)
-    d = b.sub(d, b.div(real(eps),
-                       b.emit(dim_size, {{e["logits"]}}, {{"axis", -1}, {"dtype", logits.dtype}})));
   Value scale = e["dloss"];
   if (op.has("weights")) scale = b.mul(scale, e["weights"]);
-  Shape column = b.type(scale).shape;
-  column.emplace_back(1);
-  d = b.mul(d, b.reshape(scale, column));
-  if (rows.alive.valid()) d = b.select(b.reshape(rows.alive, column), d, real(0));
+  const Value of_row = column_of(b, scale);
+  Value p = b.softmax(rows.logits);
+  if (rows.known.valid()) p = b.mul(p, b.select(column_of(b, rows.known), real(1), real(eps)));
+  // Where the label is not, nothing is taken off: not 0 times an infinite dloss.
+  const Value hot =
+      b.emit(one_hot, {{rows.labels}}, {{"size", logits.dim(-1)}, {"dtype", logits.dtype}});
+  Value d =
+      b.sub(b.mul(p, of_row), b.select(b.emit(greater, {{hot}, {real(0)}}),
+                                       eps == 0 ? of_row : b.mul(of_row, real(1 - eps)), real(0)));
+  if (eps != 0) {
+    const Value classes =
+        b.emit(dim_size, {{e["logits"]}}, {{"axis", -1}, {"dtype", logits.dtype}});
+    d = b.sub(d, b.div(b.mul(of_row, real(eps)), classes));
+  }
+  const Value empty = b.emit(equal, {{b.max(rows.logits, {-1}, true)}, {real(-HUGE_VAL)}});
+  d = b.select(empty, real(0), d);
+  if (rows.alive.valid()) d = b.select(column_of(b, rows.alive), d, real(0));
   return e.finish({d});
 }
 
@@ -135,17 +160,17 @@ Graph expand_linear_cross_entropy(const OpView& op) {
   Expansion e(op);
   Builder& b = e.builder;
   const bool tb = op.flag("transpose_b");
-  const Attrs smoothing{{"smoothing", op.real("smoothing")}};
+  const Attrs attrs{{"smoothing", op.real("smoothing")}, {"skip_unknown", op.flag("skip_unknown")}};
   const auto optional = [&](std::string_view name) {
     return op.has(name) ? Values{e[name]} : Values{};
   };
   const Value logits =
       b.emit(linear, {{e["x"]}, {e["w"]}, optional("bias")}, {{"transpose_b", tb}});
   const Values loss =
-      b.emit_all(softmax_cross_entropy, {{logits}, {e["labels"]}, optional("weights")}, smoothing);
+      b.emit_all(softmax_cross_entropy, {{logits}, {e["labels"]}, optional("weights")}, attrs);
   const Value dlogits =
       b.emit(softmax_cross_entropy_grad,
-             {{e["dloss"]}, {logits}, {e["labels"]}, {loss[1]}, optional("weights")}, smoothing);
+             {{e["dloss"]}, {logits}, {e["labels"]}, {loss[1]}, optional("weights")}, attrs);
   Dim rows(1);
   for (const Dim& d : op.operand("labels").shape) rows = rows * d;
   const auto by_rows = [&](Value v) { return b.reshape(v, {rows, b.type(v).dim(-1)}); };

@@ -1,12 +1,14 @@
 // ir/ops/loss.h -- softmax cross-entropy over the vocabulary, fused, and its adjoint.
 //
-//   %loss, %lse = softmax_cross_entropy(logits, labels; weights?) {smoothing}
+//   %loss, %lse = softmax_cross_entropy(logits, labels; weights?) {smoothing, skip_unknown}
 //     logits: T[...,V], labels: integer[...], weights: T[...]  ->  loss, lse: T[...]
 //
 //   loss = weights * ((1 - smoothing) * (lse - logits[label]) + smoothing * (lse - mean(logits)))
 //
-// (Szegedy et al. 2016, eq. 7, as PyTorch spells it.) Where the weight is 0 the row is not read:
-// the loss is 0 whatever stands there, and the label may be out of range.
+// (Szegedy et al. 2016, eq. 7, as PyTorch spells it.) Of a row that is -inf throughout the loss is
+// infinite, with zero gradient. Where the weight is 0 the row is not read: the loss is 0 whatever
+// stands there, and the label may be out of range. Elsewhere a label out of range is an error, as
+// in `gather`; with `skip_unknown` its first term is 0, as that of a `one_hot` of zeros.
 //
 //   %dlogits = softmax_cross_entropy_grad(dloss, logits, labels, lse; weights?) {smoothing}
 //
@@ -35,7 +37,10 @@ inline constexpr OpDef linear_cross_entropy{
     .name = "linear_cross_entropy",
     .operands =
         {"dloss", "x", "w", "labels", {"bias", Arity::optional}, {"weights", Arity::optional}},
-    .attrs = {{"transpose_b", false}, {"smoothing", 0.0}, {"wanted", AttrKind::texts}},
+    .attrs = {{"transpose_b", false},
+              {"smoothing", 0.0},
+              {"skip_unknown", false},
+              {"wanted", AttrKind::texts}},
     .infer = infer_linear_cross_entropy,
     .expand = expand_linear_cross_entropy,
     .doc =
@@ -45,7 +50,7 @@ inline constexpr OpDef linear_cross_entropy{
 inline constexpr OpDef softmax_cross_entropy{
     .name = "softmax_cross_entropy",
     .operands = {"logits", "labels", {"weights", Arity::optional}},
-    .attrs = {{"smoothing", 0.0}},
+    .attrs = {{"smoothing", 0.0}, {"skip_unknown", false}},
     .infer = infer_softmax_cross_entropy,
     .expand = expand_softmax_cross_entropy,
     .doc =
@@ -55,7 +60,7 @@ inline constexpr OpDef softmax_cross_entropy{
 inline constexpr OpDef softmax_cross_entropy_grad{
     .name = "softmax_cross_entropy_grad",
     .operands = {"dloss", "logits", "labels", "lse", {"weights", Arity::optional}},
-    .attrs = {{"smoothing", 0.0}},
+    .attrs = {{"smoothing", 0.0}, {"skip_unknown", false}},
     .infer = infer_softmax_cross_entropy_grad,
     .expand = expand_softmax_cross_entropy_grad,
     .doc = "Adjoint of softmax_cross_entropy's logits."};

@@ -133,11 +133,17 @@ Types infer_same_dim(const OpView& op) {
 Types infer_constant(const OpView& op) {
   const Shape& shape = op.shape("shape");
   const Reals& values = op.reals("values");
+  const Integers& exact = op.exact_integers("values");
+  const size_t given = values.size() + exact.size();
   const DType dtype = op.dtype("dtype");
   check_sizes(op, shape, "constant.1");
   const auto count = product(shape).constant();
-  if (values.size() != 1 && (!count || static_cast<int64_t>(values.size()) != *count))
-    op.fail("constant.2", "needs one value or ", product(shape), " of them, found ", values.size());
+  if (given != 1 && (!count || static_cast<int64_t>(given) != *count))
+    op.fail("constant.2", "needs one value or ", product(shape), " of them, found ", given);
+  // Only s64 holds what a double does not.
+  if (!exact.empty() && dtype != DType::s64)
+    op.fail("constant.3", "cannot hold ", *std::find_if_not(exact.begin(), exact.end(), is_double),
+            " in ", name(dtype));
   if (!is_float(dtype)) {
     const int bits = info(dtype).bits - (info(dtype).is_signed ? 1 : 0);
     const double above = std::ldexp(1.0, bits), below = info(dtype).is_signed ? -above : 0.0;

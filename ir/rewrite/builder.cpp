@@ -16,6 +16,11 @@ Value Builder::emit(const OpDef& op, const OperandGroups& groups, Attrs attrs) {
 
 Value Builder::scalar(double value, DType dtype) { return filled(value, {dtype, {}}); }
 
+Value Builder::integer(int64_t value, DType dtype) {
+  return emit(ops::constant, {},
+              {{"dtype", dtype}, {"shape", Shape{}}, {"values", Integers{value}}});
+}
+
 Value Builder::filled(double value, const TensorType& type) {
   return emit(ops::constant, {},
               {{"dtype", type.dtype}, {"shape", type.shape}, {"values", Reals{value}}});

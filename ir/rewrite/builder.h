@@ -24,6 +24,7 @@ class Builder {
 
   // A rank-0 constant. Elementwise ops broadcast it.
   Value scalar(double value, DType dtype);
+  Value integer(int64_t value, DType dtype);           // exactly, where a double would not hold it
   Value filled(double value, const TensorType& type);  // a constant of that shape
   Value zeros(const TensorType& type) { return filled(0, type); }
 

@@ -10,7 +10,7 @@ namespace weft::ir {
 std::optional<double> scalar_constant(const Graph& graph, Value v) {
   const Node* node = graph.producer(v);
   if (node == nullptr || node->op != &ops::constant) return std::nullopt;
-  const auto& values = std::get<Reals>(*node->attrs.find("values"));
+  const Reals& values = OpView(graph, *node).reals("values");
   if (values.size() != 1) return std::nullopt;
   return values.front();
 }

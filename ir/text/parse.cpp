@@ -134,6 +134,21 @@ class Parser {
     at_ = static_cast<size_t>(end - text_.data());
     return minus ? -d : d;
   }
+  // A number, and as an integer if it is written as one.
+  struct Number {
+    double real = 0;
+    std::optional<int64_t> integer;
+  };
+  Number number() {
+    skip();
+    int64_t n = 0;
+    const char *begin = text_.data() + at_ + (text_.substr(at_, 1) == "+" ? 1 : 0),
+               *last = text_.data() + text_.size();
+    const auto [end, error] = std::from_chars(begin, last, n);
+    const double d = real();
+    if (error != std::errc() || end != text_.data() + at_) return {d, {}};
+    return {d, n};
+  }
   int64_t integer() {
     skip();
     int64_t n = 0;
@@ -194,6 +209,23 @@ class Parser {
     return items;
   }
 
+  // Integers that a double does not hold stay integers.
+  Attr numbers() {
+    const std::vector<Number> all = list([this] { return number(); });
+    Reals reals;
+    Integers integers;
+    bool exact = true;
+    for (const Number& n : all) {
+      reals.push_back(n.real);
+      if (n.integer) integers.push_back(*n.integer);
+      exact = exact && (!n.integer || is_double(*n.integer));
+    }
+    if (exact) return reals;
+    if (integers.size() != all.size())
+      fail("a list with integers beyond 2^53 may hold nothing but integers");
+    return integers;
+  }
+
   Attr attribute(AttrKind kind) {
     switch (kind) {
       case AttrKind::integer:
@@ -218,7 +250,7 @@ class Parser {
       case AttrKind::axes:
         return list([this] { return integer(); });
       case AttrKind::reals:
-        return list([this] { return real(); });
+        return numbers();
       case AttrKind::texts:
         return list([this] { return quoted(); });
     }
@@ -256,7 +288,7 @@ class Parser {
       if (!results.empty() && results[i].second && *results[i].second != g.type(values[i]))
         fail(concat("result ", i, " is declared ", *results[i].second, " but is ",
                     g.type(values[i])));
-      if (n.empty()) n = g.info(values[i]).name;
+      if (n.empty()) n = name_of(names, values[i]);
       if (n.empty()) n = "r" + std::to_string(i);
       if (g.find_output(n) >= 0) {
         if (!results.empty()) fail(concat("two results are named '", n, "'"));
@@ -265,6 +297,12 @@ class Parser {
       g.add_output(n, values[i]);
     }
     return g;
+  }
+
+  static std::string name_of(const Names& names, Value v) {
+    for (const auto& [name, value] : names)
+      if (value == v) return name;
+    return {};
   }
 
   void argument(Graph& g, Names& names) {
@@ -301,10 +339,11 @@ class Parser {
     if (!path.empty())
       for (const Argument& a : g.arguments())
         if (a.path == path) fail(concat("two arguments have the path \"", path, "\""));
-    names[n] = g.add_argument(t, given_name(n), kind, path, initializer, trainable);
+    names[n] = g.add_argument(t, n, kind, path, initializer, trainable);
     g.set_donated(static_cast<int>(g.arguments().size()) - 1, donated);
   }
 
+  // Numbers name nodes that have no other name.
   static std::string given_name(const std::string& n) {
     for (const char c : n)
       if (!std::isdigit(static_cast<unsigned char>(c))) return n;
@@ -363,7 +402,7 @@ class Parser {
 
   struct Operand {
     Value value;  // invalid: a literal
-    double literal = 0;
+    Number literal;
   };
 
   std::vector<std::vector<Operand>> operand_groups(const Names& names, const OpDef& op) {
@@ -375,9 +414,9 @@ class Parser {
         continue;
       }
       if (peek() == '%')
-        segments.back().push_back({lookup(names, value_name()), 0});
+        segments.back().push_back({lookup(names, value_name()), {}});
       else if (at_number())
-        segments.back().push_back({{}, real()});
+        segments.back().push_back({{}, number()});
       else
         fail(concat("expected an operand, found '", peek_text(), "'"));
       take(",");
@@ -429,11 +468,15 @@ class Parser {
       resolved.emplace_back();
       for (const Operand& o : group)
         resolved.back().push_back(
-            o.value.valid() ? o.value : b.scalar(o.literal, dtype.value_or(DType::f32)));
+            o.value.valid() ? o.value : literal(b, o.literal, dtype.value_or(DType::f32)));
     }
     if (literals && !op.elementwise)
       fail(concat("'", op.name, "' takes no literal operands; use constant()"));
     return resolved;
+  }
+
+  static Value literal(Builder& b, const Number& n, DType dtype) {
+    return n.integer && !is_float(dtype) ? b.integer(*n.integer, dtype) : b.scalar(n.real, dtype);
   }
 
   void node(Graph& g, Names& names, int depth) {
@@ -465,6 +508,7 @@ class Parser {
       } while (take(","));
       expect("}");
     }
+    round_floats(*op, attrs);
     Types declared;
     if (take(":")) {
       do declared.push_back(type());
@@ -491,6 +535,15 @@ class Parser {
       names[results[i]] = made[i];
       g.set_name(made[i], given_name(results[i]));
     }
+  }
+
+  // A constant of floats holds integers as near as it can.
+  static void round_floats(const OpDef& op, Attrs& attrs) {
+    const Attr *values = attrs.find("values"), *dtype = attrs.find("dtype");
+    if (&op != &ops::constant || values == nullptr) return;
+    const Integers* integers = std::get_if<Integers>(values);
+    if (integers != nullptr && (dtype == nullptr || is_float(std::get<DType>(*dtype))))
+      attrs.set("values", Reals(integers->begin(), integers->end()));
   }
 
   // "// scope [backward] @ loc" behind a node on its line.

@@ -91,21 +91,29 @@ class Printer {
     return s.empty() ? s : s + "}";
   }
 
-  // Given names where they are unique, numbers elsewhere.
+  // Given names where they are unique, numbers elsewhere; of names that are numbers only those of
+  // arguments stay.
   void name_values(const Graph& g) {
     names_.assign(static_cast<size_t>(g.value_count()), {});
     std::set<std::string> taken;
     int next = 0;
-    const auto assign = [&](Value v) {
-      const std::string& wanted = g.info(v).name;
-      std::string n = wanted;
-      const bool digits =
-          std::all_of(n.begin(), n.end(), [](unsigned char c) { return std::isdigit(c); });
-      if (digits || taken.contains(n)) n = std::to_string(next++);
-      taken.insert(n);
-      names_[static_cast<size_t>(v.id)] = "%" + n;
+    const auto is_number = [](const std::string& n) {
+      return std::all_of(n.begin(), n.end(), [](unsigned char c) { return std::isdigit(c); });
     };
-    for (const Argument& a : g.arguments()) assign(a.value);
+    const auto keep = [&](Value v) {
+      const std::string& n = g.info(v).name;
+      if (n.empty() || !taken.insert(n).second) return false;
+      names_[static_cast<size_t>(v.id)] = "%" + n;
+      return true;
+    };
+    const auto assign = [&](Value v) {
+      if (!is_number(g.info(v).name) && keep(v)) return;
+      while (!taken.insert(std::to_string(next)).second) ++next;
+      names_[static_cast<size_t>(v.id)] = "%" + std::to_string(next);
+    };
+    for (const Argument& a : g.arguments()) keep(a.value);
+    for (const Argument& a : g.arguments())
+      if (names_[static_cast<size_t>(a.value.id)].empty()) assign(a.value);
     const std::vector<bool> hidden = inlined_constants(g);
     for (size_t n = 0; n < g.nodes().size(); ++n)
       if (!hidden[n])
@@ -128,6 +136,11 @@ class Printer {
     out_ << "\n";
   }
 
+  static std::string literal(const OpView& scalar) {
+    const Integers& exact = scalar.exact_integers("values");
+    return exact.empty() ? str(Attr(scalar.reals("values").front())) : str(Attr(exact.front()));
+  }
+
   void operands(const Graph& g, const Node& node) {
     out_ << "(";
     size_t at = 0, groups = node.group_sizes.size();
@@ -142,7 +155,7 @@ class Printer {
         if (j > 0) out_ << ", ";
         const Value v = node.operands[at];
         if (inlinable(g, node, at))
-          out_ << str(Attr(OpView(g, *g.producer(v)).reals("values").front()));
+          out_ << literal(OpView(g, *g.producer(v)));
         else
           out_ << names_[static_cast<size_t>(v.id)];
       }

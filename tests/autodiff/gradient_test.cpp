@@ -58,6 +58,50 @@ constexpr double kInf = std::numeric_limits<double>::infinity();
 
 }  // namespace
 
+TEST_CASE("gradient: what a select does not choose has no part in it, whatever its derivative is") {
+  const Array x = numbers({4}, {-1, 0, 4, 1});
+  check_values(gradients("graph(%x: f32[4]) { %c = greater(%x, 0) %s = sqrt(%x) "
+                         "%y = select(%c, %s, 0) return %y }",
+                         {x})[0],
+               {0, 0, 0.25, 0.5});
+  // Through a chain, a branch of which is read twice, and what only moves.
+  check_values(gradients("graph(%x: f32[4]) { %c = less_equal(%x, 0) %l = log(%x) %a = mul(%l, %l) "
+                         "%r = reverse(%a) {axis=0} %d = reverse(%c) {axis=0} "
+                         "%y = select(%d, 5, %r) return %y }",
+                         {x})[0],
+               {0, 0, std::log(4.0) / 2, 0});
+  // Of two selects one inside the other.
+  check_values(
+      gradients("graph(%x: f32[4]) { %c = greater(%x, 0) %d = less(%x, 3) %s = rsqrt(%x) "
+                "%u = select(%c, %s, 0) %v = mul(%u, %u) %y = select(%d, %v, 0) return %y }",
+                {x})[0],
+      {0, 0, 0, -1});
+}
+
+TEST_CASE("gradient: rows that a select leaves out have no part in it, losses of NaN among them") {
+  const Array x = numbers({2, 2}, {std::nan(""), 1, 0, 0});
+  const Array m = Array::of<int64_t>(ir::DType::pred, {2}, {0, 1});
+  const Array l = Array::of<int64_t>(ir::DType::s32, {2}, {0, 1});
+  check_values(gradients("graph(%x: f32[2,2], %m: pred[2], %l: s32[2]) { %p = log_softmax(%x) "
+                         "%g = gather(%p, %l) {axis=1, batch=1} %u = mean(%p) {axes=[-1]} "
+                         "%a = add(%g, %u) %n = neg(%a) %y = select(%m, %n, 0) return %y }",
+                         {x, m, l})[0],
+               {0, 0, 0.5, -0.5});
+}
+
+TEST_CASE("gradient: activations are flat where they have reached their limits") {
+  const Array x = numbers({4}, {-kInf, kInf, -1e30, 1e30});
+  for (const char* op : {"gelu", "gelu_tanh", "silu"}) {
+    const std::string text = std::string("graph(%x: f32[4]) { %y = ") + op + "(%x) return %y }";
+    check_values(gradients(text.c_str(), {x})[0], {0, 1, 0, 1});
+    const Array y = backends::reference::evaluate(ir::parse(text), {x})[0];
+    CHECK(y.at(0) == 0);
+    CHECK(y.at(1) == kInf);
+    CHECK(y.at(2) == 0);
+    CHECK(y.at(3) == 1e30);
+  }
+}
+
 TEST_CASE("gradient: outputs are kept and one is added for each argument named") {
   const ir::Graph graph = ir::parse(
       "graph(%x: f32[B,3], parameter %w: f32[3] {path=\"out/w\"}) {"

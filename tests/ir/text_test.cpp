@@ -159,6 +159,40 @@ TEST_CASE("text: errors name file, line and what was needed") {
   check_error("", "expected 'graph'");
 }
 
+TEST_CASE("text: integers that a double does not hold are kept to the last digit") {
+  const Graph g = parse(R"(graph(%x: s64[1], %z: f32[1]) {
+    %a = add(%x, 9007199254740993)
+    %b = constant() {dtype=s64, shape=[2], values=[9223372036854775807, -9007199254740993]}
+    %c = add(%z, 9007199254740993)
+    %d = constant() {dtype=f32, shape=[], values=[9007199254740993]}
+    return %a, %b, %c, %d
+  })");
+  CHECK(print(g).find("add(%x, 9007199254740993)") != std::string::npos);
+  CHECK(print(g).find("values=[9223372036854775807, -9007199254740993]") != std::string::npos);
+  CHECK(print(parse(print(g))) == print(g));
+  CHECK(canonical_text(parse(print(g))) == canonical_text(g));
+  check_error("graph(%x: s32[1]) { %y = add(%x, 9007199254740993) return %y }",
+              "cannot hold 9007199254740993 in s32");
+  check_error(
+      "graph() { %y = constant() {dtype=s64, values=[9007199254740993, 0.5], shape=[2]} "
+      "return %y }",
+      "may hold nothing but integers");
+  check_error("graph(%x: s64[1]) { %y = add(%x, 9223372036854775808) return %y }", "cannot hold");
+}
+
+TEST_CASE("text: arguments and results keep names that are numbers") {
+  const Graph g = parse(
+      "graph(%1: f32[2], %0: f32[2]) { %2 = exp(%0) %y = add(%2, %1) %3 = neg(%y) "
+      "return %3, %2 }");
+  CHECK(g.find_argument("0") == 1);
+  CHECK(g.outputs()[0].name == "3");
+  CHECK(g.outputs()[1].name == "2");
+  const Graph again = parse(print(g));
+  CHECK(again.find_argument("0") == 1);
+  CHECK(again.find_argument("1") == 0);
+  CHECK(print(again) == print(g));
+}
+
 TEST_CASE("text: nesting is bounded") {
   std::string deep = "graph(%x: f32[2]) { %y = custom_vjp(%x)";
   for (int i = 0; i < 5000; ++i) deep += "(%a) { %b = custom_vjp(%a)";

@@ -4,6 +4,41 @@
 
 using namespace weft::test;
 
+TEST_CASE(
+    "cross_entropy: equal logits of any size, rows of -inf, unknown labels that are skipped") {
+  on_every_machine([] {
+    const int64_t rows = 6, V = 9;
+    const float sizes[rows] = {1e4F, -1e6F, 1e8F, 3e38F, -kInf, 2};
+    Floats x(rows * V), dx(rows * V), loss(rows), lse(rows);
+    for (int64_t i = 0; i < rows * V; ++i) x[i] = sizes[i / V];
+    const std::vector<int32_t> labels{0, 3, 8, 1, 2, 9};
+    std::vector<double> wanted(rows, std::log(double(V))), slopes(rows * V);
+    wanted[4] = HUGE_VAL, wanted[5] = 0;
+    for (int64_t i = 0; i < 4 * V; ++i) slopes[i] = 1.0 / V - (i % V == labels[i / V]);
+    k::CrossEntropy args{.rows = rows,
+                         .classes = V,
+                         .logits = x.data(),
+                         .labels = labels.data(),
+                         .skip_unknown = true,
+                         .loss = loss.data(),
+                         .lse = lse.data(),
+                         .dlogits = dx.data()};
+    const auto check = [&] {
+      CHECK(loss[4] == HUGE_VALF);
+      for (const int64_t r : {0, 1, 2, 3, 5}) CHECK(std::fabs(loss[r] - wanted[r]) < 1e-6);
+      for (int64_t i = 0; i < rows * V; ++i) CHECK(std::fabs(dx[i] - slopes[i]) < 1e-6);
+    };
+    CHECK(k::cross_entropy(args) == -1);
+    CHECK(k::cross_entropy_grad(args) == -1);
+    check();
+    std::fill(dx.begin(), dx.end(), -7.0F);
+    CHECK(k::cross_entropy_fused(args) == -1);
+    check();
+    args.skip_unknown = false;
+    CHECK(k::cross_entropy(args) == 5);
+  });
+}
+
 TEST_CASE("cross_entropy: loss, log-sum-exp and gradient; halves and fused agree") {
   on_every_machine([] {
     for (const int64_t V : {1, 2, 9, 64, 1003, 8000})

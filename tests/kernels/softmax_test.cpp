@@ -18,7 +18,7 @@ void expected_lane(const float* x, double* y, int64_t n, int64_t step, bool log,
     if (see[j]) sum += std::exp(x[j * step] - top);
   for (int64_t j = 0; j < n; ++j) {
     if (top == -kInf) {
-      y[j * step] = 0;
+      y[j * step] = log ? -kInf : 0;
     } else if (log) {
       y[j * step] = see[j] ? x[j * step] - top - std::log(sum) : -kInf;
     } else {

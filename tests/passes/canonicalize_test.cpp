@@ -59,12 +59,32 @@ TEST_CASE("canonicalize: constants are of rank 0 where they broadcast, on the ri
   becomes("%x: f32[B,H]",
           "%c = constant() {dtype=f32, shape=[B,H], values=[2]} %y = mul(%c, %x) return %y",
           "%y = mul(%x, 2) return %y");
-  becomes("%x: f32[B]", "%a = mul(%x, 4) %b = mul(%a, 0.5) return %b", "%b = mul(%x, 2) return %b");
-  becomes("%x: f32[B]", "%a = add(%x, 4) %b = sub(%a, 1) return %b", "%b = add(%x, 3) return %b");
+  becomes("%x: f32[B]", "%a = mul(%x, 4) %b = mul(%a, 2) return %b", "%b = mul(%x, 8) return %b");
+  becomes("%x: f32[B]", "%a = mul(%x, 0.5) %b = div(%a, 4) return %b",
+          "%b = mul(%x, 0.125) return %b");
+  becomes("%x: f32[B]", "%a = add(%x, 4) %b = sub(%a, -1) return %b", "%b = add(%x, 5) return %b");
+  becomes("%x: s32[B]", "%a = add(%x, 4) %b = sub(%a, 1) return %b", "%b = add(%x, 3) return %b");
   becomes("%x: f32[B]", "%a = div(%x, 4) return %a", "%a = mul(%x, 0.25) return %a");
-  becomes("%x: f32[B]", "%a = mul(%x, 1) %b = add(%a, 0) %c = tanh(%b) return %c",
+  becomes("%x: f32[B]", "%a = mul(%x, 1) %b = sub(%a, 0) %c = tanh(%b) return %c",
           "%c = tanh(%x) return %c");
   becomes("%x: f32[B]", "%a = mul(%x, 4) %b = neg(%a) return %b", "%b = mul(%x, -4) return %b");
+}
+
+TEST_CASE("canonicalize: what is not true of all floats is left alone") {
+  const auto stays = [](const std::string& nodes) {
+    check_unchanged("canonicalize", "graph(%x: f32[B]) { " + nodes + " return %y }");
+  };
+  stays("%y = add(%x, 0)");  // 0 where x is -0
+  stays("%y = mul(%x, 0)");
+  stays("%y = sub(%x, %x)");
+  stays("%y = div(%x, %x)");
+  stays("%y = div(0, %x)");
+  stays("%a = mul(%x, 1e+30) %y = mul(%a, 1e-30)");   // may have overflowed
+  stays("%a = add(%x, 1e+08) %y = add(%a, -1e+08)");  // has rounded
+  stays("%y = div(%x, 1e-40)");                       // 1e40 is no float
+  stays("%a = log(%x) %y = exp(%a)");
+  becomes("%x: f32[B]", "%y = add(%x, -0.0) return %y", "return %x");
+  becomes("%x: f32[B]", "%y = sub(%x, 0) return %y", "return %x");
 }
 
 TEST_CASE("canonicalize: integer division stays") {

@@ -21,6 +21,12 @@ TEST_CASE("cse: attributes, order and streams tell nodes apart") {
                   "%r) {stream=2} return %a, %b }");
 }
 
+TEST_CASE("cse: 0 and -0 are two constants") {
+  check_unchanged("cse",
+                  "graph(%x: f32[B]) { %a = mul(%x, 0) %b = mul(%x, -0.0) %c = sub(%a, %b) return "
+                  "%c }");
+}
+
 TEST_CASE("cse: loops that do the same are one") {
   const char* body = "(%s, %x) { %n = add(%s, %x) yield %n }";
   check_rewrite("cse",
@@ -37,6 +43,18 @@ TEST_CASE("fold_constants: what is known is computed, equal elements stay one va
                 "{shape=[3], dtype=f32} %t = mul(%i, %r) %y = add(%x, %t) return %y }",
                 "graph(%x: f32[B,3]) { %t = constant() {shape=[3], values=[0, 8, 16]} %y = add(%x, "
                 "%t) return %y }");
+}
+
+TEST_CASE("fold_constants: integers are exact beyond what a double holds, zeros keep their sign") {
+  check_rewrite("fold_constants",
+                "graph(%x: s64[1]) { %c = constant() {dtype=s64, shape=[], "
+                "values=[9007199254740992]} %d = add(%c, 1) %y = add(%x, %d) return %y }",
+                "graph(%x: s64[1]) { %y = add(%x, 9007199254740993) return %y }");
+  check_rewrite("fold_constants",
+                "graph(%x: f32[2]) { %c = constant() {shape=[2], values=[0, -0.0]} %d = neg(%c) "
+                "%y = div(%x, %d) return %y }",
+                "graph(%x: f32[2]) { %d = constant() {shape=[2], values=[-0.0, 0]} %y = div(%x, "
+                "%d) return %y }");
 }
 
 TEST_CASE("fold_constants: large constants, random numbers and failures are left alone") {

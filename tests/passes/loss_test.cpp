@@ -27,18 +27,18 @@ TEST_CASE(
   becomes(
       "%p = log_softmax(%x) %h = one_hot(%l) {size=7} %hp = mul(%h, %p) %g = sum(%hp) {axes=[-1]} "
       "%y = neg(%g) return %y",
-      after);
+      "%y, %e = softmax_cross_entropy(%x, %l) {skip_unknown=true} return %y");
   becomes(
       "%p = log_softmax(%x) %i = reshape(%l) {shape=[T,B,1]} %g = gather(%p, %i) {axis=2, batch=2} "
       "%r = reshape(%g) {shape=[T,B]} %y = neg(%r) return %y",
       after);
 }
 
-TEST_CASE("fuse_cross_entropy: weights and masks") {
+TEST_CASE("fuse_cross_entropy: masks are taken in, products with weights are not") {
   becomes(
       "%p = log_softmax(%x) %g = gather(%p, %l) {axis=2, batch=2} %n = neg(%g) %y = mul(%n, %w) "
       "return %y",
-      "%y, %e = softmax_cross_entropy(%x, %l; %w) return %y");
+      "%n, %e = softmax_cross_entropy(%x, %l) %y = mul(%n, %w) return %y");
   becomes(
       "%p = log_softmax(%x) %g = gather(%p, %l) {axis=2, batch=2} %s = select(%m, %g, 0) %t = "
       "sum(%s) {axes=[0,1]} %y = neg(%t) return %y",
@@ -47,15 +47,19 @@ TEST_CASE("fuse_cross_entropy: weights and masks") {
 }
 
 TEST_CASE("fuse_cross_entropy: label smoothing") {
-  const std::string after = "%y, %e = softmax_cross_entropy(%x, %l; %w) {smoothing=0.25} return %y";
+  const std::string after =
+      "%w1 = cast(%m) {dtype=f32} %y, %e = softmax_cross_entropy(%x, %l; %w1) {smoothing=0.25} "
+      "return %y";
   becomes(
       "%p = log_softmax(%x) %g = gather(%p, %l) {axis=2, batch=2} %n = neg(%g) %a = mul(%n, 0.75) "
-      "%u = mean(%p) {axes=[-1]} %v = mul(%u, 0.25) %s = sub(%a, %v) %y = mul(%s, %w) return %y",
+      "%u = mean(%p) {axes=[-1]} %v = mul(%u, 0.25) %s = sub(%a, %v) %y = select(%m, %s, 0) return "
+      "%y",
       after);
   becomes(
       "%p = log_softmax(%x) %g = gather(%p, %l) {axis=2, batch=2} %n = neg(%g) %a = mul(0.75, %n) "
-      "%q = neg(%p) %u = mean(%q) {axes=[-1]} %v = mul(0.25, %u) %s = add(%a, %v) %y = mul(%w, %s) "
-      "return %y",
+      "%q = neg(%p) %u = mean(%q) {axes=[-1]} %v = mul(0.25, %u) %s = add(%a, %v) %y = select(%m, "
+      "%s, "
+      "0) return %y",
       after);
 }
 

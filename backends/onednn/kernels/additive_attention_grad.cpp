@@ -135,6 +135,11 @@ void add_values(const AdditiveAttentionGrad& args, const float* a, int64_t ld_a,
   }
 }
 
+// What makes weights of scores: a = exp(e - shift) * factor.
+struct Weighing {
+  float shift, factor;
+};
+
 // Consecutive queries of one batch entry that see the same keys.
 struct Block {
   int64_t b, t, queries;
@@ -281,6 +286,7 @@ class Gradient {
       zero(ds_row(block, t), {0, args_.keys});
     for (int64_t t = 0; t < block.queries && args_.dropout.on; ++t)
       draw_kept(args_, block.b, block.t + t, block.list, block.keys, words_, z_ + t * ld_);
+    for (int64_t t = 0; t < block.queries; ++t) weighings_[t] = weighing(block, t, a + t * ld_);
     if (!weighs_) return;
     const float* g = dout(block);
     const float* v = args_.v.data + block.b * args_.v.batch;
@@ -317,24 +323,43 @@ class Gradient {
 
   float weighted_term(const Block& block, int64_t t, float* a) {
     const float* w = dweights(block, t);
-    rows_.scores(first_row(block) + t, block.list, block.keys, a);
-    add_bias(args_, block.b, block.t + t, block.list, block.keys, a);
-    to_weights(a, block.keys, lse(block, t));
+    score(block, t, a);
+    to_weights(a, block.keys, weighings_[t]);
     float term = 0;
     for (int64_t i = 0; i < block.keys; ++i) term += a[i] * w[block.list[i]];
     return term;
   }
 
-  static void to_weights(float* e, int64_t n, float lse) {
-    if (lse == -__builtin_inff()) return zero(e, {0, n});
-    for_columns(n, [&](int64_t j, auto at) { at.put(e + j, exp(at.get(e + j) - splat(lse))); });
+  void score(const Block& block, int64_t t, float* e) {
+    rows_.scores(first_row(block) + t, block.list, block.keys, e);
+    add_bias(args_, block.b, block.t + t, block.list, block.keys, e);
+  }
+
+  // Beyond kExactLse rounding has taken too much of the sum's logarithm from the log-sum-exp: the
+  // row is summed up again.
+  Weighing weighing(const Block& block, int64_t t, float* e) {
+    constexpr float kExactLse = 64, kNothing = -__builtin_inff();
+    const float from = lse(block, t);
+    if (__builtin_fabsf(from) <= kExactLse) return {from, 1};
+    if (from == kNothing) return {0, 0};
+    score(block, t, e);
+    float top = kNothing, total = 0;
+    for (int64_t i = 0; i < block.keys; ++i) top = e[i] > top || e[i] != e[i] ? e[i] : top;
+    for (int64_t i = 0; i < block.keys; ++i) total += expf(e[i] - top);
+    return {top, 1 / total};
+  }
+
+  static void to_weights(float* e, int64_t n, const Weighing& w) {
+    if (w.factor == 0) return zero(e, {0, n});
+    const Vec shift = splat(w.shift), factor = splat(w.factor);
+    for_columns(n, [&](int64_t j, auto at) { at.put(e + j, exp(at.get(e + j) - shift) * factor); });
   }
 
   // Scores of the keys [begin, end) of query t to weights, their da to ds.
   void weigh(const Block& block, int64_t t, int64_t begin, int64_t end, float term, float* a,
              float* ds) const {
     add_bias(args_, block.b, block.t + t, block.list + begin, end - begin, a + begin);
-    to_weights(a + begin, end - begin, lse(block, t));
+    to_weights(a + begin, end - begin, weighings_[t]);
     if (weighs_) {
       const float* w = args_.dweights.data == nullptr ? nullptr : dweights(block, t);
       for (int64_t i = begin; i < end; ++i)
@@ -420,7 +445,8 @@ class Gradient {
   int32_t* list_;
   uint32_t* words_;
   ScoredRows rows_;
-  float* z_;  // what dropout keeps, of a block of queries
+  Weighing weighings_[kQueryBlock];  // of a block of queries
+  float* z_;                         // what dropout keeps, of a block of queries
 };
 
 // The thread's share of n columns, in whole cache lines.

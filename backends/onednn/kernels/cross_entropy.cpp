@@ -12,51 +12,49 @@
 namespace weft::onednn::kernels::WEFT_ISA {
 namespace {
 
-struct Top {
-  float max, sum;  // sum is wanted for smoothing only
-};
-
-Top top_of(const float* x, int64_t n) {
-  Vec a = -infinity(), b = a, s = splat(0), t = s;
+float top_of(const float* x, int64_t n) {
+  Vec a = -infinity(), b = a;
   int64_t j = 0;
   for (; j + 2 * kWidth <= n; j += 2 * kWidth) {
-    const Vec u = load(x + j), v = load(x + j + kWidth);
-    a = maximum(u, a), b = maximum(v, b);
-    s += u, t += v;
+    a = maximum(load(x + j), a), b = maximum(load(x + j + kWidth), b);
   }
-  for (; j + kWidth <= n; j += kWidth) a = maximum(load(x + j), a), s += load(x + j);
-  if (j < n) {
-    const Vec u = load(x + j, n - j);
-    a = maximum(select(first(n - j), u, -infinity()), a);
-    s += u;
-  }
-  return {largest(maximum(a, b)), sum(s + t)};
+  for (; j + kWidth <= n; j += kWidth) a = maximum(load(x + j), a);
+  if (j < n) a = maximum(select(first(n - j), load(x + j, n - j), -infinity()), a);
+  return largest(maximum(a, b));
 }
 
-// sum exp(x - top); the terms go to e unless it is null.
+struct Sums {
+  float exp, low;  // of exp(x - top) and of x - top
+};
+
+// The terms of the first sum go to e unless it is null; the second is wanted for smoothing only.
 template <bool Stores>
-float exp_sum(const float* x, float* e, int64_t n, float top) {
+Sums sums_of(const float* x, float* e, int64_t n, float top) {
   const Vec shift = splat(top);
-  Vec s = splat(0), t = s;
+  Vec s = splat(0), t = s, u = s, v = s;
   int64_t j = 0;
   for (; j + 2 * kWidth <= n; j += 2 * kWidth) {
-    const Vec u = exp_negative(load(x + j) - shift), v = exp_negative(load(x + j + kWidth) - shift);
-    if (Stores) store(e + j, u), store(e + j + kWidth, v);
-    s += u, t += v;
+    const Vec low = load(x + j) - shift, next = load(x + j + kWidth) - shift;
+    const Vec a = exp_negative(low), b = exp_negative(next);
+    if (Stores) store(e + j, a), store(e + j + kWidth, b);
+    s += a, t += b;
+    u += low, v += next;
   }
   for (; j < n; j += kWidth) {
     const int64_t lanes = smaller(kWidth, n - j);
-    const Vec x_j = select(first(lanes), load(x + j, lanes), -infinity());
-    const Vec u = exp_negative(x_j - shift);
-    if (Stores) store(e + j, u, lanes);
-    s += u;
+    const Bits there = first(lanes);
+    const Vec low = load(x + j, lanes) - shift;
+    const Vec a = select(there, exp_negative(low), splat(0));
+    if (Stores) store(e + j, a, lanes);
+    s += a;
+    u += select(there, low, splat(0));
   }
-  return sum(s + t);
+  return {sum(s + t), sum(u + v)};
 }
 
 struct Row {
-  int64_t index, label;
-  float weight;  // 0: nothing of the row is read
+  int64_t index, label;  // label: -1 where an unknown one is skipped
+  float weight;          // 0: nothing of the row is read
   const float* x;
   float* dx;
 };
@@ -91,6 +89,8 @@ class Pass {
     row.label = args_.label_dtype == DType::s64 ? static_cast<const int64_t*>(args_.labels)[r]
                                                 : static_cast<const int32_t*>(args_.labels)[r];
     if (row.label >= 0 && row.label < args_.classes) return row;
+    row.label = -1;
+    if (args_.skip_unknown) return row;
     first_bad = smaller(first_bad, r);
     row.weight = 0;
     return row;
@@ -100,12 +100,21 @@ class Pass {
   int64_t ld_x_, ld_dx_;
 };
 
-float loss_of(const CrossEntropy& args, const Row& row, float x_label, float lse, float sum) {
-  const float nll = lse - x_label;
+constexpr float kNothing = -__builtin_inff();  // the maximum of a row that is -inf throughout
+
+// log p = x - top - log(sum), one after the other: in their sum the logarithm would be lost to a
+// large maximum. Of a row of -inf the loss is infinite.
+float loss_of(const CrossEntropy& args, const Row& row, float x_label, float top,
+              const Sums& sums) {
+  const bool empty = top == kNothing;
+  const float rest = empty ? 0 : logf(sums.exp);
+  const float nll = row.label < 0 ? 0 : empty ? -kNothing : rest - (x_label - top);
   if (args.smoothing == 0) return row.weight * nll;
-  const float uniform = lse - sum / static_cast<float>(args.classes);
+  const float uniform = empty ? -kNothing : rest - sums.low / static_cast<float>(args.classes);
   return row.weight * ((1 - args.smoothing) * nll + args.smoothing * uniform);
 }
+
+float log_sum(float top, const Sums& sums) { return top == kNothing ? top : top + logf(sums.exp); }
 
 void write(float* to, int64_t row, float value) {
   if (to != nullptr) to[row] = value;
@@ -116,14 +125,19 @@ WEFT_INLINE float upstream(const CrossEntropy& args, const Row& row) {
   return d * row.weight;
 }
 
-// dx = d*(p - (1-eps)*[label] - eps/V), p = scale*e with e already in dx.
-void finish_gradient(const CrossEntropy& args, const Row& row, float scale) {
-  const float d = upstream(args, row);
-  const Vec factor = splat(d * scale);
-  const Vec floor = splat(d * args.smoothing / static_cast<float>(args.classes));
+// dx = d*(p - (1-eps)*[label] - eps/V), p = scale*e; of a label that is skipped the part of the
+// uniform distribution alone, eps*(p - 1/V).
+template <class Power>
+WEFT_INLINE void finish_gradient(const CrossEntropy& args, const Row& row, float scale,
+                                 const Power& e) {
+  const float d = upstream(args, row), known = row.label < 0 ? args.smoothing : 1.0F;
+  const Vec factor = splat(d * known * scale);
+  // Without smoothing nothing, not 0 times an infinite d.
+  const Vec floor =
+      splat(args.smoothing == 0 ? 0 : d * args.smoothing / static_cast<float>(args.classes));
   for_columns(args.classes,
-              [&](int64_t j, auto at) { at.put(row.dx + j, at.get(row.dx + j) * factor - floor); });
-  row.dx[row.label] -= d * (1 - args.smoothing);
+              [&](int64_t j, auto at) { at.put(row.dx + j, e(j, at) * factor - floor); });
+  if (row.label >= 0) row.dx[row.label] -= d * (1 - args.smoothing);
 }
 
 void clear(const CrossEntropy& args, const Row& row) {
@@ -135,23 +149,27 @@ void clear(const CrossEntropy& args, const Row& row) {
 int64_t cross_entropy(const CrossEntropy& args) {
   return Pass(args).run(4, [&](const Row& row) {
     if (row.weight == 0) return write(args.loss, row.index, 0), write(args.lse, row.index, 0);
-    const Top top = top_of(row.x, args.classes);
-    const float lse = top.max + logf(exp_sum<false>(row.x, nullptr, args.classes, top.max));
-    write(args.lse, row.index, lse);
-    write(args.loss, row.index, loss_of(args, row, row.x[row.label], lse, top.sum));
+    const float top = top_of(row.x, args.classes);
+    const Sums sums = sums_of<false>(row.x, nullptr, args.classes, top);
+    write(args.lse, row.index, log_sum(top, sums));
+    write(args.loss, row.index,
+          loss_of(args, row, row.label < 0 ? 0 : row.x[row.label], top, sums));
   });
 }
 
 int64_t cross_entropy_grad(const CrossEntropy& args) {
+  // A larger one has lost some of the sum's logarithm to rounding: the row is summed up again.
+  constexpr float kExact = 64;
   return Pass(args).run(4, [&](const Row& row) {
-    if (row.weight == 0) return clear(args, row);
-    const float d = upstream(args, row);
-    const Vec lse = splat(args.lse[row.index]), factor = splat(d);
-    const Vec floor = splat(d * args.smoothing / static_cast<float>(args.classes));
-    for_columns(args.classes, [&](int64_t j, auto at) {
-      at.put(row.dx + j, exp(at.get(row.x + j) - lse) * factor - floor);
-    });
-    row.dx[row.label] -= d * (1 - args.smoothing);
+    float shift = row.weight == 0 ? kNothing : args.lse[row.index], scale = 1;
+    if (shift == kNothing) return clear(args, row);
+    if (!(__builtin_fabsf(shift) <= kExact)) {
+      shift = top_of(row.x, args.classes);
+      scale = 1 / sums_of<false>(row.x, nullptr, args.classes, shift).exp;
+    }
+    const Vec low = splat(shift);
+    finish_gradient(args, row, scale,
+                    [&](int64_t j, auto at) { return exp(at.get(row.x + j) - low); });
   });
 }
 
@@ -162,13 +180,14 @@ int64_t cross_entropy_fused(const CrossEntropy& args) {
       write(args.lse, row.index, 0);
       return clear(args, row);
     }
-    const float x_label = row.x[row.label];  // dx may be x
-    const Top top = top_of(row.x, args.classes);
-    const float sum = exp_sum<true>(row.x, row.dx, args.classes, top.max);
-    const float lse = top.max + logf(sum);
-    write(args.lse, row.index, lse);
-    write(args.loss, row.index, loss_of(args, row, x_label, lse, top.sum));
-    finish_gradient(args, row, 1 / sum);
+    const float x_label = row.label < 0 ? 0 : row.x[row.label];  // dx may be x
+    const float top = top_of(row.x, args.classes);
+    const Sums sums = sums_of<true>(row.x, row.dx, args.classes, top);
+    write(args.lse, row.index, log_sum(top, sums));
+    write(args.loss, row.index, loss_of(args, row, x_label, top, sums));
+    if (top == kNothing) return clear(args, row);
+    finish_gradient(args, row, 1 / sums.exp,
+                    [&](int64_t j, auto at) { return at.get(row.dx + j); });
   });
 }
 

@@ -2,12 +2,14 @@
 //
 //   logits: f32[rows,V], labels: s32|s64[rows]  ->  loss, lse: f32[rows];  dlogits: f32[rows,V]
 //
-//   lse = log sum_j exp(x_j)     p_j = exp(x_j - lse)
-//   loss = w*((1-eps)*(lse - x_label) + eps*(lse - mean(x)))
+//   lse = log sum_j exp(x_j)     log p_j = x_j - max - log(sum exp(x - max))
+//   loss = w*((1-eps)*-log p_label + eps*-mean(log p))
 //   dlogits_j = drow*w*(p_j - (1-eps)*[j = label] - eps/V)
 //
-// A row of weight 0 is not read at all, nor is its label: loss 0, lse 0, dlogits zeros. Returns -1,
-// or the first row whose label lies outside [0, V) (that row is treated as one of weight 0).
+// A row that is -inf throughout has an infinite loss and a gradient of zeros. A row of weight 0 is
+// not read at all, nor is its label: loss 0, lse 0, dlogits zeros. Returns -1, or the first row
+// whose label lies outside [0, V) (that row is treated as one of weight 0); with `skip_unknown` such
+// a label has no term instead, and nothing is wrong.
 // `cross_entropy_fused` does both passes while the row is in the cache; the other two are its
 // halves.
 #pragma once
@@ -23,6 +25,7 @@ struct CrossEntropy {
   DType label_dtype = DType::s32;
   const float* weight = nullptr;  // [rows]; null is 1
   float smoothing = 0;
+  bool skip_unknown = false;
   float* loss = nullptr;  // [rows]; optional in the gradient
   float* lse = nullptr;   // [rows]; written by forward and fused (optional), read by the gradient
   const float* drow = nullptr;  // [rows] cotangent of loss; null is 1

@@ -35,7 +35,7 @@ void cumulative_sum(const CumulativeSum& args) {
     case DType::s64:
       return run<int64_t, uint64_t>(args);
     default:
-      return run<float, float>(args);
+      return run<float, double>(args);
   }
 }
 

@@ -23,7 +23,8 @@ class Gradient {
     ds_ = a_ + kTileQueries * kTileKeys;
     lse_ = ds_ + kTileQueries * kTileKeys;
     term_ = lse_ + kTileQueries;
-    z_ = term_ + kTileQueries;
+    factor_ = term_ + kTileQueries;
+    z_ = factor_ + kTileQueries;
   }
 
   // What the keys of one range give, for all queries of a head.
@@ -86,10 +87,13 @@ class Gradient {
                      qt_ + i * args_.hidden);
       put_transposed(g_ + i * ld_e_, ld_e_, n, args_.width, 1, gt_ + i * args_.width);
     }
+    summed_again_ = false;
     for (int64_t t = 0; t < kTileQueries; ++t) {
       const float lse =
           t < block.queries ? *row_of(args_.lse, block.b, block.h, block.t + t) : -__builtin_inff();
-      lse_[t] = lse == -__builtin_inff() ? __builtin_inff() : lse * kLog2E;
+      const bool hidden = lse == -__builtin_inff();
+      lse_[t] = hidden ? __builtin_inff() : lse * kLog2E;
+      summed_again_ |= !hidden && !is_exact(lse);
       term_[t] = 0;
       if (t >= block.queries || !scored_) continue;
       const float* out = row_of(args_.out, block.b, block.h, block.t + t);
@@ -99,7 +103,38 @@ class Gradient {
       });
       term_[t] = sum(total);
     }
+    if (summed_again_) sum_up(block);
     if (scored_ && args_.dweights.data != nullptr) add_weighted_terms(block);
+  }
+
+  // The largest score of each query to lse, the inverse of the sum of powers relative to it to
+  // factor: a pass over the keys of its own, for scores too large for lse to tell both.
+  void sum_up(const Block& block) {
+    for (int64_t t = 0; t < kTileQueries; ++t) lse_[t] = -__builtin_inff(), factor_[t] = 0;
+    for (int64_t j = all_.begin; j < all_.end; j += kTileKeys) {
+      const KeyBlock keys =
+          key_block(args_, block.b, block.h, j, smaller(kTileKeys, all_.end - j), keys_);
+      for (int64_t i = 0; i < block.queries; i += kLanes) {
+        if (!score(panel(block, i), i, keys)) continue;
+        for (int64_t l = i; l < i + kLanes; l += kWidth)
+          raise(a_ + l, keys.n, lse_ + l, factor_ + l);
+      }
+    }
+    for (int64_t t = 0; t < kTileQueries; t += kWidth) {
+      const Vec top = load(lse_ + t), total = load(factor_ + t);
+      const Bits hidden = equal(top, -infinity());
+      store(lse_ + t, select(hidden, infinity(), top));
+      store(factor_ + t, select(hidden, splat(0), splat(1) / total));
+    }
+  }
+  static void raise(const float* e, int64_t n, float* top, float* total) {
+    Vec most = load(top);
+    for (int64_t j = 0; j < n; ++j) most = maximum(load(e + j * kTileQueries), most);
+    const Vec shift = select(equal(most, -infinity()), splat(0), most);
+    Vec all = load(total) * exp2_open(load(top) - shift);
+    for (int64_t j = 0; j < n; ++j) all += exp2_open(load(e + j * kTileQueries) - shift);
+    store(top, most);
+    store(total, all);
   }
 
   // term += sum over all keys of a*W: a pass over the keys of its own.
@@ -119,8 +154,8 @@ class Gradient {
     }
   }
 
-  // Weights of a panel's queries, columns [i, i+kLanes) of the tile; zeros if it may see nothing.
-  bool weigh(const Panel& p, int64_t i, const KeyBlock& keys) {
+  // Scores of a panel's queries, columns [i, i+kLanes) of the tile; false if it may see nothing.
+  bool score(const Panel& p, int64_t i, const KeyBlock& keys) {
     float* a = a_ + i;
     if (cut(keys, args_.band, p.t, p.queries).n == 0) {
       for (int64_t l = 0; l < kLanes; l += kWidth) clear(a + l, keys.n);
@@ -129,9 +164,18 @@ class Gradient {
     multiply_panel<false>(keys.n, args_.hidden, {keys.k, keys.ld_k, 1}, qt_ + i * args_.hidden,
                           kLanes, a, kTileQueries);
     add_bias(args_.bias, p, keys, a, kTileQueries);
-    const bool seen = hide(args_, p, keys, a, kTileQueries);
-    for (int64_t l = 0; l < kLanes; l += kWidth)
+    return hide(args_, p, keys, a, kTileQueries);
+  }
+  // Weights; zeros if it may see nothing.
+  bool weigh(const Panel& p, int64_t i, const KeyBlock& keys) {
+    const bool seen = score(p, i, keys);
+    float* a = a_ + i;
+    for (int64_t l = 0; l < kLanes; l += kWidth) {
       seen ? to_weights(a + l, keys.n, load(lse_ + i + l)) : clear(a + l, keys.n);
+      if (seen && summed_again_) times(a + l, load(factor_ + i + l), keys.n);
+    }
+    // What is hidden stays so in a row of NaN.
+    if (seen && summed_again_) hide(args_, p, keys, a, kTileQueries, 0);
     return seen;
   }
 
@@ -171,8 +215,8 @@ class Gradient {
     if (drops) draw_tile(args_.dropout, p, keys.j, keys.n, z, kTileQueries);
     for (int64_t l = 0; l < kLanes && drops && scored_; l += kWidth) times(ds + l, z + l, keys.n);
     if (scored_ && args_.dweights.data != nullptr)
-      add_transposed(row_of(args_.dweights, p.b, p.h, p.t) + keys.j, args_.dweights.row, p.queries,
-                     keys.n, 1, ds, kTileQueries);
+      add_transposed<false>(row_of(args_.dweights, p.b, p.h, p.t) + keys.j, args_.dweights.row,
+                            p.queries, keys.n, ds, kTileQueries);
     // dbias is not scaled; everything else is.
     const bool biased = args_.dbias.data != nullptr;
     const Vec scale = splat(biased ? 1 : args_.scale);
@@ -241,6 +285,8 @@ class Gradient {
   float* keys_;          // a block of keys and values, copied
   float *a_, *ds_, *z_;  // tiles [keys][kTileQueries]
   float *lse_, *term_;   // by query
+  float* factor_;        // of the weights, by query, where sums are made again
+  bool summed_again_ = false;
 };
 
 // The units of work: heads whose dbias is the same are one, so that nobody else adds to it.

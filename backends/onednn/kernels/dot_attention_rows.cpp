@@ -82,7 +82,7 @@ void score_list(const Args& args, int64_t b, int64_t h, int64_t t, const int32_t
            args.scale * kLog2E, e);
   if (args.bias.data == nullptr) return;
   const float* x = args.bias.data + b * args.bias.batch + h * args.bias.head + t * args.bias.row;
-  for (int64_t i = 0; i < n; ++i) e[i] += kLog2E * x[list[i] * args.bias.column];
+  for (int64_t i = 0; i < n; ++i) e[i] += bias_in_log2(x[list[i] * args.bias.column]);
 }
 
 // e to 2^(e - shift); returns the sum.
@@ -225,12 +225,34 @@ void dot_attention_rows(const DotAttention& args) {
 
 namespace {
 
-// sum_j a[j] * dweights[j] over all keys.
-float weighted_term(const DotAttentionGrad& args, int64_t b, int64_t h, int64_t t, float lse,
-                    int32_t* list, float* a) {
+// What makes weights of scores: a = 2^(e - shift) * factor.
+struct Weighing {
+  float shift, factor;
+  bool hidden;  // nothing is seen: no weights
+};
+
+Weighing weighing(const DotAttentionGrad& args, int64_t b, int64_t h, int64_t t, int32_t* list,
+                  float* a) {
+  const float lse = *row_of(args.lse, b, h, t);
+  if (is_exact(lse)) return {lse * kLog2E, 1, false};
+  if (lse == -__builtin_inff()) return {0, 0, true};
   const int64_t n = list_seen(args, b, h, t, {0, keys_of(args, b)}, list);
   score_list(args, b, h, t, list, n, a);
-  to_powers(a, n, lse);
+  const float top = top_of(a, n);
+  return {top, 1 / to_powers(a, n, top), false};
+}
+
+void weigh(float* e, int64_t n, const Weighing& w) {
+  to_powers(e, n, w.shift);
+  if (w.factor != 1) scale_row(e, n, w.factor);
+}
+
+// sum_j a[j] * dweights[j] over all keys.
+float weighted_term(const DotAttentionGrad& args, int64_t b, int64_t h, int64_t t,
+                    const Weighing& weighing, int32_t* list, float* a) {
+  const int64_t n = list_seen(args, b, h, t, {0, keys_of(args, b)}, list);
+  score_list(args, b, h, t, list, n, a);
+  weigh(a, n, weighing);
   const float* w = row_of(args.dweights, b, h, t);
   float total = 0;
   for (int64_t i = 0; i < n; ++i) total += a[i] * w[list[i]];
@@ -254,16 +276,16 @@ void dot_attention_grad_rows(const DotAttentionGrad& args, int64_t b, int64_t h,
   const bool scored = dq != nullptr || args.dk.data != nullptr || args.dbias.data != nullptr;
   for (int64_t t = 0; t < queries_of(args, b); ++t) {
     const float *g = row_of(args.dout, b, h, t), *q = row_of(args.q, b, h, t);
-    const float lse = *row_of(args.lse, b, h, t) * kLog2E;
+    const Weighing w_t = weighing(args, b, h, t, list, a);
     float term = 0;
-    if (scored) {
+    if (scored && !w_t.hidden) {
       const int32_t self = 0;
       dot_list(g, row_of(args.out, b, h, t), 0, &self, 1, args.width, 1, &term);
-      if (args.dweights.data != nullptr) term += weighted_term(args, b, h, t, lse, list, a);
+      if (args.dweights.data != nullptr) term += weighted_term(args, b, h, t, w_t, list, a);
     }
-    const int64_t n = list_seen(args, b, h, t, keys, list);
+    const int64_t n = w_t.hidden ? 0 : list_seen(args, b, h, t, keys, list);
     score_list(args, b, h, t, list, n, a);
-    to_powers(a, n, lse);
+    weigh(a, n, w_t);
     if (scored) {
       dot_list(g, v, args.v.row, list, n, args.width, 1, ds);
       if (args.dropout.on) drop(args.dropout, b, h, t, keys, list, n, words, ds);

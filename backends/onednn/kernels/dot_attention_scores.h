@@ -161,15 +161,32 @@ struct Panel {
   int64_t b, h, t, queries;  // queries [t, t+queries), at most kLanes
 };
 
-// e[keys][ld] += factor * x[queries][keys] transposed
+// A bias in units of log 2, finite where it was: the lowest float hides a key as -inf does, but
+// leaves a row that has nothing else what it is.
+inline constexpr float kMostBias = 2.358e38F;  // the greatest float / log2(e)
+WEFT_INLINE float bias_in_log2(float x) {
+  if (__builtin_isinf(x)) return x;
+  return kLog2E * (x > kMostBias ? kMostBias : x < -kMostBias ? -kMostBias : x);
+}
+WEFT_INLINE __m256 bias_in_log2(__m256 x) {
+  const __m256 most = _mm256_set1_ps(kMostBias), least = _mm256_set1_ps(-kMostBias);
+  const __m256 size = _mm256_andnot_ps(_mm256_set1_ps(-0.0F), x);
+  const __m256 infinite = _mm256_cmp_ps(size, _mm256_set1_ps(__builtin_inff()), _CMP_EQ_OQ);
+  // The second operand is the result where one is NaN.
+  const __m256 finite = _mm256_max_ps(least, _mm256_min_ps(most, x));
+  return _mm256_mul_ps(_mm256_blendv_ps(finite, x, infinite), _mm256_set1_ps(kLog2E));
+}
+
+// e[keys][ld] += x[queries][keys] transposed, x a bias or not
+template <bool IsBias>
 WEFT_INLINE void add_transposed(const float* x, int64_t row, int64_t queries, int64_t keys,
-                                float factor, float* e, int64_t ld) {
-  const __m256 by = _mm256_set1_ps(factor);
+                                float* e, int64_t ld) {
   for (int64_t t = 0; t < queries; t += 8)
     for (int64_t j = 0; j < keys; j += 8) {
       const Square s = transposed(load_square(x + t * row + j, row, queries - t, keys - j));
       Square sum = load_square(e + j * ld + t, ld, keys - j, 8);
-      for (int i = 0; i < 8; ++i) sum.row[i] = _mm256_fmadd_ps(s.row[i], by, sum.row[i]);
+      for (int i = 0; i < 8; ++i)
+        sum.row[i] = _mm256_add_ps(sum.row[i], IsBias ? bias_in_log2(s.row[i]) : s.row[i]);
       store_square(e + j * ld + t, ld, keys - j, 8, sum);
     }
 }
@@ -180,17 +197,16 @@ WEFT_INLINE void add_bias(const Bias& bias, const Panel& p, const KeyBlock& keys
   const float* x =
       bias.data + p.b * bias.batch + p.h * bias.head + p.t * bias.row + keys.j * bias.column;
   if (bias.row != 0 && bias.column == 1)
-    return add_transposed(x, bias.row, p.queries, keys.n, kLog2E, e, ld);
+    return add_transposed<true>(x, bias.row, p.queries, keys.n, e, ld);
   for (int64_t j = 0; j < keys.n; ++j)
     for (int64_t t = 0; t < p.queries; ++t)
-      e[j * ld + t] += kLog2E * x[t * bias.row + j * bias.column];
+      e[j * ld + t] += bias_in_log2(x[t * bias.row + j * bias.column]);
 }
 
-// Scores that may not be looked at become -inf. Returns whether anything is left.
+// Scores that may not be looked at become `hidden`. Returns whether anything is left.
 template <class Args>
-WEFT_INLINE bool hide(const Args& args, const Panel& p, const KeyBlock& keys, float* e,
-                      int64_t ld) {
-  const float hidden = -__builtin_inff();
+WEFT_INLINE bool hide(const Args& args, const Panel& p, const KeyBlock& keys, float* e, int64_t ld,
+                      float hidden = -__builtin_inff()) {
   if (keys.holes) {
     const MaskRow mask = mask_row(args.mask, p.b, p.h, 0);
     for (int64_t j = 0; j < keys.n; ++j)
@@ -217,6 +233,11 @@ WEFT_INLINE bool hide(const Args& args, const Panel& p, const KeyBlock& keys, fl
       e[j * ld + t] = hidden;
   return any;
 }
+
+// Beyond this the log-sum-exp of a row has lost too much of the sum's logarithm to rounding for
+// weights to be made of it: the row is summed up again.
+inline constexpr float kExactLse = 64;
+WEFT_INLINE bool is_exact(float lse) { return __builtin_fabsf(lse) <= kExactLse; }
 
 // --- dropout
 

@@ -62,7 +62,8 @@ WEFT_INLINE Vec v_sqrt(Vec x) { return sqrt(x); }
 WEFT_INLINE Vec v_rsqrt(Vec x) { return splat(1) / sqrt(x); }
 WEFT_INLINE Vec v_tanh(Vec x) { return tanh(x); }
 WEFT_INLINE Vec v_sigmoid(Vec x) { return sigmoid(x); }
-WEFT_INLINE Vec v_relu(Vec x) { return max(splat(0), x); }
+// max gives its second operand where both are zeros, and that may be -0.
+WEFT_INLINE Vec v_relu(Vec x) { return max(splat(0), x) + splat(0); }
 WEFT_INLINE Vec v_gelu(Vec x) { return gelu(x); }
 WEFT_INLINE Vec v_gelu_tanh(Vec x) { return gelu_tanh(x); }
 WEFT_INLINE Vec v_silu(Vec x) { return silu(x); }
@@ -231,6 +232,7 @@ WEFT_INLINE float f_pow(float a, float b) { return b == 2 ? a * a : powf(a, b); 
 // fmod is exact; the result takes the divisor's sign.
 WEFT_INLINE float f_remainder(float a, float b) {
   const float r = fmodf(a, b);
+  if (r == 0) return __builtin_copysignf(0, b);
   return r != 0 && (r < 0) != (b < 0) ? r + b : r;
 }
 

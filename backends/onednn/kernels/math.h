@@ -158,12 +158,13 @@ WEFT_INLINE Vec silu(Vec x) {
 WEFT_INLINE Vec softplus(Vec x) { return maximum(x, splat(0.0F)) + log1p(exp_negative(-abs(x))); }
 WEFT_INLINE Vec gelu(Vec x) {
   const Vec y = splat(0.5F) * x * (splat(1.0F) + erf(x * splat(0.70710678118654752F)));
-  return select(less(x, splat(-1e30F)), splat(0.0F), y);
+  // 1 + erf is never quite 0.
+  return select(less(x, splat(-10.0F)), splat(0.0F), y);
 }
 WEFT_INLINE Vec gelu_tanh(Vec x) {
   const Vec cubic = fma(x * x * x, splat(0.044715F), x);
   const Vec y = splat(0.5F) * x * (splat(1.0F) + tanh(cubic * splat(0.79788456080286536F)));
-  return select(less(x, splat(-1e10F)), splat(0.0F), y);
+  return select(less(x, splat(-10.0F)), splat(0.0F), y);
 }
 
 // sin(x) for `quarter` = 0, cos(x) for `quarter` = 1.

@@ -33,6 +33,11 @@ void for_chunks(const ParameterTensor* tensors, int64_t count, int64_t cost, con
   });
 }
 
+// g + decay*p; without a decay nothing is added, as p may be infinite.
+WEFT_INLINE Vec decayed(Vec g, float decay, Vec p) {
+  return decay == 0 ? g : fma(splat(decay), p, g);
+}
+
 // update(tensor, j, at) for vectors of columns of all tensors.
 template <class Update>
 void for_elements(const ParameterTensor* tensors, int64_t count, const Update& update) {
@@ -67,10 +72,9 @@ void sum_of_squares(const SumOfSquares& args) {
 
 void sgd(const Sgd& args) {
   const Vec scale = splat(args.grad_scale), lr = splat(args.lr), momentum = splat(args.momentum);
-  const Vec decay = splat(args.weight_decay);
   for_elements(args.tensors, args.count, [&](const ParameterTensor& t, int64_t i, auto at) {
     const Vec p = at.get(t.p + i);
-    Vec g = fma(decay, p, scale * at.get(t.g + i));
+    Vec g = decayed(scale * at.get(t.g + i), args.weight_decay, p);
     if (args.momentum != 0) {
       g = fma(momentum, at.get(t.m + i), g);
       at.put(t.m + i, g);
@@ -87,11 +91,11 @@ void adam(const Adam& args) {
   const Vec root = splat((float)(1 / ::sqrt(correct2)));
   const Vec beta1 = splat((float)args.beta1), rest1 = splat((float)(1 - args.beta1));
   const Vec beta2 = splat((float)args.beta2), rest2 = splat((float)(1 - args.beta2));
-  const Vec decay = splat(args.decoupled ? 0.0F : args.weight_decay);
+  const float decay = args.decoupled ? 0.0F : args.weight_decay;
   const Vec shrink = splat(args.decoupled ? 1.0F - args.lr * args.weight_decay : 1.0F);
   for_elements(args.tensors, args.count, [&](const ParameterTensor& t, int64_t i, auto at) {
     Vec p = at.get(t.p + i);
-    const Vec g = fma(decay, p, scale * at.get(t.g + i));
+    const Vec g = decayed(scale * at.get(t.g + i), decay, p);
     const Vec m = fma(beta1, at.get(t.m + i), rest1 * g);
     const Vec v = fma(beta2, at.get(t.v + i), rest2 * g * g);
     p = p * shrink;
@@ -103,10 +107,10 @@ void adam(const Adam& args) {
 
 void adadelta(const Adadelta& args) {
   const Vec scale = splat(args.grad_scale), lr = splat(args.lr), eps = splat(args.eps);
-  const Vec rho = splat(args.rho), rest = splat(1.0F - args.rho), decay = splat(args.weight_decay);
+  const Vec rho = splat(args.rho), rest = splat(1.0F - args.rho);
   for_elements(args.tensors, args.count, [&](const ParameterTensor& t, int64_t i, auto at) {
     const Vec p = at.get(t.p + i), m = at.get(t.m + i);
-    const Vec g = fma(decay, p, scale * at.get(t.g + i));
+    const Vec g = decayed(scale * at.get(t.g + i), args.weight_decay, p);
     const Vec v = fma(rho, at.get(t.v + i), rest * g * g);
     const Vec d = g * WEFT_ISA::sqrt(m + eps) / WEFT_ISA::sqrt(v + eps);
     at.put(t.v + i, v);

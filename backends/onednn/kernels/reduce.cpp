@@ -103,6 +103,19 @@ T reduce_strided(const T* x, int64_t x_n, int64_t n) {
   return y;
 }
 
+// The chunks' results in order. Sums of floats are added up in double: of millions of terms there are
+// tens of thousands of chunks.
+template <class T, class Op>
+T combined(const T* x, int64_t x_n, int64_t n) {
+  return reduce_strided<T, Op>(x, x_n, n);
+}
+template <>
+float combined<float, Sum<float>>(const float* x, int64_t x_n, int64_t n) {
+  double total = 0;
+  for (int64_t j = 0; j < n; ++j) total += (double)x[j * x_n];
+  return (float)total;
+}
+
 template <class T>
 WEFT_INLINE T finish(const Reduce& args, T value, T before) {
   if (args.kind == Reduction::mean) {
@@ -153,7 +166,7 @@ void reduce_as(const Reduce& args) {
     const Range rest = share(args.outer * inner, thread, threads);
     for (int64_t i = rest.begin; i < rest.end; ++i) {
       const int64_t o = i / inner, column = i % inner;
-      put(o, column, reduce_strided<T, Op>(partial + o * chunks * inner + column, inner, chunks));
+      put(o, column, combined<T, Op>(partial + o * chunks * inner + column, inner, chunks));
     }
   });
 }

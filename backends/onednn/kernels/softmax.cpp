@@ -71,11 +71,13 @@ void row_fill(float* y, int64_t n, float value) {
 template <bool Masked>
 void softmax_row(const float* x, float* y, int64_t n, bool log, MaskRow mask) {
   const float top = row_max<Masked>(x, n, mask);
-  if (top == -__builtin_inff()) return row_fill(y, n, 0);
+  if (top == -__builtin_inff()) return row_fill(y, n, log ? top : 0);
   if (log) {
-    const float lse = top + logf(row_exp<Masked, false>(x, nullptr, n, top, mask));
+    // One after the other: in their sum the logarithm would be lost to a large maximum.
+    const Vec shift = splat(top),
+              rest = splat(logf(row_exp<Masked, false>(x, nullptr, n, top, mask)));
     for (int64_t j = 0; j < n; j += kWidth)
-      store_some(y + j, visible<Masked>(x, j, n, mask) - splat(lse), n - j);
+      store_some(y + j, visible<Masked>(x, j, n, mask) - shift - rest, n - j);
     return;
   }
   const Vec scale = splat(1.0F / row_exp<Masked, true>(x, y, n, top, mask));
@@ -97,11 +99,13 @@ void softmax_columns(const float* x, float* y, int64_t n, int64_t inner, bool lo
       total += e;
       if (!log) store_some(y + j * inner + c, e, lanes);
     }
-    const Vec lse = shift + kernels::WEFT_ISA::log(total), scale = splat(1.0F) / total;
+    const Vec rest = kernels::WEFT_ISA::log(total), scale = splat(1.0F) / total;
+    const Vec of_empty = log ? -infinity() : splat(0);
     for (int64_t j = 0; j < n; ++j) {
       const int64_t at = j * inner + c;
-      const Vec value = log ? load_or(x + at, lanes, 0) - lse : load_or(y + at, lanes, 0) * scale;
-      store_some(y + at, select(empty, splat(0), value), lanes);
+      const Vec value =
+          log ? load_or(x + at, lanes, 0) - shift - rest : load_or(y + at, lanes, 0) * scale;
+      store_some(y + at, select(empty, of_empty, value), lanes);
     }
   }
 }
@@ -123,16 +127,14 @@ float total(const float* x, int64_t n) {
   return sum(s);
 }
 
-// A log-softmax row of zeros is either a row of -inf or a row of one element; both have zero
-// gradient.
-bool all_zero(const float* y, int64_t n) {
+bool all_hidden(const float* y, int64_t n) {
   for (int64_t j = 0; j < n; ++j)
-    if (y[j] != 0) return false;
+    if (y[j] != -__builtin_inff()) return false;
   return true;
 }
 
 void grad_row(const float* y, const float* dy, float* dx, int64_t n, bool log, bool streams) {
-  if (log && all_zero(y, n)) return row_fill(dx, n, 0);
+  if (log && all_hidden(y, n)) return row_fill(dx, n, 0);
   const Vec s = splat(log ? total(dy, n) : dot(y, dy, n));
   const auto slope = [&](int64_t j) {
     const Vec a = load_or(y + j, n - j, 0), d = load_or(dy + j, n - j, 0);
@@ -148,10 +150,11 @@ void grad_columns(const float* y, const float* dy, float* dx, int64_t n, int64_t
   for (int64_t c = 0; c < inner; c += kWidth) {
     const int64_t lanes = inner - c;
     Vec s = splat(0), used = splat(0);
+    const Vec of_empty = log ? -infinity() : splat(0);
     for (int64_t j = 0; j < n; ++j) {
       const Vec a = load_or(y + j * inner + c, lanes, 0), d = load_or(dy + j * inner + c, lanes, 0);
       s = log ? s + d : fma(a, d, s);
-      used = select(equal(a, splat(0)), used, splat(1));
+      used = select(equal(a, of_empty), used, splat(1));
     }
     const Bits empty = equal(used, splat(0));
     for (int64_t j = 0; j < n; ++j) {

@@ -6,7 +6,7 @@
 // over the last axis of [batch,heads,rows,n], or (inner > 1) over the middle axis of
 // [rows,n,inner] (then no mask and batch = heads = 1). Rows of x are numbered through:
 // ((b*heads + h)*rows + t)*ld. A row that is -inf throughout, or masked throughout, gives zeros and
-// a zero gradient (zeros for log_softmax too); NaN behind the mask is never read into the result,
+// a zero gradient (-inf for log_softmax); NaN behind the mask is never read into the result,
 // NaN elsewhere fills its row. Masked columns of y are 0 (log: -inf). +inf in a row gives NaN.
 #pragma once
 #include "backends/onednn/kernels/types.h"

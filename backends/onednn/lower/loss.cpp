@@ -33,6 +33,7 @@ struct Rows {
     args.classes = logits.dim(-1);
     args.ld_logits = *row_stride(logits);
     args.smoothing = static_cast<float>(e.op.real("smoothing"));
+    args.skip_unknown = e.op.flag("skip_unknown");
     if (labels.dtype != ir::DType::s32 && labels.dtype != ir::DType::s64) {
       const Tensor wide = e.temporary(ir::DType::s64, labels.dims);
       e.kernel("cast labels, plain", 0, [from = labels, wide](const Run& run) {

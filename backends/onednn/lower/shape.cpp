@@ -100,11 +100,18 @@ void lower_pad(Emit& e) {
 void lower_constant(Emit& e) {
   const ir::DType dtype = e.op.dtype("dtype");
   const ir::Reals& values = e.op.reals("values");
+  const ir::Integers& exact = e.op.exact_integers("values");
   const Dims dims = dims_of(e.op.result());
-  std::vector<char> data(values.size() * static_cast<size_t>(ir::bytes(dtype)) + 1);
-  for (size_t i = 0; i < values.size(); ++i)
-    store_real(data.data() + i * static_cast<size_t>(ir::bytes(dtype)), dtype, values[i]);
-  if (values.size() != 1) return place_constant(e, data.data(), dims, dense(dtype, dims, {}));
+  const size_t count = values.size() + exact.size();
+  std::vector<char> data(count * static_cast<size_t>(ir::bytes(dtype)) + 1);
+  for (size_t i = 0; i < count; ++i) {
+    char* to = data.data() + i * static_cast<size_t>(ir::bytes(dtype));
+    if (exact.empty())
+      store_real(to, dtype, values[i]);
+    else
+      store_integer(to, dtype, exact[i]);
+  }
+  if (count != 1) return place_constant(e, data.data(), dims, dense(dtype, dims, {}));
   place_constant(e, data.data(), {}, {dtype, dims, Dims(dims.size(), 0), {}});
 }
 

@@ -4,25 +4,12 @@
 #include "backends/onednn/lower/ops.h"
 #include "ir/ops/softmax.h"
 
-#include <limits>
-
 namespace weft::onednn {
 namespace {
 
 struct Lanes {
   int64_t rows = 1, n = 1, inner = 1, ld_x = 0, ld_y = 0;
 };
-
-// The kernel gives zeros for a lane of -inf; log_softmax leaves it as it is.
-void keep_infinite_lanes(const Lanes& l, const float* x, float* y) {
-  constexpr float kLow = -std::numeric_limits<float>::infinity();
-  for (int64_t r = 0; r < l.rows; ++r)
-    for (int64_t i = 0; i < l.inner; ++i) {
-      bool all = true;
-      for (int64_t k = 0; k < l.n && all; ++k) all = x[r * l.ld_x + k * l.inner + i] == kLow;
-      for (int64_t k = 0; k < l.n && all; ++k) y[r * l.ld_y + k * l.inner + i] = kLow;
-    }
-}
 
 }  // namespace
 
@@ -42,15 +29,17 @@ void lower_softmax(Emit& e) {
   const bool last = axis == x.rank() - 1;
   l.ld_x = last ? *row_stride(x) : l.n * l.inner;
   l.ld_y = last ? *row_stride(y) : l.n * l.inner;
-  const bool log = &e.op.def() == &ir::ops::log_softmax;
-  const kernels::Softmax args{
-      .rows = l.rows, .n = l.n, .inner = l.inner, .log = log, .ld_x = l.ld_x, .ld_y = l.ld_y};
-  e.kernel("softmax", 0, [args, l, log, from = x.at, to = y.at](const Run& run) {
+  const kernels::Softmax args{.rows = l.rows,
+                              .n = l.n,
+                              .inner = l.inner,
+                              .log = &e.op.def() == &ir::ops::log_softmax,
+                              .ld_x = l.ld_x,
+                              .ld_y = l.ld_y};
+  e.kernel("softmax", 0, [args, from = x.at, to = y.at](const Run& run) {
     kernels::Softmax softmax = args;
     softmax.x = run.at<float>(from);
     softmax.y = run.at<float>(to);
     kernels::softmax(softmax);
-    if (log) keep_infinite_lanes(l, softmax.x, softmax.y);
   });
 }
 

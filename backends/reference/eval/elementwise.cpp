@@ -112,6 +112,8 @@ double lesser_of(double a, double b) { return std::isnan(a) || a < b ? a : b; }
 double logistic(double x) {
   return x >= 0 ? 1 / (1 + std::exp(-x)) : std::exp(x) / (1 + std::exp(x));
 }
+// x * share, the share of x that an activation lets through; none of it is left at -inf.
+double let_through(double x, double share) { return share == 0 ? 0 : x * share; }
 double rounded(double x) {  // halves to even, whatever the rounding mode
   const double below = std::floor(x), rest = x - below;
   const bool up = rest > 0.5 || (rest == 0.5 && std::fmod(below, 2) != 0);
@@ -128,9 +130,9 @@ const Evaluation exp = unary(ops::exp, std::exp);
 const Evaluation expm1 = unary(ops::expm1, std::expm1);
 const Evaluation floor = unary(ops::floor, std::floor);
 const Evaluation gelu =
-    unary(ops::gelu, [](double x) { return x * (1 + std::erf(x / std::sqrt(2.0))) / 2; });
+    unary(ops::gelu, [](double x) { return let_through(x, std::erfc(-x / std::sqrt(2.0)) / 2); });
 const Evaluation gelu_tanh = unary(ops::gelu_tanh, [](double x) {
-  return x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x))) / 2;
+  return let_through(x, (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x))) / 2);
 });
 const Evaluation log = unary(ops::log, std::log);
 const Evaluation log1p = unary(ops::log1p, std::log1p);
@@ -147,7 +149,7 @@ const Evaluation sign = unary(
                                      : x < 0 ? -1
                                              : x; },  // 0 and NaN stay
     [](int64_t x) -> int64_t { return (x > 0) - (x < 0); });
-const Evaluation silu = unary(ops::silu, [](double x) { return x * logistic(x); });
+const Evaluation silu = unary(ops::silu, [](double x) { return let_through(x, logistic(x)); });
 const Evaluation sin = unary(ops::sin, std::sin);
 const Evaluation softplus = unary(
     ops::softplus, [](double x) { return (x > 0 ? x : 0) + std::log1p(std::exp(-std::fabs(x))); });

@@ -49,6 +49,13 @@ const Evaluation concat{
     }};
 
 const Evaluation constant{&ops::constant, [](const Call& call) -> Tensor {
+                            const ir::Integers& exact = call.op.exact_integers("values");
+                            if (!exact.empty()) {
+                              Ints y = filled<int64_t>(call.dims(), exact[0]);
+                              if (exact.size() > 1)
+                                std::copy(exact.begin(), exact.end(), y.begin());
+                              return y;
+                            }
                             const ir::Reals& values = call.op.reals("values");
                             Floats y = filled<double>(call.dims(), values.empty() ? 0 : values[0]);
                             if (values.size() > 1)

@@ -10,7 +10,7 @@ namespace weft::ir {
 std::optional<double> Simplifier::scalar(Value v) const {
   const Node* node = builder.graph().producer(v);
   if (node == nullptr || node->op != &ops::constant) return std::nullopt;
-  const auto& values = std::get<Reals>(*node->attrs.find("values"));
+  const Reals& values = OpView(builder.graph(), *node).reals("values");
   return values.size() == 1 ? std::optional(values.front()) : std::nullopt;
 }
 

@@ -4,6 +4,7 @@
 #include "ir/rewrite/rewrite.h"
 #include "ir/text/text.h"
 
+#include <cmath>
 #include <map>
 
 namespace weft::ir {
@@ -15,6 +16,17 @@ bool same_regions(const Node& a, const Node& b) {
   if (a.regions.size() != b.regions.size()) return false;
   for (size_t i = 0; i < a.regions.size(); ++i)
     if (canonical_text(a.regions[i]) != canonical_text(b.regions[i])) return false;
+  return true;
+}
+
+// 0 and -0 are equal, but not the same.
+bool same_attrs(const Attrs& a, const Attrs& b) {
+  if (a != b) return false;
+  for (auto x = a.begin(), y = b.begin(); x != a.end(); ++x, ++y) {
+    const Reals *p = std::get_if<Reals>(&x->second), *q = std::get_if<Reals>(&y->second);
+    for (size_t i = 0; p != nullptr && i < p->size(); ++i)
+      if (std::signbit((*p)[i]) != std::signbit((*q)[i])) return false;
+  }
   return true;
 }
 
@@ -31,7 +43,7 @@ Graph merged(const Graph& graph) {
     const Node* same = nullptr;
     for (const int c : candidates) {
       const Node& other = graph.nodes()[static_cast<size_t>(c)];
-      if (other.attrs == node.attrs && other.group_sizes == node.group_sizes &&
+      if (same_attrs(other.attrs, node.attrs) && other.group_sizes == node.group_sizes &&
           same_regions(other, node))
         same = &other;
     }

@@ -4,6 +4,8 @@
 #include "ir/rewrite/rewrite.h"
 
 #include <algorithm>
+#include <cmath>
+#include <functional>
 
 namespace weft::ir {
 namespace {
@@ -50,6 +52,26 @@ Known known_nodes(const Graph& graph) {
   return k;
 }
 
+// One value for all if they are the same, the sign of zeros included; of no elements any.
+template <typename List, typename Same>
+Attr values(List list, const Same& same) {
+  if (list.empty()) list.emplace_back(0);
+  if (std::all_of(list.begin(), list.end(), [&](auto v) { return same(v, list.front()); }))
+    list.resize(1);
+  return list;
+}
+Attr reals(const Array& a) {
+  Reals list;
+  for (int64_t i = 0; i < a.size(); ++i) list.push_back(a.at(i));
+  return values(std::move(list),
+                [](double x, double y) { return x == y && std::signbit(x) == std::signbit(y); });
+}
+Attr integers(const Array& a) {
+  Integers list;
+  for (int64_t i = 0; i < a.size(); ++i) list.push_back(a.integer_at(i));
+  return values(std::move(list), std::equal_to<>());
+}
+
 Graph folded(const Graph& graph, PassContext& context) {
   const Known known = known_nodes(graph);
   if (known.wanted.empty()) return graph;
@@ -80,17 +102,13 @@ Graph folded(const Graph& graph, PassContext& context) {
       continue;
     }
     const Array& a = values[static_cast<size_t>(it - known.wanted.begin())];
-    Reals list;
-    for (int64_t i = 0; i < a.size(); ++i) list.push_back(a.at(i));
-    const bool uniform = !list.empty() && std::all_of(list.begin(), list.end(),
-                                                      [&](double v) { return v == list.front(); });
-    if (uniform) list.resize(1);
-    if (list.empty()) list.push_back(0);  // no elements: any one value will do
     const TensorType& type = graph.type(node.results[0]);
     r.at(node);
     r.replace(node.results[0],
               r.builder.emit(ops::constant, {},
-                             {{"dtype", type.dtype}, {"shape", type.shape}, {"values", list}}));
+                             {{"dtype", type.dtype},
+                              {"shape", type.shape},
+                              {"values", is_float(a.dtype()) ? reals(a) : integers(a)}}));
   }
   return r.finish();
 }

@@ -1,7 +1,8 @@
 // ir/passes/clean/simplify_algebra.cpp -- rules of arithmetic and logic.
 //
-// None of them changes a value, NaN and infinities included, but for rounding where constants are
-// merged, and for log(softmax(x)), which log_softmax keeps finite where exp underflows.
+// None of them changes a value, NaN, infinities and the sign of zeros included, but for rounding
+// where constants are merged, and for two forms that have an op: log(softmax(x)) and 1/(1+exp(-x))
+// are what they mean also where exp under- or overflows (docs/ir.md, 3).
 #include "ir/passes/clean/simplifier.h"
 
 #include <cmath>
@@ -31,6 +32,18 @@ Value scalar_like(Simplifier& s, double value, Value like) {
 bool fits(Simplifier& s, const Node& n, double c) {
   return std::isfinite(c) &&
          (float_result(s, n) ? c == 0 || std::isnormal(static_cast<float>(c)) : std::abs(c) <= 127);
+}
+
+// May x op c op d be x op (c op d)? Where the two pull in opposite directions, what the first does
+// to a large or a small x (an overflow, a rounding) the second does not undo.
+bool same_direction(double c, double d) { return std::signbit(c) == std::signbit(d); }
+bool both_grow_or_shrink(double c, double d) {
+  return (std::abs(c) >= 1) == (std::abs(d) >= 1) || std::abs(c) == 1 || std::abs(d) == 1;
+}
+
+// Adding it changes nothing, not even the sign of a zero.
+bool adds_nothing(Simplifier& s, const Node& n, double c) {
+  return c == 0 && (!float_result(s, n) || std::signbit(c));
 }
 
 // What the adjoints of adjacent slices add up to: pieces in their places, side by side.
@@ -73,10 +86,11 @@ Value add(Simplifier& s, const Node& n) {
   if (const Value joined = join_pads(s, n); joined.valid()) return joined;
   if (const Value rows = add_rows(s, n); rows.valid()) return rows;
   if (const auto c = s.scalar(y)) {
-    if (*c == 0) return as_result(s, n, x);
+    if (adds_nothing(s, n, *c)) return as_result(s, n, x);
     if (const auto inner = s.made_by(x, ops::add))
       if (const auto d = s.scalar(inner->operands[1]);
-          d && fits(s, n, *c) && fits(s, n, *d) && fits(s, n, *c + *d))
+          d && fits(s, n, *c) && fits(s, n, *d) && fits(s, n, *c + *d) &&
+          (!float_result(s, n) || same_direction(*c, *d)))
         return s.emit(ops::add, {{inner->operands[0]}, {scalar_like(s, *c + *d, x)}});
   }
   if (const auto negated = s.made_by(y, ops::neg))
@@ -89,7 +103,7 @@ Value add(Simplifier& s, const Node& n) {
 Value sub(Simplifier& s, const Node& n) {
   const Value x = n.operands[0], y = n.operands[1];
   if (const auto c = s.scalar(y)) {
-    if (*c == 0) return as_result(s, n, x);
+    if (adds_nothing(s, n, -*c)) return as_result(s, n, x);
     if (info(s.type(y).dtype).is_signed && (float_result(s, n) || fits(s, n, *c)))
       return s.emit(ops::add, {{x}, {scalar_like(s, -*c, y)}});
   }
@@ -110,7 +124,8 @@ Value mul(Simplifier& s, const Node& n) {
   if (*c == -1 && info(s.type(x).dtype).is_signed) return as_result(s, n, s.emit(ops::neg, {{x}}));
   if (const auto inner = s.made_by(x, ops::mul))
     if (const auto d = s.scalar(inner->operands[1]);
-        d && fits(s, n, *c) && fits(s, n, *d) && fits(s, n, *c * *d) && *c * *d != 0)
+        d && fits(s, n, *c) && fits(s, n, *d) && fits(s, n, *c * *d) && *c * *d != 0 &&
+        (!float_result(s, n) || both_grow_or_shrink(*c, *d)))
       return s.emit(ops::mul, {{inner->operands[0]}, {scalar_like(s, *c * *d, x)}});
   if (const auto inner = s.made_by(x, ops::neg); inner && float_result(s, n))
     return s.emit(ops::mul, {{inner->operands[0]}, {scalar_like(s, -*c, x)}});
@@ -134,7 +149,9 @@ Value div(Simplifier& s, const Node& n) {
     const auto c = s.scalar(n.operands[1]);
     return c && *c == 1 ? as_result(s, n, n.operands[0]) : Value{};
   }
-  if (const auto c = s.scalar(n.operands[1]); c && std::isnormal(*c) && std::isnormal(1 / *c))
+  // A factor that f32 rounds away or has lost digits of would be another divisor.
+  const auto normal = [](double x) { return std::isnormal(static_cast<float>(x)); };
+  if (const auto c = s.scalar(n.operands[1]); c && normal(*c) && normal(1 / *c))
     return s.emit(ops::mul, {{n.operands[0]}, {scalar_like(s, 1 / *c, n.operands[1])}});
   return sigmoid_of(s, n);
 }

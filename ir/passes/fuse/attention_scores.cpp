@@ -4,6 +4,9 @@
 #include "ir/error.h"
 #include "ir/passes/fuse/attention_band.h"
 
+#include <algorithm>
+#include <cmath>
+
 namespace weft::ir {
 namespace {
 
@@ -94,6 +97,17 @@ class Peeling {
   const Readers& r_;
 };
 
+// Factors go to queries and biases. Extreme ones would take them out of range where the score,
+// multiplied afterwards, is in it.
+bool has_sound_factors(Scores& s) {
+  const auto is_sound = [](double x) { return std::abs(x) >= 1e-12 && std::abs(x) <= 1e12; };
+  const bool all =
+      is_sound(s.scale) && std::all_of(s.biases.begin(), s.biases.end(),
+                                       [&](const ScoreBias& b) { return is_sound(b.factor); });
+  if (!all) s.reason = concat("it is scaled by ", s.scale, ", out of the range of sound factors");
+  return all;
+}
+
 // Masks of positions become the band.
 void take_bands(const Readers& r, Scores& s) {
   if (s.single) return;
@@ -113,8 +127,9 @@ bool find_scores(const Readers& r, Value e, Scores& s) {
   const bool found = Peeling(r).peel(e, s, 1);
   if (!found && s.reason.empty())
     s.reason = concat(r.named(e), " is neither a dot nor an additive score");
-  if (found) take_bands(r, s);
-  return found;
+  if (!found || !has_sound_factors(s)) return false;
+  take_bands(r, s);
+  return true;
 }
 
 }  // namespace weft::ir

@@ -16,6 +16,7 @@ struct Combination {
   Value logp, labels;  // none as yet
   Value negated;       // -logp, where sums read that
   double label = 0, mean = 0;
+  bool by_one_hot = false;  // a label out of range chooses nothing
   std::vector<int> nodes;
 };
 
@@ -54,13 +55,13 @@ class LossFinder {
     r.nodes = c.nodes;
     r.nodes.push_back(logp_node);
     r.build = [logits = softmax.operands[0], labels = c.labels, total, smoothing,
-               shape = r_.graph->type(root.results[0]).shape](Rewriter& rw) {
+               skip = c.by_one_hot, shape = r_.graph->type(root.results[0]).shape](Rewriter& rw) {
       Builder& b = rw.builder;
       Shape rows = b.type(rw(logits)).shape;
       rows.pop_back();
       const Value loss =
           b.emit(ops::softmax_cross_entropy, {{rw(logits)}, {b.reshape(rw(labels), rows)}},
-                 {{"smoothing", smoothing}});
+                 {{"smoothing", smoothing}, {"skip_unknown", skip}});
       const Value scaled = total == -1  ? loss
                            : total == 1 ? b.neg(loss)
                                         : b.mul(loss, b.scalar(-total, b.type(loss).dtype));
@@ -139,6 +140,7 @@ class LossFinder {
         continue;
       c.nodes.push_back(r_.graph->info(sum.operands[0]).node);
       c.labels = hot->operands[0];
+      c.by_one_hot = true;
       c.label += signed_factor;
       return true;
     }
@@ -184,25 +186,22 @@ Graph losses(const Graph& graph, PassContext& context) {
   return replace_all(graph, std::move(found));
 }
 
-// Weights by row are taken in: loss * w, -loss * w, select(mask, loss, 0).
-Graph weighted(const Graph& graph, PassContext& context) {
+// Rows that a mask leaves out are taken in as weights: select(mask, loss, 0), or of -loss. A product
+// with weights is not: 0 times the loss of a row that is infinite or NaN is NaN, but a row of weight
+// 0 is not read.
+Graph weighted(const Graph& graph) {
   const Pattern loss =
       op(ops::softmax_cross_entropy, any("logits"), any("labels")).named("loss").one_use();
   const Pattern negated = op(ops::neg, loss).named("negated").one_use();
-  const auto emit = [&](Match& m, Value weights) -> Value {
-    if (!weights.valid() || m.builder().type(weights).shape != m.type("labels").shape) return {};
-    if (m.readers().graph->type(m.root().results[0]).shape != m.type("labels").shape) return {};
-    if (!m.readers().of(m.node("loss").results[1]).empty()) return {};
-    const Value y = m.emit(ops::softmax_cross_entropy, {{m["logits"]}, {m["labels"]}, {weights}},
-                           m.node("loss").attrs);
-    return m.has("negated") ? m.builder().neg(y) : y;
-  };
-  const Graph by_product = rewrite(graph, op(ops::mul, either({loss, negated}), any("weights")),
-                                   [&](Match& m) { return emit(m, m["weights"]); });
-  return rewrite(by_product, op(ops::select, any("mask"), either({loss, negated}), scalar(0.0)),
-                 [&](Match& m) -> Value {
+  return rewrite(graph, op(ops::select, any("mask"), either({loss, negated}), scalar(0.0)),
+                 [](Match& m) -> Value {
                    if (m.type("mask").shape != m.type("labels").shape) return {};
-                   return emit(m, m.builder().cast(m["mask"], m.type("loss").dtype));
+                   if (!m.readers().of(m.node("loss").results[1]).empty()) return {};
+                   const Value weights = m.builder().cast(m["mask"], m.type("loss").dtype);
+                   const Value y =
+                       m.emit(ops::softmax_cross_entropy, {{m["logits"]}, {m["labels"]}, {weights}},
+                              m.node("loss").attrs);
+                   return m.has("negated") ? m.builder().neg(y) : y;
                  });
 }
 
@@ -210,7 +209,7 @@ Graph fused(const Graph& graph, PassContext& context) {
   const Graph found = losses(graph, context);
   const bool any = std::any_of(found.nodes().begin(), found.nodes().end(),
                                [](const Node& n) { return n.op == &ops::softmax_cross_entropy; });
-  return any ? weighted(found, context) : found;
+  return any ? weighted(found) : found;
 }
 
 }  // namespace

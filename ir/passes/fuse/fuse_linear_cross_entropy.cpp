@@ -54,16 +54,19 @@ class Finder {
     for (const Value v : found_.outputs) shapes.push_back(graph_.type(v).shape);
     found_.build = [dloss, weights, shapes, labels = loss_.operands[1], x = x_, w = w_,
                     bias = bias_, transposed = transposed_, wanted = wanted_,
-                    smoothing = OpView(graph_, loss_).real("smoothing")](Rewriter& r) {
-      const Values made = r.builder.emit_all(
-          ops::linear_cross_entropy,
-          {{r(dloss)},
-           {r(x)},
-           {r(w)},
-           {r(labels)},
-           bias.valid() ? Values{r(bias)} : Values{},
-           weights.empty() ? Values{} : Values{r(weights[0])}},  // at most one
-          {{"transpose_b", transposed}, {"smoothing", smoothing}, {"wanted", wanted}});
+                    attrs = loss_.attrs](Rewriter& r) {
+      Attrs all = attrs;
+      all.set("transpose_b", transposed);
+      all.set("wanted", wanted);
+      const Values made =
+          r.builder.emit_all(ops::linear_cross_entropy,
+                             {{r(dloss)},
+                              {r(x)},
+                              {r(w)},
+                              {r(labels)},
+                              bias.valid() ? Values{r(bias)} : Values{},
+                              weights.empty() ? Values{} : Values{r(weights[0])}},  // at most one
+                             all);
       Values results;
       for (size_t i = 0; i < made.size(); ++i)
         results.push_back(r.builder.reshape(made[i], shapes[i]));
@@ -84,7 +87,7 @@ class Finder {
           node.operands[2] == loss_.operands[1] && node.operands[3] == loss_.results[1] &&
           std::equal(node.operands.begin() + 4, node.operands.end(), loss_.operands.begin() + 2,
                      loss_.operands.end()) &&
-          OpView(graph_, node).real("smoothing") == OpView(graph_, loss_).real("smoothing"))
+          node.attrs == loss_.attrs)
         return &node;
     }
     return nullptr;

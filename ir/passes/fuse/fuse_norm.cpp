@@ -12,6 +12,8 @@
 namespace weft::ir {
 namespace {
 
+constexpr double kRounding = 0x1p-24;  // of a factor written as a float
+
 class NormFinder {
  public:
   NormFinder(const Readers& readers, PassContext& context) : r_(readers), context_(context) {}
@@ -92,9 +94,10 @@ class NormFinder {
     if (n == nullptr || (n->op != &ops::mean && n->op != &ops::sum)) return undone(before);
     const Value x = n->operands[0];
     const auto width = shape(x).empty() ? std::nullopt : shape(x).back().constant();
-    const bool is_mean = n->op == &ops::mean
-                             ? factor == 1
-                             : width && std::fabs(factor * static_cast<double>(*width) - 1) < 1e-6;
+    const bool is_mean =
+        n->op == &ops::mean
+            ? factor == 1
+            : width && std::fabs(factor * static_cast<double>(*width) - 1) < kRounding;
     if (!is_mean) return undone(before);
     if (r_.view(*n).integers("axes") != Integers{-1}) {
       reason_ = concat("it normalises over axes of ", named(x), " other than the last alone");

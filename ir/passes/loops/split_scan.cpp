@@ -6,6 +6,7 @@
 #include "ir/passes/clean/drop_unused_results.h"
 #include "ir/passes/loops/cut_loop.h"
 #include "ir/passes/loops/loop_places.h"
+#include "ir/rewrite/pattern.h"
 #include "ir/rewrite/rewrite.h"
 #include "ir/rules/distinct_axes.h"
 
@@ -414,7 +415,11 @@ class Splitter {
       if (a_.accumulator[c] < 0) continue;
       const Value total = summed(a_.contribution(c));
       b().from = a_.body.nodes()[static_cast<size_t>(a_.accumulator[c])].from;
-      results_[c] = b().add(outer_operand("carries", static_cast<int>(c)), total);
+      const Value before = outer_operand("carries", static_cast<int>(c));
+      // A sum that starts from 0 is what is added up.
+      const bool from_zero =
+          scalar_constant(b().graph(), before) == 0.0 && b().type(before) == b().type(total);
+      results_[c] = from_zero ? total : b().add(before, total);
     }
     for (int i = 0; i < a_.parts.stacked; ++i) {
       const Value v = a_.body.outputs()[static_cast<size_t>(a_.parts.carries + i)].value;
