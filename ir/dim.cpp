@@ -34,10 +34,12 @@ struct Floordiv {
   int64_t divisor;
 };
 
+Dim parse_printed(std::string_view text);
+
 std::optional<Floordiv> as_floordiv(const std::string& atom) {
   if (!atom.starts_with(kFloordiv)) return std::nullopt;
   const size_t comma = atom.rfind(',');
-  return Floordiv{Dim::parse(atom.substr(kFloordiv.size(), comma - kFloordiv.size())),
+  return Floordiv{parse_printed(atom.substr(kFloordiv.size(), comma - kFloordiv.size())),
                   std::stoll(atom.substr(comma + 1))};
 }
 
@@ -239,6 +241,7 @@ Dim Dim::operator*(const Dim& other) const {
 // atom := integer | symbol | '-' atom | '(' sum ')' | 'floordiv' '(' sum ',' integer ')'
 struct DimParser {
   std::string_view text;
+  bool marks = false;  // are symbols taken that begin with '?', which no user's does?
   size_t at = 0;
   int depth = 0;
 
@@ -294,8 +297,9 @@ struct DimParser {
     }
     const char c = text[at];
     if (std::isdigit(static_cast<unsigned char>(c))) return integer();
-    if (!std::isalpha(static_cast<unsigned char>(c)) && c != '_') fail("a number or a symbol");
-    const size_t start = at;
+    if (!std::isalpha(static_cast<unsigned char>(c)) && c != '_' && !(marks && c == '?'))
+      fail("a number or a symbol");
+    const size_t start = at++;
     while (at < text.size() &&
            (std::isalnum(static_cast<unsigned char>(text[at])) || text[at] == '_'))
       ++at;
@@ -310,13 +314,21 @@ struct DimParser {
   }
 };
 
-Dim Dim::parse(std::string_view text) {
-  DimParser p{text};
+namespace {
+
+Dim parsed(DimParser p) {
   const Dim d = p.sum();
   p.skip();
-  if (p.at != text.size()) p.fail("an end");
+  if (p.at != p.text.size()) p.fail("an end");
   return d;
 }
+
+// What str() made, of symbols that passes made too (ir/rules/axes.cpp).
+Dim parse_printed(std::string_view text) { return parsed({.text = text, .marks = true}); }
+
+}  // namespace
+
+Dim Dim::parse(std::string_view text) { return parsed({.text = text}); }
 
 std::string str(const Shape& shape) {
   std::string s = "[";

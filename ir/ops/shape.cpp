@@ -4,6 +4,7 @@
 #include "ir/graph.h"
 #include "ir/host/array.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace weft::ir::ops {

@@ -334,6 +334,11 @@ Axis of_groups(NodeAxes& n, Axis one) {
   return n.solver.made(n.solver.term(one) * Dim(groups), n.solver.size(one) * Dim(groups));
 }
 
+// Channels that are cut into groups: a number of them, of which that can be told.
+void cut_into_groups(NodeAxes& n, Axis channels) {
+  if (n.op.integer("groups") != 1) n.solver.fix(channels);
+}
+
 Shape window_sizes(const TensorType& w) { return {w.shape.begin(), w.shape.end() - 2}; }
 
 void conv(NodeAxes& n) {
@@ -341,6 +346,7 @@ void conv(NodeAxes& n) {
   for (size_t i = 0; i + 2 < w.size(); ++i) n.solver.fix(w[i]);
   n.solver.same(x.back(), of_groups(n, w[w.size() - 2]));
   if (n.has("bias")) n.solver.same(n.operand("bias")[0], w.back());
+  cut_into_groups(n, w.back());
   const ops::Window window = ops::window_of(n.op, window_sizes(n.op.operand("w")));
   n.results = {axes_around(x[0], positions(n, window, axes_between(x)), w.back())};
 }
@@ -349,6 +355,7 @@ void conv_input_grad(NodeAxes& n) {
   const AxisList &dy = n.operand("dy"), &w = n.operand("w");
   for (size_t i = 0; i + 2 < w.size(); ++i) n.solver.fix(w[i]);
   n.solver.same(dy.back(), w.back());
+  cut_into_groups(n, w.back());
   const AxisList size = n.new_shape("size");
   const ops::Window window = ops::window_of(n.op, window_sizes(n.op.operand("w")));
   n.solver.same(axes_between(dy), positions(n, window, size));
@@ -365,6 +372,7 @@ void conv_weight_grad(NodeAxes& n) {
   for (const Dim& d : size) result.push_back(s.fixed(d));
   const Axis one = s.fresh(*s.size(x.back()).divided_by(n.op.integer("groups")));
   s.same(x.back(), of_groups(n, one));
+  cut_into_groups(n, dy.back());
   result.push_back(one);
   result.push_back(dy.back());
   n.results = {result};

@@ -39,6 +39,7 @@ void check(const Config& c) {
 }
 bool has_attention(const Config&) { return false; }
 int64_t most_positions(const Config&) { return 0; }
+int64_t window(const Config&) { return 0; }
 
 Tensor encoded(const Scope& p, const Config& c, const Tensor& source, const Tensor& lengths) {
   const Tensor x =

@@ -379,7 +379,7 @@ TEST_CASE("search: a window's caches are rings, and score as a mask over whole s
       CAPTURE(window);
       transformer::Config c = tests::small_transformer(8);
       c.window = window;
-      search::Decoder d = transformer::decoder(c, {.beam = beam}, tests::reference_options());
+      search::Decoder d = seq2seq::decoder(c, {.beam = beam}, tests::reference_options());
       Program loss =
           Program::inference(transformer::loss_graph(c, false), tests::reference_options());
       ParameterStore store = lively_store(d, 5, ir::DType::f64);

@@ -167,7 +167,7 @@ TEST_CASE(
 
 TEST_CASE("models: a transformer's windows are bands of packed attention") {
   transformer::Config c;
-  c.source_vocabulary = 5, c.target_vocabulary = 6;
+  c.source.vocabulary = 5, c.target_vocabulary = 6;
   c.width = 4, c.heads = 2, c.feed_forward = 6;
   c.encoder_layers = 2, c.decoder_layers = 2;
   c.window = 3, c.dropout = c.attention_dropout = 0.2;
@@ -216,7 +216,7 @@ TEST_CASE("models: RNNs built with sizes that coincide have the loss and gradien
                         c.attention == rnn::AttentionKind::none))
           continue;
         INFO(std::string(cell) << " " << std::string(attention) << (feeding ? " feeding" : ""));
-        c.source_vocabulary = c.target_vocabulary = 4;
+        c.source.vocabulary = c.target_vocabulary = 4;
         c.embedding = c.hidden = c.attention_width = 4;
         const ir::Graph graph = rnn::loss_graph(c);
         check_coinciding(graph, 4);
@@ -230,7 +230,7 @@ TEST_CASE("models: transformers built with sizes that coincide have those of sym
   for (const auto positions : {sinusoidal, learned, relative})
     for (const double dropout : {0.0, 0.3}) {
       transformer::Config c;
-      c.source_vocabulary = c.target_vocabulary = 4;
+      c.source.vocabulary = c.target_vocabulary = 4;
       c.width = c.feed_forward = 4, c.heads = 2;
       c.encoder_layers = c.decoder_layers = 2;
       c.max_positions = 8;
