@@ -49,6 +49,23 @@ TEST_CASE("conv: sizes of none, one and many, front ends as models have them") {
     }
 }
 
+TEST_CASE("conv_weight_grad: over long sequences, whatever window, stride and padding") {
+  for (const char* attrs :
+       {"{size=[3], low=[1], high=[1]}", "{size=[4], strides=[2], low=[3]}",
+        "{size=[2], strides=[5], high=[2]}", "{size=[3], dilations=[7], low=[10], high=[4]}",
+        "{size=[5], low=[700], high=[700]}", "{size=[1], strides=[2]}"}) {
+    CAPTURE(attrs);
+    const std::string conv = attrs;
+    const ir::Graph forward = ir::parse(
+        "graph(%x: f32[2,600,33], %w: f32[" + conv.substr(7, 1) + ",33,40]) { %y = conv(%x, %w) {" +
+        (conv.size() > 10 ? conv.substr(11) : "}") + " return %y }");
+    const std::string positions = forward.type(forward.outputs()[0].value).dim(1).str();
+    tests::check_same("graph(%x: f32[2,600,33], %d: f32[2," + positions +
+                          ",40]) { %y = conv_weight_grad(%x, %d) " + conv + " return %y }",
+                      {.tolerance = 3e-5});
+  }
+}
+
 TEST_CASE("conv: a row of the batch has the same bits whatever else is in it") {
   const ir::Graph graph = ir::parse(
       "graph(%x: f32[B,20,80], %w: f32[3,80,64], %b: f32[64]) { %y = conv(%x, %w; %b) "

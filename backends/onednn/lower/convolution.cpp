@@ -1,12 +1,15 @@
 // backends/onednn/lower/convolution.cpp -- convolutions and their adjoints as oneDNN primitives.
 //
 // x and y lie channels-last, as all values do; oneDNN chooses how it wants w, which is put in that
-// order before (or out of it after) where it is another one.
+// order before (or out of it after) where it is another one. The adjoint of w over one long axis is
+// done as matrix products, which are several times as fast.
 #include "ir/ops/convolution.h"
 
 #include "backends/onednn/lower/ops.h"
 #include "backends/onednn/machine/compat.h"
 #include "backends/onednn/machine/engine.h"
+
+#include <algorithm>
 
 namespace weft::onednn {
 namespace {
@@ -148,6 +151,35 @@ Ref in_layout(Emit& e, const Product& p, const memory::desc& wanted) {
   return at;
 }
 
+// Of long sequences with many channels, in so many products that making them is quick.
+bool pays_as_products(const Product& p) {
+  return p.groups == 1 && p.x.rank() == 3 && p.x.dim(-1) >= 32 && p.y.dim(-1) >= 32 &&
+         p.y.dim(1) >= 256 && p.x.dim(0) * p.w.dim(0) <= 256;
+}
+
+// For each place in the window: the rows of x that it meets, transposed, times those of dy, one
+// sequence after the other.
+void emit_products(Emit& e, const Product& p) {
+  const int64_t stride = p.desc.strides[0], positions = p.y.dim(1), elements = p.x.dim(1);
+  for (int64_t k = 0; k < p.w.dim(0); ++k) {
+    Tensor w = without_axis(sliced(p.w, 0, k, 1), 0);
+    // Position o meets element o * stride + shift.
+    const int64_t shift = k * (p.desc.dilations[0] + 1) - p.desc.low[0];
+    const int64_t from = shift < 0 ? (-shift + stride - 1) / stride : 0;
+    const int64_t to = std::min(positions, (elements - 1 - shift + stride) / stride);
+    if (to <= from) {
+      emit_fill(e, w, 0);
+      continue;
+    }
+    for (int64_t b = 0; b < p.x.dim(0); ++b) {
+      const Tensor x = without_axis(sliced(p.x, 0, b, 1), 0),
+                   dy = without_axis(sliced(p.y, 0, b, 1), 0);
+      emit_matmul(e, transposed(sliced(x, 0, from * stride + shift, to - from, stride)),
+                  sliced(dy, 0, from, to - from), w, {.accumulate = b > 0});
+    }
+  }
+}
+
 }  // namespace
 
 void lower_conv(Emit& e) {
@@ -192,6 +224,7 @@ void lower_conv_weight_grad(Emit& e) {
   if (dw.size() == 0) return;
   const Product p = product(e, e.in("x"), dw, e.in("dy"));
   if (p.x.size() == 0 || p.y.size() == 0) return emit_fill(e, dw, 0);
+  if (pays_as_products(p)) return emit_products(e, p);
   const auto pd = described(e, p, compat::conv_weight_desc);
   const memory::desc plain = weights(dw, p.groups), made = pd.diff_weights_desc();
   const Ref at = made == plain ? dw.at : e.workspace(static_cast<int64_t>(made.get_size()));
