@@ -15,7 +15,7 @@ LinearOptions biased(const Config& c) { return {.bias = c.output_bias}; }
 // The decoder's first state, from the encoder's last ones. Bahdanau et al.: s_0 = tanh(Ws h_1), h_1
 // being the backward state at the first position. Others: the encoder's states as they are, or
 // through tanh(W [forward; backward]) where there are two directions.
-State bridge(const Scope& p, const Config& c, const Recurrent& r, const SourceLoc& loc) {
+State bridge(const Scope& p, const Config& c, const Recurrent& r) {
   const auto in = p.enter();
   const size_t directions = c.bidirectional ? 2 : 1;
   State s;
@@ -26,53 +26,49 @@ State bridge(const Scope& p, const Config& c, const Recurrent& r, const SourceLo
     const auto start = [&](const std::string& name, const Tensor& forward, const Tensor& backward) {
       if (!forward.valid()) return Tensor();
       if (c.attention == AttentionKind::additive)
-        return tanh(linear(here / name, backward, c.hidden, biased(c), loc), loc);
+        return tanh(linear(here / name, backward, c.hidden, biased(c)));
       if (!c.bidirectional) return forward;
-      return tanh(
-          linear(here / name, concat({forward, backward}, -1, loc), c.hidden, biased(c), loc), loc);
+      return tanh(linear(here / name, concat({forward, backward}, -1), c.hidden, biased(c)));
     };
     s.layers.push_back({start("Ws", first.h, last.h), start("Wsc", first.c, last.c)});
   }
-  if (c.input_feeding)
-    s.fed = zero_state(CellKind::gru, r.outputs, r.outputs.dim(1), c.hidden, loc).h;
+  if (c.input_feeding) s.fed = zero_state(CellKind::gru, r.outputs, r.outputs.dim(1), c.hidden).h;
   return s;
 }
 
-Attended attend_rows(const Scope& p, const Config& c, const Memory& m, const Tensor& s,
-                     const SourceLoc& loc) {
+Attended attend_rows(const Scope& p, const Config& c, const Memory& m, const Tensor& s) {
   switch (c.attention) {
     case AttentionKind::dot:
-      return dot_attention(s, m.h, m.mask, loc);
+      return dot_attention(s, m.h, m.mask);
     case AttentionKind::general:
-      return general_attention(p, s, m.h, m.mask, m.keys, loc);
+      return general_attention(p, s, m.h, m.mask, m.keys);
     case AttentionKind::concat:
-      return concat_attention(p, s, m.h, m.mask, attention_width(c), m.keys, loc);
+      return concat_attention(p, s, m.h, m.mask, attention_width(c), m.keys);
     default:
-      return additive_attention(p, s, m.h, m.mask, attention_width(c), m.keys, loc);
+      return additive_attention(p, s, m.h, m.mask, attention_width(c), m.keys);
   }
 }
 
 // s: T[R,H], one row a sentence; or several beams of each, which are that many queries to its one
 // memory. -> context T[R,E], weights T[B,K,S] where there are beams
-Attended attend_with(const Scope& p, const Config& c, const Memory& m, const Tensor& s,
-                     const SourceLoc& loc) {
-  const Dim rows = s.dim(0, loc), sentences = m.h.dim(0, loc);
-  if (rows == sentences) return attend_rows(p, c, m, s, loc);
+Attended attend_with(const Scope& p, const Config& c, const Memory& m, const Tensor& s) {
+  const Dim rows = s.dim(0), sentences = m.h.dim(0);
+  if (rows == sentences) return attend_rows(p, c, m, s);
   const Dim beams = *rows.divided_by(sentences);
-  const Attended a = attend_rows(p, c, m, reshape(s, {sentences, beams, c.hidden}, loc), loc);
-  return {reshape(a.context, {rows, m.h.dim(-1, loc)}, loc), a.weights};
+  const Attended a = attend_rows(p, c, m, reshape(s, {sentences, beams, c.hidden}));
+  return {reshape(a.context, {rows, m.h.dim(-1)}), a.weights};
 }
 
 // The decoder's layers, x and context going into the first.
 std::vector<CellState> run_cells(const Scope& p, const Config& c, const State& state, Tensor x,
-                                 const Tensor& context, const Noise& noise, const Tensor& position,
-                                 const SourceLoc& loc) {
+                                 const Tensor& context, const Noise& noise,
+                                 const Tensor& position) {
   std::vector<CellState> next;
   for (size_t layer = 0; layer < state.layers.size(); ++layer) {
     const Scope here = c.layers == 1 ? p / "cell" : p / "cell" / static_cast<int64_t>(layer);
-    if (layer > 0) x = dropout(here / "dropout", x, c.dropout, noise, position, loc);
+    if (layer > 0) x = dropout(here / "dropout", x, c.dropout, noise, position);
     next.push_back(cell(c.cell, here, x, state.layers[layer], layer == 0 ? context : Tensor(),
-                        {.bias = c.cell_bias}, loc));
+                        {.bias = c.cell_bias}));
     x = next.back().h;
   }
   return next;
@@ -81,30 +77,27 @@ std::vector<CellState> run_cells(const Scope& p, const Config& c, const State& s
 // What the vocabulary's scores are computed from.      s: T[B,H], y: T[B,M], context: T[B,E] or
 // none
 Tensor read_out(const Scope& p, const Config& c, const Tensor& s, const Tensor& y,
-                const Tensor& context, const SourceLoc& loc) {
+                const Tensor& context) {
   if (c.readout == Readout::plain) return s;
   const auto in = p.enter();
   const int64_t width = c.readout == Readout::maxout ? 2 * readout_width(c) : readout_width(c);
-  Tensor t = Operand(linear(p / "Uo", s, width, no_bias, loc), loc) +
-             Operand(linear(p / "Vo", y, width, no_bias, loc), loc);
-  if (context.valid())
-    t = Operand(t, loc) + Operand(linear(p / "Co", context, width, no_bias, loc), loc);
-  if (c.output_bias)
-    t = Operand(t, loc) + Operand(p.parameter("bo", {width}, init::zeros(), loc), loc);
-  return c.readout == Readout::maxout ? maxout(t, 2, loc) : tanh(t, loc);
+  Tensor t = linear(p / "Uo", s, width, no_bias) + linear(p / "Vo", y, width, no_bias);
+  if (context.valid()) t = t + linear(p / "Co", context, width, no_bias);
+  if (c.output_bias) t = t + p.parameter("bo", {width}, init::zeros());
+  return c.readout == Readout::maxout ? maxout(t, 2) : tanh(t);
 }
 
 }  // namespace
 
 Tensor memory_keys(const Scope& p, const Config& c, const Tensor& h, SourceLoc loc) {
   const Scope attention = p / "decoder" / "attention";
-  const auto in = attention.enter();
+  const auto in = attention.enter(loc);
   switch (c.attention) {
     case AttentionKind::additive:
     case AttentionKind::concat:
-      return additive_keys(attention, h, attention_width(c), loc);
+      return additive_keys(attention, h, attention_width(c));
     case AttentionKind::general:
-      return general_keys(attention, h, c.hidden, loc);
+      return general_keys(attention, h, c.hidden);
     default:
       return {};
   }
@@ -113,62 +106,59 @@ Tensor memory_keys(const Scope& p, const Config& c, const Tensor& h, SourceLoc l
 Encoded encode(const Scope& p, const Config& c, const Tensor& x, const Tensor& lengths,
                const Noise& noise, SourceLoc loc) {
   const Scope here = p / "encoder";
-  const auto in = here.enter();
+  const auto in = here.enter(loc);
   const RecurrentOptions options{.kind = c.cell,
                                  .layers = c.layers,
                                  .bidirectional = c.bidirectional,
                                  .dropout = c.dropout,
                                  .noise = noise};
-  const Recurrent r = recurrent(here, x, lengths, c.hidden, options, loc);
+  const Recurrent r = recurrent(here, x, lengths, c.hidden, options);
   Encoded e;
-  if (has_attention(c))
-    e.memory = {swap_axes(r.outputs, 0, 1, loc), length_mask(lengths, x.dim(0), loc), {}};
-  e.start = bridge(p / "bridge", c, r, loc);
+  if (has_attention(c)) e.memory = {swap_axes(r.outputs, 0, 1), length_mask(lengths, x.dim(0)), {}};
+  e.start = bridge(p / "bridge", c, r);
   return e;
 }
 
 Encoded encode_source(const Scope& p, const Config& c, const Tensor& source, const Tensor& lengths,
                       const Noise& noise, SourceLoc loc) {
-  const auto in = p.enter();
-  Tensor x =
-      c.source.kind == data::SourceKind::tokens
-          ? embedding(p / "source_embedding", swap_axes(source, 0, 1, loc), c.source.vocabulary,
-                      c.embedding, init::normal(0.1), loc)
-          : swap_axes(seq2seq::projected_source(p, c.source, source, c.embedding, loc), 0, 1, loc);
-  x = sequence_dropout(p / "source_dropout", x, c.dropout, noise, loc);
-  return encode(p, c, x, lengths, noise, loc);
+  const auto in = p.enter(loc);
+  Tensor x = c.source.kind == data::SourceKind::tokens
+                 ? embedding(p / "source_embedding", swap_axes(source, 0, 1), c.source.vocabulary,
+                             c.embedding, init::normal(0.1))
+                 : swap_axes(seq2seq::projected_source(p, c.source, source, c.embedding), 0, 1);
+  x = sequence_dropout(p / "source_dropout", x, c.dropout, noise);
+  return encode(p, c, x, lengths, noise);
 }
 
 Step decode_step(const Scope& p, const Config& c, const Memory& memory, const State& state,
                  const Tensor& y, const Noise& noise, const Tensor& position, SourceLoc loc) {
   const Scope here = p / "decoder";
-  const auto in = here.enter();
+  const auto in = here.enter(loc);
   const Tensor& before = state.layers.back().h;
   Step step;
   Tensor read;
   if (c.attention == AttentionKind::additive) {
-    const Attended a = attend_with(here / "attention", c, memory, before, loc);
-    step.state.layers = run_cells(here, c, state, y, a.context, noise, position, loc);
+    const Attended a = attend_with(here / "attention", c, memory, before);
+    step.state.layers = run_cells(here, c, state, y, a.context, noise, position);
     const Tensor& s = c.readout == Readout::maxout ? before : step.state.layers.back().h;
-    read = read_out(here / "readout", c, s, y, a.context, loc);
+    read = read_out(here / "readout", c, s, y, a.context);
     step.weights = a.weights;
   } else {
-    step.state.layers =
-        run_cells(here, c, state, c.input_feeding ? concat({y, state.fed}, -1, loc) : y, {}, noise,
-                  position, loc);
+    step.state.layers = run_cells(here, c, state, c.input_feeding ? concat({y, state.fed}, -1) : y,
+                                  {}, noise, position);
     const Tensor& s = step.state.layers.back().h;
     Tensor top = s, context;
     if (has_attention(c)) {  // h~ = tanh(Wc [c; h]), Luong et al. 2015, eq. 5
-      const Attended a = attend_with(here / "attention", c, memory, s, loc);
+      const Attended a = attend_with(here / "attention", c, memory, s);
       context = a.context;
-      top = tanh(linear(here / "Wc", concat({context, s}, -1, loc), c.hidden, biased(c), loc), loc);
+      top = tanh(linear(here / "Wc", concat({context, s}, -1), c.hidden, biased(c)));
       step.weights = a.weights;
     }
     if (c.input_feeding) step.state.fed = top;
-    read = read_out(here / "readout", c, top, y, {}, loc);
+    read = read_out(here / "readout", c, top, y, {});
   }
-  read = dropout(here / "readout_dropout", read, c.dropout, noise, position, loc);
-  step.logits = linear(here / "Wo", read, c.target_vocabulary, biased(c), loc);
+  read = dropout(here / "readout_dropout", read, c.dropout, noise, position);
+  step.logits = linear(here / "Wo", read, c.target_vocabulary, biased(c));
   return step;
 }
 
@@ -223,16 +213,16 @@ Decoded decode(const Scope& p, const Config& c, const Encoded& encoded, const Te
   const auto body = [&](const LoopStep& at) -> LoopYield {
     const Tensor position = positions ? at.scanned[1] : Tensor();
     const Step step = decode_step(p, c, encoded.memory, like(encoded.start, at.carries),
-                                  at.scanned[0], noise, position, loc);
+                                  at.scanned[0], noise, position);
     return {.carries = flat(step.state),
             .outputs = weights ? Tensors{step.logits, step.weights} : Tensors{step.logits}};
   };
   const Scope here = p / "decoder";
-  const auto in = here.enter();
+  const auto in = here.enter(loc);
   Tensors scanned{y};
-  if (positions) scanned.push_back(iota(y, y.dim(0), s32, loc));
+  if (positions) scanned.push_back(iota(y, y.dim(0), s32));
   const LoopResults r =
-      scan({.carries = flat(encoded.start), .scanned = scanned, .lengths = lengths}, body, loc);
+      scan({.carries = flat(encoded.start), .scanned = scanned, .lengths = lengths}, body);
   return {r.outputs[0], weights ? r.outputs[1] : Tensor()};
 }
 

@@ -25,92 +25,85 @@ TransformerOptions layer_options(const Config& c, const Noise& noise) {
 
 double embedding_deviation(const Config& c) { return 1 / std::sqrt(static_cast<double>(c.width)); }
 
-Tensor table(const Scope& p, const Config& c, std::string_view side, SourceLoc loc) {
+Tensor table(const Scope& p, const Config& c, std::string_view side) {
   const bool source = side == "source";
   return p.parameter(
       c.shared_embedding ? std::string("embedding") : std::string(side) + "_embedding",
       {source ? c.source.vocabulary : c.target_vocabulary, c.width},
-      init::normal(embedding_deviation(c)), loc);
+      init::normal(embedding_deviation(c)));
 }
 
 // Tokens s32[B,T] -> T[B,T,M]
-Tensor looked_up(const Scope& p, const Config& c, std::string_view side, const Tensor& tokens,
-                 const SourceLoc& loc) {
-  const Tensor x = embedding(table(p, c, side, loc), tokens, loc);
+Tensor looked_up(const Scope& p, const Config& c, std::string_view side, const Tensor& tokens) {
+  const Tensor x = embedding(table(p, c, side), tokens);
   if (c.positions == PositionKind::relative) return x;
-  return Operand(x, loc) * Operand(std::sqrt(static_cast<double>(c.width)), loc);
+  return x * std::sqrt(static_cast<double>(c.width));
 }
 
 // Vectors T[B,T,M] at positions s32[T] -> T[B,T,M]
 Tensor placed(const Scope& p, const Config& c, std::string_view side, Tensor x,
-              const Tensor& positions, const Noise& noise, const SourceLoc& loc) {
-  if (c.positions == PositionKind::sinusoidal)
-    x = Operand(x, loc) + Operand(sinusoidal_positions(positions, c.width, loc), loc);
+              const Tensor& positions, const Noise& noise) {
+  if (c.positions == PositionKind::sinusoidal) x = x + sinusoidal_positions(positions, c.width);
   if (c.positions == PositionKind::learned)
-    x = Operand(x, loc) + Operand(learned_positions(p / (std::string(side) + "_positions"),
-                                                    positions, c.max_positions, c.width, loc),
-                                  loc);
-  return dropout(p / (std::string(side) + "_dropout"), x, c.dropout, noise, {}, loc);
+    x = x + learned_positions(p / (std::string(side) + "_positions"), positions, c.max_positions,
+                              c.width);
+  return dropout(p / (std::string(side) + "_dropout"), x, c.dropout, noise);
 }
 
 Tensor embedded_source(const Scope& p, const Config& c, const Tensor& source,
-                       const Tensor& positions, const Noise& noise, const SourceLoc& loc) {
+                       const Tensor& positions, const Noise& noise) {
   const auto in = p.enter();
   const Tensor x = c.source.kind == data::SourceKind::tokens
-                       ? looked_up(p, c, "source", source, loc)
-                       : seq2seq::projected_source(p, c.source, source, c.width, loc);
-  return placed(p, c, "source", x, positions, noise, loc);
+                       ? looked_up(p, c, "source", source)
+                       : seq2seq::projected_source(p, c.source, source, c.width);
+  return placed(p, c, "source", x, positions, noise);
 }
 
 Tensor embedded_target(const Scope& p, const Config& c, const Tensor& tokens,
-                       const Tensor& positions, const Noise& noise, const SourceLoc& loc) {
+                       const Tensor& positions, const Noise& noise) {
   const auto in = p.enter();
-  return placed(p, c, "target", looked_up(p, c, "target", tokens, loc), positions, noise, loc);
+  return placed(p, c, "target", looked_up(p, c, "target", tokens), positions, noise);
 }
 
 // The bias of a stack's self-attention, T[heads,T,T'], or none.
 Tensor self_bias(const Scope& stack, const Config& c, const Tensor& queries, const Tensor& keys,
-                 bool bidirectional, const SourceLoc& loc) {
+                 bool bidirectional) {
   if (c.positions != PositionKind::relative) return {};
   return relative_position_bias(stack / "position_bias", queries, keys, c.heads,
-                                {.bidirectional = bidirectional}, loc);
+                                {.bidirectional = bidirectional});
 }
 
-Tensor scores(const Scope& p, const Config& c, const Tensor& x, const SourceLoc& loc) {
+Tensor scores(const Scope& p, const Config& c, const Tensor& x) {
   const auto in = p.enter();
   const Scope output = p / "output";
   Tensor y;
   if (c.tied_output)
-    y = matmul(x, table(p, c, "target", loc), {.transpose_b = true}, loc);
+    y = matmul(x, table(p, c, "target"), {.transpose_b = true});
   else
-    y = matmul(x,
-               output.parameter("W", {c.width, c.target_vocabulary}, init::glorot_uniform(), loc),
-               {}, loc);
+    y = matmul(x, output.parameter("W", {c.width, c.target_vocabulary}));
   if (!c.output_bias) return y;
-  return Operand(y, loc) +
-         Operand(output.parameter("b", {c.target_vocabulary}, init::zeros(), loc), loc);
+  return y + output.parameter("b", {c.target_vocabulary}, init::zeros());
 }
 
 // Of a layer: from its own keys and values to those of its past.
 using PastOf = std::function<KeysValues(int64_t layer, const KeysValues& own)>;
 
 Decoded run_decoder(const Scope& p, const Config& c, Tensor x, const Memory& memory,
-                    DecoderView view, const PastOf& past_of, const Noise& noise,
-                    const SourceLoc& loc) {
+                    DecoderView view, const PastOf& past_of, const Noise& noise) {
   const Scope stack = p / "decoder";
   const auto in = stack.enter();
   const TransformerOptions options = layer_options(c, noise);
-  view.memory_mask = for_all_queries(memory.mask, loc);
+  view.memory_mask = for_all_queries(memory.mask);
   Decoded d;
   for (int64_t i = 0; i < c.decoder_layers; ++i) {
     view.memory = memory.layers[static_cast<size_t>(i)];
     if (past_of) view.past = [&past_of, i](const KeysValues& own) { return past_of(i, own); };
-    const DecoderLayer layer = decoder_layer(stack / i, x, view, options, loc);
+    const DecoderLayer layer = decoder_layer(stack / i, x, view, options);
     x = layer.x;
     d.weights = layer.weights;
   }
-  if (c.final_norm) x = norm(stack / "norm", x, options, loc);
-  d.logits = scores(p, c, x, loc);
+  if (c.final_norm) x = norm(stack / "norm", x, options);
+  d.logits = scores(p, c, x);
   return d;
 }
 
@@ -125,66 +118,67 @@ std::string part_name(std::string_view what, int64_t layer, std::string_view par
 
 Tensor encode(const Scope& p, const Config& c, const Tensor& source, const Tensor& lengths,
               const Noise& noise, SourceLoc loc) {
-  const Dim s = seq2seq::source_positions(c.source, source, loc);
-  const Tensor positions = positions_from(source, s, {}, loc);
-  Tensor x = embedded_source(p, c, source, positions, noise, loc);
+  const CalledFrom from(loc);
+  const Dim s = seq2seq::source_positions(c.source, source);
+  const Tensor positions = positions_from(source, s);
+  Tensor x = embedded_source(p, c, source, positions, noise);
   const Scope stack = p / "encoder";
-  const auto in = stack.enter();
+  const auto in = stack.enter(loc);
   const TransformerOptions options = layer_options(c, noise);
-  Tensor mask = for_all_queries(length_mask(lengths, s, loc), loc);
-  if (c.window > 0)
-    mask = Operand(mask, loc) &&
-           Operand(window_mask(source, s, s, c.window - 1, c.window - 1, loc), loc);
-  const Tensor bias = self_bias(stack, c, positions, positions, true, loc);
+  Tensor mask = for_all_queries(length_mask(lengths, s));
+  if (c.window > 0) mask = mask && window_mask(source, s, s, c.window - 1, c.window - 1);
+  const Tensor bias = self_bias(stack, c, positions, positions, true);
   for (int64_t i = 0; i < c.encoder_layers; ++i)
-    x = encoder_layer(stack / i, x, mask, bias, options, loc);
-  return c.final_norm ? norm(stack / "norm", x, options, loc) : x;
+    x = encoder_layer(stack / i, x, mask, bias, options);
+  return c.final_norm ? norm(stack / "norm", x, options) : x;
 }
 
 Memory remember(const Scope& p, const Config& c, const Tensor& h, const Tensor& lengths,
                 SourceLoc loc) {
   const Scope stack = p / "decoder";
-  const auto in = stack.enter();
-  Memory memory{{}, length_mask(lengths, h.dim(1, loc), loc)};
+  const auto in = stack.enter(loc);
+  Memory memory{{}, length_mask(lengths, h.dim(1))};
   for (int64_t i = 0; i < c.decoder_layers; ++i)
-    memory.layers.push_back(decoder_memory(stack / i, h, layer_options(c, {}), loc));
+    memory.layers.push_back(decoder_memory(stack / i, h, layer_options(c, {})));
   return memory;
 }
 
 Decoded decode(const Scope& p, const Config& c, const Memory& memory, const Tensor& target,
                const Noise& noise, SourceLoc loc) {
-  const Dim t = target.dim(1, loc);
-  const Tensor positions = positions_from(target, t, {}, loc);
-  const Tensor x = embedded_target(p, c, target, positions, noise, loc);
+  const CalledFrom from(loc);
+  const Dim t = target.dim(1);
+  const Tensor positions = positions_from(target, t);
+  const Tensor x = embedded_target(p, c, target, positions, noise);
   DecoderView view;
-  view.self_mask = c.window > 0 ? window_mask(target, t, t, c.window - 1, 0, loc)
-                                : causal_mask(target, t, t, loc);
-  view.self_bias = self_bias(p / "decoder", c, positions, positions, false, loc);
-  return run_decoder(p, c, x, memory, view, {}, noise, loc);
+  view.self_mask =
+      c.window > 0 ? window_mask(target, t, t, c.window - 1, 0) : causal_mask(target, t, t);
+  view.self_bias = self_bias(p / "decoder", c, positions, positions, false);
+  return run_decoder(p, c, x, memory, view, {}, noise);
 }
 
 Decoded decode_step(search::StepGraph& step, const Config& c, const Memory& memory, SourceLoc loc) {
+  const CalledFrom from(loc);
   const Scope p = step.scope();
   const int64_t d = c.width / c.heads;
-  const Tensor token = step.by_sentence(step.token());                 // s32[B,K]
-  const Tensor here = positions_from(token, 1, step.position(), loc);  // s32[1]
-  const Tensor x = embedded_target(p, c, token, here, {}, loc);
+  const Tensor token = step.by_sentence(step.token());            // s32[B,K]
+  const Tensor here = positions_from(token, 1, step.position());  // s32[1]
+  const Tensor x = embedded_target(p, c, token, here, {});
   if (c.window > 0) step.keep_last();
   DecoderView view;
-  view.self_mask = expand(step.visible(), 1, loc);  // pred[B,1,K,C*K]
-  view.self_bias = self_bias(p / "decoder", c, here, step.entry_steps(), false, loc);
+  view.self_mask = expand(step.visible(), 1);  // pred[B,1,K,C*K]
+  view.self_bias = self_bias(p / "decoder", c, here, step.entry_steps(), false);
   const auto cached = [&](int64_t layer, const char* part, const Tensor& own) {
     const Tensor rows = step.by_row(own);  // [B*K,heads,D]
-    const Tensor all = step.cached(part_name("past", layer, part),
-                                   reshape(rows, {rows.dim(0, loc), c.width}, loc));
-    return reshape(all, {all.dim(0, loc), all.dim(1, loc), c.heads, d}, loc);
+    const Tensor all =
+        step.cached(part_name("past", layer, part), reshape(rows, {rows.dim(0), c.width}));
+    return reshape(all, {all.dim(0), all.dim(1), c.heads, d});
   };
   return run_decoder(
       p, c, x, memory, view,
       [&](int64_t layer, const KeysValues& own) -> KeysValues {
         return {cached(layer, "keys", own.keys), cached(layer, "values", own.values)};
       },
-      {}, loc);
+      {});
 }
 
 ir::Graph loss_graph(const Config& c, bool training) {
