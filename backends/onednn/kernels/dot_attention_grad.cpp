@@ -111,9 +111,10 @@ class Gradient {
   // factor: a pass over the keys of its own, for scores too large for lse to tell both.
   void sum_up(const Block& block) {
     for (int64_t t = 0; t < kTileQueries; ++t) lse_[t] = -__builtin_inff(), factor_[t] = 0;
-    for (int64_t j = all_.begin; j < all_.end; j += kTileKeys) {
+    const Range near = near_of(block, all_);
+    for (int64_t j = near.begin; j < near.end; j += kTileKeys) {
       const KeyBlock keys =
-          key_block(args_, block.b, block.h, j, smaller(kTileKeys, all_.end - j), keys_);
+          key_block(args_, block.b, block.h, j, smaller(kTileKeys, near.end - j), keys_);
       for (int64_t i = 0; i < block.queries; i += kLanes) {
         if (!score(panel(block, i), i, keys)) continue;
         for (int64_t l = i; l < i + kLanes; l += kWidth)
