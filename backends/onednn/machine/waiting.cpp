@@ -101,6 +101,7 @@ Crowding::Times Crowding::now() {
 }
 
 std::string Crowding::text() const {
+  if (omp_get_max_threads() == 1) return {};  // one thread waits for nobody
   Times end = now();
   constexpr double kLeast = 0.1;  // seconds of one processor: time is counted in hundredths
   const auto processors = static_cast<double>(std::thread::hardware_concurrency());
