@@ -2,6 +2,7 @@
 #include "ir/rules/axes.h"
 
 #include "ir/check.h"
+#include "ir/error.h"
 
 #include <algorithm>
 #include <cctype>
@@ -10,7 +11,7 @@
 namespace weft::ir {
 namespace {
 
-constexpr char kMark = '?';  // of symbols that stand for classes: no user's starts so
+constexpr std::string_view kMark = "__axis";  // of symbols that stand for classes
 
 size_t at(Axis a) { return static_cast<size_t>(a); }
 
@@ -24,7 +25,7 @@ std::optional<int64_t> coefficient(const Dim& d, const std::string& symbol) {
 
 }  // namespace
 
-std::string AxisSolver::symbol_of(Axis class_) { return kMark + std::to_string(class_); }
+std::string AxisSolver::symbol_of(Axis class_) { return concat(kMark, class_); }
 
 Axis AxisSolver::fresh(const Dim& size) {
   axes_.push_back({size, count(), {}});
@@ -56,7 +57,7 @@ Dim AxisSolver::term(Axis a) const { return Dim::symbol(symbol_of(root(a))); }
 std::vector<Axis> AxisSolver::classes_of(const Dim& of) const {
   std::vector<Axis> classes;
   for (const std::string& s : of.symbols())
-    if (s[0] == kMark) classes.push_back(std::stoi(s.substr(1)));
+    if (s.starts_with(kMark)) classes.push_back(std::stoi(s.substr(kMark.size())));
   return classes;
 }
 
