@@ -200,6 +200,14 @@ TEST_CASE("fuse_attention: additive scores of many queries near them") {
           "%o = attention(%q, %k, %v; %va) {score=\"additive\", band=[2, 2]}  return %o");
 }
 
+TEST_CASE(
+    "fuse_attention: additive scores of one sentence, whose leading axis broadcasts by itself") {
+  becomes("%q: f32[1,T,D], %k: f32[1,S,D], %v: f32[1,S,E], %va: f32[D]", R"(
+    %q1 = reshape(%q) {shape=[1,T,1,D]}  %k1 = reshape(%k) {shape=[1,1,S,D]}  %u = add(%q1, %k1)  %p = tanh(%u)
+    %pv = mul(%p, %va)  %e = sum(%pv) {axes=[-1]}  %a = softmax(%e)  %o = matmul(%a, %v)  return %o)",
+          "%o = attention(%q, %k, %v; %va) {score=\"additive\"}  return %o");
+}
+
 TEST_CASE("fuse_attention: a mask that is nearly a band is kept, and said to be") {
   ir::PassContext context;
   const ir::Graph after = run("canonicalize fuse_attention",

@@ -32,6 +32,11 @@ bool all_ones(const Shape& shape) {
   return std::all_of(shape.begin(), shape.end(), [](const Dim& d) { return d.is(1); });
 }
 
+Shape with_leading_ones(Shape shape, size_t rank) {
+  if (shape.size() < rank) shape.insert(shape.begin(), rank - shape.size(), Dim(1));
+  return shape;
+}
+
 // --- additive scores, and dot products written as sums
 
 bool plain_key(const Readers& r, const Node& n) {
@@ -94,14 +99,18 @@ bool queries_and_keys(const Readers& r, Value u, bool summed, const Shape& score
     if (!s.single)
       for (Shaped& x : k) x.shape = erased(x.shape, 3);
   }
-  for (const Value t : neither)
-    q.push_back({t, r.shape(t)});  // a bias of the sum goes with the query
-  s.q = std::move(q), s.k = std::move(k), s.shape = scores;
-  Shape qs = widest(s.q), ks = widest(s.k), lead(scores.begin(), scores.end() - (s.single ? 1 : 2));
+  Shape lead(scores.begin(), scores.end() - (s.single ? 1 : 2));
   const Dim width = at(full, 1);
   Shape want_q = lead, want_k = lead;
   if (!s.single) want_q.push_back(at(scores, 2));
   want_q.push_back(width), want_k.push_back(keys), want_k.push_back(width);
+  // Leading axes of size 1 may have been left to broadcasting.
+  for (Shaped& x : q) x.shape = with_leading_ones(x.shape, want_q.size());
+  for (Shaped& x : k) x.shape = with_leading_ones(x.shape, want_k.size());
+  for (const Value t : neither)
+    q.push_back({t, r.shape(t)});  // a bias of the sum goes with the query
+  s.q = std::move(q), s.k = std::move(k), s.shape = scores;
+  const Shape qs = widest(s.q), ks = widest(s.k);
   return qs == want_q && ks == want_k;
 }
 
