@@ -113,6 +113,23 @@ TEST_CASE("model: trained, it translates, is evaluated, drawn and dumped") {
     CHECK(not_a_clear_refusal(weft(
               {"evaluate", task.model, "--data", task.folder.write("bad.tsv", "a b\n")})) == "");
   }
+  SUBCASE("scores as translations have them, with what they were computed by") {
+    const std::string data =
+        task.folder.write("t.tsv", "a b c a b\tw x y w x\nb c a b c\tx y w x y\n");
+    const Outcome o = weft({"evaluate", task.model, "--data", data, "--metric", "bleu", "--metric",
+                            "chrf", "--metric", "ter", "--tokenize", "none"});
+    CHECK(o.code == 0);
+    CHECK(o.out.find("\nBLEU 100.00, 100.00 to 100.00 in 95 % of samples of 2 segments "
+                     "[nrefs:1|case:mixed|eff:no|tok:none|smooth:exp|version:weft-") !=
+          std::string::npos);
+    CHECK(o.out.find("\nchrF2 100.00, ") != std::string::npos);
+    CHECK(o.out.find("\nTER 0.00, ") != std::string::npos);
+    const Outcome bad = weft({"evaluate", task.model, "--data", data, "--metric", "comet"});
+    CHECK(not_a_clear_refusal(bad) == "");
+    CHECK(bad.err.find("'comet' (there are: bleu, chrf, chrf++, ter)") != std::string::npos);
+    CHECK(not_a_clear_refusal(weft({"evaluate", task.model, "--data", data, "--metric", "bleu",
+                                    "--tokenize", "moses"})) == "");
+  }
   SUBCASE("attention as a picture") {
     REQUIRE(weft({"attend", task.model, "a b <c", "-o", task.folder / "a.svg"}).code == 0);
     CHECK(task.folder.read("a.svg").find(">&lt;c<") != std::string::npos);
