@@ -1,11 +1,11 @@
 // frontend/compile/session.h -- a graph taken through its stages, and run.
 //
-//   Program step = Program::training(loss_graph, {.kind = OptimizerKind::adam}, {.backend =
-//   backend}); ParameterStore store(seed); const auto results = step.run(store, {{"source", ids},
-//   ..., {"lr", rate}});   // updates `store`
+//   Program step = Program::training(loss, {.kind = OptimizerKind::adam}, {.backend = backend});
+//   ParameterStore store(seed);
+//   const auto results = step.run(store, {{"source", ids}, ..., {"lr", rate}});  // updates `store`
 //
-// Executables belong to sizes; a program keeps those it has made, least recently used out first.
-// What a run returns of parameters and states goes back to the store, in place where it can.
+// Executables belong to sizes; a program keeps those it has made, and drops the least recently used
+// first. Updated parameters and states are written back to the store, in place if possible.
 #pragma once
 #include "autodiff/policy.h"
 #include "backends/backend.h"

@@ -1,7 +1,7 @@
 // frontend/language/loop.h -- scan, the loop over a sequence, written as a function of one step.
 //
-//   const LoopResults r = scan({.carries = {s0}, .scanned = {x}, .lengths = len}, [&](const
-//   LoopStep& at) -> LoopYield {
+//   const LoopResults r = scan({.carries = {s0}, .scanned = {x}, .lengths = len},
+//                              [&](const LoopStep& at) -> LoopYield {
 //     const Tensor s = tanh(at.scanned[0] + matmul(at.carries[0], U));
 //     return {.carries = {s}, .outputs = {s}};
 //   });

@@ -46,8 +46,8 @@ Tensor gru_after_cell(const Scope& p, const Tensor& x, const Tensor& s,
                       const CellOptions& options = {}, SourceLoc loc = SourceLoc::here());
 
 // Hochreiter and Schmidhuber 1997 with forget gates; [i f g o] side by side in W, U and b:
-//   [i f g o] = W x + U h + b,  c' = sigmoid(f) * c + sigmoid(i) * tanh(g),  h' = sigmoid(o) *
-//   tanh(c')
+//   [i f g o] = W x + U h + b
+//   c' = sigmoid(f) * c + sigmoid(i) * tanh(g),  h' = sigmoid(o) * tanh(c')
 // x: T[B,M], state: h, c: T[B,H] -> h', c': T[B,H]; parameters W [M,4H], U [H,4H], b [4H]
 CellState lstm_cell(const Scope& p, const Tensor& x, const CellState& state,
                     const CellOptions& options = {}, SourceLoc loc = SourceLoc::here());

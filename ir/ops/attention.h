@@ -2,13 +2,13 @@
 //
 //   %o[, %weights][, %lse] = attention(q, k, v; v_a?; mask?; bias?; step?; rows?; position?)
 //       {score, scale, band, weights, lse, keep, stream, inner_axes}
-//     q: T[...,Tq,D] or T[...,D] (one query), k: T[...,S,D], v: T[...,S,E]  ->  o: T[...,Tq,E] or
-//     T[...,E] v_a: T[D] (additive), mask: pred and bias: T, broadcastable to the scores [...,Tq,S]
-//     or [...,S]
+//     q: T[...,Tq,D] or T[...,D] (one query), k: T[...,S,D], v: T[...,S,E]
+//       -> o: T[...,Tq,E] or T[...,E]
+//     v_a: T[D] (additive)
+//     mask: pred, bias: T, broadcastable to the scores [...,Tq,S] or [...,S]
 //
-//   e[t,j] = scale * q[t] . k[j] + bias                        (dot; Luong et al. 2015, Vaswani et
-//   al. 2017)
-//          = scale * v_a . tanh(q[t] + k[j]) + bias            (additive; Bahdanau et al. 2015)
+//   e[t,j] = scale * q[t] . k[j] + bias              (dot; Luong et al. 2015, Vaswani et al. 2017)
+//          = scale * v_a . tanh(q[t] + k[j]) + bias  (additive; Bahdanau et al. 2015)
 //   a = softmax over j of e where mask, and t-behind <= j <= t+ahead (band = [behind, ahead])
 //   o[t] = sum_j z[t,j] a[t,j] v[j], lse[t] = log sum_j exp e[t,j]
 //

@@ -4,11 +4,10 @@
 //   %y[, %rstd] = rms_norm(x; scale?) {eps, statistics}
 //     x: T[...,D], scale, shift: T[D]  ->  y: T[...,D], mean, rstd: T[...]
 //
-//   layer_norm: rstd = 1 / sqrt(mean((x - mean(x))^2) + eps),  y = (x - mean(x)) * rstd * scale +
-//   shift
-//               (Ba et al. 2016, eq. 4)
-//   rms_norm:   rstd = 1 / sqrt(mean(x^2) + eps),              y = x * rstd * scale
-//               (Zhang and Sennrich 2019, eq. 4)
+//   layer_norm: rstd = 1 / sqrt(mean((x - mean(x))^2) + eps)   (Ba et al. 2016, eq. 4)
+//               y = (x - mean(x)) * rstd * scale + shift
+//   rms_norm:   rstd = 1 / sqrt(mean(x^2) + eps)               (Zhang and Sennrich 2019, eq. 4)
+//               y = x * rstd * scale
 //
 // The variance is that of the centred row, not mean(x^2) - mean(x)^2, which cancels. Results `mean`
 // and `rstd` exist where `statistics` is set.

@@ -2,16 +2,15 @@
 //
 //   %norm2 = squared_norm(gradients...)                    f32[]: sum of squares over all of them
 //
-//   p1..., m1..., v1... = adam_update(p...; g...; m...; v...; step, lr; scale?) {beta1, beta2, eps,
-//   decay, decoupled}
-//     Kingma and Ba 2015, algorithm 1, as PyTorch spells it; step: s64[] counts from 1, lr and
-//     scale: f32[] g is multiplied by scale first (clipping); decay is L2 (g += decay p), or
+//   p1..., m1..., v1... = adam_update(p...; g...; m...; v...; step, lr; scale?)
+//       {beta1, beta2, eps, decay, decoupled}
+//     Kingma and Ba 2015, algorithm 1, as PyTorch spells it. step: s64[] counts from 1; lr and
+//     scale: f32[]. g is multiplied by scale first (clipping); decay is L2 (g += decay p), or
 //     decoupled (p -= lr decay p).
 //
-//   p1..., a1..., d1... = adadelta_update(p...; g...; a...; d...; lr; scale?) {rho, eps} (Zeiler
-//   2012)
-//     a1 = rho a + (1-rho) g^2;  u = sqrt(d+eps)/sqrt(a1+eps) g;  d1 = rho d + (1-rho) u^2;  p1 = p
-//     - lr u
+//   p1..., a1..., d1... = adadelta_update(p...; g...; a...; d...; lr; scale?) {rho, eps}
+//     Zeiler 2012: a1 = rho a + (1-rho) g^2;  u = sqrt(d+eps)/sqrt(a1+eps) g;
+//     d1 = rho d + (1-rho) u^2;  p1 = p - lr u
 #pragma once
 #include "ir/op_def.h"
 

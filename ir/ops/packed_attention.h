@@ -6,8 +6,7 @@
 //     o: T[B*Tq,H,E], lse: T[B*Tq,H], Tq = queries, S = keys
 //
 //   %dq, ... = packed_attention_grad(do, q, k, v, o, lse, q_lengths, k_lengths; mask?; bias?;
-//   step?;
-//       rows?; position?) {queries, keys, scale, band, wanted, keep, stream, inner_axes}
+//       step?; rows?; position?) {queries, keys, scale, band, wanted, keep, stream, inner_axes}
 //
 // What `attention` (dot score) and `attention_grad` give of the sequences unpacked, [B,H,...], with
 // the results packed again: rows as `pack` by_sequence has them, zeros behind the real ones. A

@@ -1,7 +1,7 @@
 // ir/ops/sort.h -- the elements along an axis in order, and where they stood.
 //
-//   values, indices = sort(x) {axis, descending}     x: T[...,N,...]  ->  values: T[...,N,...],
-//   indices: s32[...,N,...]
+//   values, indices = sort(x) {axis, descending}
+//     x: T[...,N,...]  ->  values: T[...,N,...], indices: s32[...,N,...]
 //
 // The least first; with `descending` the greatest. Of equal elements (0 and -0 are) the first comes
 // first either way. NaN counts as greatest, as for arg_max and top_k.

@@ -2,7 +2,8 @@
 //
 //   const Pattern x = any("x"), w = any("w");
 //   const Pattern y = op(ops::add, op(ops::matmul, x, w).one_use().named("product"), any("bias"));
-//   rewrite(graph, y, [](Match& m) { return m.emit(ops::linear, {{m["x"]}, {m["w"]}, {m["bias"]}});
+//   rewrite(graph, y, [](Match& m) {
+//     return m.emit(ops::linear, {{m["x"]}, {m["w"]}, {m["bias"]}});
 //   });
 //
 // A name bound twice must be the same value both times. Operands of commutative ops are tried both

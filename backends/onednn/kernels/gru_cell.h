@@ -1,8 +1,8 @@
 // backends/onednn/kernels/gru_cell.h -- the elementwise parts of a GRU step; the products are the
 // caller's.
 //
-//   g: f32[B,3H] gate inputs, s: f32[B,H] state  ->  s_out: f32[B,H], gates: f32[B,3H] (kept for
-//   the gradient)
+//   g: f32[B,3H] gate inputs, s: f32[B,H] state
+//     ->  s_out: f32[B,H], gates: f32[B,3H] (kept for the gradient)
 //
 // Gates stand in the order z, r, n, or r, z, n if `reset_first`. Dead rows (live[b] == 0) keep s
 // and have zero gate gradients. Every `ld_` is a row distance. Results may not alias operands
@@ -17,10 +17,11 @@
 //   stage 2:  dg[r] = drs*s*r*(1-r)   ds += drs*r
 //
 // reset after (PyTorch), with su = s [Uz Ur Un] [B,3H] in the gate order:
-//   z, r = sigmoid(g + su)   hn = su[n] + bn   n = tanh(g[n] + r*hn)   s_out = (1-z)*n + z*s = n +
-//   z*(s - n) dg[n] = d*(1-z)*(1-n^2)   dg[z] = d*(s-n)*z*(1-z)   dg[r] = dg[n]*hn*r*(1-r) dsu = dg
-//   but dsu[n] = dg[n]*r   ds = d*z   (then the caller adds ds += dsu U', dbn = column sum of
-//   dsu[n])
+//   z, r = sigmoid(g + su)   hn = su[n] + bn   n = tanh(g[n] + r*hn)
+//   s_out = (1-z)*n + z*s = n + z*(s - n)
+//   dg[n] = d*(1-z)*(1-n^2)   dg[z] = d*(s-n)*z*(1-z)   dg[r] = dg[n]*hn*r*(1-r)
+//   dsu = dg but dsu[n] = dg[n]*r   ds = d*z
+//   (then the caller adds ds += dsu U', dbn = column sum of dsu[n])
 // Note that the two conventions use z the other way round.
 #pragma once
 #include "backends/onednn/kernels/types.h"

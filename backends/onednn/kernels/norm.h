@@ -2,8 +2,8 @@
 //
 //   n = (x - mean) * rstd (RMS norm: mean 0),  rstd = 1 / sqrt(mean of squares + eps)
 //   y = n * scale + shift
-//   g = dy * scale:  dx = rstd * (g - mean(g) - n * mean(g * n)),  dscale = sum dy * n,  dshift =
-//   sum dy
+//   g = dy * scale:  dx = rstd * (g - mean(g) - n * mean(g * n))
+//   dscale = sum dy * n,  dshift = sum dy
 //
 // The variance is taken of the centred row while it is in the cache. Sums over rows run over chunks
 // of a fixed number of rows that are then added in order: the bits do not depend on the number of

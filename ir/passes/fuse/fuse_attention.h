@@ -1,11 +1,10 @@
 // ir/passes/fuse/fuse_attention.h -- score, mask, softmax and weighted sum become one op.
 //
-//   e = matmul(q, k) {transpose_b}                     dot;  or sum(q * k, -1), or a matmul of one
-//   row or column
-//     | sum(tanh(q + k) * v_a, -1)                     additive;  or matmul(tanh(q + k), v_a)
+//   e = matmul(q, k) {transpose_b}     dot; or sum(q * k, -1), or a matmul of one row or column
+//     | sum(tanh(q + k) * v_a, -1)     additive; or matmul(tanh(q + k), v_a)
 //   [e * scale] [+ bias] [select(mask, e, -inf)]
 //   a = softmax(e)
-//   o = matmul(a, v)                                   or sum(a * v, -2)
+//   o = matmul(a, v)                   or sum(a * v, -2)
 //     =>
 //   o[, a] = attention(q, k, v; v_a; mask; bias) {score, scale, band, weights}
 //

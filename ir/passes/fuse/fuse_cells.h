@@ -1,13 +1,12 @@
 // ir/passes/fuse/fuse_cells.h -- the equations of GRU and LSTM cells become one op.
 //
-//   z = sigmoid(x Wz + s Uz)                            (gates side by side in one matrix, or one
-//   matrix each; r = sigmoid(x Wr + s Ur)                             any number of inputs and
-//   biases) n = tanh(x W + (r * s) U)                           reset before the matmul (Cho et al.
-//   2014), or
-//     | tanh(x W + r * (s U + b))                       after it (PyTorch, cuDNN)
+//   z = sigmoid(x Wz + s Uz)           gates side by side in one matrix, or one matrix each;
+//   r = sigmoid(x Wr + s Ur)           any number of inputs and biases
+//   n = tanh(x W + (r * s) U)          reset before the matmul (Cho et al. 2014),
+//     | tanh(x W + r * (s U + b))      or after it (PyTorch, cuDNN)
 //   s1 = s + z * (n - s), (1-z) * s + z * n, n + z * (s - n), (1-z) * n + z * s
 //     =>
-//   s1 = gru_cell(g, s, [Uz Ur], U; b) {reset}          g = x [Wz Wr W] + ...
+//   s1 = gru_cell(g, s, [Uz Ur], U; b) {reset}, g = x [Wz Wr W] + ...
 //
 //   c1 = f * c + i * n, h1 = o * tanh(c1)   =>   h1, c1 = lstm_cell(g, h, c, U)
 //
