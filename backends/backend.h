@@ -13,8 +13,8 @@
 
 namespace weft::backends {
 
-// What executables of one graph, whatever sizes it is bound to, have in common. Of all that share
-// one, one runs at a time.
+// What executables of one graph, whatever sizes it is bound to, have in common. Executables that
+// share one of these must not run concurrently.
 struct Shared {
   std::shared_ptr<void> arena;  // of whoever runs, as large as the largest needs
   int64_t arena_bytes = 0;
@@ -53,7 +53,7 @@ class Executable {
   virtual int64_t arena_bytes() const { return 0; }  // planned memory besides arguments and results
   virtual std::string profile_text() const { return {}; }  // per-op table of the runs so far
   // As if there had been no runs: the first one also takes what memory costs when first touched.
-  virtual void forget_times() {}
+  virtual void reset_timings() {}
   virtual Report report() const { return {}; }  // empty where there is no plan
   // The order of the work with places and sizes; empty where there is no plan.
   virtual std::string plan_text() const { return {}; }

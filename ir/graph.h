@@ -24,7 +24,7 @@ struct Value {
 
 using Values = std::vector<Value>;
 
-// A node of the user's, for which nodes made by passes stand.
+// A node the user wrote; nodes made by passes refer to those they replace.
 struct Origin {
   int number = 0;  // in the order the user made them
   std::string op, scope;

@@ -219,11 +219,11 @@ std::vector<backends::Report> Program::reports() const {
   return all;
 }
 
-void Program::forget_times() {
-  for (Entry& entry : entries_) entry.executable->forget_times();
+void Program::reset_timings() {
+  for (Entry& entry : entries_) entry.executable->reset_timings();
   if (repeated_ == nullptr) return;
-  repeated_->prologue.forget_times();
-  repeated_->rest.forget_times();
+  repeated_->prologue.reset_timings();
+  repeated_->rest.reset_timings();
 }
 
 RepeatedRun Program::repeated(ParameterStore& store, const NamedArrays& inputs) {

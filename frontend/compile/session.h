@@ -118,7 +118,7 @@ class Program {
 
   // Of all executables kept.
   std::vector<backends::Report> reports() const;
-  void forget_times();  // of the runs so far (backends/backend.h)
+  void reset_timings();  // of the runs so far (backends/backend.h)
   const CacheStatistics& statistics() const { return statistics_; }
   const ProgramOptions& options() const { return options_; }
 

@@ -76,7 +76,7 @@ KeysValues decoder_memory(const Scope& p, const Tensor& h, const TransformerOpti
   return project_keys_values(p / "cross", h, width_of(h), o.attention);
 }
 
-DecoderLayer decoder_layer(const Scope& p, const Tensor& x, const DecoderView& view,
+DecoderLayer decoder_layer(const Scope& p, const Tensor& x, const DecoderSources& view,
                            const TransformerOptions& o, SourceLoc loc) {
   const auto in = p.enter(loc);
   const int64_t width = width_of(x);

@@ -52,8 +52,8 @@ Tensor norm(const Scope& p, const Tensor& x, const TransformerOptions& options,
 Tensor encoder_layer(const Scope& p, const Tensor& x, const Tensor& mask, const Tensor& bias,
                      const TransformerOptions& options, SourceLoc loc = SourceLoc::here());
 
-// What a decoder's layer looks at.
-struct DecoderView {
+// What a decoder's layer attends to.
+struct DecoderSources {
   KeysValues memory;   // of the source, from decoder_memory
   Tensor memory_mask;  // broadcasts to [B,heads,T,S], or none
   Tensor self_mask;    // broadcasts to [B,heads,T,T'], T' being the keys of its past
@@ -75,7 +75,7 @@ KeysValues decoder_memory(const Scope& p, const Tensor& h, const TransformerOpti
 // x: T[B,T,M] -> T[B,T,M]
 // Parameters at p/self, p/cross, p/feed_forward and the norms p/self_norm, p/cross_norm,
 // p/feed_forward_norm
-DecoderLayer decoder_layer(const Scope& p, const Tensor& x, const DecoderView& view,
+DecoderLayer decoder_layer(const Scope& p, const Tensor& x, const DecoderSources& view,
                            const TransformerOptions& options, SourceLoc loc = SourceLoc::here());
 
 }  // namespace weft

@@ -17,12 +17,13 @@ using Memory = std::unique_ptr<void, FreeMemory>;
 // At least `bytes`, not cleared, on a cache line; null if there is no such memory.
 Memory allocate(size_t bytes);
 
-// The whole huge pages within [p, p + bytes) become such when first touched, where the system has
-// them; all of that takes room as soon as a part does. Otherwise nothing happens.
+// The whole huge pages within [p, p + bytes) become such when first touched: a touched page is
+// resident as a whole. Does nothing where the system has none.
 void want_huge_pages(void* p, size_t bytes);
 
-// What was freed goes back to the system, where the allocator keeps it: worth some milliseconds
-// after work that left much of it, such as passes over a large graph, and before memory is filled.
+// Returns memory to the system that the allocator holds back after it was freed. Takes some
+// milliseconds: worth it after work that freed much, such as passes over a large graph, and before
+// memory is filled.
 void return_freed_memory();
 
 }  // namespace weft::ir

@@ -98,7 +98,7 @@ void bench(const BenchOptions& o) {
     Program timed = subject.step(profiled);
     ParameterStore store(1);
     timed.run(store, batch);
-    timed.forget_times();
+    timed.reset_timings();
     for (int i = 0; i < std::max(2, o.steps / 2); ++i) timed.run(store, batch);
     const backends::Report report = timed.executable(store, batch).report();
     put(fmt::format(

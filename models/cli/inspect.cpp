@@ -76,7 +76,7 @@ inspect::Inspection inspected_step(const InspectOptions& o) {
   const formats::NamedArrays batch = subject.batch();
   ParameterStore store(1);
   program.run(store, batch);
-  program.forget_times();
+  program.reset_timings();
   for (int i = 0; i < o.runs; ++i) program.run(store, batch);
   page.report = program.executable(store, batch).report();
   page.subtitle = fmt::format("training step, {}, random tokens, {} threads",

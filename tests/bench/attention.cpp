@@ -130,7 +130,7 @@ void measure(const Case& c, double seconds, bool profile) {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   const long delta = usage.ru_maxrss - before;
-  executable->forget_times();
+  executable->reset_timings();
   std::vector<double> times;
   for (const double start = now(); times.size() < 5 || now() - start < seconds;) {
     const double t = now();

@@ -51,8 +51,8 @@ void measure(const bench::Workload& training, int64_t beam, const Options& optio
     return (seconds() - start) * 1e3;
   };
   const double first = run();
-  decoder.encode.forget_times();
-  decoder.step.forget_times();
+  decoder.encode.reset_timings();
+  decoder.step.reset_timings();
   std::vector<double> times;
   for (int i = 0; i < options.reps; ++i) times.push_back(run());
   const auto peak = onednn::kernels::measure_peak(0.3);

@@ -126,7 +126,7 @@ void measure(const Case& c, int reps, bool profile) {
   std::vector<ir::Array> results = backends::allocate_results(graph, {});
   const auto run = [&] { executable->run(arguments, results); };
   run();
-  executable->forget_times();
+  executable->reset_timings();
   double start = seconds();
   run();
   const int inner = std::max(1, static_cast<int>(0.05 / std::max(seconds() - start, 1e-6)));

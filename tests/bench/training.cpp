@@ -57,7 +57,7 @@ class Bench {
     double t = seconds();
     formats::NamedArrays results = program_.run(store_, batch);
     const double first_ms = (seconds() - t) * 1e3;
-    program_.forget_times();
+    program_.reset_timings();
     std::vector<double> times, peaks;  // in turns: both move with what else the host does
     for (int i = 0; i < options_.steps; ++i) {
       t = seconds();

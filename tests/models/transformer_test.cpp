@@ -191,7 +191,7 @@ TEST_CASE("transformer: decoder layers, pre- and post-norm, are PyTorch's") {
       const Tensor keep = m.input("keep", pred, {3, 4}), w = m.input("w", f32, {3, 4, 8}),
                    memory_keep = m.input("mem_keep", pred, {3, 5});
       const TransformerOptions options = layer_options(pre, gelu);
-      DecoderView view;
+      DecoderSources view;
       view.memory = decoder_memory(m.scope(), h, options);
       view.memory_mask = for_all_queries(memory_keep);
       view.self_mask = causal_mask(x, 4, 4);

@@ -239,7 +239,7 @@ TEST_CASE("profile: runs can be forgotten") {
   run();
   run();
   CHECK(e->report().runs == 2);
-  e->forget_times();
+  e->reset_timings();
   CHECK(e->report().runs == 0);
   CHECK(e->report().kernels.at(0).calls == 0);
   run();

@@ -223,7 +223,7 @@ void Executable::run(std::span<const ir::Array> arguments, std::span<ir::Array> 
   ++runs_;
 }
 
-void Executable::forget_times() {
+void Executable::reset_timings() {
   runs_ = 0;
   seconds_ = 0;
   for (const Program& p : plan_.programs)

@@ -28,7 +28,7 @@ class Executable : public backends::Executable {
   void run(std::span<const ir::Array> arguments, std::span<ir::Array> results) override;
   int64_t arena_bytes() const override { return plan_.arena_bytes; }
   std::string profile_text() const override;
-  void forget_times() override;
+  void reset_timings() override;
   backends::Report report() const override;
 
   std::string plan_text() const override;

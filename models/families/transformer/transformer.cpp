@@ -89,7 +89,7 @@ Tensor scores(const Scope& p, const Config& c, const Tensor& x) {
 using PastOf = std::function<KeysValues(int64_t layer, const KeysValues& own)>;
 
 Decoded run_decoder(const Scope& p, const Config& c, Tensor x, const Memory& memory,
-                    DecoderView view, const PastOf& past_of, const Noise& noise) {
+                    DecoderSources view, const PastOf& past_of, const Noise& noise) {
   const Scope stack = p / "decoder";
   const auto in = stack.enter();
   const TransformerOptions options = layer_options(c, noise);
@@ -133,8 +133,8 @@ Tensor encode(const Scope& p, const Config& c, const Tensor& source, const Tenso
   return c.final_norm ? norm(stack / "norm", x, options) : x;
 }
 
-Memory remember(const Scope& p, const Config& c, const Tensor& h, const Tensor& lengths,
-                SourceLoc loc) {
+Memory project_memory(const Scope& p, const Config& c, const Tensor& h, const Tensor& lengths,
+                      SourceLoc loc) {
   const Scope stack = p / "decoder";
   const auto in = stack.enter(loc);
   Memory memory{{}, length_mask(lengths, h.dim(1))};
@@ -149,7 +149,7 @@ Decoded decode(const Scope& p, const Config& c, const Memory& memory, const Tens
   const Dim t = target.dim(1);
   const Tensor positions = positions_from(target, t);
   const Tensor x = embedded_target(p, c, target, positions, noise);
-  DecoderView view;
+  DecoderSources view;
   view.self_mask =
       c.window > 0 ? window_mask(target, t, t, c.window - 1, 0) : causal_mask(target, t, t);
   view.self_bias = self_bias(p / "decoder", c, positions, positions, false);
@@ -164,7 +164,7 @@ Decoded decode_step(search::StepGraph& step, const Config& c, const Memory& memo
   const Tensor here = positions_from(token, 1, step.position());  // s32[1]
   const Tensor x = embedded_target(p, c, token, here, {});
   if (c.window > 0) step.keep_last();
-  DecoderView view;
+  DecoderSources view;
   view.self_mask = expand(step.visible(), 1);  // pred[B,1,K,C*K]
   view.self_bias = self_bias(p / "decoder", c, here, step.entry_steps(), false);
   const auto cached = [&](int64_t layer, const char* part, const Tensor& own) {
@@ -190,7 +190,7 @@ ir::Graph loss_graph(const Config& c, bool training) {
   const Noise noise = noisy ? seq2seq::noise_inputs(m, c.seed) : Noise();
   const Scope p = m.scope();
   const Tensor h = encode(p, c, source, source_lengths, noise);
-  const Memory memory = remember(p, c, h, source_lengths);
+  const Memory memory = project_memory(p, c, h, source_lengths);
   const Decoded decoded = decode(p, c, memory, target_in, noise);
   const Scope loss = p / "loss";
   const auto in = loss.enter();
@@ -207,7 +207,7 @@ ir::Graph encode_graph(const Config& c) {
   Model m("encode");
   const auto [source, source_lengths] = seq2seq::source_inputs(m, c.source);
   const Tensor h = encode(m.scope(), c, source, source_lengths);
-  const Memory memory = remember(m.scope(), c, h, source_lengths);
+  const Memory memory = project_memory(m.scope(), c, h, source_lengths);
   for (int64_t i = 0; i < c.decoder_layers; ++i) {
     m.output(part_name("memory", i, "keys"), memory.layers[static_cast<size_t>(i)].keys);
     m.output(part_name("memory", i, "values"), memory.layers[static_cast<size_t>(i)].values);
@@ -234,7 +234,7 @@ ir::Graph attention_graph(const Config& c) {
   const auto [source, source_lengths] = seq2seq::source_inputs(m, c.source);
   const Tensor target_in = seq2seq::target_inputs(m, false).in;
   const Tensor h = encode(m.scope(), c, source, source_lengths);
-  const Memory memory = remember(m.scope(), c, h, source_lengths);
+  const Memory memory = project_memory(m.scope(), c, h, source_lengths);
   m.output("weights", mean_of_heads(decode(m.scope(), c, memory, target_in).weights));
   return m.graph();
 }

@@ -75,8 +75,8 @@ struct Decoded {
 Tensor encode(const Scope& p, const Config& config, const Tensor& source, const Tensor& lengths,
               const Noise& noise = {}, SourceLoc loc = SourceLoc::here());
 // h: T[B,S,M], lengths: s32[B]
-Memory remember(const Scope& p, const Config& config, const Tensor& h, const Tensor& lengths,
-                SourceLoc loc = SourceLoc::here());
+Memory project_memory(const Scope& p, const Config& config, const Tensor& h, const Tensor& lengths,
+                      SourceLoc loc = SourceLoc::here());
 
 // All positions at once, each seeing those before it. target: s32[B,T]
 Decoded decode(const Scope& p, const Config& config, const Memory& memory, const Tensor& target,
