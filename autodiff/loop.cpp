@@ -47,41 +47,15 @@ void differentiate_body(const Graph& body, Loop& loop, const ResidualPolicy& pol
   loop.joint = differentiate(body, {loop.wanted, loop.seeded, seed, policy});
 }
 
-// Does the node keep the rows of an operand in front?
-bool keeps_rows(const Graph& graph, const ir::Node& node, const std::vector<bool>& rows) {
-  const ir::OpView op(graph, node);
-  const int rank = op.result().rank();
-  const auto leads = [&](int i) {  // operand i has rows, and its leading axis is the result's
-    const Value v = node.operands[static_cast<size_t>(i)];
-    return rows[static_cast<size_t>(v.id)] &&
-           (!node.op->elementwise || graph.type(v).rank() == rank);
-  };
-  if (node.op == &ops::matmul && rank == 2) return leads(0) && !op.flag("transpose_a");
-  if (node.op == &ops::transpose && op.integers("perm")[0] != 0) return false;
-  if (node.op->attr("axes") != nullptr && !node.op->regions) {  // a reduction
-    for (const int64_t a : op.axes())
-      if (a == 0) return false;
-  }
-  for (int i = 0; i < op.operand_count(); ++i)
-    if (leads(i)) return true;
-  return false;
-}
-
+// Equal sizes are the same axis here (ir/rules/distinct_axes.h).
 void find_rows(Loop& loop) {
   const Graph& graph = loop.joint.graph;
   loop.rows.assign(static_cast<size_t>(graph.value_count()), false);
-  if (!loop.parts.has_lengths) return;
-  for (size_t i = 0; i < graph.arguments().size(); ++i) {
-    const Value v = graph.arguments()[i].value;
-    const int n = static_cast<int>(i);
-    loop.rows[static_cast<size_t>(v.id)] =
-        n < loop.parts.carries ? loop.parts.row_carry[i] : loop.has_rows(loop.type(v));
-  }
-  for (const ir::Node& node : graph.nodes()) {
-    const bool keeps = keeps_rows(graph, node, loop.rows);
-    for (const Value v : node.results)
-      loop.rows[static_cast<size_t>(v.id)] = keeps && loop.has_rows(loop.type(v));
-  }
+  for (int id = 0; id < graph.value_count(); ++id)
+    loop.rows[static_cast<size_t>(id)] = loop.has_rows(graph.type({id}));
+  for (int i = 0; i < loop.parts.carries; ++i)
+    loop.rows[static_cast<size_t>(loop.argument(i).id)] =
+        loop.parts.row_carry[static_cast<size_t>(i)];
 }
 
 void choose_residuals(Loop& loop, const ResidualPolicy& policy) {

@@ -1,10 +1,8 @@
 // autodiff/recomputed.cpp -- a graph that computes parts of its forward pass twice, to keep less.
 #include "autodiff/residuals.h"
-#include "ir/ops/gather.h"
-#include "ir/ops/norm.h"
-#include "ir/ops/pack.h"
 #include "ir/ops/shape.h"
 #include "ir/rewrite/rewrite.h"
+#include "ir/rules/op_rules.h"
 
 #include <algorithm>
 #include <limits>
@@ -127,14 +125,15 @@ class Recomputation {
 
   // Light: made by moving memory, and of what is still there when it is first read backward.
   void find_light() {
-    static const ir::OpDef* const kLight[] = {&ir::ops::concat, &ir::ops::gather,
-                                              &ir::ops::layer_norm, &ir::ops::pack,
-                                              &ir::ops::rms_norm};
+    const auto is_light = [](const ir::OpDef& op) {
+      const ir::Cost cost = ir::cost_of(op);
+      return cost == ir::Cost::copies || cost == ir::Cost::looks_up || cost == ir::Cost::norm;
+    };
     for (const int n : forward_) {
       const Node& made = node(n);
       if (ir::ops::is_view(*made.op))
         light_[index(made.results[0])] = light_[index(made.operands[0])];
-      if (std::find(std::begin(kLight), std::end(kLight), made.op) == std::end(kLight)) continue;
+      if (!is_light(*made.op)) continue;
       const Value v = made.results[0];
       const Readers readers = backward_readers(v);
       if (readers.last < 0 || nominal_bytes(graph_.type(v)) < kLeastBytes) continue;

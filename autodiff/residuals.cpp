@@ -1,6 +1,8 @@
 // autodiff/residuals.cpp -- save or recompute, value by value from the first to the last.
 #include "autodiff/residuals.h"
 
+#include "ir/rules/op_rules.h"
+
 #include <algorithm>
 
 namespace weft::autodiff {
@@ -14,15 +16,11 @@ namespace ops = ir::ops;
 
 // Moves, repeats or makes elements: recomputing it costs no more than reading what is saved.
 bool only_moves(const ir::OpDef& op) {
-  for (const ir::OpDef* moving :
-       {&ops::broadcast, &ops::cast, &ops::concat, &ops::constant, &ops::dim_size,
-        &ops::dynamic_slice, &ops::iota, &ops::length_mask, &ops::one_hot, &ops::pad, &ops::reshape,
-        &ops::reverse, &ops::same_dim, &ops::slice, &ops::stop_gradient, &ops::transpose})
-    if (&op == moving) return true;
-  return false;
+  return ir::cost_of(op) == ir::Cost::moves || ir::cost_of(op) == ir::Cost::copies;
 }
 bool is_cheap(const ir::OpDef& op) {
-  return op.elementwise || &op == &ops::random || &op == &ops::gather || only_moves(op);
+  return op.elementwise || ir::cost_of(op) == ir::Cost::draws ||
+         ir::cost_of(op) == ir::Cost::looks_up || only_moves(op);
 }
 
 class Decision {

@@ -10,7 +10,8 @@
 // What depends on invariants alone is recomputed (it leaves both loops later). What is costly to
 // compute is saved: contractions, reductions, cells, attention, loops. What is left (elementwise
 // ops, and ops that only move, repeat or make elements) is recomputed where that needs less memory
-// than saving it: never is a [B,S,A] tanh stacked whose [B,A] and [S,A] operands are there.
+// than saving it: e.g. a tanh of [B,S,A] is never stacked when its operands
+// [B,A] and [S,A] are available.
 //
 // What stands outside of loops is kept, but for what `recomputed` says.
 #pragma once

@@ -1,7 +1,8 @@
-// autodiff/row_values.cpp -- zero, finite or anything: by op.
+// autodiff/row_values.cpp -- what values ended rows may hold, by the ranges of ops.
 #include "autodiff/row_values.h"
 
 #include "ir/ops/all.h"
+#include "ir/rules/op_rules.h"
 
 #include <algorithm>
 #include <cmath>
@@ -12,41 +13,10 @@ namespace {
 using ir::Node;
 using ir::Value;
 namespace ops = ir::ops;
-using enum EndedRows;
+using enum RowValues;
 
-template <size_t N>
-bool one_of(const ir::OpDef* op, const ir::OpDef* const (&list)[N]) {
-  return std::find(std::begin(list), std::end(list), op) != std::end(list);
-}
-
-constexpr const ir::OpDef* kBounded[] = {&ops::cos,  &ops::erf, &ops::exp,     &ops::sigmoid,
-                                         &ops::sign, &ops::sin, &ops::softmax, &ops::tanh};
-constexpr const ir::OpDef* kWithPoles[] = {
-    &ops::log, &ops::log1p, &ops::pow, &ops::remainder, &ops::rsqrt, &ops::scan, &ops::custom_vjp};
-// Adjoints that are linear in their first operands.
-constexpr const ir::OpDef* kAdjoints[] = {&ops::attention_grad,  &ops::gru_cell_grad,
-                                          &ops::layer_norm_grad, &ops::lstm_cell_grad,
-                                          &ops::rms_norm_grad,   &ops::softmax_cross_entropy_grad,
-                                          &ops::softmax_grad};
-// What they make of finite rows is finite, of infinite ones anything.
-constexpr const ir::OpDef* kSums[] = {&ops::avg_pool,
-                                      &ops::avg_pool_grad,
-                                      &ops::conv,
-                                      &ops::conv_input_grad,
-                                      &ops::conv_weight_grad,
-                                      &ops::cumprod,
-                                      &ops::cumsum,
-                                      &ops::linear_recurrence,
-                                      &ops::matmul,
-                                      &ops::max_pool_grad,
-                                      &ops::mean,
-                                      &ops::prod,
-                                      &ops::sum};
-// Of finite rows finite (eps is positive), of infinite ones NaN.
-constexpr const ir::OpDef* kNorms[] = {&ops::layer_norm, &ops::rms_norm};
-
-EndedRows of_constant(const ir::OpView& op) {
-  EndedRows worst = op.exact_integers("values").empty() ? zero : finite;
+RowValues of_constant(const ir::OpView& op) {
+  RowValues worst = op.exact_integers("values").empty() ? zero : finite;
   for (const double v : op.reals("values"))
     worst = std::max(worst, std::isnan(v)   ? any
                             : std::isinf(v) ? extended
@@ -73,7 +43,7 @@ bool is_live(const ir::Graph& graph, Value cond, Value live) {
 
 }  // namespace
 
-EndedRows ended_rows(const ir::Graph& graph, const Node& node, const std::vector<EndedRows>& values,
+RowValues row_values(const ir::Graph& graph, const Node& node, const std::vector<RowValues>& values,
                      Value live) {
   const ir::OpView view(graph, node);
   const ir::OpDef* op = node.op;
@@ -81,32 +51,24 @@ EndedRows ended_rows(const ir::Graph& graph, const Node& node, const std::vector
     const Value v = node.operands[static_cast<size_t>(operand)];
     return ir::is_float(graph.type(v).dtype) ? values[static_cast<size_t>(v.id)] : finite;
   };
-  EndedRows worst = zero, best = any;
+  RowValues worst = zero;
+  std::vector<bool> zeros;
   for (int i = 0; i < view.operand_count(); ++i) {
     worst = std::max(worst, at(i));
-    best = std::min(best, at(i));
+    zeros.push_back(at(i) == zero);
   }
   if (op == &ops::constant) return of_constant(view);
   if (op == &ops::select)
     return is_live(graph, node.operands[0], live) ? at(2) : std::max(at(1), at(2));
   if (node.operands.empty()) return finite;
-  if ((op == &ops::mul || op == &ops::matmul || op == &ops::conv_input_grad) && best == zero &&
-      worst <= finite)
-    return zero;
-  if (one_of(op, kAdjoints)) {
-    const bool silent = at(0) == zero && (op != &ops::lstm_cell_grad || at(1) == zero) &&
-                        (op != &ops::attention_grad || !view.has("dweights") ||
-                         at(view.position("dweights")) == zero);
-    return silent && worst <= extended ? zero : any;
-  }
-  if (one_of(op, kNorms) && worst > finite) return any;
   if (op == &ops::div) return is_nonzero_constant(graph, node.operands[1]) ? at(0) : any;
-  if (one_of(op, kBounded) && worst <= extended) return finite;
-  if (one_of(op, kWithPoles)) return any;
-  if (op->zero_preserving && worst == zero) return zero;
-  if (op == &ops::sqrt || worst == any) return any;
-  const bool moves = !op->elementwise && !one_of(op, kSums);
-  return worst == extended ? (moves ? extended : any) : finite;
+  const ir::Range range = ir::rules_of(*op).range;
+  const bool keeps_zero = ir::keeps_zero(view, 0, zeros);
+  if (range == ir::Range::adjoint) return keeps_zero && worst <= extended ? zero : any;
+  if (keeps_zero && worst <= finite) return zero;
+  if (range == ir::Range::poles || worst == any) return any;
+  if (range == ir::Range::bounded || worst <= finite) return finite;
+  return range == ir::Range::moved ? extended : any;
 }
 
 }  // namespace weft::autodiff

@@ -1,4 +1,5 @@
-// autodiff/row_values.h -- what can stand in the ended rows of a reverse loop's values.
+// autodiff/row_values.h -- what values ended rows of a reverse loop may hold: zero, finite, infinite,
+// NaN.
 //
 // Adjoints enter a step of the reverse loop as zeros in ended rows, and forward values stacked by
 // the loop are zeros there too; but scanned inputs hold what the user padded with, and 0 / 0 is
@@ -11,7 +12,7 @@
 
 namespace weft::autodiff {
 
-enum class EndedRows : uint8_t {
+enum class RowValues : uint8_t {
   zero,
   finite,
   extended,  // finite or infinite, as masked scores are
@@ -20,7 +21,7 @@ enum class EndedRows : uint8_t {
 
 // What the results of a node of this graph hold, given what its values do so far. `live` is the
 // region's argument of that name.
-EndedRows ended_rows(const ir::Graph& graph, const ir::Node& node,
-                     const std::vector<EndedRows>& values, ir::Value live);
+RowValues row_values(const ir::Graph& graph, const ir::Node& node,
+                     const std::vector<RowValues>& values, ir::Value live);
 
 }  // namespace weft::autodiff

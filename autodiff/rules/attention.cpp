@@ -44,4 +44,10 @@ const VjpRule attention_grad = through_expansion(ops::attention_grad);
 const VjpRule packed_attention = through_expansion(ops::packed_attention);
 const VjpRule packed_attention_grad = through_expansion(ops::packed_attention_grad);
 
+std::span<const VjpRule* const> of_attention() {
+  static const VjpRule* const kRules[] = {&attention, &attention_grad, &packed_attention,
+                                          &packed_attention_grad};
+  return kRules;
+}
+
 }  // namespace weft::autodiff::rules

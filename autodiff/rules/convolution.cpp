@@ -61,4 +61,9 @@ const VjpRule conv_weight_grad{&ops::conv_weight_grad, [](Vjp& g) -> Grads {
                                  return grads;
                                }};
 
+std::span<const VjpRule* const> of_convolution() {
+  static const VjpRule* const kRules[] = {&conv, &conv_input_grad, &conv_weight_grad};
+  return kRules;
+}
+
 }  // namespace weft::autodiff::rules

@@ -164,4 +164,16 @@ const VjpRule ceil = zero_gradient(ops::ceil), floor = zero_gradient(ops::floor)
               logical_or = zero_gradient(ops::logical_or),
               logical_xor = zero_gradient(ops::logical_xor);
 
+std::span<const VjpRule* const> of_elementwise() {
+  static const VjpRule* const kRules[] = {
+      &abs,        &cos,           &sin,     &erf,        &exp,       &expm1,       &gelu,
+      &gelu_tanh,  &log,           &log1p,   &neg,        &relu,      &rsqrt,       &sigmoid,
+      &silu,       &softplus,      &sqrt,    &tanh,       &add,       &sub,         &mul,
+      &div,        &maximum,       &minimum, &pow,        &remainder, &select,      &cast,
+      &ceil,       &floor,         &round,   &sign,       &is_finite, &logical_not, &equal,
+      &greater,    &greater_equal, &less,    &less_equal, &not_equal, &logical_and, &logical_or,
+      &logical_xor};
+  return kRules;
+}
+
 }  // namespace weft::autodiff::rules

@@ -44,4 +44,9 @@ const VjpRule update_slice{
           {}};
     }};
 
+std::span<const VjpRule* const> of_gather() {
+  static const VjpRule* const kRules[] = {&gather, &scatter_add, &dynamic_slice, &update_slice};
+  return kRules;
+}
+
 }  // namespace weft::autodiff::rules

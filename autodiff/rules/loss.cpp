@@ -43,4 +43,10 @@ const VjpRule softmax_cross_entropy{&ops::softmax_cross_entropy, adjoint, nullpt
 const VjpRule softmax_cross_entropy_grad = through_expansion(ops::softmax_cross_entropy_grad);
 const VjpRule linear_cross_entropy = through_expansion(ops::linear_cross_entropy);
 
+std::span<const VjpRule* const> of_loss() {
+  static const VjpRule* const kRules[] = {&softmax_cross_entropy, &softmax_cross_entropy_grad,
+                                          &linear_cross_entropy};
+  return kRules;
+}
+
 }  // namespace weft::autodiff::rules

@@ -83,4 +83,9 @@ const VjpRule linear{&ops::linear,
                        return f != "none" && f != "relu" && f != "tanh" && f != "sigmoid";
                      }};
 
+std::span<const VjpRule* const> of_matmul() {
+  static const VjpRule* const kRules[] = {&matmul, &linear};
+  return kRules;
+}
+
 }  // namespace weft::autodiff::rules

@@ -49,4 +49,9 @@ const VjpRule layer_norm_grad = through_expansion(ops::layer_norm_grad);
 const VjpRule rms_norm{&ops::rms_norm, adjoint, with_statistics, statistics_have_adjoints};
 const VjpRule rms_norm_grad = through_expansion(ops::rms_norm_grad);
 
+std::span<const VjpRule* const> of_norm() {
+  static const VjpRule* const kRules[] = {&layer_norm, &layer_norm_grad, &rms_norm, &rms_norm_grad};
+  return kRules;
+}
+
 }  // namespace weft::autodiff::rules

@@ -15,4 +15,9 @@ const VjpRule squared_norm{&ops::squared_norm, [](Vjp& g) -> Grads {
 const VjpRule adadelta_update = not_differentiable(ops::adadelta_update),
               adam_update = not_differentiable(ops::adam_update);
 
+std::span<const VjpRule* const> of_optimizer() {
+  static const VjpRule* const kRules[] = {&squared_norm, &adadelta_update, &adam_update};
+  return kRules;
+}
+
 }  // namespace weft::autodiff::rules

@@ -39,4 +39,9 @@ const VjpRule unpack{
 
 const VjpRule length_order = zero_gradient(ops::length_order);
 
+std::span<const VjpRule* const> of_pack() {
+  static const VjpRule* const kRules[] = {&pack, &unpack, &length_order};
+  return kRules;
+}
+
 }  // namespace weft::autodiff::rules

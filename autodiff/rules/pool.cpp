@@ -34,4 +34,9 @@ const VjpRule avg_pool_grad{&ops::avg_pool_grad, [](Vjp& g) -> Grads {
                               return {apply(ops::avg_pool, g.cotangent(), attrs)};
                             }};
 
+std::span<const VjpRule* const> of_pool() {
+  static const VjpRule* const kRules[] = {&max_pool, &max_pool_grad, &avg_pool, &avg_pool_grad};
+  return kRules;
+}
+
 }  // namespace weft::autodiff::rules

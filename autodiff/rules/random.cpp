@@ -5,4 +5,9 @@ namespace weft::autodiff::rules {
 
 const VjpRule random = zero_gradient(ir::ops::random);
 
+std::span<const VjpRule* const> of_random() {
+  static const VjpRule* const kRules[] = {&random};
+  return kRules;
+}
+
 }  // namespace weft::autodiff::rules

@@ -64,4 +64,9 @@ const VjpRule lstm_cell{&ops::lstm_cell, lstm_adjoint, with_gates,
 const VjpRule gru_cell_grad = through_expansion(ops::gru_cell_grad),
               lstm_cell_grad = through_expansion(ops::lstm_cell_grad);
 
+std::span<const VjpRule* const> of_recurrent() {
+  static const VjpRule* const kRules[] = {&gru_cell, &lstm_cell, &gru_cell_grad, &lstm_cell_grad};
+  return kRules;
+}
+
 }  // namespace weft::autodiff::rules

@@ -141,4 +141,10 @@ const VjpRule linear_recurrence{&ops::linear_recurrence, [](Vjp& g) -> Grads {
 
 const VjpRule arg_max = zero_gradient(ops::arg_max);
 
+std::span<const VjpRule* const> of_reduce() {
+  static const VjpRule* const kRules[] = {
+      &sum, &mean, &max, &min, &prod, &cumsum, &cumprod, &linear_recurrence, &arg_max};
+  return kRules;
+}
+
 }  // namespace weft::autodiff::rules

@@ -15,9 +15,9 @@
 //
 // With lengths, every adjoint that enters a step is select(live, d, 0) where it has rows; the rest,
 // select(live, 0, d), passes on to the step before because the reverse loop has the same lengths,
-// under which a row-carry keeps ended rows. What has no rows cannot be stacked by a loop with
-// lengths: it goes through a carry [T+B+1,...] of which each step writes its place (T+B+1 is never
-// B).
+// under which a row-carry keeps ended rows. A value without a row axis cannot be a stacked
+// output here; it is kept in a carried buffer [T+B+1,...] of which each step writes its place (T+B+1
+// is never B).
 #include "autodiff/loop.h"
 #include "autodiff/row_values.h"
 #include "autodiff/rules/table.h"
@@ -227,25 +227,25 @@ class ReverseLoop {
     return loop_.cotangents[at];
   }
   const TensorType& type(int i) const { return loop_.type(loop_.argument(i)); }
-  Value new_argument(const TensorType& type, EndedRows held) {
+  Value new_argument(const TensorType& type, RowValues held) {
     const Value v = region_.add_argument(type);
     note(v, held);
     return v;
   }
-  Value new_argument(Value of, EndedRows held) {
+  Value new_argument(Value of, RowValues held) {
     const Value v = region_.add_argument(of);
     note(v, held);
     return v;
   }
-  void note(Value v, EndedRows held) {
-    held_.resize(static_cast<size_t>(region_.graph.value_count()), EndedRows::any);
+  void note(Value v, RowValues held) {
+    held_.resize(static_cast<size_t>(region_.graph.value_count()), RowValues::any);
     held_[static_cast<size_t>(v.id)] = held;
   }
 
   void add_carries() {
     for (int i = 0; i < parts().carries; ++i) {
       if (!loop_.seeded[static_cast<size_t>(i)]) continue;
-      new_argument(cotangent_argument(i), EndedRows::any);
+      new_argument(cotangent_argument(i), RowValues::any);
       groups_[0].push_back(g_.cotangent_or_zero(i));
       sources_.push_back(i);
       rows_.push_back(parts().row_carry[static_cast<size_t>(i)]);
@@ -255,7 +255,7 @@ class ReverseLoop {
       if (!adjoint(i).valid() || (scanned && !loop_.needs_buffer(type(i)))) continue;
       const TensorType carried = scanned ? buffer_type(loop_, type(i)) : type(i);
       rows_.push_back(!scanned && loop_.has_rows(type(i)));
-      sums_.push_back(new_argument(carried, EndedRows::any));
+      sums_.push_back(new_argument(carried, RowValues::any));
       groups_[0].push_back(zero_constant(g_.builder, carried));
       sources_.push_back(i);
     }
@@ -273,41 +273,41 @@ class ReverseLoop {
         absent_.push_back(cotangent_argument(output));
         continue;
       }
-      new_argument(cotangent_argument(output), EndedRows::any);
+      new_argument(cotangent_argument(output), RowValues::any);
       add(g_.cotangent(output), parts().out_axes[static_cast<size_t>(i)]);
     }
     bool buffers = false;
     for (const Saved& s : loop_.saved) {
       buffers = buffers || s.buffered;
       if (s.buffered) continue;
-      new_argument(s.value, EndedRows::zero);
+      new_argument(s.value, RowValues::zero);
       add(g_.result(s.result), s.axis);
     }
     for (int i = loop_.first_scanned(); i < loop_.first_invariant(); ++i) {
       buffers = buffers || (adjoint(i).valid() && loop_.needs_buffer(type(i)));
       if (!is_read(loop_.argument(i))) continue;
-      new_argument(loop_.argument(i), loop_.has_rows(type(i)) ? EndedRows::any : EndedRows::finite);
+      new_argument(loop_.argument(i), loop_.has_rows(type(i)) ? RowValues::any : RowValues::finite);
       add(g_.operand(i), parts().axes[static_cast<size_t>(i - loop_.first_scanned())]);
     }
     if (!buffers) return;
-    t_ = new_argument(TensorType{ir::DType::s32, {}}, EndedRows::finite);
+    t_ = new_argument(TensorType{ir::DType::s32, {}}, RowValues::finite);
     add(positions(g_.builder, parts().steps), 0);
   }
 
   void add_invariants() {
     for (int i = loop_.first_invariant(); i < loop_.live(); ++i) {
       if (!is_read(loop_.argument(i))) continue;
-      new_argument(loop_.argument(i), EndedRows::finite);
+      new_argument(loop_.argument(i), RowValues::finite);
       groups_[2].push_back(g_.operand(i));
     }
     Values buffers;
     for (const Saved& s : loop_.saved) {
       if (!s.buffered) continue;
-      buffers.push_back(new_argument(buffer_type(loop_, loop_.type(s.value)), EndedRows::finite));
+      buffers.push_back(new_argument(buffer_type(loop_, loop_.type(s.value)), RowValues::finite));
       groups_[2].push_back(g_.result(s.result));
     }
     if (parts().has_lengths) {
-      live_ = new_argument(loop_.argument(loop_.live()), EndedRows::finite);
+      live_ = new_argument(loop_.argument(loop_.live()), RowValues::finite);
       groups_[3].push_back(g_.operands().back());
     }
     size_t at = 0;
@@ -349,7 +349,7 @@ class ReverseLoop {
     follow();
     for (const Value v : node.operands)
       if (has_rows(v) && ir::is_float(loop_.type(v).dtype) &&
-          held(region_(v)) >= EndedRows::extended)
+          held(region_(v)) >= RowValues::extended)
         region_.set(v, mask(region_(v)));
   }
   Value mask(Value v) {
@@ -358,18 +358,18 @@ class ReverseLoop {
     column[0] = loop_.batch;
     const Value masked = region_.builder.select(region_.builder.reshape(live_, column), v,
                                                 region_.builder.scalar(0, type.dtype));
-    note(masked, EndedRows::zero);
+    note(masked, RowValues::zero);
     return masked;
   }
 
-  EndedRows held(Value v) const { return held_[static_cast<size_t>(v.id)]; }
+  RowValues held(Value v) const { return held_[static_cast<size_t>(v.id)]; }
   // Notes what the nodes appended since the last call hold in ended rows.
   void follow() {
-    held_.resize(static_cast<size_t>(region_.graph.value_count()), EndedRows::any);
+    held_.resize(static_cast<size_t>(region_.graph.value_count()), RowValues::any);
     for (; followed_ < region_.graph.nodes().size(); ++followed_) {
       const ir::Node& node = region_.graph.nodes()[followed_];
       for (const Value v : node.results)
-        held_[static_cast<size_t>(v.id)] = ended_rows(region_.graph, node, held_, live_);
+        held_[static_cast<size_t>(v.id)] = row_values(region_.graph, node, held_, live_);
     }
   }
 
@@ -393,7 +393,7 @@ class ReverseLoop {
         const Value sofar = sums_[sum++];
         follow();
         const bool rubbish =
-            has_rows(d) && !loop_.has_rows(type(i)) && held(region_(d)) >= EndedRows::extended;
+            has_rows(d) && !loop_.has_rows(type(i)) && held(region_(d)) >= RowValues::extended;
         region_.yield(b.add(sofar, rubbish ? mask(region_(d)) : region_(d)));
       }
     }
@@ -423,7 +423,7 @@ class ReverseLoop {
   std::vector<int> sources_;  // whose adjoint each result is, by operand
   Values sums_, absent_;
   Value t_, live_;
-  std::vector<EndedRows> held_;  // by value of the region
+  std::vector<RowValues> held_;  // by value of the region
   size_t followed_ = 0;
 };
 
@@ -450,5 +450,10 @@ const VjpRule custom_vjp{
         grads.push_back(ir::is_float(g.op().operand(i).dtype) ? d[at++] : Value());
       return grads;
     }};
+
+std::span<const VjpRule* const> of_scan() {
+  static const VjpRule* const kRules[] = {&scan, &custom_vjp};
+  return kRules;
+}
 
 }  // namespace weft::autodiff::rules

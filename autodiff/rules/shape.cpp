@@ -85,4 +85,11 @@ const VjpRule constant = zero_gradient(ops::constant), dim_size = zero_gradient(
               one_hot = zero_gradient(ops::one_hot),
               stop_gradient = zero_gradient(ops::stop_gradient);
 
+std::span<const VjpRule* const> of_shape() {
+  static const VjpRule* const kRules[] = {
+      &reshape,  &broadcast, &reverse,  &transpose, &concat,      &slice,   &pad,
+      &same_dim, &constant,  &dim_size, &iota,      &length_mask, &one_hot, &stop_gradient};
+  return kRules;
+}
+
 }  // namespace weft::autodiff::rules

@@ -25,4 +25,9 @@ const VjpRule log_softmax{
       return {autodiff::select(empty, 0, dy - autodiff::exp(y) * sum_keep(dy, axis))};
     }};
 
+std::span<const VjpRule* const> of_softmax() {
+  static const VjpRule* const kRules[] = {&softmax, &softmax_grad, &log_softmax};
+  return kRules;
+}
+
 }  // namespace weft::autodiff::rules

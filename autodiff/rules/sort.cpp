@@ -21,4 +21,9 @@ const VjpRule sort{&ops::sort, [](Vjp& g) -> Grads {
                      return {autodiff::transpose(dx, perm)};
                    }};
 
+std::span<const VjpRule* const> of_sort() {
+  static const VjpRule* const kRules[] = {&sort};
+  return kRules;
+}
+
 }  // namespace weft::autodiff::rules

@@ -1,132 +1,36 @@
-// autodiff/rules/table.cpp -- the derivative of every op, sorted by name.
+// autodiff/rules/table.cpp -- the derivatives of all files.
 #include "autodiff/rules/table.h"
 
 #include <algorithm>
+#include <unordered_map>
+#include <vector>
 
 namespace weft::autodiff {
-namespace {
 
-constexpr const VjpRule* kTable[] = {
-    &rules::abs,
-    &rules::adadelta_update,
-    &rules::adam_update,
-    &rules::add,
-    &rules::arg_max,
-    &rules::attention,
-    &rules::attention_grad,
-    &rules::avg_pool,
-    &rules::avg_pool_grad,
-    &rules::broadcast,
-    &rules::cast,
-    &rules::ceil,
-    &rules::concat,
-    &rules::constant,
-    &rules::conv,
-    &rules::conv_input_grad,
-    &rules::conv_weight_grad,
-    &rules::cos,
-    &rules::cumprod,
-    &rules::cumsum,
-    &rules::custom_vjp,
-    &rules::dim_size,
-    &rules::div,
-    &rules::dynamic_slice,
-    &rules::equal,
-    &rules::erf,
-    &rules::exp,
-    &rules::expm1,
-    &rules::floor,
-    &rules::gather,
-    &rules::gelu,
-    &rules::gelu_tanh,
-    &rules::greater,
-    &rules::greater_equal,
-    &rules::gru_cell,
-    &rules::gru_cell_grad,
-    &rules::iota,
-    &rules::is_finite,
-    &rules::layer_norm,
-    &rules::layer_norm_grad,
-    &rules::length_mask,
-    &rules::length_order,
-    &rules::less,
-    &rules::less_equal,
-    &rules::linear,
-    &rules::linear_cross_entropy,
-    &rules::linear_recurrence,
-    &rules::log,
-    &rules::log1p,
-    &rules::log_softmax,
-    &rules::log_softmax_top_k,
-    &rules::logical_and,
-    &rules::logical_not,
-    &rules::logical_or,
-    &rules::logical_xor,
-    &rules::lstm_cell,
-    &rules::lstm_cell_grad,
-    &rules::matmul,
-    &rules::max,
-    &rules::max_pool,
-    &rules::max_pool_grad,
-    &rules::maximum,
-    &rules::mean,
-    &rules::min,
-    &rules::minimum,
-    &rules::mul,
-    &rules::neg,
-    &rules::not_equal,
-    &rules::one_hot,
-    &rules::pack,
-    &rules::packed_attention,
-    &rules::packed_attention_grad,
-    &rules::pad,
-    &rules::pow,
-    &rules::prod,
-    &rules::random,
-    &rules::relu,
-    &rules::remainder,
-    &rules::reshape,
-    &rules::reverse,
-    &rules::rms_norm,
-    &rules::rms_norm_grad,
-    &rules::round,
-    &rules::rsqrt,
-    &rules::same_dim,
-    &rules::scan,
-    &rules::scatter_add,
-    &rules::select,
-    &rules::sigmoid,
-    &rules::sign,
-    &rules::silu,
-    &rules::sin,
-    &rules::slice,
-    &rules::softmax,
-    &rules::softmax_cross_entropy,
-    &rules::softmax_cross_entropy_grad,
-    &rules::softmax_grad,
-    &rules::softplus,
-    &rules::sort,
-    &rules::sqrt,
-    &rules::squared_norm,
-    &rules::stop_gradient,
-    &rules::sub,
-    &rules::sum,
-    &rules::tanh,
-    &rules::top_k,
-    &rules::transpose,
-    &rules::unpack,
-    &rules::update_slice,
-};
-
-}  // namespace
-
-std::span<const VjpRule* const> rule_table() { return kTable; }
+std::span<const VjpRule* const> rule_table() {
+  static const std::vector<const VjpRule*> table = [] {
+    std::vector<const VjpRule*> all;
+    for (const auto of_file :
+         {rules::of_attention, rules::of_convolution, rules::of_elementwise, rules::of_gather,
+          rules::of_loss, rules::of_matmul, rules::of_norm, rules::of_optimizer, rules::of_pack,
+          rules::of_pool, rules::of_random, rules::of_recurrent, rules::of_reduce, rules::of_scan,
+          rules::of_shape, rules::of_softmax, rules::of_sort, rules::of_top_k})
+      for (const VjpRule* rule : of_file()) all.push_back(rule);
+    std::sort(all.begin(), all.end(),
+              [](const VjpRule* a, const VjpRule* b) { return a->op->name < b->op->name; });
+    return all;
+  }();
+  return table;
+}
 
 const VjpRule* find_rule(const ir::OpDef& op) {
-  const auto it = std::lower_bound(
-      std::begin(kTable), std::end(kTable), op.name,
-      [](const VjpRule* rule, std::string_view name) { return rule->op->name < name; });
-  return it != std::end(kTable) && (*it)->op == &op ? *it : nullptr;
+  static const auto by_op = [] {
+    std::unordered_map<const ir::OpDef*, const VjpRule*> map;
+    for (const VjpRule* rule : rule_table()) map.emplace(rule->op, rule);
+    return map;
+  }();
+  const auto found = by_op.find(&op);
+  return found == by_op.end() ? nullptr : found->second;
 }
 
 const VjpRule& rule_of(const ir::OpDef& op) {

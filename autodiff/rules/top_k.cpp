@@ -16,4 +16,9 @@ const VjpRule top_k{
 
 const VjpRule log_softmax_top_k = through_expansion(ops::log_softmax_top_k);
 
+std::span<const VjpRule* const> of_top_k() {
+  static const VjpRule* const kRules[] = {&top_k, &log_softmax_top_k};
+  return kRules;
+}
+
 }  // namespace weft::autodiff::rules

@@ -95,4 +95,6 @@ inline constexpr OpDef attention_grad{
         "Adjoints of attention's operands named in `wanted`; scores and weights are recomputed "
         "from lse."};
 
+inline constexpr const OpDef* kAttentionOps[] = {&attention, &attention_grad};
+
 }  // namespace weft::ir::ops

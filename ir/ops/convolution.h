@@ -63,4 +63,6 @@ inline constexpr OpDef conv_weight_grad{.name = "conv_weight_grad",
                                         .zero_preserving = true,
                                         .doc = "The adjoint of conv's w, of window sizes `size`."};
 
+inline constexpr const OpDef* kConvolutionOps[] = {&conv, &conv_input_grad, &conv_weight_grad};
+
 }  // namespace weft::ir::ops

@@ -117,4 +117,13 @@ inline constexpr OpDef cast{.name = "cast",
                             .zero_preserving = true,
                             .doc = "Conversion to another dtype."};
 
+inline constexpr const OpDef* kElementwiseOps[] = {
+    &abs,      &ceil,       &cos,       &erf,         &exp,        &expm1,       &floor,
+    &gelu,     &gelu_tanh,  &is_finite, &log,         &log1p,      &logical_not, &neg,
+    &relu,     &round,      &rsqrt,     &sigmoid,     &sign,       &silu,        &sin,
+    &softplus, &sqrt,       &tanh,      &add,         &div,        &maximum,     &minimum,
+    &mul,      &pow,        &remainder, &sub,         &equal,      &greater,     &greater_equal,
+    &less,     &less_equal, &not_equal, &logical_and, &logical_or, &logical_xor, &select,
+    &cast};
+
 }  // namespace weft::ir::ops

@@ -46,4 +46,6 @@ inline constexpr OpDef update_slice{
     .infer = infer_update_slice,
     .doc = "x with `update` written along `axis` from a start known at run time, clamped to fit."};
 
+inline constexpr const OpDef* kGatherOps[] = {&gather, &scatter_add, &dynamic_slice, &update_slice};
+
 }  // namespace weft::ir::ops

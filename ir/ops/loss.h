@@ -65,4 +65,7 @@ inline constexpr OpDef softmax_cross_entropy_grad{
     .expand = expand_softmax_cross_entropy_grad,
     .doc = "Adjoint of softmax_cross_entropy's logits."};
 
+inline constexpr const OpDef* kLossOps[] = {&linear_cross_entropy, &softmax_cross_entropy,
+                                            &softmax_cross_entropy_grad};
+
 }  // namespace weft::ir::ops

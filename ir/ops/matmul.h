@@ -33,4 +33,6 @@ inline constexpr OpDef linear{
         "matmul, bias, activation (none, relu, tanh, sigmoid, gelu, gelu_tanh, silu) and what is "
         "added last in one."};
 
+inline constexpr const OpDef* kMatmulOps[] = {&matmul, &linear};
+
 }  // namespace weft::ir::ops

@@ -58,4 +58,7 @@ inline constexpr OpDef rms_norm_grad{.name = "rms_norm_grad",
                                      .expand = expand_norm_grad,
                                      .doc = "Adjoints of rms_norm's operands named in `wanted`."};
 
+inline constexpr const OpDef* kNormOps[] = {&layer_norm, &layer_norm_grad, &rms_norm,
+                                            &rms_norm_grad};
+
 }  // namespace weft::ir::ops

@@ -58,4 +58,6 @@ inline constexpr OpDef adadelta_update{
     .expand = expand_adadelta_update,
     .doc = "Adadelta for all parameters at once, gradients scaled first; fused."};
 
+inline constexpr const OpDef* kOptimizerOps[] = {&squared_norm, &adam_update, &adadelta_update};
+
 }  // namespace weft::ir::ops

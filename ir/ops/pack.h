@@ -44,4 +44,6 @@ inline constexpr OpDef length_order{
     .infer = infer_length_order,
     .doc = "The longest sequence first: which is at each place, and the place of each."};
 
+inline constexpr const OpDef* kPackOps[] = {&pack, &unpack, &length_order};
+
 }  // namespace weft::ir::ops

@@ -39,4 +39,6 @@ inline constexpr OpDef packed_attention_grad{
     .expand = expand_packed_attention,
     .doc = "Adjoints of packed_attention's operands named in `wanted`."};
 
+inline constexpr const OpDef* kPackedAttentionOps[] = {&packed_attention, &packed_attention_grad};
+
 }  // namespace weft::ir::ops

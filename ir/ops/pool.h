@@ -73,4 +73,6 @@ inline constexpr OpDef max_pool_grad{
     .expand = expand_max_pool_grad,
     .doc = "The adjoint of max_pool's x, of spatial sizes `size`: dy added at `indices`."};
 
+inline constexpr const OpDef* kPoolOps[] = {&avg_pool, &avg_pool_grad, &max_pool, &max_pool_grad};
+
 }  // namespace weft::ir::ops

@@ -30,4 +30,6 @@ inline constexpr OpDef random{.name = "random",
                                   "Random words, uniforms or keep masks, a function of (stream, "
                                   "step, row id, position, element)."};
 
+inline constexpr const OpDef* kRandomOps[] = {&random};
+
 }  // namespace weft::ir::ops

@@ -61,4 +61,7 @@ inline constexpr OpDef lstm_cell_grad{.name = "lstm_cell_grad",
                                       .expand = expand_lstm_cell_grad,
                                       .doc = "Adjoints of lstm_cell: of g, h and c."};
 
+inline constexpr const OpDef* kRecurrentOps[] = {&gru_cell, &gru_cell_grad, &lstm_cell,
+                                                 &lstm_cell_grad};
+
 }  // namespace weft::ir::ops

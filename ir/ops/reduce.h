@@ -65,4 +65,7 @@ inline constexpr OpDef arg_max{
     .infer = infer_arg_max,
     .doc = "s32 index of the greatest element along `axis`, the first of equals."};
 
+inline constexpr const OpDef* kReduceOps[] = {
+    &max, &mean, &min, &prod, &sum, &cumsum, &cumprod, &linear_recurrence, &arg_max};
+
 }  // namespace weft::ir::ops

@@ -73,4 +73,6 @@ void set_row_carries(Attrs& attrs, const Graph& graph, const OperandGroups& grou
 Attrs scan_attrs(const Graph& graph, const OperandGroups& groups, Integers axes, Integers out_axes,
                  bool reverse, const Dim& steps, const std::vector<bool>& row_carry);
 
+inline constexpr const OpDef* kScanOps[] = {&scan, &custom_vjp};
+
 }  // namespace weft::ir::ops

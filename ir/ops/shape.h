@@ -131,4 +131,8 @@ inline constexpr OpDef transpose{
 // Holds elements of operand 0 and none else: free where its readers can read them as they lie.
 bool is_view(const OpDef& op);
 
+inline constexpr const OpDef* kShapeOps[] = {
+    &broadcast, &concat,  &constant, &dim_size, &iota,  &length_mask,   &one_hot,
+    &pad,       &reshape, &reverse,  &same_dim, &slice, &stop_gradient, &transpose};
+
 }  // namespace weft::ir::ops

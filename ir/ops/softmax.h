@@ -38,4 +38,6 @@ inline constexpr OpDef log_softmax{.name = "log_softmax",
                                    .infer = infer_softmax,
                                    .doc = "log(softmax(x)); a lane of -inf stays -inf."};
 
+inline constexpr const OpDef* kSoftmaxOps[] = {&softmax, &softmax_grad, &log_softmax};
+
 }  // namespace weft::ir::ops

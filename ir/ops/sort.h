@@ -21,4 +21,6 @@ inline constexpr OpDef sort{
         "Elements in order along `axis` and the s32 indices they had; of equal ones the first "
         "comes first, NaN counts as greatest."};
 
+inline constexpr const OpDef* kSortOps[] = {&sort};
+
 }  // namespace weft::ir::ops

@@ -35,4 +35,6 @@ inline constexpr OpDef log_softmax_top_k{.name = "log_softmax_top_k",
                                          .expand = expand_log_softmax_top_k,
                                          .doc = "top_k of log_softmax over the last axis; fused."};
 
+inline constexpr const OpDef* kTopKOps[] = {&top_k, &log_softmax_top_k};
+
 }  // namespace weft::ir::ops

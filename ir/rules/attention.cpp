@@ -4,10 +4,13 @@
 //   [B,...,T,E] -> [T,B,...,E]
 //   masks and biases of one query, [B,S], become [B,1,S]; a step's position that of its query
 // The adjoints of k, v, v_a and bias come out summed over the queries, so over the steps.
+#include "ir/ops/all.h"
 #include "ir/ops/attention_parts.h"
-#include "ir/rules/table.h"
+#include "ir/rules/op_rules.h"
 
-namespace weft::ir::batching {
+#include <algorithm>
+
+namespace weft::ir::rules {
 namespace {
 
 // Of a batch, so that there is an axis for the steps to stand behind.
@@ -78,22 +81,20 @@ ops::AttentionParts folded(const Lift& lift) {
   return parts;
 }
 
-}  // namespace
-
-bool can_attention(const OpView& op, const Flags& lifted, const Wants& wants) {
+bool can_batch(const OpView& op, const Flags& lifted, const Wants& wants) {
   if (!only_each(op, lifted, wants)) return false;
   return (single_query(op) && keys_shared(op, lifted)) ||
          all_rows_lifted(op, lifted, {"q", "k", "v"});
 }
 
-Values attention(const Lift& lift, const Wants& wants) {
+Values batch(const Lift& lift, const Wants&) {
   if (!keys_shared(lift.op, lift.lifted)) return lift.emit(lift.operands);
   Values results = folded(lift).emit(lift.builder, ops::attention);
   for (Value& r : results) r = steps_first(lift.builder, r, leading(lift.op));
   return results;
 }
 
-bool can_attention_grad(const OpView& op, const Flags& lifted, const Wants& wants) {
+bool can_batch_grad(const OpView& op, const Flags& lifted, const Wants& wants) {
   const Texts& wanted = op.texts("wanted");
   if (single_query(op) && keys_shared(op, lifted)) {
     for (size_t i = 0; i < wanted.size(); ++i)
@@ -107,7 +108,7 @@ bool can_attention_grad(const OpView& op, const Flags& lifted, const Wants& want
   return all_rows_lifted(op, lifted, {"do", "q", "k", "v", "o", "lse", "dweights"});
 }
 
-Values attention_grad(const Lift& lift, const Wants& wants) {
+Values batch_grad(const Lift& lift, const Wants& wants) {
   if (!keys_shared(lift.op, lift.lifted)) return lift.emit(lift.operands);
   const Texts& names = lift.op.texts("wanted");
   Texts wanted;
@@ -128,4 +129,118 @@ Values attention_grad(const Lift& lift, const Wants& wants) {
   return results;
 }
 
-}  // namespace weft::ir::batching
+// Mask, bias, what dropout reads.
+void around_scores(NodeAxes& n, const AxisList& scores, bool has_queries) {
+  for (const std::string_view name : {"mask", "bias"})
+    if (n.has(name)) n.broadcasts_to(n.operand(name), scores);
+  if (n.has("dweights")) n.solver.same(n.operand("dweights"), scores);
+  if (n.has("rows")) n.solver.same(n.operand("rows")[0], scores[0]);
+  if (has_queries && n.has("position") && !n.operand("position").empty())
+    n.solver.same(n.operand("position")[0], scores[scores.size() - 2]);
+}
+
+void axes(NodeAxes& n) {
+  AxisSolver& s = n.solver;
+  const AxisList &q = n.operand("q"), &k = n.operand("k"), &v = n.operand("v");
+  const size_t leading = k.size() - 2;
+  for (size_t d = 0; d < leading; ++d) s.same(q[d], k[d]), s.same(k[d], v[d]);
+  s.same(q.back(), k.back());
+  s.same(k[leading], v[leading]);
+  if (n.has("v_a")) s.same(n.operand("v_a")[0], q.back());
+  AxisList scores = q, o = q;  // [...,Tq,S] or [...,S]
+  const AxisList of_queries(q.begin(), q.end() - 1);
+  scores.back() = k[leading];
+  o.back() = v.back();
+  around_scores(n, scores, q.size() == k.size());
+  if (&n.op.def() == &ops::attention_grad) {
+    s.same(n.operand("do"), o);
+    s.same(n.operand("o"), o);
+    s.same(n.operand("lse"), of_queries);
+    return n.results_of_wanted();
+  }
+  n.results = {o};
+  if (n.op.flag("weights")) n.results.push_back(scores);
+  if (n.op.flag("lse")) n.results.push_back(of_queries);
+}
+
+void packed_axes(NodeAxes& n) {
+  AxisSolver& s = n.solver;
+  const AxisList &q = n.operand("q"), &k = n.operand("k"), &v = n.operand("v");
+  const Axis batch = n.operand("q_lengths")[0], queries = n.new_dim("queries"),
+             keys = n.new_dim("keys");
+  const auto rows = [&](Axis steps) {
+    return s.made(s.term(batch) * s.term(steps), s.size(batch) * s.size(steps));
+  };
+  s.same(batch, n.operand("k_lengths")[0]);
+  s.same(q[0], rows(queries));
+  s.same(k[0], rows(keys));
+  s.same(k[0], v[0]);
+  s.same(q[1], k[1]);
+  s.same(k[1], v[1]);
+  s.same(q[2], k[2]);
+  around_scores(n, {batch, q[1], queries, keys}, true);
+  const AxisList o{q[0], q[1], v[2]}, lse{q[0], q[1]};
+  if (&n.op.def() == &ops::packed_attention_grad) {
+    s.same(n.operand("do"), o);
+    s.same(n.operand("o"), o);
+    s.same(n.operand("lse"), lse);
+    return n.results_of_wanted();
+  }
+  n.results = {o};
+  if (n.op.flag("lse")) n.results.push_back(lse);
+}
+
+// Batches of queries, keys and values; not the queries of one batch.
+bool is_batched(const Led& led) {
+  const OpView& op = led.op;
+  const TensorType &q = op.operand("q"), &k = op.operand("k");
+  if (led.leading != 1 || k.rank() < 3 || led("v_a") || led("position")) return false;
+  for (const std::string_view scores : {"mask", "bias", "dweights"})
+    if (led(scores) && op.operand(scores).rank() != q.rank()) return false;
+  return (led("q") || led("do")) && q.rank() + 1 >= k.rank();
+}
+
+RowUse rows_of(const Led& led) { return is_batched(led) ? RowUse::row_wise : RowUse::mixed; }
+
+RowUse rows_of_grad(const Led& led) {
+  for (const std::string& name : led.op.texts("wanted"))
+    if (name != "q" && name != "k" && name != "v") return RowUse::mixed;
+  return rows_of(led);
+}
+
+// The adjoint of v_a is a sum over rows; that of a bias, of any shape.
+std::optional<Flags> moved_grad(const Led& led) {
+  if (!is_batched(led) || led.wants("bias")) return std::nullopt;
+  Flags rows;
+  for (const std::string& name : led.op.texts("wanted")) rows.push_back(name != "v_a");
+  return rows;
+}
+
+// Nothing is asked for: neither of the result nor of the weights.
+bool silent(const OpView& op, const Flags& zero) {
+  return zero[0] && (!op.has("dweights") || zero[static_cast<size_t>(op.position("dweights"))]);
+}
+
+constexpr OpRules kRules[] = {
+    {.op = &ops::attention, .axes = axes, .batching = {can_batch, batch}, .rows = rows_of},
+    {.op = &ops::attention_grad,
+     .axes = axes,
+     .batching = {can_batch_grad, batch_grad},
+     .rows = rows_of_grad,
+     .moved = moved_grad,
+     .keeps_zero = [](const OpView& op, int, const Flags& zero) { return silent(op, zero); },
+     .adds_nothing = silent,
+     .range = Range::adjoint},
+    {.op = &ops::packed_attention,
+     .axes = packed_axes,
+     .stays_whole = "its rows are those of sequences, which it reads by their lengths"},
+    {.op = &ops::packed_attention_grad,
+     .axes = packed_axes,
+     .stays_whole = "its rows are those of sequences, which it reads by their lengths"},
+};
+
+}  // namespace
+
+std::span<const OpRules> attention() { return kRules; }
+
+}  // namespace weft::ir::rules

@@ -3,6 +3,7 @@
 
 #include "ir/check.h"
 #include "ir/error.h"
+#include "ir/rules/op_rules.h"
 
 #include <algorithm>
 #include <cctype>
@@ -283,11 +284,13 @@ class Reader {
 
 void NodeAxes::sign(std::string_view signature) { Reader(*this, signature).read(); }
 
-void apply(const AxisRule& rule, NodeAxes& node) {
-  if (rule.signature != nullptr)
-    node.sign(rule.signature);
-  else
-    rule.rule(node);
+bool solve_axes(NodeAxes& node) {
+  const OpRules& rules = rules_of(node.op.def());
+  if (rules.signature != nullptr)
+    node.sign(rules.signature);
+  else if (rules.axes != nullptr)
+    rules.axes(node);
+  return rules.signature != nullptr || rules.axes != nullptr;
 }
 
 }  // namespace weft::ir

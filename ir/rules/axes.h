@@ -4,7 +4,7 @@
 // same where some op needs them to be (the contracted axes of a matmul, the rows of a sum and of
 // its operands) or hands one on (a transpose). An op's rule says so by the roles of its operands:
 //
-//   {&ops::softmax_cross_entropy, signature<"logits:*v labels:* weights:* -> * *">}
+//   {.op = &ops::softmax_cross_entropy, .signature = "logits:*v labels:* weights:* -> * *", ...}
 //
 // `*` stands for any number of leading axes, the same ones wherever it stands, a letter for an
 // axis, `3h` for one of three times the size of h, `{size:s}` for an attribute that is the size s;
@@ -82,14 +82,7 @@ struct NodeAxes {
   void sign(std::string_view signature);
 };
 
-struct AxisRule {
-  const OpDef* op;
-  const char* signature = nullptr;
-  void (*rule)(NodeAxes&) = nullptr;
-};
-
-// Null: none. Elementwise ops share one; those with regions have none (ir/rules/distinct_axes).
-const AxisRule* axis_rule(const OpDef& op);
-void apply(const AxisRule& rule, NodeAxes& node);
+// The axes of a node's results, by the rule of its op (op_rules.h). False: there is none.
+bool solve_axes(NodeAxes& node);
 
 }  // namespace weft::ir

@@ -1,7 +1,7 @@
-// ir/rules/batching.cpp -- aligning lifted operands; the table of rules.
+// ir/rules/batching.cpp -- aligning lifted operands.
 #include "ir/rules/batching.h"
 
-#include "ir/rules/table.h"
+#include "ir/rules/op_rules.h"
 
 namespace weft::ir {
 
@@ -32,9 +32,8 @@ Values Lift::emit(const Values& values, Attrs attrs) const {
 }
 
 const BatchingRule* batching_rule(const OpDef& op) {
-  for (const BatchingRule& rule : batching::rules())
-    if (rule.op == &op) return &rule;
-  return op.elementwise ? batching::elementwise_rule() : nullptr;
+  const BatchingRule& rule = rules_of(op).batching;
+  return rule.emit == nullptr ? nullptr : &rule;
 }
 
 }  // namespace weft::ir

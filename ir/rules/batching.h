@@ -35,9 +35,8 @@ struct Lift {
 };
 
 struct BatchingRule {
-  const OpDef* op;
-  bool (*can)(const OpView& op, const Flags& lifted, const Wants& wants);
-  Values (*emit)(const Lift& lift, const Wants& wants);  // invalid where nothing is wanted
+  bool (*can)(const OpView& op, const Flags& lifted, const Wants& wants) = nullptr;
+  Values (*emit)(const Lift& lift, const Wants& wants) = nullptr;  // invalid: nothing is wanted
 };
 
 // Null: the op stays in loops.

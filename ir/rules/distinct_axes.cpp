@@ -49,9 +49,7 @@ class Solution {
         solve_scan(n, g.regions.back());
       else if (node.op == &ops::custom_vjp)
         solve_custom(n, g.regions.back());
-      else if (const AxisRule* rule = axis_rule(*node.op))
-        apply(*rule, n);
-      else
+      else if (!solve_axes(n))
         fix(n);
       WEFT_CHECK(n.results.size() == node.results.size());
       for (size_t r = 0; r < node.results.size(); ++r) {
@@ -261,6 +259,26 @@ DistinctAxes::DistinctAxes(const Graph& graph) : original_(&graph) {
       }
     }
   if (apart_ && !sizes_.empty()) distinct_ = Writer(s.axes, std::move(names)).write(graph, solved);
+}
+
+std::vector<bool> row_arguments(const OpView& scan) {
+  const ops::ScanParts parts(scan);
+  const Graph& body = scan.region();
+  Solution s;
+  std::vector<AxisList> arguments;
+  for (const Argument& a : body.arguments()) arguments.push_back(s.fresh(body.type(a.value)));
+  const Axis rows = arguments.back()[0];
+  const GraphAxes solved = s.solve(body, arguments);
+  for (size_t i = 0; i < body.outputs().size(); ++i) {
+    const AxisList& y = solved.values[static_cast<size_t>(body.outputs()[i].value.id)];
+    const bool carried = static_cast<int>(i) < parts.carries;
+    if (carried) s.axes.same(arguments[i], y);
+    if (!carried || parts.row_carry[i]) s.axes.same(y[0], rows);
+  }
+  std::vector<bool> led;
+  for (const AxisList& x : arguments)
+    led.push_back(!x.empty() && s.axes.resolved(x[0]) == s.axes.resolved(rows));
+  return led;
 }
 
 General most_general(const Graph& graph) {

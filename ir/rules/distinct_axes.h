@@ -42,6 +42,10 @@ class DistinctAxes {
   bool apart_ = true;
 };
 
+// Of a loop with lengths, by argument of its body: is its leading axis that of the rows, judged by
+// what the body does with it? For graphs whose symbols are bound, where types do not say.
+std::vector<bool> row_arguments(const OpView& scan);
+
 // The graph with a symbol of its own for every axis that its ops let be of any size, and what each
 // stands for: what the rules of axes (ir/rules/axes.h) make of it.
 struct General {

@@ -1,5 +1,7 @@
 // tests/onednn/scan_test.cpp -- loops: carries, scanned and stacked axes, lengths, reverse,
 // nesting.
+#include "backends/onednn/plan/row_reads.h"
+#include "ir/rewrite/rewrite.h"
 #include "ir/text/text.h"
 #include "tests/onednn/compare.h"
 #include "tests/support/op_samples.h"
@@ -313,4 +315,14 @@ TEST_CASE("scan: packed steps are unpacked where their order is unknown or ended
         yield %b }
       return %sN })",
              {.bindings = {{"T", 6}, {"B", 7}}, .seed = 2});
+}
+
+TEST_CASE("scan: a weight as large as the batch does not make ended rows count") {
+  const std::string text = recurrence("{axes=[0], out_axes=[0]}");
+  for (const int64_t batch : {4, 5}) {
+    const ir::Graph g = ir::specialize(ir::parse(text), {{"T", 3}, {"B", batch}});
+    CHECK_FALSE(onednn::RowReads(g, false).carried_are_read(g.nodes()[0], 0));
+  }
+  for (const uint64_t seed : {1, 2, 3})
+    check_same(text, {.bindings = {{"T", 4}, {"B", 5}}, .seed = seed});
 }

@@ -1,13 +1,12 @@
 // tests/passes/axes_test.cpp -- which axes are the same, and graphs in which rows have sizes of
 // their own.
-#include "ir/rules/axes.h"
-
 #include "autodiff/gradient.h"
 #include "backends/reference/reference.h"
 #include "ir/ops/table.h"
 #include "ir/passes/pipeline.h"
 #include "ir/rewrite/rewrite.h"
 #include "ir/rules/distinct_axes.h"
+#include "ir/rules/op_rules.h"
 #include "ir/text/text.h"
 #include "ir/verify.h"
 #include "tests/support/op_samples.h"
@@ -56,8 +55,18 @@ graph(%s: f32[4,4], %x: f32[5,4,4], %W: f32[4,4], %len: s32[4]) {
 
 TEST_CASE("axes: every op says which axes of its operands are the same, or has regions") {
   for (const ir::OpDef* op : ir::ops::table())
-    CHECK_MESSAGE((ir::axis_rule(*op) != nullptr || op->regions > 0), std::string(op->name),
-                  " needs a rule in ir/rules/axis_rules.cpp");
+    CHECK_MESSAGE((ir::rules_of(*op).axes != nullptr || ir::rules_of(*op).signature != nullptr ||
+                   op->regions > 0),
+                  std::string(op->name), " needs a rule of axes in ir/rules");
+}
+
+TEST_CASE("rules: every op says what it does with rows, or why nothing is said") {
+  for (const ir::OpDef* op : ir::ops::table()) {
+    const ir::OpRules& rules = ir::rules_of(*op);
+    CHECK_MESSAGE((ir::has_rules(*op) && (rules.rows != nullptr) == (rules.stays_whole == nullptr)),
+                  std::string(op->name),
+                  " needs a row in ir/rules with `rows`, or `stays_whole` with the reason");
+  }
 }
 
 TEST_CASE("axes: a graph over the most general sizes is well-typed and, bound again, the same") {
@@ -99,6 +108,12 @@ TEST_CASE("axes: the rows that lengths count get a size of their own") {
   CHECK(distinct.apart());
   CHECK(types_of(distinct.graph()) == "[rows_4,4][steps_5,rows_4,4][4,4][rows_4] -> []");
   CHECK(ir::print(distinct.restored(distinct.graph())) == ir::print(graph));
+}
+
+TEST_CASE("axes: a loop's weight is not led by rows, though it is as large as the batch") {
+  const ir::Graph g = ir::parse(kSquare);
+  CHECK(ir::row_arguments(ir::OpView(g, g.nodes()[0])) ==
+        std::vector<bool>{true, true, false, true});
 }
 
 TEST_CASE("axes: a graph whose rows have a symbol of their own stays as it is") {

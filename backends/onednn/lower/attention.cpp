@@ -2,7 +2,9 @@
 //
 // Kernels of our own: nothing of [...,Tq,S] (dot) or [...,Tq,S,D] (additive) is ever stored.
 #include "backends/onednn/lower/attention_operands.h"
+#include "backends/onednn/lower/entries.h"
 #include "backends/onednn/lower/ops.h"
+#include "ir/ops/all.h"
 #include "ir/ops/attention_parts.h"
 
 namespace weft::onednn {
@@ -30,5 +32,34 @@ void lower_packed_attention(Emit& e) {
   e.needs_arithmetic(e.in("q").dtype);
   e.op.def().attr("wanted") != nullptr ? lower_dot_grad(e) : lower_dot(e);
 }
+
+namespace {
+
+constexpr Lowering kLowerings[] = {
+    {.op = &ir::ops::attention,
+     .lower = lower_attention,
+     .results = Layout::inner,
+     .operand = attention_operand,
+     .bounded = always},
+    {.op = &ir::ops::attention_grad,
+     .lower = lower_attention_grad,
+     .results = Layout::inner,
+     .operand = attention_operand,
+     .bounded = always},
+    {.op = &ir::ops::packed_attention,
+     .lower = lower_packed_attention,
+     .results = Layout::inner,
+     .operand = attention_operand,
+     .bounded = always},
+    {.op = &ir::ops::packed_attention_grad,
+     .lower = lower_packed_attention,
+     .results = Layout::inner,
+     .operand = attention_operand,
+     .bounded = always},
+};
+
+}  // namespace
+
+std::span<const Lowering> of_attention() { return kLowerings; }
 
 }  // namespace weft::onednn

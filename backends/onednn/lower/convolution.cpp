@@ -3,11 +3,11 @@
 // x and y lie channels-last, as all values do; oneDNN chooses how it wants w, which is put in that
 // order before (or out of it after) where it is another one. The adjoint of w over one long axis is
 // done as matrix products, which are several times as fast.
-#include "ir/ops/convolution.h"
-
+#include "backends/onednn/lower/entries.h"
 #include "backends/onednn/lower/ops.h"
 #include "backends/onednn/machine/compat.h"
 #include "backends/onednn/machine/engine.h"
+#include "ir/ops/all.h"
 
 #include <algorithm>
 
@@ -236,5 +236,17 @@ void lower_conv_weight_grad(Emit& e) {
   e.kernel("conv_weight_grad", p.flops(), call.on(e.engine()), pd.impl_info_str());
   if (made != plain) emit_reorder(e, made, at, plain, dw.at);
 }
+
+namespace {
+
+constexpr Lowering kLowerings[] = {
+    {.op = &ops::conv, .lower = lower_conv},
+    {.op = &ops::conv_input_grad, .lower = lower_conv_input_grad},
+    {.op = &ops::conv_weight_grad, .lower = lower_conv_weight_grad},
+};
+
+}  // namespace
+
+std::span<const Lowering> of_convolution() { return kLowerings; }
 
 }  // namespace weft::onednn

@@ -3,6 +3,7 @@
 
 #include "backends/onednn/kernels/elementwise.h"
 #include "backends/onednn/lower/dtype.h"
+#include "backends/onednn/lower/entries.h"
 #include "backends/onednn/plan/planner.h"
 #include "ir/check.h"
 #include "ir/ops/all.h"
@@ -173,5 +174,29 @@ void lower_elementwise(Emit& e) {
     program->run(inputs, outputs, run(workspace));
   });
 }
+
+namespace {
+
+constexpr Lowering kLowerings[] = {
+    elementwise(ops::abs),         elementwise(ops::add),        elementwise(ops::cast),
+    elementwise(ops::ceil),        elementwise(ops::cos),        elementwise(ops::div),
+    elementwise(ops::equal),       elementwise(ops::erf),        elementwise(ops::exp),
+    elementwise(ops::expm1),       elementwise(ops::floor),      elementwise(ops::gelu),
+    elementwise(ops::gelu_tanh),   elementwise(ops::greater),    elementwise(ops::greater_equal),
+    elementwise(ops::is_finite),   elementwise(ops::less),       elementwise(ops::less_equal),
+    elementwise(ops::log),         elementwise(ops::log1p),      elementwise(ops::logical_and),
+    elementwise(ops::logical_not), elementwise(ops::logical_or), elementwise(ops::logical_xor),
+    elementwise(ops::maximum),     elementwise(ops::minimum),    elementwise(ops::mul),
+    elementwise(ops::neg),         elementwise(ops::not_equal),  elementwise(ops::pow),
+    elementwise(ops::relu),        elementwise(ops::remainder),  elementwise(ops::round),
+    elementwise(ops::rsqrt),       elementwise(ops::select),     elementwise(ops::sigmoid),
+    elementwise(ops::sign),        elementwise(ops::silu),       elementwise(ops::sin),
+    elementwise(ops::softplus),    elementwise(ops::sqrt),       elementwise(ops::sub),
+    elementwise(ops::tanh),
+};
+
+}  // namespace
+
+std::span<const Lowering> of_elementwise() { return kLowerings; }
 
 }  // namespace weft::onednn

@@ -1,13 +1,12 @@
 // backends/onednn/lower/gather.cpp -- reading and writing at places that are known only at run
 // time.
-#include "ir/ops/gather.h"
-
 #include "backends/onednn/kernels/embedding.h"
 #include "backends/onednn/lower/dtype.h"
+#include "backends/onednn/lower/entries.h"
 #include "backends/onednn/lower/ops.h"
 #include "backends/onednn/plan/moves.h"
 #include "ir/check.h"
-#include "ir/ops/shape.h"
+#include "ir/ops/all.h"
 
 #include <algorithm>
 #include <cstring>
@@ -271,5 +270,29 @@ void lower_update_slice(Emit& e) {
     kernels::copy_strided(copy);
   });
 }
+
+namespace {
+
+constexpr Lowering kLowerings[] = {
+    {.op = &ir::ops::dynamic_slice,
+     .lower = lower_dynamic_slice,
+     .operands = Layout::any,
+     .results = Layout::any},
+    {.op = &ir::ops::gather, .lower = lower_gather, .bounded = look_up_bounded},
+    {.op = &ir::ops::scatter_add,
+     .lower = lower_scatter_add,
+     .operand = scatter_operand,
+     .in_place = over_first,
+     .bounded = look_up_bounded},
+    {.op = &ir::ops::update_slice,
+     .lower = lower_update_slice,
+     .operands = Layout::any,
+     .results = Layout::any,
+     .in_place = over_first},
+};
+
+}  // namespace
+
+std::span<const Lowering> of_gather() { return kLowerings; }
 
 }  // namespace weft::onednn

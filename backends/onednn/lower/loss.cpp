@@ -1,11 +1,11 @@
 // backends/onednn/lower/loss.cpp -- softmax cross-entropy and its adjoint.
-#include "ir/ops/loss.h"
-
 #include "backends/onednn/kernels/cross_entropy.h"
 #include "backends/onednn/lower/dtype.h"
+#include "backends/onednn/lower/entries.h"
 #include "backends/onednn/lower/ops.h"
 #include "backends/onednn/plan/moves.h"
 #include "ir/check.h"
+#include "ir/ops/all.h"
 
 #include <cmath>
 #include <optional>
@@ -184,5 +184,29 @@ void lower_linear_cross_entropy(Emit& e) {
 bool loss_grad_in_place(const ir::OpView& op, int, int operand) {
   return operand == op.position("logits");
 }
+
+namespace {
+
+constexpr Lowering kLowerings[] = {
+    {.op = &ir::ops::linear_cross_entropy,
+     .lower = lower_linear_cross_entropy,
+     .results = Layout::rows,
+     .operand = linear_loss_operand,
+     .bounded = loss_bounded},
+    {.op = &ir::ops::softmax_cross_entropy,
+     .lower = lower_softmax_cross_entropy,
+     .operand = loss_operand,
+     .bounded = loss_bounded},
+    {.op = &ir::ops::softmax_cross_entropy_grad,
+     .lower = lower_softmax_cross_entropy_grad,
+     .results = Layout::rows,
+     .operand = loss_operand,
+     .in_place = loss_grad_in_place,
+     .bounded = loss_bounded},
+};
+
+}  // namespace
+
+std::span<const Lowering> of_loss() { return kLowerings; }
 
 }  // namespace weft::onednn

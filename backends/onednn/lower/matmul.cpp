@@ -7,10 +7,12 @@
 #include "backends/onednn/kernels/gemm.h"
 #include "backends/onednn/kernels/isa.h"
 #include "backends/onednn/lower/elementwise.h"
+#include "backends/onednn/lower/entries.h"
 #include "backends/onednn/lower/matmul_primitive.h"
 #include "backends/onednn/lower/pieces.h"
 #include "backends/onednn/plan/planner.h"
 #include "ir/check.h"
+#include "ir/ops/all.h"
 
 #include <algorithm>
 #include <cstring>
@@ -324,5 +326,25 @@ void lower_linear(Emit& e) {
   }
   emit_matmul(e, x, w, y, options);
 }
+
+namespace {
+
+constexpr Lowering kLowerings[] = {
+    {.op = &ir::ops::linear,
+     .lower = lower_linear,
+     .results = Layout::inner,
+     .operand = linear_operand,
+     .in_place = linear_in_place,
+     .bounded = matmul_bounded},
+    {.op = &ir::ops::matmul,
+     .lower = lower_matmul,
+     .operands = Layout::matrix,
+     .results = Layout::inner,
+     .bounded = matmul_bounded},
+};
+
+}  // namespace
+
+std::span<const Lowering> of_matmul() { return kLowerings; }
 
 }  // namespace weft::onednn

@@ -1,8 +1,9 @@
 // backends/onednn/lower/norm.cpp -- layer norm, RMS norm and their adjoints.
 #include "backends/onednn/kernels/norm.h"
 
+#include "backends/onednn/lower/entries.h"
 #include "backends/onednn/lower/ops.h"
-#include "ir/ops/norm.h"
+#include "ir/ops/all.h"
 
 #include <algorithm>
 
@@ -106,5 +107,38 @@ bool norm_grad_in_place(const ir::OpView& op, int result, int operand) {
   return op.texts("wanted")[static_cast<size_t>(result)] == "x" &&
          (operand == op.position("dy") || operand == op.position("x"));
 }
+
+namespace {
+
+constexpr Lowering kLowerings[] = {
+    {.op = &ir::ops::layer_norm,
+     .lower = lower_norm,
+     .results = Layout::rows,
+     .operand = norm_operand,
+     .in_place = norm_in_place,
+     .bounded = always},
+    {.op = &ir::ops::layer_norm_grad,
+     .lower = lower_norm_grad,
+     .results = Layout::rows,
+     .operand = norm_operand,
+     .in_place = norm_grad_in_place,
+     .bounded = always},
+    {.op = &ir::ops::rms_norm,
+     .lower = lower_norm,
+     .results = Layout::rows,
+     .operand = norm_operand,
+     .in_place = norm_in_place,
+     .bounded = always},
+    {.op = &ir::ops::rms_norm_grad,
+     .lower = lower_norm_grad,
+     .results = Layout::rows,
+     .operand = norm_operand,
+     .in_place = norm_grad_in_place,
+     .bounded = always},
+};
+
+}  // namespace
+
+std::span<const Lowering> of_norm() { return kLowerings; }
 
 }  // namespace weft::onednn

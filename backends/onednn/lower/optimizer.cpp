@@ -4,9 +4,10 @@
 // first.
 #include "backends/onednn/kernels/optimizer.h"
 
+#include "backends/onednn/lower/entries.h"
 #include "backends/onednn/lower/ops.h"
 #include "backends/onednn/plan/moves.h"
-#include "ir/ops/optimizer.h"
+#include "ir/ops/all.h"
 
 namespace weft::onednn {
 namespace {
@@ -127,5 +128,23 @@ void lower_adadelta_update(Emit& e) {
     kernels::adadelta(k);
   });
 }
+
+namespace {
+
+constexpr Lowering kLowerings[] = {
+    {.op = &ir::ops::adadelta_update,
+     .lower = lower_adadelta_update,
+     .in_place = update_in_place,
+     .serves = update_serves},
+    {.op = &ir::ops::adam_update,
+     .lower = lower_adam_update,
+     .in_place = update_in_place,
+     .serves = update_serves},
+    {.op = &ir::ops::squared_norm, .lower = lower_squared_norm},
+};
+
+}  // namespace
+
+std::span<const Lowering> of_optimizer() { return kLowerings; }
 
 }  // namespace weft::onednn

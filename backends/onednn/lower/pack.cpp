@@ -1,10 +1,10 @@
 // backends/onednn/lower/pack.cpp -- moving real rows together and back: where each goes is found,
 // then rows are copied.
-#include "ir/ops/pack.h"
-
 #include "backends/onednn/kernels/embedding.h"
+#include "backends/onednn/lower/entries.h"
 #include "backends/onednn/lower/ops.h"
 #include "backends/onednn/plan/moves.h"
+#include "ir/ops/all.h"
 
 #include <algorithm>
 #include <numeric>
@@ -166,5 +166,24 @@ void lower_length_order(Emit& e) {
     for (int32_t i = 0; i < order.dim(0); ++i) inverse[to[i]] = i;
   });
 }
+
+namespace {
+
+constexpr Lowering kLowerings[] = {
+    {.op = &ir::ops::length_order, .lower = lower_length_order},
+    {.op = &ir::ops::pack,
+     .lower = lower_pack,
+     .operands = Layout::any,
+     .results = Layout::any,
+     .bounded = always},
+    {.op = &ir::ops::unpack,
+     .lower = lower_unpack,
+     .operands = Layout::any,
+     .results = Layout::any},
+};
+
+}  // namespace
+
+std::span<const Lowering> of_pack() { return kLowerings; }
 
 }  // namespace weft::onednn

@@ -1,8 +1,9 @@
 // backends/onednn/lower/pool.cpp -- pooling and its adjoints.
 #include "backends/onednn/kernels/pool.h"
 
+#include "backends/onednn/lower/entries.h"
 #include "backends/onednn/lower/ops.h"
-#include "ir/ops/pool.h"
+#include "ir/ops/all.h"
 
 namespace weft::onednn {
 namespace {
@@ -99,5 +100,18 @@ void lower_avg_pool_grad(Emit& e) {
              kernels::avg_pool_grad(grad);
            });
 }
+
+namespace {
+
+constexpr Lowering kLowerings[] = {
+    {.op = &ops::avg_pool, .lower = lower_avg_pool},
+    {.op = &ops::avg_pool_grad, .lower = lower_avg_pool_grad},
+    {.op = &ops::max_pool, .lower = lower_max_pool},
+    {.op = &ops::max_pool_grad, .lower = lower_max_pool_grad},
+};
+
+}  // namespace
+
+std::span<const Lowering> of_pool() { return kLowerings; }
 
 }  // namespace weft::onednn

@@ -1,7 +1,9 @@
 // backends/onednn/lower/random.cpp -- counter-based random numbers, one position at a time.
 #include "backends/onednn/kernels/random.h"
 
+#include "backends/onednn/lower/entries.h"
 #include "backends/onednn/lower/ops.h"
+#include "ir/ops/all.h"
 
 #include <cmath>
 #include <cstring>
@@ -38,5 +40,15 @@ void lower_random(Emit& e) {
     }
   });
 }
+
+namespace {
+
+constexpr Lowering kLowerings[] = {
+    {.op = &ir::ops::random, .lower = lower_random},
+};
+
+}  // namespace
+
+std::span<const Lowering> of_random() { return kLowerings; }
 
 }  // namespace weft::onednn

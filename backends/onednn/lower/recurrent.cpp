@@ -1,10 +1,10 @@
 // backends/onednn/lower/recurrent.cpp -- GRU and LSTM cells: oneDNN's products, our elementwise
 // kernels.
-#include "ir/ops/recurrent.h"
-
 #include "backends/onednn/kernels/gru_cell.h"
 #include "backends/onednn/kernels/lstm_cell.h"
+#include "backends/onednn/lower/entries.h"
 #include "backends/onednn/lower/ops.h"
+#include "ir/ops/all.h"
 
 namespace weft::onednn {
 namespace {
@@ -233,5 +233,34 @@ void lower_lstm_cell_grad(Emit& e) {
   });
   emit_matmul(e, dg, transposed(e.in("U")), dh, {.rows = rows});
 }
+
+namespace {
+
+constexpr Lowering kLowerings[] = {
+    {.op = &ir::ops::gru_cell,
+     .lower = lower_gru_cell,
+     .results = Layout::rows,
+     .operand = cell_operand,
+     .bounded = always},
+    {.op = &ir::ops::gru_cell_grad,
+     .lower = lower_gru_cell_grad,
+     .results = Layout::rows,
+     .operand = cell_operand,
+     .bounded = always},
+    {.op = &ir::ops::lstm_cell,
+     .lower = lower_lstm_cell,
+     .results = Layout::rows,
+     .operand = cell_operand,
+     .bounded = always},
+    {.op = &ir::ops::lstm_cell_grad,
+     .lower = lower_lstm_cell_grad,
+     .results = Layout::rows,
+     .operand = cell_operand,
+     .bounded = always},
+};
+
+}  // namespace
+
+std::span<const Lowering> of_recurrent() { return kLowerings; }
 
 }  // namespace weft::onednn

@@ -4,10 +4,11 @@
 #include "backends/onednn/kernels/arg_max.h"
 #include "backends/onednn/kernels/cumulative_sum.h"
 #include "backends/onednn/lower/dtype.h"
+#include "backends/onednn/lower/entries.h"
 #include "backends/onednn/lower/ops.h"
 #include "backends/onednn/plan/moves.h"
 #include "ir/check.h"
-#include "ir/ops/reduce.h"
+#include "ir/ops/all.h"
 
 #include <algorithm>
 #include <cmath>
@@ -239,5 +240,29 @@ void lower_arg_max(Emit& e) {
       }
   });
 }
+
+namespace {
+
+constexpr Lowering kLowerings[] = {
+    {.op = &ir::ops::arg_max, .lower = lower_arg_max},
+    {.op = &ir::ops::cumprod,
+     .lower = lower_cumulative,
+     .in_place = [](const ir::OpView&, int, int) { return true; }},
+    {.op = &ir::ops::cumsum,
+     .lower = lower_cumulative,
+     .in_place = [](const ir::OpView&, int, int) { return true; }},
+    {.op = &ir::ops::linear_recurrence,
+     .lower = lower_linear_recurrence,
+     .in_place = [](const ir::OpView&, int, int) { return true; }},
+    {.op = &ir::ops::max, .lower = lower_reduce, .bounded = reduce_bounded},
+    {.op = &ir::ops::mean, .lower = lower_reduce, .bounded = reduce_bounded},
+    {.op = &ir::ops::min, .lower = lower_reduce, .bounded = reduce_bounded},
+    {.op = &ir::ops::prod, .lower = lower_reduce, .bounded = reduce_bounded},
+    {.op = &ir::ops::sum, .lower = lower_reduce, .bounded = reduce_bounded},
+};
+
+}  // namespace
+
+std::span<const Lowering> of_reduce() { return kLowerings; }
 
 }  // namespace weft::onednn

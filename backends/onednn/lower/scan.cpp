@@ -10,14 +10,17 @@
 //   invariants   read where they lie; the weights of products are packed (Emit::packed)
 //   ended rows   a carry's row is put in the result when it ends and, in reverse, taken from the
 //                initial ones when it begins; or kept from step to step where somebody looks;
-//                likewise stacked outputs are zero there (ended_rows.h); rows behind the last live
+//                likewise stacked outputs are zero there (row_reads.h); rows behind the last live
 //                one are not computed (row_bounds.h)
 #include "ir/ops/scan.h"
 
+#include "backends/onednn/lower/entries.h"
 #include "backends/onednn/lower/ops.h"
 #include "backends/onednn/plan/moves.h"
 #include "backends/onednn/plan/planner.h"
 #include "ir/check.h"
+#include "ir/ops/all.h"
+#include "ir/rules/distinct_axes.h"
 
 #include <algorithm>
 #include <cstring>
@@ -36,8 +39,8 @@ struct Carry {
   int in_base, out_base;
   Tensor in, out;   // in the body
   Ref first, last;  // where the first step reads and the last one writes
-  Ref slots[2];     // used alternately; if the state is stacked, only for its end that is not
-  EndedRows::States states = {};
+  Ref slots[2];     // in turns; where it is stacked, for what is not stacked of it
+  RowReads::States states = {};
   Ref stack;  // the state in front of the first step, if that is stacked
   int64_t step_bytes = 0;
   bool row_by_row = false;  // put in the result row by row
@@ -189,18 +192,13 @@ class ScanLowering {
     BodyRows rows{std::vector<bool>(graph_.arguments().size()),
                   std::vector<bool>(graph_.outputs().size())};
     if (!parts_.has_lengths) return rows;
-    const int64_t batch = e_.in("lengths").dim(0);
-    const auto led = [&](ir::Value v) {
-      return graph_.type(v).rank() > 0 && graph_.type(v).dim(0).is(batch);
-    };
-    for (int i = 0; i < parts_.carries; ++i) rows.arguments[at(i)] = parts_.row_carry[at(i)];
-    for (int i = parts_.carries; i < parts_.carries + parts_.scanned; ++i)
-      rows.arguments[at(i)] = led(argument(i));
-    rows.arguments[at(parts_.carries + parts_.scanned + parts_.invariants)] = true;
-    for (size_t j = 0; j < graph_.outputs().size(); ++j)
-      rows.whole_outputs[j] = static_cast<int>(j) < parts_.carries
-                                  ? !rows.arguments[j]
-                                  : !led(graph_.outputs()[j].value);
+    const int invariants = parts_.carries + parts_.scanned;
+    rows.arguments = ir::row_arguments(e_.op);
+    for (int i = invariants; i < invariants + parts_.invariants; ++i) rows.arguments[at(i)] = false;
+    for (int i = 0; i < parts_.carries; ++i) {
+      rows.arguments[at(i)] = parts_.row_carry[at(i)];
+      rows.whole_outputs[at(i)] = !parts_.row_carry[at(i)];
+    }
     return rows;
   }
 
@@ -220,7 +218,7 @@ class ScanLowering {
       c.in.at = {c.in_base, 0};
       c.out.at = {c.out_base, 0};
       c.row_by_row =
-          parts_.row_carry[at(i)] && !e_.planner().ended_rows().carried_are_read(e_.op.node(), i);
+          parts_.row_carry[at(i)] && !e_.planner().row_reads().carried_are_read(e_.op.node(), i);
       planner_.place_argument(i, c.in);
       planner_.target_output(i, c.out);
       loop_.carries.push_back(c);
@@ -228,8 +226,8 @@ class ScanLowering {
   }
 
   // What is stacked of a carry where both can lie in one place.
-  EndedRows::States states_of(int i) const {
-    EndedRows::States s = e_.planner().ended_rows().states_of(e_.op.node(), i);
+  RowReads::States states_of(int i) const {
+    RowReads::States s = e_.planner().row_reads().states_of(e_.op.node(), i);
     const auto fits_body = [&](int result) {
       return result >= 0 && planner_.argument_fits(i, without_axis(e_.out(result), 0));
     };
@@ -312,7 +310,7 @@ class ScanLowering {
         }
       if (!is_state) slice.at = moving(y, axis);
       planner_.target_output(result, slice);
-      if (parts_.has_lengths && e_.planner().ended_rows().stacked_are_read(e_.op.node(), result))
+      if (parts_.has_lengths && e_.planner().row_reads().stacked_are_read(e_.op.node(), result))
         zeroed_.push_back(slice);
     }
   }
@@ -441,5 +439,16 @@ class ScanLowering {
 }  // namespace
 
 void lower_scan(Emit& e) { ScanLowering(e).lower(); }
+
+namespace {
+
+constexpr Lowering kLowerings[] = {
+    {.op = &ir::ops::custom_vjp},
+    {.op = &ir::ops::scan, .lower = lower_scan, .operands = Layout::any, .results = Layout::any},
+};
+
+}  // namespace
+
+std::span<const Lowering> of_scan() { return kLowerings; }
 
 }  // namespace weft::onednn

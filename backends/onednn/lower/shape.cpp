@@ -1,11 +1,11 @@
 // backends/onednn/lower/shape.cpp -- ops that move, repeat or make elements.
-#include "ir/ops/shape.h"
-
 #include "backends/onednn/kernels/index.h"
 #include "backends/onednn/lower/dtype.h"
+#include "backends/onednn/lower/entries.h"
 #include "backends/onednn/lower/ops.h"
 #include "backends/onednn/plan/moves.h"
 #include "backends/onednn/plan/planner.h"
+#include "ir/ops/all.h"
 
 #include <algorithm>
 
@@ -180,5 +180,32 @@ void lower_one_hot(Emit& e) {
     }
   });
 }
+
+namespace {
+
+constexpr Lowering kLowerings[] = {
+    view(ir::ops::broadcast, view_broadcast),
+    {.op = &ir::ops::concat,
+     .lower = lower_concat,
+     .operands = Layout::any,
+     .results = Layout::any,
+     .bounded = always},
+    {.op = &ir::ops::constant, .lower = lower_constant, .constant = true},
+    {.op = &ir::ops::dim_size, .lower = lower_dim_size, .operands = Layout::any, .constant = true},
+    {.op = &ir::ops::iota, .lower = lower_iota, .constant = true},
+    {.op = &ir::ops::length_mask, .lower = lower_length_mask},
+    {.op = &ir::ops::one_hot, .lower = lower_one_hot},
+    {.op = &ir::ops::pad, .lower = lower_pad, .operands = Layout::any, .results = Layout::any},
+    view(ir::ops::reshape, view_same),
+    view(ir::ops::reverse, view_reverse),
+    view(ir::ops::same_dim, view_same),
+    view(ir::ops::slice, view_slice),
+    view(ir::ops::stop_gradient, view_same),
+    view(ir::ops::transpose, view_transpose),
+};
+
+}  // namespace
+
+std::span<const Lowering> of_shape() { return kLowerings; }
 
 }  // namespace weft::onednn

@@ -1,8 +1,9 @@
 // backends/onednn/lower/softmax.cpp -- softmax and log-softmax along any axis.
 #include "backends/onednn/kernels/softmax.h"
 
+#include "backends/onednn/lower/entries.h"
 #include "backends/onednn/lower/ops.h"
-#include "ir/ops/softmax.h"
+#include "ir/ops/all.h"
 
 namespace weft::onednn {
 namespace {
@@ -72,5 +73,26 @@ bool softmax_grad_in_place(const ir::OpView& op, int, int) {
 bool softmax_in_place(const ir::OpView& op, int, int) {
   return &op.def() == &ir::ops::softmax && op.axis() == op.operand(0).rank() - 1;
 }
+
+namespace {
+
+constexpr Lowering kLowerings[] = {
+    {.op = &ir::ops::log_softmax,
+     .lower = lower_softmax,
+     .results = Layout::dense,
+     .operand = softmax_operand},
+    {.op = &ir::ops::softmax,
+     .lower = lower_softmax,
+     .operand = softmax_operand,
+     .in_place = softmax_in_place},
+    {.op = &ir::ops::softmax_grad,
+     .lower = lower_softmax_grad,
+     .operand = softmax_operand,
+     .in_place = softmax_grad_in_place},
+};
+
+}  // namespace
+
+std::span<const Lowering> of_softmax() { return kLowerings; }
 
 }  // namespace weft::onednn

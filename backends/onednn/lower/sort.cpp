@@ -1,10 +1,11 @@
 // backends/onednn/lower/sort.cpp -- elements in order along an axis.
-#include "ir/ops/sort.h"
-
 #include "backends/onednn/kernels/sort.h"
+
 #include "backends/onednn/lower/dtype.h"
+#include "backends/onednn/lower/entries.h"
 #include "backends/onednn/lower/ops.h"
 #include "backends/onednn/plan/moves.h"
+#include "ir/ops/all.h"
 
 #include <algorithm>
 #include <cmath>
@@ -70,5 +71,15 @@ void lower_sort(Emit& e) {
         kernels::sort(sort);
       });
 }
+
+namespace {
+
+constexpr Lowering kLowerings[] = {
+    {.op = &ir::ops::sort, .lower = lower_sort},
+};
+
+}  // namespace
+
+std::span<const Lowering> of_sort() { return kLowerings; }
 
 }  // namespace weft::onednn

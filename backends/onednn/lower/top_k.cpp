@@ -1,9 +1,10 @@
 // backends/onednn/lower/top_k.cpp -- the greatest elements of the last axis, log-softmax or not.
-#include "ir/ops/top_k.h"
-
 #include "backends/onednn/kernels/top_k.h"
+
+#include "backends/onednn/lower/entries.h"
 #include "backends/onednn/lower/ops.h"
 #include "backends/onednn/plan/moves.h"
+#include "ir/ops/all.h"
 
 #include <algorithm>
 #include <cmath>
@@ -74,5 +75,19 @@ void lower_top_k(Emit& e) {
         kernels::top_k(top_k);
       });
 }
+
+namespace {
+
+constexpr Lowering kLowerings[] = {
+    {.op = &ir::ops::log_softmax_top_k,
+     .lower = lower_top_k,
+     .operand = top_k_operand,
+     .serves = log_softmax_top_k_serves},
+    {.op = &ir::ops::top_k, .lower = lower_top_k, .operand = top_k_operand},
+};
+
+}  // namespace
+
+std::span<const Lowering> of_top_k() { return kLowerings; }
 
 }  // namespace weft::onednn

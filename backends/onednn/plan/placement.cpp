@@ -76,7 +76,7 @@ std::optional<Tensor> Planner::view_of_packed(const ir::Node& node) {
       order->operands[0] != sorted->operands[0] || order->results[0] != sorted->operands[1])
     return {};
   for (const int r : units_.readers(y))
-    if (r < 0 || !ended_rows_.scans_live_rows(units_.node(units_[r]), y, lengths)) return {};
+    if (r < 0 || !row_reads_.scans_live_rows(units_.node(units_[r]), y, lengths)) return {};
   const Tensor& rows = place(node.operands[0]);
   if (rows.stride(0) <= 0) return {};
   Tensor view{rows.dtype, dims_of(graph_.type(y)), {0}, rows.at};
@@ -117,7 +117,7 @@ bool Planner::placed_with_others(Planner& p, const Unit& u, int result) {
 // A carry's states before and after each step are the same but for the first and the last one.
 void Planner::place_states(const ir::Node& scan, int carry) {
   const ir::ops::ScanParts parts(ir::OpView(graph_, scan));
-  const EndedRows::States states = ended_rows_.states_of(scan, carry);
+  const RowReads::States states = row_reads_.states_of(scan, carry);
   ir::Values stacked;  // in the order of time
   for (const int result : {states.before, states.after})
     if (result >= 0) stacked.push_back(scan.results[static_cast<size_t>(result)]);

@@ -55,7 +55,7 @@ Planner::Planner(Plan& plan, const ir::Graph& graph, Program& program, int arena
       claims_(places_.size(), -1),
       first_write_(graph.outputs().size()),
       alias_of_(places_.size(), -1),
-      ended_rows_(graph, inspects(plan.options, depth)) {
+      row_reads_(graph, inspects(plan.options, depth)) {
   if (!inspected()) bounds_ = RowBounds(graph, plan.lowerings, rows);
   count_at_.resize(bounds_.counts().size());
 }

@@ -114,7 +114,7 @@ class Planner {
   Plan& plan() const { return plan_; }
   const ir::Graph& graph() const { return graph_; }
   int depth() const { return depth_; }
-  EndedRows& ended_rows() { return ended_rows_; }
+  RowReads& row_reads() { return row_reads_; }
 
  private:
   friend class Emit;
@@ -164,7 +164,7 @@ class Planner {
   std::vector<int> last_read_;    // by value; its views' readers count
   std::vector<int> alias_of_;     // by value: the value it is a view of, or -1
   RowBounds bounds_;
-  EndedRows ended_rows_;
+  RowReads row_reads_;
   std::vector<Ref> count_at_;  // by count of bounds_; base -1: not counted yet
   Tensor lengths_;             // of a body's rows
   int counter_ = -1;

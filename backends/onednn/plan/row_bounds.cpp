@@ -13,12 +13,6 @@ namespace {
 
 size_t at(ir::Value v) { return static_cast<size_t>(v.id); }
 
-bool is_zero_constant(const ir::Graph& g, ir::Value v) {
-  const ir::Node* p = g.producer(v);
-  return p != nullptr && p->op == &ir::ops::constant &&
-         ir::OpView(g, *p).reals("values") == ir::Reals{0.0};
-}
-
 bool is_packed_attention(const ir::Node& node) {
   return node.op == &ir::ops::packed_attention || node.op == &ir::ops::packed_attention_grad;
 }
@@ -115,7 +109,7 @@ void RowBounds::find_led(const BodyRows* body) {
     const std::vector<bool> led_results = *ir::moved_results(op, led_operands, 1);
     std::vector<bool> zero;
     for (const ir::Value v : node.operands)
-      zero.push_back((led_by_[at(v)] == count && zero_[at(v)]) || is_zero_constant(*graph_, v));
+      zero.push_back((led_by_[at(v)] == count && zero_[at(v)]) || ir::is_zero_constant(*graph_, v));
     for (size_t r = 0; r < node.results.size(); ++r) {
       if (!led_results[r]) continue;
       led_by_[at(node.results[r])] = count;

@@ -1,9 +1,10 @@
-// backends/onednn/plan/row_reads.cpp -- who looks at rows that have ended.
+// backends/onednn/plan/row_reads.cpp -- which readers see rows that have ended.
 #include "backends/onednn/plan/row_reads.h"
 
 #include "ir/ops/pack.h"
 #include "ir/ops/scan.h"
 #include "ir/passes/padding/ended_rows.h"
+#include "ir/rules/distinct_axes.h"
 
 #include <algorithm>
 
@@ -34,8 +35,8 @@ bool makes_indices(const ir::Graph& body) {
 std::vector<bool> arguments_that_count(const ir::OpView& scan) {
   const ir::Graph& body = scan.region();
   const ir::ops::ScanParts parts(scan);
-  const std::vector<bool> values =
-      ir::rows_that_count(body, parts.row_carry, scan.operand("lengths").dim(0));
+  const std::vector<bool> values = ir::counted_rows(
+      body, parts.row_carry, scan.operand("lengths").dim(0), ir::row_arguments(scan));
   const bool all = makes_indices(body);
   std::vector<bool> counts;
   for (const ir::Argument& a : body.arguments())
@@ -45,10 +46,10 @@ std::vector<bool> arguments_that_count(const ir::OpView& scan) {
 
 }  // namespace
 
-EndedRows::EndedRows(const ir::Graph& graph, bool all_read)
+RowReads::RowReads(const ir::Graph& graph, bool all_read)
     : graph_(&graph), readers_(ir::uses(graph)), all_read_(all_read) {}
 
-bool EndedRows::stacked_are_read(const ir::Node& scan, int result) {
+bool RowReads::stacked_are_read(const ir::Node& scan, int result) {
   const ir::OpView op(*graph_, scan);
   const ir::ops::ScanParts parts(op);
   return all_read_ || !parts.has_lengths || parts.out_axes[at(result - parts.carries)] != 0 ||
@@ -56,18 +57,18 @@ bool EndedRows::stacked_are_read(const ir::Node& scan, int result) {
          are_read(scan.results[at(result)], lengths_of(op));
 }
 
-bool EndedRows::counts(const ir::Node& scan, size_t argument) {
+bool RowReads::counts(const ir::Node& scan, size_t argument) {
   const auto [known, is_new] = counts_.try_emplace(&scan);
   if (is_new) known->second = arguments_that_count(ir::OpView(*graph_, scan));
   return known->second[argument];
 }
 
-bool EndedRows::are_read(ir::Value v, ir::Value lengths) {
+bool RowReads::are_read(ir::Value v, ir::Value lengths) {
   if (const auto known = read_.find({v.id, lengths.id}); known != read_.end()) return known->second;
   return read_[{v.id, lengths.id}] = find_reader(v, lengths);
 }
 
-bool EndedRows::find_reader(ir::Value v, ir::Value lengths) {
+bool RowReads::find_reader(ir::Value v, ir::Value lengths) {
   for (const ir::Output& o : graph_->outputs())
     if (o.value == v) return true;
   const auto ignores = [&](int n) {
@@ -85,7 +86,7 @@ bool EndedRows::find_reader(ir::Value v, ir::Value lengths) {
   return !std::all_of(readers.begin(), readers.end(), ignores);
 }
 
-bool EndedRows::scans_live_rows(const ir::Node& loop, ir::Value v, ir::Value lengths) {
+bool RowReads::scans_live_rows(const ir::Node& loop, ir::Value v, ir::Value lengths) {
   const ir::OpView op(*graph_, loop);
   if (all_read_ || loop.op != &ir::ops::scan || lengths_of(op) != lengths) return false;
   const ir::ops::ScanParts parts(op);
@@ -98,11 +99,11 @@ bool EndedRows::scans_live_rows(const ir::Node& loop, ir::Value v, ir::Value len
   return true;
 }
 
-bool EndedRows::carried_are_read(const ir::Node& scan, int carry) {
+bool RowReads::carried_are_read(const ir::Node& scan, int carry) {
   return all_read_ || counts(scan, at(carry));
 }
 
-EndedRows::States EndedRows::states_of(const ir::Node& scan, int carry) {
+RowReads::States RowReads::states_of(const ir::Node& scan, int carry) {
   const ir::OpView op(*graph_, scan);
   const ir::ops::ScanParts parts(op);
   const ir::Graph& body = scan.regions[0];

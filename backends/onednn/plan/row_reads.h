@@ -1,4 +1,4 @@
-// backends/onednn/plan/row_reads.h -- who looks at rows that have ended.
+// backends/onednn/plan/row_reads.h -- which readers see rows that have ended.
 //
 // By its meaning a loop with lengths keeps a carry's row once its sequence has ended, and stacks
 // zeros for it. Where nobody looks neither is done:
@@ -16,10 +16,10 @@
 
 namespace weft::onednn {
 
-class EndedRows {
+class RowReads {
  public:
   // `all_read`: somebody looks at everything.
-  explicit EndedRows(const ir::Graph& graph, bool all_read = true);
+  explicit RowReads(const ir::Graph& graph, bool all_read = true);
 
   // Is v scanned by this loop, which has these lengths, and are its ended rows ignored there?
   bool scans_live_rows(const ir::Node& loop, ir::Value v, ir::Value lengths);

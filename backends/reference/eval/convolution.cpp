@@ -66,4 +66,9 @@ const Evaluation conv_weight_grad{
       return dw;
     }};
 
+std::span<const Evaluation* const> of_convolution() {
+  static const Evaluation* const kEvaluations[] = {&conv, &conv_input_grad, &conv_weight_grad};
+  return kEvaluations;
+}
+
 }  // namespace weft::backends::reference::eval

@@ -233,4 +233,16 @@ const Evaluation cast{
       });
     }};
 
+std::span<const Evaluation* const> of_elementwise() {
+  static const Evaluation* const kEvaluations[] = {
+      &abs,        &ceil,      &cos,         &erf,        &exp,         &expm1,         &floor,
+      &gelu,       &gelu_tanh, &log,         &log1p,      &logical_not, &neg,           &relu,
+      &round,      &rsqrt,     &sigmoid,     &sign,       &silu,        &sin,           &softplus,
+      &sqrt,       &tanh,      &add,         &div,        &maximum,     &minimum,       &mul,
+      &pow,        &remainder, &sub,         &equal,      &greater,     &greater_equal, &less,
+      &less_equal, &not_equal, &logical_and, &logical_or, &logical_xor, &is_finite,     &select,
+      &cast};
+  return kEvaluations;
+}
+
 }  // namespace weft::backends::reference::eval

@@ -100,4 +100,10 @@ const Evaluation update_slice{&ops::update_slice, [](const Call& call) -> Tensor
                                 return written(x.ints(), update.ints());
                               }};
 
+std::span<const Evaluation* const> of_gather() {
+  static const Evaluation* const kEvaluations[] = {&gather, &scatter_add, &dynamic_slice,
+                                                   &update_slice};
+  return kEvaluations;
+}
+
 }  // namespace weft::backends::reference::eval

@@ -59,4 +59,9 @@ const Evaluation matmul{&ir::ops::matmul, [](const Call& call) -> Tensor {
                           return stored(product(call, a.ints(), b.ints()), call.dtype());
                         }};
 
+std::span<const Evaluation* const> of_matmul() {
+  static const Evaluation* const kEvaluations[] = {&matmul};
+  return kEvaluations;
+}
+
 }  // namespace weft::backends::reference::eval

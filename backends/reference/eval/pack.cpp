@@ -79,4 +79,9 @@ const Evaluation length_order{
       return {order, places};
     }};
 
+std::span<const Evaluation* const> of_pack() {
+  static const Evaluation* const kEvaluations[] = {&pack, &unpack, &length_order};
+  return kEvaluations;
+}
+
 }  // namespace weft::backends::reference::eval

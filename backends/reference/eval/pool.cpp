@@ -73,4 +73,9 @@ const Evaluation avg_pool_grad{
       return dx;
     }};
 
+std::span<const Evaluation* const> of_pool() {
+  static const Evaluation* const kEvaluations[] = {&max_pool, &avg_pool, &avg_pool_grad};
+  return kEvaluations;
+}
+
 }  // namespace weft::backends::reference::eval

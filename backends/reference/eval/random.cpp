@@ -43,4 +43,9 @@ const Evaluation random{&ir::ops::random, [](const Call& call) -> Tensor {
                           return uniform;
                         }};
 
+std::span<const Evaluation* const> of_random() {
+  static const Evaluation* const kEvaluations[] = {&random};
+  return kEvaluations;
+}
+
 }  // namespace weft::backends::reference::eval

@@ -175,4 +175,10 @@ const Evaluation arg_max{&ops::arg_max, [](const Call& call) -> Tensor {
                                                : first_greatest(call, x.ints());
                          }};
 
+std::span<const Evaluation* const> of_reduce() {
+  static const Evaluation* const kEvaluations[] = {
+      &sum, &prod, &mean, &max, &min, &cumsum, &cumprod, &linear_recurrence, &arg_max};
+  return kEvaluations;
+}
+
 }  // namespace weft::backends::reference::eval

@@ -99,4 +99,9 @@ const Evaluation custom_vjp{&ir::ops::custom_vjp, [](const Call& call) -> Tensor
                               return call.run(call.op.region(0), call.in);
                             }};
 
+std::span<const Evaluation* const> of_scan() {
+  static const Evaluation* const kEvaluations[] = {&scan, &custom_vjp};
+  return kEvaluations;
+}
+
 }  // namespace weft::backends::reference::eval

@@ -137,4 +137,11 @@ const Evaluation transpose{&ops::transpose, [](const Call& call) -> Tensor {
                              });
                            }};
 
+std::span<const Evaluation* const> of_shape() {
+  static const Evaluation* const kEvaluations[] = {
+      &broadcast, &concat,  &constant, &dim_size, &iota,  &length_mask,   &one_hot,
+      &pad,       &reshape, &reverse,  &same_dim, &slice, &stop_gradient, &transpose};
+  return kEvaluations;
+}
+
 }  // namespace weft::backends::reference::eval

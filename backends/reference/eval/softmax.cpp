@@ -40,4 +40,9 @@ const Evaluation log_softmax{
       return Floats(low - xt::log(xt::where(xt::equal(sum, 0.0), 1.0, sum)));
     }};
 
+std::span<const Evaluation* const> of_softmax() {
+  static const Evaluation* const kEvaluations[] = {&softmax, &log_softmax};
+  return kEvaluations;
+}
+
 }  // namespace weft::backends::reference::eval

@@ -43,4 +43,9 @@ const Evaluation sort{&ir::ops::sort, std::function<Tensors(const Call&)>([](con
                                                      : sorted(call, call.in[0].ints());
                       })};
 
+std::span<const Evaluation* const> of_sort() {
+  static const Evaluation* const kEvaluations[] = {&sort};
+  return kEvaluations;
+}
+
 }  // namespace weft::backends::reference::eval

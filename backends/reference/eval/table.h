@@ -40,25 +40,20 @@ const Evaluation* find_evaluation(const ir::OpDef& op);  // null: a fused op
 
 namespace eval {
 
-extern const Evaluation abs, add, ceil, cast, cos, div, equal, erf, exp, expm1, floor, gelu,
-    gelu_tanh, greater, greater_equal, is_finite, less, less_equal, log, log1p, logical_and,
-    logical_not, logical_or, logical_xor, maximum, minimum, mul, neg, not_equal, pow, relu,
-    remainder, round, rsqrt, select, sigmoid, sign, silu, sin, softplus, sqrt, sub,
-    tanh;                                                                  // elementwise.cpp
-extern const Evaluation conv, conv_input_grad, conv_weight_grad;           // convolution.cpp
-extern const Evaluation dynamic_slice, gather, scatter_add, update_slice;  // gather.cpp
-extern const Evaluation matmul;                                            // matmul.cpp
-extern const Evaluation length_order, pack, unpack;                        // pack.cpp
-extern const Evaluation avg_pool, avg_pool_grad, max_pool;                 // pool.cpp
-extern const Evaluation random;                                            // random.cpp
-extern const Evaluation arg_max, cumprod, cumsum, linear_recurrence, max, mean, min, prod,
-    sum;                                   // reduce.cpp
-extern const Evaluation custom_vjp, scan;  // scan.cpp
-extern const Evaluation broadcast, concat, constant, dim_size, iota, length_mask, one_hot, pad,
-    reshape, reverse, same_dim, slice, stop_gradient, transpose;  // shape.cpp
-extern const Evaluation log_softmax, softmax;                     // softmax.cpp
-extern const Evaluation sort;                                     // sort.cpp
-extern const Evaluation top_k;                                    // top_k.cpp
+// By file.
+std::span<const Evaluation* const> of_convolution();
+std::span<const Evaluation* const> of_elementwise();
+std::span<const Evaluation* const> of_gather();
+std::span<const Evaluation* const> of_matmul();
+std::span<const Evaluation* const> of_pack();
+std::span<const Evaluation* const> of_pool();
+std::span<const Evaluation* const> of_random();
+std::span<const Evaluation* const> of_reduce();
+std::span<const Evaluation* const> of_scan();
+std::span<const Evaluation* const> of_shape();
+std::span<const Evaluation* const> of_softmax();
+std::span<const Evaluation* const> of_sort();
+std::span<const Evaluation* const> of_top_k();
 
 }  // namespace eval
 }  // namespace weft::backends::reference

@@ -40,4 +40,9 @@ const Evaluation top_k{&ir::ops::top_k, std::function<Tensors(const Call&)>([](c
                                                       : greatest(call, call.in[0].ints());
                        })};
 
+std::span<const Evaluation* const> of_top_k() {
+  static const Evaluation* const kEvaluations[] = {&top_k};
+  return kEvaluations;
+}
+
 }  // namespace weft::backends::reference::eval

@@ -1,6 +1,8 @@
 // ir/passes/loops/loop_places.cpp -- which nodes of a loop recur, and where the others may go.
 #include "ir/passes/loops/loop_places.h"
 
+#include "ir/rules/op_rules.h"
+
 #include <algorithm>
 
 namespace weft::ir {
@@ -36,10 +38,8 @@ bool is_linear_unary(const Node& node) {
 }  // namespace
 
 bool is_heavy(const Node& node) {
-  static const OpDef* const kHeavy[] = {&ops::conv, &ops::conv_input_grad, &ops::conv_weight_grad,
-                                        &ops::gather, &ops::matmul};
-  return node.op->expand != nullptr ||
-         std::find(std::begin(kHeavy), std::end(kHeavy), node.op) != std::end(kHeavy);
+  const Cost cost = cost_of(*node.op);
+  return cost == Cost::product || cost == Cost::looks_up || node.op->expand != nullptr;
 }
 
 LoopPlaces::LoopPlaces(const Graph& graph, const Node& scan)
@@ -51,7 +51,7 @@ void LoopPlaces::analyse(const OpView& scan) {
   if (parts.has_lengths) {
     batch = scan.operand("lengths").dim(0);
     live = body.arguments().back().value;
-    dead = dead_rows(body, batch, live);
+    ended = ended_rows(body, batch, live);
   }
   mark_forward();
   accumulator.assign(static_cast<size_t>(parts.carries), -1);
@@ -159,7 +159,7 @@ void LoopPlaces::place_before() {
     else if (all_forward && outside && can_batch(node, Wants(node.results.size(), Want::each)))
       place[n] = Place::before;
   }
-  // Masking what is scanned by ended rows is for the loop, where it mostly falls away.
+  // Masks of scanned inputs stay in the loop: most are removed there.
   for (size_t n = nodes.size(); n-- > 0;)
     if (place[n] == Place::before && nodes[n].op == &ops::select && is_mask(nodes[n].operands[0]) &&
         read_in_loop_only(nodes[n]))
@@ -297,7 +297,7 @@ SumStep LoopPlaces::sum_step(const Node& node, size_t result) const {
 // through.
 bool LoopPlaces::can_sum(Value v, int depth) const {
   if (depth > 32) return false;
-  if (parts.has_lengths && depth == 0 && !dead.free[at(v)] && !dead.zero[at(v)]) return false;
+  if (parts.has_lengths && depth == 0 && !ended.free[at(v)] && !ended.zero[at(v)]) return false;
   const Node* p = body.producer(v);
   if (p == nullptr || invariant[at(v)] || is_trivial(*p)) return false;
   if (place_of(v) == Place::before || place_of(v) == Place::hoisted) return true;

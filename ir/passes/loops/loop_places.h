@@ -29,7 +29,7 @@ class LoopPlaces {
   std::vector<bool> invariant;   // per value: from invariants only
   std::vector<int> accumulator;  // per carry: node that adds, or -1
   std::vector<Place> place;      // per node
-  DeadRows dead;
+  EndedRows ended;
 
   bool worthwhile() const;  // does anything leave the loop?
   // The live mask in some shape is made anew where it is needed; it never crosses the loop's

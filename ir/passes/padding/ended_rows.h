@@ -1,7 +1,10 @@
-// ir/passes/padding/ended_rows.h -- what ended rows of a loop can reach in its body (an analysis).
+// ir/passes/padding/ended_rows.h -- which values of a loop's body depend on rows that have ended (an
+// analysis).
 //
-// In a scan with lengths s32[B], a row whose sequence has ended is dead. A value led by the B rows
-// is row-wise in an operand when dead rows of the operand reach only dead rows of the value.
+// In a scan with lengths s32[B], a row lives until its sequence has ended. docs/rows.md explains
+// the words. Which ops are row-wise is said by their rules (ir/rules/row_use.h); which arguments
+// have rows, by their types: the graph is one whose equal sizes are the same axis
+// (ir/rules/distinct_axes.h).
 #pragma once
 #include "ir/graph.h"
 
@@ -9,35 +12,36 @@
 
 namespace weft::ir {
 
-// Does row b of the node's result depend on operand `operand` through its row b only?
-bool is_row_wise(const OpView& op, int operand, int result, const Dim& batch);
-
-// Per value of the body: `zero` where its dead rows are zero, `free` where it does not depend on
-// dead rows at all (a contraction over rows of something zero there, an invariant, ...).
-struct DeadRows {
-  std::vector<bool> zero, free;
+// Per value of the body: `led` where its leading axis counts the rows; `zero` where its ended rows
+// are zero; `free` where it does not depend on ended rows at all (a contraction over rows of
+// something zero there, an invariant, ...).
+struct EndedRows {
+  std::vector<bool> led, zero, free;
 };
 
-// `zero_arguments`: values known to be zero on dead rows (lifted stacked outputs); `live`: the
+// `zero_arguments`: values known to be zero in ended rows (lifted stacked outputs); `live`: the
 // mask, [B] or broadcast; the body's arguments that are not led by rows are taken to be free.
-DeadRows dead_rows(const Graph& body, const Dim& batch, Value live,
-                   const std::vector<Value>& zero_arguments = {});
+EndedRows ended_rows(const Graph& body, const Dim& batch, Value live,
+                     const std::vector<Value>& zero_arguments = {});
 
 // Is `cond` the live mask, reshaped or broadcast along other axes?
 bool is_live_mask(const Graph& body, Value cond, Value live);
 
 // The first node through which ended rows reach live ones (or what has no rows) unmasked; null:
-// none. Derivatives of loops with lengths need that there is none: rows are examples, which do not
-// mix.
+// none.
 const Node* mixes_ended_rows(const Graph& body, const Dim& batch, Value live);
 
-// Per value of the body: may a dead row of it reach an output where it counts (a row carry and a
-// stacked output do not count)? `row_carry`: by carry, does it keep dead rows?
-std::vector<bool> rows_that_count(const Graph& body, const std::vector<bool>& row_carry,
-                                  const Dim& batch);
+// Per value of the body: are its ended rows counted, that is, may they reach an output where they
+// matter (ended rows of a carry that keeps them, and of a stacked output, do not)? `row_carry`: by
+// carry, does it keep ended rows?
+std::vector<bool> counted_rows(const Graph& body, const std::vector<bool>& row_carry,
+                               const Dim& batch);
+// ... where these arguments are led by the rows, whatever their types say.
+std::vector<bool> counted_rows(const Graph& body, const std::vector<bool>& row_carry,
+                               const Dim& batch, const std::vector<bool>& led_arguments);
 
 // select(live, x, 0) becomes x where everything between it and the outputs is row-wise and those
-// are row carries or stacked, whose dead rows do not count.
+// are row carries or stacked, whose ended rows are not counted.
 Graph drop_live_selects(const Graph& body, const std::vector<bool>& row_carry, const Dim& batch,
                         Value live);
 

@@ -1,4 +1,5 @@
-// ir/passes/padding/order_packed.cpp -- packed rows stand as loops read them.
+// ir/passes/padding/order_packed.cpp -- packed rows are stored in the order in which loops
+// read them.
 #include "ir/passes/padding/order_packed.h"
 
 #include "ir/ops/all.h"

@@ -1,4 +1,5 @@
-// ir/passes/padding/order_packed.h -- packed rows stand as loops read them: the longest sequence first.
+// ir/passes/padding/order_packed.h -- packed rows are stored in the order in which loops read
+// them: the longest sequence first.
 //
 //   %order, %places = length_order(%n)   %m = gather(%n, %order)
 //   %p = pack(%x, %n)                 =>  %p = pack(%x, %m; %order)

@@ -1,5 +1,5 @@
-// ir/passes/padding/pack_choice.h -- what may be packed for some sequences (pack_tokens.h says what that
-// takes).
+// ir/passes/padding/pack_choice.h -- which values can be packed for given sequences (pack_tokens.h says
+// what that takes).
 #pragma once
 #include "ir/graph.h"
 #include "ir/rules/row_use.h"
@@ -19,19 +19,19 @@ struct Sequences {
 // Where a value has the rows of the sequences: nowhere (axes 0), as its first axis (1: rows one
 // after the other) or its first two (2: steps and sequences); in the order of steps, or of
 // sequences.
-struct Form {
+struct RowAxes {
   int axes = 0;
   bool by_sequence = false;
-  bool operator==(const Form&) const = default;
+  bool operator==(const RowAxes&) const = default;
 };
 
 struct PackChoice {
-  std::vector<Form> forms;   // by value
-  std::vector<RowUse> uses;  // by node; mixed: stays as it is
+  std::vector<RowAxes> forms;  // by value
+  std::vector<RowUse> uses;    // by node; mixed: stays as it is
 
   bool packs(size_t node) const { return uses[node] != RowUse::mixed; }
   bool summed(size_t node) const { return uses[node] == RowUse::summed; }
-  Form form(Value v) const { return forms[static_cast<size_t>(v.id)]; }
+  RowAxes form(Value v) const { return forms[static_cast<size_t>(v.id)]; }
   int count() const;  // of nodes that are packed
 };
 

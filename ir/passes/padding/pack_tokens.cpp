@@ -145,7 +145,7 @@ class Packing {
 
   Values emit(const Node& node, bool summed) {
     const OpView op(g_, node);
-    Form k;
+    RowAxes k;
     for (const Value v : node.operands)
       if (choice_.form(v).axes > 0) k = choice_.form(v);
     if (cuts_first(node))

@@ -1,10 +1,10 @@
-// ir/passes/padding/sort_rows.cpp -- the rows of a loop stand in the order of their lengths.
+// ir/passes/padding/sort_rows.cpp -- the rows of a loop are put in the order of their lengths.
 #include "ir/passes/padding/sort_rows.h"
 
 #include "ir/ops/all.h"
 #include "ir/rewrite/rewrite.h"
 #include "ir/rules/distinct_axes.h"
-#include "ir/rules/row_use.h"
+#include "ir/rules/op_rules.h"
 
 #include <algorithm>
 #include <map>
@@ -34,7 +34,7 @@ class Loop {
   }
 
   bool may_be_sorted() {
-    // A carry with rows that do not end, or one that only looks so.
+    // A carry whose leading size is the batch's but which is not masked by lengths.
     for (int i = 0; i < parts.carries; ++i)
       if (!argument_has_rows(i) &&
           has_rows_at(body_.type(body_.arguments()[static_cast<size_t>(i)].value), 0, batch))
@@ -42,7 +42,7 @@ class Loop {
     bool heavy = false;
     for (const Node& node : body_.nodes()) {
       if (!look_at(node)) return false;
-      heavy |= is_product(node.op);
+      heavy |= cost_of(*node.op) == Cost::product;
     }
     for (size_t i = 0; i < body_.outputs().size(); ++i) {
       const Value v = body_.outputs()[i].value;
@@ -73,11 +73,6 @@ class Loop {
  private:
   bool led(Value v) const { return led_[static_cast<size_t>(v.id)]; }
   void set_led(Value v, bool is) { led_[static_cast<size_t>(v.id)] = is; }
-
-  static bool is_product(const OpDef* op) {
-    return op == &ops::matmul || op == &ops::linear || op == &ops::gru_cell ||
-           op == &ops::gru_cell_grad || op == &ops::lstm_cell || op == &ops::lstm_cell_grad;
-  }
 
   bool look_at(const Node& node) {
     if (!node.regions.empty()) return false;
@@ -182,7 +177,8 @@ class Sorting {
     Loop loop(g_, node);
     if (!loop.may_be_sorted()) return false;
     const Value lengths = node.operands.back();
-    if (g_.producer(lengths) != nullptr) return false;  // sorted already, or who knows
+    if (g_.producer(lengths) != nullptr)
+      return false;  // not an argument: already sorted, or of unknown order
     r_.at(node);
     const size_t order = order_by(lengths);
     OperandGroups groups(4);
