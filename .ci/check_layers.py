@@ -44,7 +44,7 @@ PACKAGES = {
     r"xtensor/|xtl/": ["backends/reference/"],
     r"graphviz/": ["frontend/inspect/"],
     r"sentencepiece": ["models/data/"],
-    r"unicode/": ["models/metrics/"],
+    r"unicode/": ["models/data/", "models/metrics/"],
     r"zip\.h": ["frontend/formats/"],
     r"CLI/": ["models/cli/"],
     r"omp\.h|immintrin\.h": ["backends/onednn/"],

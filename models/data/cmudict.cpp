@@ -144,7 +144,7 @@ DictionarySplit split_dictionary(const Dictionary& dictionary, uint64_t seed, do
         concat("shares of ", valid_share, " and ", test_share, " leave nothing to train on"));
   DictionarySplit split;
   for (const Word& word : dictionary.words) {
-    const double u = static_cast<double>(hash(seed, word.spelling) >> 11) * 0x1p-53;
+    const double u = share(seed, word.spelling);
     auto& side = u < test_share                 ? split.test
                  : u < test_share + valid_share ? split.valid
                                                 : split.train;

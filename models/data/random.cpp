@@ -58,4 +58,8 @@ uint64_t hash(uint64_t seed, std::string_view text) {
   return static_cast<uint64_t>(mixed[0]) << 32 | mixed[1];
 }
 
+double share(uint64_t seed, std::string_view text) {
+  return static_cast<double>(hash(seed, text) >> 11) * 0x1p-53;
+}
+
 }  // namespace weft::data

@@ -34,5 +34,7 @@ class Random {
 
 // 64 well-mixed bits of (seed, text); does not change between versions or machines.
 uint64_t hash(uint64_t seed, std::string_view text);
+// The same as a number in [0, 1): which part of a data set an item falls into.
+double share(uint64_t seed, std::string_view text);
 
 }  // namespace weft::data

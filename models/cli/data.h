@@ -1,0 +1,15 @@
+// models/cli/data.h -- the commands below `weft data`, one file each.
+#pragma once
+#include "models/cli/command.h"
+
+#include <string>
+
+namespace weft::cli {
+
+void add_pronunciation(Command& data);
+void add_debian_descriptions(Command& data);
+
+// Makes the folder that a data set is written to.
+void make_folder(const std::string& folder);
+
+}  // namespace weft::cli
