@@ -17,6 +17,7 @@
 #include "models/metrics/error_rate.h"
 #include "models/training/model_folder.h"
 #include "models/training/recipe.h"
+#include "models/training/seq2seq_run.h"
 #include "models/training/trainer.h"
 #include "models/translator/task.h"
 #include "models/translator/translator.h"

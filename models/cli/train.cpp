@@ -113,7 +113,9 @@ void train(const TrainOptions& o) {
   say(fmt::format(
       "{}: {} parameters after step {}{}", folder.path(), trainer.store().parameter_count(), p.step,
       p.best_step > 0
-          ? fmt::format(", best validation loss {:.4f} at step {}", p.best_loss, p.best_step)
+          ? fmt::format(", best validation {} at step {}",
+                        str(training::Score{task.recipe.validation.judge(), p.best_score}),
+                        p.best_step)
           : ""));
   if (ended == training::Ended::stopped)
     say(fmt::format("stopped as asked; weft train {} --out {} --resume goes on", o.recipe,

@@ -1,6 +1,8 @@
 // models/metrics/error_rate.cpp -- rates from counts.
 #include "models/metrics/error_rate.h"
 
+#include "models/data/corpus.h"
+
 #include <fmt/format.h>
 
 namespace weft::metrics {
@@ -10,7 +12,38 @@ double ratio(int64_t part, int64_t whole) {
   return whole == 0 ? 0.0 : static_cast<double>(part) / static_cast<double>(whole);
 }
 
+// Edits, tokens of the closest reference, is it wrong, 1.
+Statistics segment(std::string_view hypothesis, References references) {
+  std::vector<std::vector<std::string>> wanted;
+  for (const std::string& r : references) wanted.push_back(data::split_tokens(r));
+  ErrorRate rate;
+  rate.add(data::split_tokens(hypothesis), wanted);
+  return {static_cast<double>(rate.edits), static_cast<double>(rate.reference_tokens),
+          static_cast<double>(rate.wrong_words), static_cast<double>(rate.words)};
+}
+
+Metric rate(const char* name, bool higher_is_better,
+            std::function<double(std::span<const double>)> score) {
+  return {.name = name,
+          .signature = "tok:spaces|case:mixed",
+          .higher_is_better = higher_is_better,
+          .statistics = segment,
+          .score = std::move(score)};
+}
+
 }  // namespace
+
+Metric token_error_rate() {
+  return rate("PER", false, [](std::span<const double> s) {
+    return s[1] > 0 ? 100 * s[0] / s[1] : s[0] > 0 ? 100.0 : 0.0;
+  });
+}
+Metric line_error_rate() {
+  return rate("WER", false, [](std::span<const double> s) { return 100 * s[2] / s[3]; });
+}
+Metric line_accuracy() {
+  return rate("accuracy", true, [](std::span<const double> s) { return 100 - 100 * s[2] / s[3]; });
+}
 
 double ErrorRate::phone_error_rate() const { return ratio(edits, reference_tokens); }
 double ErrorRate::word_error_rate() const { return ratio(wrong_words, words); }

@@ -9,6 +9,7 @@
 #include "ir/error.h"
 #include "ir/host/array.h"
 #include "models/metrics/edit_distance.h"
+#include "models/metrics/metric.h"
 
 #include <cstdint>
 #include <limits>
@@ -35,6 +36,11 @@ struct ErrorRate {
     add(hypothesis, std::span<const std::vector<T>>(references));
   }
 };
+
+// The same as scores of texts, whose tokens stand between spaces: PER, WER, and 100 - WER.
+Metric token_error_rate();
+Metric line_error_rate();
+Metric line_accuracy();
 
 // Of the tokens in front of the lengths, how many are as they should be.
 struct TokenAccuracy {

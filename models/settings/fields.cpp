@@ -45,6 +45,9 @@ class Values final : public Fields {
   void text(std::string_view key, std::string& x, std::string_view) override {
     add(key, toml_string(x));
   }
+  void texts(std::string_view key, std::vector<std::string>& x, std::string_view) override {
+    add(key, toml_list(x));
+  }
   void word(std::string_view key, size_t& x, std::span<const std::string_view> names,
             std::string_view) override {
     add(key, toml_string(names[x]));
@@ -72,6 +75,9 @@ class Documentation final : public Fields {
   void text(std::string_view key, std::string&, std::string_view doc) override {
     add(key, "a text", doc);
   }
+  void texts(std::string_view key, std::vector<std::string>&, std::string_view doc) override {
+    add(key, "a list of texts, or one", doc);
+  }
   void word(std::string_view key, size_t&, std::span<const std::string_view> names,
             std::string_view doc) override {
     add(key, listed(names, " or "), doc);
@@ -95,6 +101,7 @@ class RangeCheck final : public Fields {
   }
   void flag(std::string_view, bool&, std::string_view) override {}
   void text(std::string_view, std::string&, std::string_view) override {}
+  void texts(std::string_view, std::vector<std::string>&, std::string_view) override {}
   void word(std::string_view, size_t&, std::span<const std::string_view>,
             std::string_view) override {}
 };

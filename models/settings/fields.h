@@ -39,6 +39,8 @@ class Fields {
                     std::string_view doc) = 0;
   virtual void flag(std::string_view key, bool& value, std::string_view doc) = 0;
   virtual void text(std::string_view key, std::string& value, std::string_view doc) = 0;
+  virtual void texts(std::string_view key, std::vector<std::string>& value,
+                     std::string_view doc) = 0;
   // `value`: which of the names
   virtual void word(std::string_view key, size_t& value, std::span<const std::string_view> names,
                     std::string_view doc) = 0;

@@ -21,6 +21,10 @@ void TomlFields::text(std::string_view key, std::string& value, std::string_view
   table_.take(key, value);
 }
 
+void TomlFields::texts(std::string_view key, std::vector<std::string>& value, std::string_view) {
+  table_.take(key, value);
+}
+
 void TomlFields::word(std::string_view key, size_t& value, std::span<const std::string_view> names,
                       std::string_view) {
   table_.take_word(key, [&](const std::string& name) { value = index_named(key, name, names); });

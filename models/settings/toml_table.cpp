@@ -134,6 +134,24 @@ void TomlTable::take(std::string_view key, std::string& value) {
   value = *found;
 }
 
+void TomlTable::take(std::string_view key, std::vector<std::string>& value) {
+  const toml::node* n = content_->node(key);
+  if (n == nullptr) return;
+  const auto text_of = [&](const toml::node& node) {
+    const auto found = node.value_exact<std::string>();
+    if (!found)
+      fail(key, concat("'", content_->name, key, "' must be a string or a list of them, found ",
+                       spelled(node)));
+    return *found;
+  };
+  std::vector<std::string> texts;
+  if (const toml::array* list = n->as_array())
+    for (const toml::node& element : *list) texts.push_back(text_of(element));
+  else
+    texts.push_back(text_of(*n));
+  value = std::move(texts);
+}
+
 void TomlTable::take_word(std::string_view key,
                           const std::function<void(const std::string&)>& read) {
   if (!has(key)) return void(content_->node(key));
@@ -192,6 +210,12 @@ std::string toml_string(std::string_view text) {
     }
   }
   return s + "\"";
+}
+
+std::string toml_list(const std::vector<std::string>& texts) {
+  std::string s = "[";
+  for (const std::string& text : texts) s += (s.size() > 1 ? ", " : "") + toml_string(text);
+  return s + "]";
 }
 
 }  // namespace weft::settings

@@ -9,6 +9,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace weft::settings {
 
@@ -25,6 +26,7 @@ class TomlTable {
   void take(std::string_view key, double& value, const Interval& needed);
   void take(std::string_view key, bool& value);
   void take(std::string_view key, std::string& value);
+  void take(std::string_view key, std::vector<std::string>& value);  // a list, or one string
   // A word that `read` understands or throws a GraphError for, which gets file and line.
   void take_word(std::string_view key, const std::function<void(const std::string&)>& read);
   // A table within; empty where it is missing.
@@ -45,5 +47,6 @@ class TomlTable {
 
 // Lines of a TOML file, for writing.
 std::string toml_string(std::string_view text);
+std::string toml_list(const std::vector<std::string>& texts);
 
 }  // namespace weft::settings

@@ -47,7 +47,7 @@ Metadata metadata_of_last(const Progress& p) {
              {"epoch", std::to_string(p.position.epoch)},
              {"batch", std::to_string(p.position.index)},
              {"mark_step", std::to_string(p.mark_step)},
-             {"mark_loss_bits", std::to_string(bits(p.mark_loss))},
+             {"mark_score_bits", std::to_string(bits(p.mark_score))},
              {"since_best", std::to_string(p.since_best)},
              {"shrinks", std::to_string(p.shrinks)},
              {"seed", std::to_string(p.seed)}};
@@ -56,10 +56,10 @@ Metadata metadata_of_last(const Progress& p) {
   return m;
 }
 
-Metadata metadata_of_best(const Progress& p) {
+Metadata metadata_of_best(const Progress& p, const std::string& score) {
   return {{"step", std::to_string(p.best_step)},
-          {"loss", ir::str(ir::Attr(p.best_loss))},
-          {"loss_bits", std::to_string(bits(p.best_loss))}};
+          {score, ir::str(ir::Attr(p.best_score))},
+          {"score_bits", std::to_string(bits(p.best_score))}};
 }
 
 template <typename T>
@@ -74,13 +74,18 @@ T number(const Metadata& m, const std::string& key, const std::string& file) {
   throw GraphError(concat(file, ": error: needs the number '", key, "' in its metadata"));
 }
 
+// Earlier versions knew losses only.
+std::string either(const Metadata& m, const std::string& key, const std::string& before) {
+  return m.contains(key) ? key : before;
+}
+
 Progress progress_of(const Metadata& m, const std::string& file) {
   Progress p;
   p.step = number<int64_t>(m, "step", file);
   p.position = {number<int64_t>(m, "epoch", file), number<int64_t>(m, "batch", file)};
   if (m.contains("mark_step")) {  // files of earlier versions do not know it
     p.mark_step = number<int64_t>(m, "mark_step", file);
-    p.mark_loss = real(number<uint64_t>(m, "mark_loss_bits", file));
+    p.mark_score = real(number<uint64_t>(m, either(m, "mark_score_bits", "mark_loss_bits"), file));
   }
   p.since_best = number<int64_t>(m, "since_best", file);
   p.shrinks = number<int64_t>(m, "shrinks", file);
@@ -101,19 +106,17 @@ void load_parameters(ParameterStore& store, const NamedArrays& arrays, const ir:
     const ir::Array* array = arrays.find(a.path);
     const ir::TensorType& type = graph.type(a.value);
     if (array == nullptr)
-      throw GraphError(
-          concat(file, ": error: has no '", a.path, "', which the model in model.toml needs"));
+      throw GraphError(concat(file, ": error: has no '", a.path, "', which the model needs"));
     if (!ir::is_float(array->dtype()) || array->dims() != ir::values(type.shape, {}))
       throw GraphError(concat(file, ": error: '", a.path, "' is ", ir::name(array->dtype()),
-                              ir::dims_str(array->dims()), ", the model in model.toml needs ",
-                              type));
+                              ir::dims_str(array->dims()), ", the model needs ", type));
     store.set(a.path, ir::ArgumentKind::parameter, *array);
   }
   if (arrays.size() != needed)
     for (const auto& entry : arrays)
       if (!store.contains(entry.name))
-        throw GraphError(concat(file, ": error: holds '", entry.name,
-                                "', which the model in model.toml has not"));
+        throw GraphError(
+            concat(file, ": error: holds '", entry.name, "', which the model has not"));
 }
 
 // Files that a killed run was about to write, under their hidden names. Not all of them would be
@@ -213,7 +216,7 @@ Vocabularies ModelFolder::vocabularies() const {
                          std::string_view name) {
     if (vocabulary.size() != needed)
       throw GraphError(concat(file(name), ": error: has ", vocabulary.size(),
-                              " tokens, the model in model.toml needs ", needed));
+                              " tokens, the model needs ", needed));
   };
   if (tokens) check(v.source, seq2seq::source_vocabulary(c), "source.vocab");
   check(v.target, seq2seq::target_vocabulary(c), "target.vocab");
@@ -240,8 +243,9 @@ NamedArrays ModelFolder::read(const std::string& path, Metadata& metadata) const
   return arrays;
 }
 
-void ModelFolder::save_best(const ParameterStore& store, const Progress& progress) const {
-  Metadata m = metadata_of_best(progress);
+void ModelFolder::save_best(const ParameterStore& store, const Progress& progress,
+                            const std::string& score) const {
+  Metadata m = metadata_of_best(progress, score);
   m.merge(belongings());
   write_checkpoint(file("best.safetensors"), store.parameters(), std::move(m));
 }
@@ -276,13 +280,13 @@ ParameterStore ModelFolder::load(ir::DType real, Which which) const {
   return store;
 }
 
-Progress ModelFolder::resume(ParameterStore& store) const {
+Progress ModelFolder::resume(ParameterStore& store, const ir::Graph& graph) const {
   Metadata meta, state_meta;
   const std::string last = file("last.safetensors");
   if (!fs::exists(last))
     throw GraphError(concat(path_, ": error: has no last.safetensors to go on from",
                             is_trained() ? "" : "; without --resume a run begins there"));
-  load_parameters(store, read(last, meta), seq2seq::loss_graph(config(), false), last);
+  load_parameters(store, read(last, meta), graph, last);
   Progress progress = progress_of(meta, last);
   const std::string state = file(state_file(progress.step));
   const NamedArrays states = read_checkpoint(state, &state_meta);
@@ -295,9 +299,10 @@ Progress ModelFolder::resume(ParameterStore& store) const {
     Metadata of_best;
     read(best, of_best);
     progress.best_step = number<int64_t>(of_best, "step", best);
-    progress.best_loss = real(number<uint64_t>(of_best, "loss_bits", best));
+    progress.best_score =
+        real(number<uint64_t>(of_best, either(of_best, "score_bits", "loss_bits"), best));
     if (!meta.contains("mark_step"))
-      progress.mark_step = progress.best_step, progress.mark_loss = progress.best_loss;
+      progress.mark_step = progress.best_step, progress.mark_score = progress.best_score;
   }
   return progress;
 }

@@ -29,9 +29,9 @@ namespace weft::training {
 struct Progress {
   int64_t step = 0;
   data::BatchStream::Position position;  // of the next batch
-  double best_loss = 0;                  // of validation, of the best model there is
+  double best_score = 0;                 // of validation, of the best model there is
   int64_t best_step = 0;                 // 0: none yet
-  double mark_loss = 0;                  // the best of the validations that were due, by which
+  double mark_score = 0;                 // the best of the validations that were due, by which
   int64_t mark_step = 0;        // shrinking and patience are judged: none after the last step
   int64_t since_best = 0;       // due validations after that one
   int64_t shrinks = 0;          // of the learning rate
@@ -71,13 +71,15 @@ class ModelFolder {
   seq2seq::Settings config() const;
   Vocabularies vocabularies() const;
 
-  void save_best(const ParameterStore& store, const Progress& progress) const;
+  // `score`: the name of the one that is best.
+  void save_best(const ParameterStore& store, const Progress& progress,
+                 const std::string& score = "loss") const;
   void save_last(const ParameterStore& store, const Progress& progress) const;
 
   // Parameters for inference.
   ParameterStore load(ir::DType real = ir::DType::f32, Which which = Which::either) const;
-  // Parameters and state to go on with.
-  Progress resume(ParameterStore& store) const;
+  // Parameters, those of `graph` and no others, and state to go on with.
+  Progress resume(ParameterStore& store, const ir::Graph& graph) const;
   const std::string& path() const { return path_; }
 
  private:

@@ -53,6 +53,13 @@ void read_optimizer(TomlTable& t, OptimizerSettings& o, Rate& r) {
 
 void read_training(TomlTable& t, Recipe& r) {
   settings::read(t, r.limits);
+  settings::read(t, r.validation);
+  try {
+    check(r.validation);
+  } catch (const ir::GraphError& e) {
+    const char* const key = t.has("patience_on") ? "patience_on" : "validate";
+    t.fail(key, ir::concat("'training.", key, "': ", e.what()));
+  }
   RunOptions run;
   settings::read(t, run);
   r.seed = run.seed;

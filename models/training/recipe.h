@@ -4,7 +4,7 @@
 //   [model]      family, and the fields of its settings
 //   [batch]      data::BatchOptions
 //   [optimizer]  OptimizerSettings, Rate
-//   [training]   Limits, RunOptions
+//   [training]   Limits, ValidationSettings, RunOptions
 //
 // Every key has a default but data.train and data.valid; an unknown key is an error at its line.
 // docs/recipes.md lists them all, as `weft families` prints them.
@@ -17,6 +17,7 @@
 #include "models/families/table.h"
 #include "models/settings/toml_table.h"
 #include "models/training/schedule.h"
+#include "models/training/scores.h"
 
 #include <map>
 #include <string>
@@ -46,6 +47,7 @@ struct Recipe {
   OptimizerSettings optimizer;
   Rate rate;
   Limits limits;
+  ValidationSettings validation;
   uint64_t seed = 1;
   int64_t memory_budget = 0;  // bytes; 0: no limit
   std::string path;
@@ -67,6 +69,7 @@ std::vector<RecipeTable> recipe_tables();
 void fields(DataFiles& d, settings::Fields& f);
 void fields(Rate& r, settings::Fields& f);
 void fields(Limits& l, settings::Fields& f);
+void fields(ValidationSettings& v, settings::Fields& f);
 void fields(RunOptions& r, settings::Fields& f);
 
 // The model's table alone, without its family, which model folders hold too.

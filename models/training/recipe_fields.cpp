@@ -1,4 +1,5 @@
 // models/training/recipe_fields.cpp -- what recipes say beside the model.
+#include "models/metrics/tokenizers.h"
 #include "models/training/recipe.h"
 
 namespace weft {
@@ -93,6 +94,30 @@ void fields(Limits& l, settings::Fields& f) {
             "steps between checkpoints; 0: with each validation");
 }
 
+void fields(ValidationSettings& v, settings::Fields& f) {
+  static const std::string scores = [] {
+    std::string names;
+    for (const ScoreKind& kind : score_kinds())
+      names += (names.empty() ? "" : ", ") + kind.name + " (" + kind.doc + ")";
+    return "what validation measures: " + names;
+  }();
+  f.texts("validate", v.scores, scores);
+  f.text("patience_on", v.patience_on,
+         "of these, what patience, shrink and the best model go by; empty: the first");
+  f.integer("validate_beam", v.beam, {1, 64},
+            "of scores of decoded text: beginnings kept; 1: greedy search");
+  f.integer("validate_sentences", v.sentences, kLimits,
+            "examples that are decoded, the first ones of the file; 0: all");
+  std::vector<std::string_view> tokenizers;
+  size_t chosen = 0;
+  for (const metrics::Tokenizer& t : metrics::tokenizers()) {
+    if (t.name == v.tokenizer) chosen = tokenizers.size();
+    tokenizers.push_back(t.name);
+  }
+  f.word("validate_tokenizer", chosen, tokenizers, "how bleu cuts text into words, as sacreBLEU");
+  v.tokenizer = tokenizers[chosen];
+}
+
 void fields(RunOptions& r, settings::Fields& f) {
   settings::seed_field(f, "seed", r.seed, "of parameters, batches and dropout");
   f.text("memory_budget", r.memory_budget,
@@ -105,7 +130,9 @@ std::vector<RecipeTable> recipe_tables() {
       {"data", "examples and vocabularies", {fields_of(DataFiles())}},
       {"batch", "how examples are put together", {fields_of(data::BatchOptions())}},
       {"optimizer", "updates and their rate", {fields_of(OptimizerSettings()), fields_of(Rate())}},
-      {"training", "when a run ends and saves", {fields_of(Limits()), fields_of(RunOptions())}}};
+      {"training",
+       "when a run ends and saves",
+       {fields_of(Limits()), fields_of(ValidationSettings()), fields_of(RunOptions())}}};
 }
 
 }  // namespace training

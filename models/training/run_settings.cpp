@@ -41,18 +41,31 @@ RunSettings settings_of(const seq2seq::Settings& config) {
   return s;
 }
 
-RunSettings settings_of(const OptimizerSettings& o, const Rate& r, const Limits& l,
-                        const data::BatchOptions& b, std::span<const data::EncodedExample> train,
+RunSettings settings_of(const data::BatchOptions& b, std::span<const data::EncodedExample> train,
                         std::span<const data::EncodedExample> valid) {
-  RunSettings s{{"data.train", digest_of(train)},
-                {"data.valid", digest_of(valid)},
-                {"batch.max_rows", std::to_string(b.max_rows)},
-                {"batch.max_tokens", std::to_string(b.max_tokens)},
-                {"batch.round_source", std::to_string(b.round_source)},
-                {"batch.round_target", std::to_string(b.round_target)},
-                {"batch.pool_batches", std::to_string(b.pool_batches)},
-                {"batch.accumulate", std::to_string(b.accumulate)},
-                {"optimizer.kind", std::string(name(o.kind))},
+  return {{"data.train", digest_of(train)},
+          {"data.valid", digest_of(valid)},
+          {"batch.max_rows", std::to_string(b.max_rows)},
+          {"batch.max_tokens", std::to_string(b.max_tokens)},
+          {"batch.round_source", std::to_string(b.round_source)},
+          {"batch.round_target", std::to_string(b.round_target)},
+          {"batch.pool_batches", std::to_string(b.pool_batches)},
+          {"batch.accumulate", std::to_string(b.accumulate)}};
+}
+
+RunSettings settings_of(const ValidationSettings& v) {
+  const ScoreKind& kind = score_kind(v.judge());
+  if (kind.name == "loss") return {};  // as it was before there was a choice
+  RunSettings s{{"training.patience_on", kind.name}};
+  if (!kind.decoded) return s;
+  s["training.validate_beam"] = std::to_string(v.beam);
+  s["training.validate_sentences"] = std::to_string(v.sentences);
+  if (kind.name == "bleu") s["training.validate_tokenizer"] = v.tokenizer;
+  return s;
+}
+
+RunSettings settings_of(const OptimizerSettings& o, const Rate& r, const Limits& l) {
+  RunSettings s{{"optimizer.kind", std::string(name(o.kind))},
                 {"optimizer.learning_rate", real(r.learning_rate)},
                 {"optimizer.schedule", std::string(name(r.schedule))},
                 {"optimizer.warmup", std::to_string(r.warmup)},

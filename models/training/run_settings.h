@@ -7,6 +7,7 @@
 #include "models/data/batching.h"
 #include "models/families/seq2seq.h"
 #include "models/training/schedule.h"
+#include "models/training/scores.h"
 
 #include <map>
 #include <span>
@@ -20,9 +21,11 @@ using RunSettings = std::map<std::string, std::string>;  // "optimizer.kind": "a
 
 // Of what a model folder holds itself: model.* and training.seed.
 RunSettings settings_of(const seq2seq::Settings& config);
+RunSettings settings_of(const OptimizerSettings& optimizer, const Rate& rate, const Limits& limits);
+// What patience, the schedule and the best model are judged by; nothing where that is the loss.
+RunSettings settings_of(const ValidationSettings& validation);
 // "data.train" and "data.valid" are digests.
-RunSettings settings_of(const OptimizerSettings& optimizer, const Rate& rate, const Limits& limits,
-                        const data::BatchOptions& batch,
+RunSettings settings_of(const data::BatchOptions& batch,
                         std::span<const data::EncodedExample> train,
                         std::span<const data::EncodedExample> valid);
 

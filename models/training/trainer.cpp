@@ -1,7 +1,8 @@
-// models/training/trainer.cpp -- steps, validations, checkpoints, limits.
+// models/training/trainer.cpp -- steps, and between them what is due.
 #include "models/training/trainer.h"
 
 #include "ir/error.h"
+#include "models/data/batch_names.h"
 
 #include <algorithm>
 #include <chrono>
@@ -20,77 +21,37 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-std::string_view why(Ended ended) {
-  switch (ended) {
-    case Ended::epochs:
-      return "all epochs are done";
-    case Ended::steps:
-      return "all steps are done";
-    case Ended::minutes:
-      return "the time is up";
-    case Ended::patience:
-      return "validation no longer improves";
-    case Ended::stopped:
-      return "stopped";
-  }
-  return {};
-}
-
-data::BatchOptions seeded(data::BatchOptions options, uint64_t seed) {
-  options.seed = seed;
-  return options;
-}
-
-seq2seq::Settings seeded(seq2seq::Settings config, uint64_t seed) {
-  seq2seq::set_seed(config, seed);
-  return config;
-}
-
-// A model has so many positions and no more.
-void check_positions(const std::vector<data::EncodedExample>& examples, int64_t most) {
-  for (const data::EncodedExample& e : examples)
-    if (most > 0 &&
-        std::max(e.source_length(), static_cast<int64_t>(std::ssize(e.target)) + 1) > most)
-      throw ir::GraphError(concat("example ", e.id, " has a source of ", e.source_length(),
-                                  " tokens and a target of ", e.target.size(),
-                                  " and </s>, max_positions is ", most));
-}
-
 TrainerSetup checked(TrainerSetup s) {
-  s.batch = seeded(s.batch, s.seed);
-  s.config = seeded(s.config, s.seed);
-  s.batch.widest = seq2seq::most_positions(s.config);
-  check_positions(s.train, s.batch.widest);
-  check_positions(s.valid, s.batch.widest);
-  if (s.train.empty()) throw ir::GraphError("there are no examples to train on");
+  if (s.batches == nullptr) throw ir::GraphError("a trainer needs a batch maker");
   check(s.rate, s.limits);
-  if (s.limits.patience > 0 && s.valid.empty())
+  if (s.evaluation.outputs().empty()) s.evaluation = s.training;
+  if (s.limits.patience > 0 && s.batches->validation().count == 0)
     throw ir::GraphError("patience needs examples to validate on");
   return s;
 }
 
 }  // namespace
 
-formats::NamedArrays inputs_of(const data::Batch& b) {
-  return {{"source", b.source},
-          {"source_lengths", b.source_lengths},
-          {"target_in", b.target_in},
-          {"target_out", b.target_out},
-          {"target_lengths", b.target_lengths},
-          {"row_ids", b.row_ids}};
-}
-
 Trainer::Trainer(TrainerSetup setup)
     : setup_(checked(std::move(setup))),
       store_(setup_.seed, setup_.program.real),
-      training_(seq2seq::loss_graph(setup_.config, true),
-                {.optimizer = setup_.optimizer, .in_parts = setup_.batch.accumulate > 1},
+      training_(setup_.training,
+                {.optimizer = setup_.optimizer,
+                 .in_parts = setup_.in_parts,
+                 .loss = setup_.loss,
+                 .weight = setup_.weight},
                 setup_.program),
-      evaluation_(Program::inference(seq2seq::loss_graph(setup_.config, false), setup_.program)),
-      stream_(setup_.train, setup_.batch) {
+      validation_({.graph = setup_.evaluation,
+                   .loss = setup_.loss,
+                   .weight = setup_.weight,
+                   .batches = setup_.batches->validation(),
+                   .settings = setup_.validation,
+                   .decoded = setup_.decoded,
+                   .program = setup_.program}) {
   progress_.seed = setup_.seed;
-  progress_.settings = settings_of(setup_.optimizer, setup_.rate, setup_.limits, setup_.batch,
-                                   setup_.train, setup_.valid);
+  progress_.settings = settings_of(setup_.optimizer, setup_.rate, setup_.limits);
+  progress_.settings.merge(settings_of(setup_.validation));
+  progress_.settings.merge(setup_.batches->settings());
   training_.prepare(store_);
 }
 
@@ -103,16 +64,21 @@ std::vector<SettingChange> Trainer::resume() {
     if (!fixed.empty()) throw OtherRun(setup_.folder->path(), std::move(fixed));
     return changed;
   };
-  allow(changes(settings_of(setup_.folder->config()), settings_of(setup_.config)));
-  Progress before = setup_.folder->resume(store_);
+  if (setup_.folder->has_model())
+    allow(changes(settings_of(setup_.folder->config()), setup_.model));
+  Progress before = setup_.folder->resume(store_, setup_.evaluation);
   RunSettings now = std::move(progress_.settings);
   // Files of earlier versions know no settings.
   const auto changed =
       before.settings.empty() ? std::vector<SettingChange>() : allow(changes(before.settings, now));
   progress_ = std::move(before);
   progress_.settings = std::move(now);
+  // What was best by another score says nothing.
+  if (std::any_of(changed.begin(), changed.end(),
+                  [](const SettingChange& c) { return c.key == "training.patience_on"; }))
+    progress_.best_step = progress_.mark_step = progress_.since_best = 0;
   training_.prepare(store_);
-  stream_.seek(progress_.position);
+  setup_.batches->seek(progress_.position);
   saved_step_ = progress_.step;
   resumed_ = true;
   return changed;
@@ -138,64 +104,53 @@ void Trainer::check_finite() const {
 }
 
 // Nothing is saved between the parts of a batch: a run goes on from whole updates.
-double Trainer::step(std::span<const data::Batch> parts) {
-  std::vector<formats::NamedArrays> inputs;
-  for (const data::Batch& part : parts) {
-    inputs.push_back(inputs_of(part));
-    inputs.back().add("step", Array::of(ir::DType::s64, {}, std::vector<int64_t>{progress_.step}));
-  }
+double Trainer::step(std::span<const formats::NamedArrays> parts) {
+  std::vector<formats::NamedArrays> inputs(parts.begin(), parts.end());
+  for (formats::NamedArrays& part : inputs)
+    part.add(data::kStep, Array::of(ir::DType::s64, {}, std::vector<int64_t>{progress_.step}));
   const auto [loss, weight, gradient_norm] = training_.update(store_, inputs, rate());
   gradient_norm_ = gradient_norm;
   ++progress_.step;
-  progress_.position = stream_.position();
+  progress_.position = setup_.batches->position();
   if (!std::isfinite(loss)) diverged(concat("the loss is ", spelled(loss)));
   if (!std::isfinite(gradient_norm_))
     diverged(concat("the norm of the gradients is ", spelled(gradient_norm_)));
   return loss;
 }
 
-std::optional<double> Trainer::evaluate(const std::vector<data::EncodedExample>& examples,
-                                        const Stop& stop) {
-  double loss = 0, tokens = 0;
-  for (const auto& rows : data::plan_in_order(examples, setup_.batch)) {
-    if (stop && stop()) return std::nullopt;
-    const formats::NamedArrays results =
-        evaluation_.run(store_, inputs_of(data::make_batch(examples, rows, setup_.batch)));
-    const double n = results.at("tokens").at(0);
-    loss += results.at("loss").at(0) * n;
-    tokens += n;
+// Are these scores the best so far? `ending`: patience and the schedule do not hear of them.
+bool Trainer::judge(const Scores& scores, bool ending) {
+  const ScoreKind& kind = validation_.judge();
+  const double value = find(scores, kind.name)->value;
+  if (!ending) {
+    const bool improved = progress_.mark_step == 0 || better(kind, value, progress_.mark_score);
+    if (improved) progress_.mark_step = progress_.step, progress_.mark_score = value;
+    progress_.since_best = improved ? 0 : progress_.since_best + 1;
+    progress_.shrinks += improved ? 0 : 1;
   }
-  return loss / tokens;
+  const bool best = progress_.best_step == 0 || better(kind, value, progress_.best_score);
+  if (best) progress_.best_step = progress_.step, progress_.best_score = value;
+  return best;
 }
 
 bool Trainer::validate(const Observer& observe, const Stop& stop, double seconds, bool ending) {
-  if (setup_.valid.empty() || validated_step_ == progress_.step) return true;
-  const auto found = evaluate(setup_.valid, stop);
-  if (!found) return false;
-  const double loss = *found;
+  if (!validation_.possible() || validated_step_ == progress_.step) return true;
+  const auto scores = validation_.run(store_, stop);
+  if (!scores) return false;
+  const double loss = scores->front().value;
   validated_step_ = progress_.step;
   if (!std::isfinite(loss)) diverged(concat("the validation loss is ", spelled(loss)));
-  // Equal counts as better, so that a validation done again after a crash says the same.
-  const bool best = progress_.best_step == 0 || loss <= progress_.best_loss;
-  if (!ending) {
-    const bool better = progress_.mark_step == 0 || loss <= progress_.mark_loss;
-    if (better) progress_.mark_step = progress_.step, progress_.mark_loss = loss;
-    progress_.since_best = better ? 0 : progress_.since_best + 1;
-    progress_.shrinks += better ? 0 : 1;
-  }
-  if (best) {
-    progress_.best_loss = loss;
-    progress_.best_step = progress_.step;
-    if (setup_.folder) {
-      check_finite();
-      setup_.folder->save_best(store_, progress_);
-    }
+  const bool best = judge(*scores, ending);
+  if (best && setup_.folder) {
+    check_finite();
+    setup_.folder->save_best(store_, progress_, validation_.judge().name);
   }
   if (observe)
     observe({.kind = Event::Kind::validation,
              .step = progress_.step,
              .epoch = progress_.position.epoch,
              .loss = loss,
+             .scores = *scores,
              .best = best,
              .seconds = seconds});
   return true;
@@ -216,31 +171,6 @@ void Trainer::save(const Observer& observe) {
   if (observe) observe({.kind = Event::Kind::saved, .step = progress_.step});
 }
 
-std::optional<Ended> Trainer::limit(double seconds) const {
-  const Limits& l = setup_.limits;
-  if (l.steps > 0 && progress_.step >= l.steps) return Ended::steps;
-  if (l.epochs > 0 && progress_.position.epoch >= l.epochs) return Ended::epochs;
-  if (l.patience > 0 && progress_.since_best >= l.patience) return Ended::patience;
-  if (l.minutes > 0 && seconds >= l.minutes * 60) return Ended::minutes;
-  return std::nullopt;
-}
-
-// Until the first of the limits; 0 where there is none.
-double Trainer::seconds_left(double seconds, double per_step) const {
-  const Limits& limits = setup_.limits;
-  std::vector<double> left;
-  if (limits.minutes > 0) left.push_back(std::max(0.0, limits.minutes * 60 - seconds));
-  if (limits.steps > 0)
-    left.push_back(static_cast<double>(limits.steps - progress_.step) * per_step);
-  if (limits.epochs > 0) {
-    const auto batches = static_cast<double>(stream_.batches_in_epoch());
-    left.push_back((static_cast<double>(limits.epochs - progress_.position.epoch) * batches -
-                    static_cast<double>(progress_.position.index)) *
-                   per_step);
-  }
-  return left.empty() ? 0 : *std::min_element(left.begin(), left.end());
-}
-
 Ended Trainer::run(const Observer& observe, const Stop& stop) {
   const Limits& limits = setup_.limits;
   const auto held = setup_.folder ? setup_.folder->lock() : nullptr;
@@ -250,26 +180,27 @@ Ended Trainer::run(const Observer& observe, const Stop& stop) {
   }
   const auto start = std::chrono::steady_clock::now();
   const int64_t first = progress_.step;
-  double smoothed = 0, examples = 0;
+  double smoothed = 0, examples = 0, tokens = 0;
   bool asked = false;  // a stop that was asked for stays so
   const Stop stopped = [&] { return asked = asked || (stop && stop()); };
   if (progress_.validation_due) validate_and_save(observe, stopped, 0);
-  std::optional<Ended> ended = limit(0);
+  std::optional<Ended> ended = limit_reached(limits, progress_, 0);
   if (!ended && stopped()) ended = Ended::stopped;
   while (!ended) {
     const int64_t epoch = progress_.position.epoch;
-    const std::vector<data::Batch> parts = stream_.next_parts();
-    const double loss = step(parts);
+    const TrainingBatch batch = setup_.batches->next();
+    const double loss = step(batch.parts);
     // A stream stands at the first batch of an epoch when it has finished the one before.
     const bool epoch_over = progress_.position.epoch != epoch;
     smoothed = progress_.step == first + 1 ? loss : 0.98 * smoothed + 0.02 * loss;
-    for (const data::Batch& part : parts) examples += static_cast<double>(part.rows());
+    examples += static_cast<double>(batch.examples);
+    tokens += static_cast<double>(batch.tokens);
     const bool due =
         limits.validate_every > 0 ? progress_.step % limits.validate_every == 0 : epoch_over;
     double seconds = seconds_since(start);
     if (due) validate_and_save(observe, stopped, seconds);
     if (limits.save_every > 0 && progress_.step % limits.save_every == 0) save(observe);
-    ended = limit(seconds);
+    ended = limit_reached(limits, progress_, seconds);
     if (!ended && stopped()) ended = Ended::stopped;
     if (!observe) continue;
     const double per_step = seconds / static_cast<double>(progress_.step - first);
@@ -280,8 +211,10 @@ Ended Trainer::run(const Observer& observe, const Stop& stop) {
              .gradient_norm = gradient_norm_,
              .rate = rate(),
              .examples_per_second = examples / std::max(seconds, 1e-9),
+             .tokens_per_second = tokens / std::max(seconds, 1e-9),
              .seconds = seconds,
-             .seconds_left = seconds_left(seconds, per_step)});
+             .seconds_left = seconds_left(limits, progress_, setup_.batches->batches_in_epoch(),
+                                          seconds, per_step)});
   }
   // The last model may be the best. This validation leaves no trace in what resuming goes on from.
   if (*ended != Ended::stopped) validate(observe, stopped, seconds_since(start), true);

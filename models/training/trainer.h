@@ -4,24 +4,33 @@
 // resuming anywhere gives the same bytes as going on. Time only decides when to stop.
 #pragma once
 #include "frontend/compile/training_program.h"
-#include "models/data/batching.h"
+#include "models/training/batch_maker.h"
+#include "models/training/limits.h"
 #include "models/training/model_folder.h"
-#include "models/training/recipe.h"
+#include "models/training/validation.h"
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 
 namespace weft::training {
 
 struct TrainerSetup {
-  seq2seq::Settings config;
+  // Of the loss, as a step computes it (`training`: with dropout) and as it is measured; without
+  // the second, the first is measured too. Outputs: `loss`, a mean over `weight` terms, an output
+  // too, which batches in parts need.
+  ir::Graph training, evaluation;
+  std::string loss = "loss", weight = "tokens";
+  std::shared_ptr<BatchMaker> batches;
+  RunSettings model;  // what the graphs depend on, where the folder has a model.toml
   OptimizerSettings optimizer;
   Rate rate;
   Limits limits;
-  data::BatchOptions batch;
-  uint64_t seed = 1;
-  std::vector<data::EncodedExample> train, valid;  // valid may be empty: no best model then
+  ValidationSettings validation;
+  DecodedScores decoded;  // where validation measures what the model says
+  uint64_t seed = 1;      // of the parameters
+  bool in_parts = false;  // batches come in parts
   ProgramOptions program;
   std::optional<ModelFolder> folder;  // none: nothing is written
 };
@@ -33,17 +42,17 @@ struct Event {
   double loss = 0;        // of the step (smoothed over the last ones), or of validation
   double batch_loss = 0;  // of the step alone
   double gradient_norm = 0, rate = 0;
-  bool best = false;                                              // of a validation
-  double examples_per_second = 0, seconds = 0, seconds_left = 0;  // left: 0 where no limit says
-  std::string why;                                                // of finished
+  Scores scores;                                          // of a validation, its loss the first
+  bool best = false;                                      // of a validation
+  double examples_per_second = 0, tokens_per_second = 0;  // tokens: of both sides, no padding
+  double seconds = 0, seconds_left = 0;                   // left: 0 where no limit says
+  std::string why;                                        // of finished
 };
-
-enum class Ended { epochs, steps, minutes, patience, stopped };
 
 class Trainer {
  public:
   using Observer = std::function<void(const Event&)>;
-  using Stop = std::function<bool()>;
+  using Stop = training::Stop;
 
   explicit Trainer(TrainerSetup setup);
 
@@ -56,44 +65,34 @@ class Trainer {
   // no longer finite; what is saved by then stays.
   Ended run(const Observer& observe = {}, const Stop& stop = {});
 
-  // Mean loss of a token over these examples.
-  double evaluate(const std::vector<data::EncodedExample>& examples) {
-    return *evaluate(examples, {});
-  }
+  // Mean loss of a token over these batches.
+  double evaluate(const EvaluationBatches& batches) { return *validation_.loss(store_, batches); }
 
   const Progress& progress() const { return progress_; }
   ParameterStore& store() { return store_; }
   const Program& training() const { return training_.step(); }
-  const Program& evaluation() const { return evaluation_; }
+  const Program& evaluation() const { return validation_.program(); }
 
  private:
   double rate() const;
   [[noreturn]] void diverged(const std::string& what) const;
   void check_finite() const;
-  double step(std::span<const data::Batch> parts);
+  double step(std::span<const formats::NamedArrays> parts);
   // `ending`: after the last step; may update the best model, not patience or the schedule.
   // False where it was stopped.
   bool validate(const Observer& observe, const Stop& stop, double seconds, bool ending);
   void validate_and_save(const Observer& observe, const Stop& stop, double seconds);
-  // Nothing where it was stopped.
-  std::optional<double> evaluate(const std::vector<data::EncodedExample>& examples,
-                                 const Stop& stop);
+  bool judge(const Scores& scores, bool ending);
   void save(const Observer& observe);
-  std::optional<Ended> limit(double seconds) const;
-  double seconds_left(double seconds, double per_step) const;
 
   TrainerSetup setup_;
   ParameterStore store_;
   TrainingProgram training_;
-  Program evaluation_;
-  data::BatchStream stream_;
+  Validation validation_;
   Progress progress_;
   bool resumed_ = false;
   int64_t saved_step_ = -1, validated_step_ = -1;
   double gradient_norm_ = 0;
 };
-
-// A batch as the inputs of a model's graphs.
-formats::NamedArrays inputs_of(const data::Batch& batch);
 
 }  // namespace weft::training

@@ -5,6 +5,7 @@
 #include "ir/error.h"
 #include "models/data/features.h"
 #include "models/data/tsv.h"
+#include "models/translator/decoded_scores.h"
 
 #include <algorithm>
 
@@ -127,16 +128,20 @@ training::TrainerSetup trainer_setup(const Task& task, const training::ModelFold
   if (program.backend == nullptr) program.backend = backends::make_onednn();
   if (program.memory_budget == 0) program.memory_budget = task.recipe.memory_budget;
   program.budget_sizes = largest_batch(task).bindings();
-  return {.config = task.config,
-          .optimizer = task.recipe.optimizer,
-          .rate = task.recipe.rate,
-          .limits = task.recipe.limits,
-          .batch = task.recipe.batch,
-          .seed = task.recipe.seed,
-          .train = task.encoded_train.examples,
-          .valid = task.encoded_valid.examples,
-          .program = std::move(program),
-          .folder = folder};
+  const training::Recipe& recipe = task.recipe;
+  training::TrainerSetup setup = training::Seq2seqRun{.config = task.config,
+                                                      .optimizer = recipe.optimizer,
+                                                      .rate = recipe.rate,
+                                                      .limits = recipe.limits,
+                                                      .validation = recipe.validation,
+                                                      .batch = recipe.batch,
+                                                      .seed = recipe.seed,
+                                                      .train = task.encoded_train.examples,
+                                                      .valid = task.encoded_valid.examples,
+                                                      .program = program,
+                                                      .folder = folder};
+  setup.decoded = decoded_scores(task, program);
+  return setup;
 }
 
 std::string unknown_tokens(const Task& task) {

@@ -3,7 +3,7 @@
 #pragma once
 #include "models/data/corpus.h"
 #include "models/training/recipe.h"
-#include "models/training/trainer.h"
+#include "models/training/seq2seq_run.h"
 
 #include <string>
 

@@ -5,6 +5,7 @@
 #include "models/families/table.h"
 #include "models/search/beam_search.h"
 #include "models/settings/toml_fields.h"
+#include "models/training/example_batches.h"
 #include "models/training/recipe.h"
 #include "models/training/trainer.h"
 #include "tests/formats/temporary_folder.h"
@@ -185,15 +186,15 @@ TEST_CASE("families: one that nobody registered trains, searches and stands in r
   tiny::Config config;
   config.source.vocabulary = config.target_vocabulary = tests::kSmallVocabulary;
   const Settings s = config;
-  training::TrainerSetup setup{.config = s,
-                               .rate = {.learning_rate = 1e-2},
-                               .limits = {.steps = 30},
-                               .train = tests::reversals(200, 5, 1),
-                               .program = tests::fast_options()};
+  training::Seq2seqRun setup{.config = s,
+                             .rate = {.learning_rate = 1e-2},
+                             .limits = {.steps = 30},
+                             .train = tests::reversals(200, 5, 1),
+                             .program = tests::fast_options()};
   training::Trainer trainer(setup);
-  const double before = trainer.evaluate(setup.train);
+  const double before = trainer.evaluate(training::batches_of(setup.train, setup.batch));
   trainer.run();
-  CHECK(trainer.evaluate(setup.train) < before);
+  CHECK(trainer.evaluate(training::batches_of(setup.train, setup.batch)) < before);
   search::Decoder d = seq2seq::decoder(s, {.beam = 2}, tests::fast_options());
   CHECK(search::search(d, trainer.store(), setup.train, {}).size() == 200);
 

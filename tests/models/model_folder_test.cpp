@@ -93,7 +93,7 @@ TEST_CASE("model folder: any flipped bit of any of its files is found") {
       ParameterStore store;
       const std::string message = tests::message_of<std::runtime_error>([&] {
         ModelFolder(path).vocabularies();
-        ModelFolder(path).resume(store);
+        ModelFolder(path).resume(store, seq2seq::loss_graph(ModelFolder(path).config(), false));
       });
       INFO(name << " at " << at << ": " << message);
       CHECK(message.find(name) != message.npos);
@@ -101,7 +101,9 @@ TEST_CASE("model folder: any flipped bit of any of its files is found") {
     folder.file("model/" + name, whole);
   }
   ParameterStore store;
-  CHECK(ModelFolder(path).resume(store).step == 3);
+  CHECK(ModelFolder(path)
+            .resume(store, seq2seq::loss_graph(ModelFolder(path).config(), false))
+            .step == 3);
 }
 
 TEST_CASE("model folder: a run begins anew where nothing was learnt yet, whatever is there") {
@@ -120,7 +122,7 @@ TEST_CASE("model folder: a run begins anew where nothing was learnt yet, whateve
   };
   begin();  // no weights at all
   CHECK_FALSE(ModelFolder(path).is_trained());
-  TrainerSetup s = small_setup(7, folder / "model");
+  Seq2seqRun s = small_setup(7, folder / "model");
   s.folder->create(s.config, {small_vocabulary("source"), small_vocabulary("target")});
   struct Killed {};
   Trainer second(s);

@@ -45,7 +45,7 @@ TEST_CASE("training: a stop finishes the step, saves, and can go on") {
 
 TEST_CASE("training: what diverges ends with the step, and no NaN is saved or counts as best") {
   const TemporaryFolder folder;
-  TrainerSetup s = small_setup(50, folder / "model");
+  Seq2seqRun s = small_setup(50, folder / "model");
   s.rate = {.learning_rate = 1e6};
   s.limits = {.steps = 50, .validate_every = 1};
   s.optimizer = {.kind = OptimizerKind::sgd, .clip_norm = 0};
@@ -57,47 +57,47 @@ TEST_CASE("training: what diverges ends with the step, and no NaN is saved or co
   for (const char* name : {"/last.safetensors", "/best.safetensors"})
     if (std::filesystem::exists((folder / "model") + name))
       CHECK_FALSE(first_not_finite(formats::read_safetensors((folder / "model") + name)));
-  CHECK(std::isfinite(trainer.progress().best_loss));
+  CHECK(std::isfinite(trainer.progress().best_score));
 }
 
 TEST_CASE("training: a run goes on as it was, or what is different is refused or said by key") {
   const TemporaryFolder folder;
   Trainer(small_setup(7, folder / "model")).run();
-  const auto resumed = [&](const std::function<void(TrainerSetup&)>& change) {
-    TrainerSetup s = small_setup(20, folder / "model");
+  const auto resumed = [&](const std::function<void(Seq2seqRun&)>& change) {
+    Seq2seqRun s = small_setup(20, folder / "model");
     change(s);
     Trainer trainer(s);
     std::string text;
     for (const SettingChange& c : trainer.resume()) text += c.str() + "; ";
     return text;
   };
-  const auto refusal = [&](const std::function<void(TrainerSetup&)>& change) {
+  const auto refusal = [&](const std::function<void(Seq2seqRun&)>& change) {
     return tests::message_of<OtherRun>([&] { resumed(change); });
   };
   const auto has = [](const std::string& text, const char* part) {
     INFO(text);
     CHECK(text.find(part) != text.npos);
   };
-  CHECK(resumed([](TrainerSetup&) {}) == "");
-  has(refusal([](TrainerSetup& s) { s.optimizer.kind = OptimizerKind::sgd; }),
+  CHECK(resumed([](Seq2seqRun&) {}) == "");
+  has(refusal([](Seq2seqRun& s) { s.optimizer.kind = OptimizerKind::sgd; }),
       "optimizer.kind was adam, is sgd");
-  has(refusal([](TrainerSetup& s) { s.train.pop_back(); }),
+  has(refusal([](Seq2seqRun& s) { s.train.pop_back(); }),
       "data.train holds other examples than before");
-  has(refusal([](TrainerSetup& s) { s.seed = 4; }), "training.seed was 3, is 4");
-  has(refusal([](TrainerSetup& s) { s.batch.max_rows = 4; }), "batch.max_rows was 8, is 4");
-  has(refusal([](TrainerSetup& s) { s.config = tests::small_config(9); }),
+  has(refusal([](Seq2seqRun& s) { s.seed = 4; }), "training.seed was 3, is 4");
+  has(refusal([](Seq2seqRun& s) { s.batch.max_rows = 4; }), "batch.max_rows was 8, is 4");
+  has(refusal([](Seq2seqRun& s) { s.config = tests::small_config(9); }),
       "model.hidden was 8, is 9");
-  has(resumed([](TrainerSetup& s) { s.rate.learning_rate = 0.02; }),
+  has(resumed([](Seq2seqRun& s) { s.rate.learning_rate = 0.02; }),
       "optimizer.learning_rate was 0.01, is 0.02");
-  has(resumed([](TrainerSetup& s) { s.valid.pop_back(); }),
+  has(resumed([](Seq2seqRun& s) { s.valid.pop_back(); }),
       "data.valid holds other examples than before");
-  has(resumed([](TrainerSetup& s) { s.optimizer.beta1 = 0.8; }), "optimizer.beta1 was 0.9, is 0.8");
+  has(resumed([](Seq2seqRun& s) { s.optimizer.beta1 = 0.8; }), "optimizer.beta1 was 0.9, is 0.8");
 }
 
 TEST_CASE("training: validating the last model leaves no trace in a run that goes on") {
   const TemporaryFolder folder;
   const auto setup = [&](int64_t steps, const char* name) {
-    TrainerSetup s = small_setup(steps, folder / name);
+    Seq2seqRun s = small_setup(steps, folder / name);
     s.limits.validate_every = 4;
     s.rate = {.learning_rate = 0.3, .shrink = 0.5};  // restless: the best changes
     return s;
@@ -116,7 +116,7 @@ TEST_CASE(
     "training: with batches in parts, too, stopping and resuming gives the bytes of one run") {
   const TemporaryFolder folder;
   const auto setup = [&](int64_t steps, const char* name) {
-    TrainerSetup s = small_setup(steps, folder / name);
+    Seq2seqRun s = small_setup(steps, folder / name);
     s.batch.accumulate = 3;
     return s;
   };

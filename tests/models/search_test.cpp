@@ -3,6 +3,7 @@
 #include "frontend/formats/npz.h"
 #include "models/families/rnn/rnn.h"
 #include "models/search/beam_search.h"
+#include "models/training/example_batches.h"
 #include "tests/models/small_data.h"
 #include "tests/models/toy_model.h"
 #include "tests/support/oracle_cases.h"

@@ -4,7 +4,7 @@
 #include "models/data/random.h"
 #include "models/families/rnn/rnn.h"
 #include "models/families/transformer/transformer.h"
-#include "models/training/trainer.h"
+#include "models/training/seq2seq_run.h"
 #include "tests/models/backends.h"
 
 #include <algorithm>

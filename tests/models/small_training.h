@@ -14,8 +14,8 @@ inline data::Vocabulary small_vocabulary(const std::string& name) {
   return data::Vocabulary::from_tokens(tokens, name);
 }
 
-inline training::TrainerSetup small_setup(int64_t steps, const std::string& folder = {}) {
-  training::TrainerSetup s;
+inline training::Seq2seqRun small_setup(int64_t steps, const std::string& folder = {}) {
+  training::Seq2seqRun s;
   rnn::Config config = small_config(8);
   config.dropout = 0.1;
   config.seed = 3;

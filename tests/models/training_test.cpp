@@ -1,5 +1,6 @@
 // tests/models/training_test.cpp -- learning, limits, batches in parts.
 #include "models/search/beam_search.h"
+#include "models/training/example_batches.h"
 #include "tests/formats/temporary_folder.h"
 #include "tests/models/small_training.h"
 
@@ -32,7 +33,7 @@ constexpr bool kSanitized = false;
 
 TEST_CASE("training: a small RNNsearch learns to reverse sequences, and greedy search shows it" *
           doctest::skip(kSanitized)) {
-  TrainerSetup s;
+  Seq2seqRun s;
   s.config = tests::small_config(32);
   s.limits.steps = 500;
   s.rate.learning_rate = 0.01;
@@ -41,9 +42,9 @@ TEST_CASE("training: a small RNNsearch learns to reverse sequences, and greedy s
   s.program = tests::fast_options();
   Trainer trainer(s);
   const std::vector<data::EncodedExample> unseen = tests::reversals(100, 6, 99);
-  CHECK(trainer.evaluate(unseen) > 1.5);
+  CHECK(trainer.evaluate(batches_of(unseen, s.batch)) > 1.5);
   CHECK(trainer.run() == Ended::steps);
-  const double loss = trainer.evaluate(unseen);
+  const double loss = trainer.evaluate(batches_of(unseen, s.batch));
   MESSAGE("loss after 500 steps: " << loss);
   CHECK(loss < 0.1);
   search::Decoder decoder = seq2seq::decoder(s.config, {}, s.program);
@@ -56,7 +57,7 @@ TEST_CASE("training: a small RNNsearch learns to reverse sequences, and greedy s
 
 TEST_CASE("training: a small transformer learns to reverse sequences, and decodes with caches" *
           doctest::skip(kSanitized)) {
-  TrainerSetup s;
+  Seq2seqRun s;
   s.config = tests::small_transformer(32);
   s.limits.steps = 1800;
   s.rate = {.learning_rate = 0.002, .warmup = 50};
@@ -66,7 +67,7 @@ TEST_CASE("training: a small transformer learns to reverse sequences, and decode
   Trainer trainer(s);
   const std::vector<data::EncodedExample> unseen = tests::reversals(100, 6, 99);
   CHECK(trainer.run() == Ended::steps);
-  const double loss = trainer.evaluate(unseen);
+  const double loss = trainer.evaluate(batches_of(unseen, s.batch));
   MESSAGE("loss after 1800 steps: " << loss);
   CHECK(loss < 0.2);
   search::Decoder decoder = seq2seq::decoder(s.config, {}, s.program);
@@ -87,7 +88,7 @@ TEST_CASE("training: with AVX-512 any number of threads gives the same bytes" *
     const TemporaryFolder folder;
     for (const int threads : {1, 2, 3}) {
       omp_set_num_threads(threads);
-      TrainerSetup setup = small_setup(3);
+      Seq2seqRun setup = small_setup(3);
       setup.config = config;
       setup.batch = {.max_rows = 32};
       setup.folder = ModelFolder(folder / std::to_string(threads));
@@ -105,7 +106,7 @@ TEST_CASE("training: with AVX-512 any number of threads gives the same bytes" *
 #endif
 
 TEST_CASE("training: limits and observers") {
-  TrainerSetup s = small_setup(0);
+  Seq2seqRun s = small_setup(0);
   s.limits = {.epochs = 2};
   Trainer trainer(s);
   int validations = 0, steps = 0;
@@ -119,7 +120,7 @@ TEST_CASE("training: limits and observers") {
 }
 
 TEST_CASE("training: padding goes no further than there are positions") {
-  TrainerSetup s = small_setup(4);
+  Seq2seqRun s = small_setup(4);
   transformer::Config config = tests::small_transformer(8);
   config.positions = transformer::PositionKind::learned;
   config.max_positions = 6;  // targets of 5 with </s>: not a multiple of 4
@@ -136,7 +137,7 @@ TEST_CASE("training: padding goes no further than there are positions") {
 TEST_CASE("training: a batch in parts trains as the whole one does, but for rounding") {
   for (const bool transformer : {false, true}) {
     const auto setup = [&](int64_t accumulate) {
-      TrainerSetup s = small_setup(6);
+      Seq2seqRun s = small_setup(6);
       if (transformer) s.config = tests::small_transformer(16);
       s.optimizer = {.kind = OptimizerKind::sgd, .clip_norm = 0.5};
       s.rate = {.learning_rate = 0.1};

@@ -1,0 +1,37 @@
+// models/training/example_batches.h -- batches of encoded examples, kept in memory.
+#pragma once
+#include "models/training/batch_maker.h"
+
+#include <memory>
+#include <vector>
+
+namespace weft::training {
+
+// A batch as the inputs of a model's graphs.
+formats::NamedArrays inputs_of(const data::Batch& batch);
+
+// Every example once, by length (data::plan_in_order).
+EvaluationBatches batches_of(std::vector<data::EncodedExample> examples,
+                             const data::BatchOptions& options);
+
+class ExampleBatches final : public BatchMaker {
+ public:
+  // Throws GraphError where there is nothing to train on, or an example is longer than
+  // options.widest. `valid` may be empty.
+  ExampleBatches(std::vector<data::EncodedExample> train, std::vector<data::EncodedExample> valid,
+                 const data::BatchOptions& options);
+
+  TrainingBatch next() override;
+  Position position() const override { return stream_.position(); }
+  void seek(Position position) override { stream_.seek(position); }
+  int64_t batches_in_epoch() const override { return stream_.batches_in_epoch(); }
+  EvaluationBatches validation() const override { return validation_; }
+  RunSettings settings() const override { return settings_; }
+
+ private:
+  RunSettings settings_;
+  EvaluationBatches validation_;
+  data::BatchStream stream_;
+};
+
+}  // namespace weft::training

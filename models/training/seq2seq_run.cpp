@@ -1,0 +1,28 @@
+// models/training/seq2seq_run.cpp -- from settings and examples to graphs and batches.
+#include "models/training/seq2seq_run.h"
+
+#include "models/training/example_batches.h"
+
+namespace weft::training {
+
+Seq2seqRun::operator TrainerSetup() const {
+  seq2seq::Settings seeded = config;
+  seq2seq::set_seed(seeded, seed);
+  data::BatchOptions options = batch;
+  options.seed = seed;
+  options.widest = seq2seq::most_positions(seeded);
+  return {.training = seq2seq::loss_graph(seeded, true),
+          .evaluation = seq2seq::loss_graph(seeded, false),
+          .batches = std::make_shared<ExampleBatches>(train, valid, options),
+          .model = settings_of(seeded),
+          .optimizer = optimizer,
+          .rate = rate,
+          .limits = limits,
+          .validation = validation,
+          .seed = seed,
+          .in_parts = batch.accumulate > 1,
+          .program = program,
+          .folder = folder};
+}
+
+}  // namespace weft::training

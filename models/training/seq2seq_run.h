@@ -1,0 +1,27 @@
+// models/training/seq2seq_run.h -- training a family's model on encoded examples.
+#pragma once
+#include "models/training/trainer.h"
+
+#include <optional>
+#include <vector>
+
+namespace weft::training {
+
+struct Seq2seqRun {
+  seq2seq::Settings config;
+  OptimizerSettings optimizer;
+  Rate rate;
+  Limits limits;
+  ValidationSettings validation;
+  data::BatchOptions batch;
+  uint64_t seed = 1;
+  std::vector<data::EncodedExample> train, valid;  // valid may be empty: no best model then
+  ProgramOptions program;
+  std::optional<ModelFolder> folder;  // none: nothing is written
+
+  // The graphs of the model's loss, and the examples in batches. Throws GraphError where an example
+  // is longer than the model has positions.
+  operator TrainerSetup() const;
+};
+
+}  // namespace weft::training
