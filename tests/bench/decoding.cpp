@@ -1,10 +1,11 @@
 // tests/bench/decoding.cpp -- milliseconds to decode a batch, greedily and with a beam.
 //
-//   decoding_bench [WORKLOAD...] [--beam N] [--reps N] [--profile]
+//   decoding_bench [WORKLOAD...] [--beam N] [--sentences N] [--reps N] [--profile]
 //
-// W4: 32 sources of 10..25 tokens, always 30 steps, </s> or not, with the models of W1 and W3.
-// Prints one line of JSON a workload and beam (1 and 5 unless --beam says otherwise): tokens/s
-// counts one hypothesis a sentence. Operations are those of matrix products, every beam counted.
+// W4: 32, 8 or 1 sources of 10..25 tokens, always 30 steps, </s> or not, with the models of W1 and
+// W3. Prints one line of JSON a workload, beam (1 and 5 unless --beam says otherwise) and number of
+// sentences: tokens/s counts one hypothesis a sentence. Operations are those of matrix products,
+// every beam counted.
 #include "backends/backend.h"
 #include "backends/onednn/kernels/peak.h"
 #include "frontend/inspect/hot_kernels.h"
@@ -24,6 +25,7 @@ using namespace weft;
 namespace {
 
 constexpr int64_t kSentences = 32, kSteps = 30;
+constexpr double kLeastSeconds = 0.5;  // of what is measured of a case
 
 double seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -34,9 +36,16 @@ struct Options {
   bool profile = false;
 };
 
-void measure(const bench::Workload& training, int64_t beam, const Options& options) {
+// "W3-beam5", "W3-greedy-1": of one sentence.
+std::string name_of(const bench::Workload& w, int64_t beam) {
+  std::string name = w.name + (beam == 1 ? "-greedy" : "-beam" + std::to_string(beam));
+  return w.batch == kSentences ? name : name + "-" + std::to_string(w.batch);
+}
+
+void measure(const bench::Workload& training, int64_t beam, int64_t sentences,
+             const Options& options) {
   bench::Workload w = training;
-  w.batch = kSentences;
+  w.batch = sentences;
   const formats::NamedArrays batch = bench::random_batch(w, 7);
   ProgramOptions program;
   program.backend = backends::make_onednn();
@@ -54,7 +63,9 @@ void measure(const bench::Workload& training, int64_t beam, const Options& optio
   decoder.encode.reset_timings();
   decoder.step.reset_timings();
   std::vector<double> times;
-  for (int i = 0; i < options.reps; ++i) times.push_back(run());
+  for (double all = 0; std::ssize(times) < options.reps || all < kLeastSeconds * 1e3;
+       all += times.back())
+    times.push_back(run());
   const auto peak = onednn::kernels::measure_peak(0.3);
   std::sort(times.begin(), times.end());
   const double median = times[times.size() / 2];
@@ -64,18 +75,21 @@ void measure(const bench::Workload& training, int64_t beam, const Options& optio
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   std::printf(
-      "{\"case\":\"%s-%s\",\"ms_median\":%.1f,\"ms_min\":%.1f,\"out_tok_s\":%.0f,\"gflops\":%.1f,"
+      "{\"case\":\"%s\",\"ms_median\":%.1f,\"ms_min\":%.1f,\"out_tok_s\":%.0f,\"gflops\":%.1f,"
       "\"peak_gflops\":%.1f,\"share\":%.2f,\"rss_mb\":%ld,\"first_ms\":%.0f,"
       "\"log_probability\":%.4f}\n",
-      w.name.c_str(), beam == 1 ? "greedy" : ("beam" + std::to_string(beam)).c_str(), median,
-      times[0], static_cast<double>(kSentences * kSteps) / median * 1e3, gflops, peak.gflops,
-      gflops / peak.gflops, usage.ru_maxrss / 1024, first, log_probability / kSentences);
+      name_of(w, beam).c_str(), median, times[0],
+      static_cast<double>(w.batch * kSteps) / median * 1e3, gflops, peak.gflops,
+      gflops / peak.gflops, usage.ru_maxrss / 1024, first,
+      log_probability / static_cast<double>(w.batch));
   std::fflush(stdout);
   if (options.profile) {
     const inspect::Hardware hardware{peak.gflops, onednn::kernels::measure_bandwidth(0.1)};
     std::vector<backends::Report> reports = decoder.encode.reports();
     for (backends::Report& report : decoder.step.reports()) reports.push_back(std::move(report));
-    std::printf("%s\n", inspect::hot_kernels_text(reports, options.reps, hardware).c_str());
+    std::printf(
+        "%s\n",
+        inspect::hot_kernels_text(reports, static_cast<int>(times.size()), hardware).c_str());
   }
 }
 
@@ -83,7 +97,7 @@ void measure(const bench::Workload& training, int64_t beam, const Options& optio
 
 int main(int argc, char** argv) {
   Options options;
-  std::vector<int64_t> beams;
+  std::vector<int64_t> beams, sentences;
   std::vector<std::string> names;
   for (int i = 1; i < argc; ++i) {
     const bool value = i + 1 < argc;
@@ -93,14 +107,18 @@ int main(int argc, char** argv) {
       options.reps = std::max(1, std::atoi(argv[++i]));
     else if (std::strcmp(argv[i], "--beam") == 0 && value)
       beams.push_back(std::max(1, std::atoi(argv[++i])));
+    else if (std::strcmp(argv[i], "--sentences") == 0 && value)
+      sentences.push_back(std::max(1, std::atoi(argv[++i])));
     else
       names.emplace_back(argv[i]);
   }
   if (names.empty()) names = {"W1", "W3"};
   if (beams.empty()) beams = {1, 5};
+  if (sentences.empty()) sentences = {kSentences, 8, 1};
   try {
     for (const std::string& n : names)
-      for (const int64_t beam : beams) measure(bench::workload(n), beam, options);
+      for (const int64_t beam : beams)
+        for (const int64_t count : sentences) measure(bench::workload(n), beam, count, options);
   } catch (const std::exception& e) {
     std::fprintf(stderr, "%s\n", e.what());
     return 1;
