@@ -2,40 +2,21 @@
 #include "models/search/beam_search.h"
 
 #include "ir/error.h"
+#include "models/search/batch_rows.h"
 #include "models/search/sentence.h"
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
-#include <numeric>
+#include <limits>
 #include <optional>
 
 namespace weft::search {
 namespace {
 
-using formats::NamedArrays;
 using ir::Array;
 
-constexpr int64_t kRowGroup = 8;  // of rows that matrix products treat alike, however many
-// Caches grow with the hypotheses: they begin this long, or a multiple of the unit where the limit
-// is less, and double.
-constexpr int64_t kFirstCapacity = 64, kCapacityUnit = 16;
-
-int64_t round_up(int64_t n, int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
-
-// Rows of a dense array, each `times` times; where `rows` has -1, row 0 of `x`.
-Array picked(const Array& x, std::span<const int64_t> rows, int64_t times = 1) {
-  ir::Dims dims = x.dims();
-  const int64_t bytes = x.bytes() / x.dim(0);
-  dims[0] = std::ssize(rows) * times;
-  Array y(x.dtype(), dims);
-  auto* to = static_cast<char*>(y.raw());
-  for (const int64_t row : rows)
-    for (int64_t i = 0; i < times; ++i, to += bytes)
-      std::memcpy(to, static_cast<const char*>(x.raw()) + std::max<int64_t>(row, 0) * bytes,
-                  static_cast<size_t>(bytes));
-  return y;
-}
+// Rows of finished sentences leave where a step then computes this share of the rows, or less.
+constexpr double kWorthLeaving = 0.8;
 
 void check(const SearchOptions& o, int64_t beam) {
   const auto need = [](bool holds, const auto&... parts) {
@@ -50,195 +31,127 @@ void check(const SearchOptions& o, int64_t beam) {
   need(o.min_length >= 0, "min_length is ", o.min_length, ", needed is 0 or more");
 }
 
+// The continuations of a sentence's hypotheses, the best first; of equals, that of the first beam.
+class Candidates {
+ public:
+  // Of each hypothesis as many as the graph names; the best 2K are wanted.
+  explicit Candidates(const Decoder& decoder)
+      : ids_(decoder.traits.ids), scores_(decoder.scores), most_(2 * decoder.beam) {}
+
+  // The tokens that the graph names for beams of a row, and what it makes of them: [beams,named].
+  std::span<const Candidate> of(std::span<const Candidate> hypotheses, const int32_t* tokens,
+                                const Array& scores, int64_t first, int64_t named) {
+    all_.clear();
+    for (size_t k = 0; k < hypotheses.size(); ++k)
+      for (int64_t i = 0; i < named; ++i) {
+        const int64_t at = static_cast<int64_t>(k) * named + i;
+        if (ids_.is_never_produced(tokens[at])) continue;
+        const double so_far = scores_ ? hypotheses[k].score : 0;
+        all_.push_back({so_far + scores.at(first + at), tokens[at], static_cast<int32_t>(k)});
+      }
+    if (hypotheses.size() == 1) return first_of_all();
+    std::stable_sort(all_.begin(), all_.end(), [](const Candidate& a, const Candidate& b) {
+      return a.score > b.score || (std::isnan(a.score) && !std::isnan(b.score));
+    });
+    return first_of_all();
+  }
+
+ private:
+  std::span<const Candidate> first_of_all() const {
+    return std::span(all_).first(std::min(all_.size(), static_cast<size_t>(most_)));
+  }
+
+  data::SpecialIds ids_;
+  bool scores_;
+  int64_t most_;
+  std::vector<Candidate> all_;
+};
+
 // The sentences of one batch on their way.
 class BatchSearch {
  public:
   BatchSearch(Decoder& decoder, ParameterStore& store, const Array& source, const Array& lengths,
               const SearchOptions& options)
-      : decoder_(decoder), store_(store) {
+      : decoder_(decoder), candidates_(decoder) {
+    int64_t longest = 1;
     for (int64_t b = 0; b < source.dim(0); ++b) {
       int64_t limit = options.max_length.of(lengths.integer_at(b));
       if (const int64_t most = decoder.traits.max_positions; most > 0)
         limit = std::min(limit, most);
       sentences_.emplace_back(decoder.beam, limit, decoder.traits.ids.end, options);
-      longest_ = std::max(longest_, limit);
-      rows_.push_back(b);
+      longest = std::max(longest, limit);
+      places_.push_back(static_cast<size_t>(b));
     }
-    capacity_ = std::min(most_capacity(), kFirstCapacity);
-    rows_.resize(static_cast<size_t>(round_up(std::ssize(rows_), kRowGroup)), -1);
-    start(source, lengths);
+    rows_.emplace(decoder, store, source, lengths, longest);
   }
 
   std::vector<Hypotheses> run() {
-    for (int32_t t = 0;; ++t) {
-      if (t == capacity_ && capacity_ < most_capacity()) grow_caches();
-      if (position_ != nullptr) position_->set_integer(0, t);
-      step_->run();
-      const int64_t live = advance();
-      if (live == 0) break;
-      if (round_up(live, kRowGroup) * 2 <= std::ssize(rows_)) drop_finished();
+    for (;;) {
+      rows_->run();
+      const std::vector<int64_t> live = advance();
+      if (live.empty()) break;
+      if (static_cast<double>(padded_rows(std::ssize(live))) <=
+          kWorthLeaving * static_cast<double>(rows_->padded()))
+        keep(live);
     }
     std::vector<Hypotheses> found;
-    for (const Sentence& s : sentences_) found.push_back(s.best());
+    for (const Sentence& s : sentences_) {
+      found.push_back(s.best());
+      for (Hypothesis& h : found.back())
+        if (!decoder_.scores)
+          h.log_probability = h.score = std::numeric_limits<double>::quiet_NaN();
+    }
     return found;
   }
 
  private:
-  void start(const Array& source, const Array& lengths) {
-    const Array padded = picked(lengths, rows_);
-    RepeatedRun encode = decoder_.encode.repeated(
-        store_, {{"source", picked(source, rows_)}, {"source_lengths", padded}});
-    encode.run();
-    const ir::Graph& graph = decoder_.step.graph();
-    const int64_t rows = std::ssize(rows_);
-    const ir::Bindings sizes{
-        {"B", rows},
-        {"C", capacity_},
-        {"S", decoder_.traits.patches > 0 ? decoder_.traits.patches : source.dim(1)}};
-    std::vector<int64_t> all(static_cast<size_t>(rows));
-    std::iota(all.begin(), all.end(), int64_t{0});
-    NamedArrays inputs;
-    for (const ir::Argument& a : graph.arguments()) {
-      if (a.kind != ir::ArgumentKind::input) continue;
-      const std::string& name = graph.info(a.value).name;
-      const ir::TensorType& type = graph.type(a.value);
-      const Array* const given = encode.find_result(name);
-      if (name == "source_lengths") {
-        inputs.add(name, padded);
-      } else if (given != nullptr && a.donated) {
-        inputs.add(name,
-                   picked(*given, all, decoder_.beam).reshaped(ir::values(type.shape, sizes)));
-      } else if (given != nullptr) {
-        inputs.add(name, *given);
-      } else {
-        inputs.add(name, Array(ir::is_float(type.dtype) ? decoder_.step.options().real : type.dtype,
-                               ir::values(type.shape, sizes)));
-      }
-    }
-    bind(inputs);
-    for (int64_t row = 0; row < rows * decoder_.beam; ++row) {
-      token_->set_integer(row, decoder_.traits.ids.begin);
-      score_->set(row, row % decoder_.beam == 0 ? 0 : -HUGE_VAL);
-    }
-  }
-
-  void bind(const NamedArrays& inputs) {
-    step_.emplace(decoder_.step.repeated(store_, inputs));
-    token_ = &step_->input("token");
-    score_ = &step_->input("score");
-    origin_ = step_->find_input("origin");
-    position_ = step_->find_input("position");
-  }
-
-  // What every sentence makes of its candidates; the number of those that go on.
-  int64_t advance() {
-    const Array &score = step_->result("candidate_score"),
-                &token = step_->result("candidate_token"),
-                &origin = step_->result("candidate_origin");
-    const Array* const weights = decoder_.weights ? &step_->result("weights") : nullptr;
-    const int64_t beam = decoder_.beam, count = score.dim(1);
-    std::vector<Candidate> candidates(static_cast<size_t>(count));
-    std::vector<std::vector<float>> looked;
-    int64_t live = 0;
-    for (int64_t row = 0; row < std::ssize(rows_); ++row) {
-      const int64_t at = rows_[static_cast<size_t>(row)];
-      if (at < 0 || sentences_[static_cast<size_t>(at)].done()) continue;
-      for (int64_t i = 0; i < count; ++i)
-        candidates[static_cast<size_t>(i)] = {
-            score.at(row * count + i), static_cast<int32_t>(token.integer_at(row * count + i)),
-            static_cast<int32_t>(origin.integer_at(row * count + i))};
-      if (weights != nullptr) looked = weights_of(*weights, row);
-      Sentence& sentence = sentences_[static_cast<size_t>(at)];
-      const std::span<const Candidate> next = sentence.advance(candidates, looked);
-      live += sentence.done() ? 0 : 1;
-      for (int64_t i = 0; i < beam; ++i) {
-        const bool open = i < std::ssize(next);
-        const Candidate c =
-            open ? next[static_cast<size_t>(i)] : Candidate{-HUGE_VAL, decoder_.traits.ids.end, 0};
-        token_->set_integer(row * beam + i, c.token);
-        score_->set(row * beam + i, c.score);
-        if (origin_ != nullptr) origin_->set_integer(row * beam + i, c.origin);
+  // What every sentence makes of its candidates; the rows of those that go on.
+  std::vector<int64_t> advance() {
+    const Array &token = rows_->result("candidate_token"),
+                &score = rows_->result(decoder_.scores ? "candidate_score" : "candidate_logit");
+    const int64_t named = token.dim(-1), of_row = rows_->beams() * named;
+    std::vector<int64_t> live;
+    for (int64_t row = 0; row < rows_->count(); ++row) {
+      Sentence& sentence = sentences_[places_[static_cast<size_t>(row)]];
+      if (sentence.done()) continue;
+      const auto candidates = candidates_.of(sentence.open(), token.data<int32_t>() + row * of_row,
+                                             score, row * of_row, named);
+      const std::span<const Candidate> next = sentence.advance(candidates, weights_of(row));
+      if (!sentence.done()) live.push_back(row);
+      for (int64_t k = 0; k < decoder_.beam; ++k) {
+        const Candidate c = k < std::ssize(next) ? next[static_cast<size_t>(k)]
+                                                 : Candidate{0, decoder_.traits.ids.end, 0};
+        rows_->continue_with(row, k, c.token, c.origin);
       }
     }
     return live;
   }
 
-  std::vector<std::vector<float>> weights_of(const Array& weights, int64_t row) const {
-    const int64_t width = weights.dim(-1);
+  // By beam, of the present step; nothing where the decoder yields none.
+  std::vector<std::vector<float>> weights_of(int64_t row) const {
     std::vector<std::vector<float>> by_beam;
-    for (int64_t k = 0; k < decoder_.beam; ++k) {
+    if (!decoder_.weights) return by_beam;
+    const Array& weights = rows_->result("weights");
+    const int64_t width = weights.dim(-1);
+    for (int64_t k = 0; k < rows_->beams(); ++k) {
       std::vector<float>& w = by_beam.emplace_back();
       for (int64_t s = 0; s < width; ++s)
-        w.push_back(static_cast<float>(weights.at((row * decoder_.beam + k) * width + s)));
+        w.push_back(static_cast<float>(weights.at((row * rows_->beams() + k) * width + s)));
     }
     return by_beam;
   }
 
-  // Rows of sentences that are done are left out, and those that stay moved together.
-  void drop_finished() {
-    std::vector<int64_t> kept;
-    for (int64_t row = 0; row < std::ssize(rows_); ++row) {
-      const int64_t at = rows_[static_cast<size_t>(row)];
-      if (at >= 0 && !sentences_[static_cast<size_t>(at)].done()) kept.push_back(row);
-    }
-    std::vector<int64_t> rows;
-    for (const int64_t row : kept) rows.push_back(rows_[static_cast<size_t>(row)]);
-    const auto padded = static_cast<size_t>(round_up(std::ssize(rows), kRowGroup));
-    kept.resize(padded, -1);
-    rows.resize(padded, -1);
-    NamedArrays inputs;
-    const ir::Graph& graph = decoder_.step.graph();
-    for (const ir::Argument& a : graph.arguments()) {
-      if (a.kind != ir::ArgumentKind::input) continue;
-      const Array& x = step_->input(graph.info(a.value).name);
-      inputs.add(graph.info(a.value).name, x.rank() == 0 ? x : picked(x, kept));
-    }
-    rows_ = std::move(rows);
-    bind(inputs);
-  }
-
-  // Rings hold a window; until they have gone round they are caches like any other.
-  int64_t most_capacity() const {
-    const int64_t all = round_up(longest_, kCapacityUnit), window = decoder_.traits.window;
-    return window > 0 ? std::min(all, window) : all;
-  }
-
-  void grow_caches() {
-    const ir::Graph& graph = decoder_.step.graph();
-    NamedArrays inputs;
-    capacity_ = std::min(2 * capacity_, most_capacity());
-    for (const ir::Argument& a : graph.arguments()) {
-      if (a.kind != ir::ArgumentKind::input) continue;
-      const std::string& name = graph.info(a.value).name;
-      inputs.add(name, grown(step_->input(name), graph.type(a.value).shape));
-    }
-    bind(inputs);
-  }
-
-  // `x` with the room that its shape now asks for along the axis of the capacity, zeros behind.
-  Array grown(const Array& x, const ir::Shape& shape) const {
-    const auto at = std::find(shape.begin(), shape.end(), ir::Dim::symbol("C"));
-    if (at == shape.end()) return x;
-    const auto axis = at - shape.begin();
-    ir::Dims dims = x.dims();
-    int64_t blocks = 1;
-    for (int64_t i = 0; i < axis; ++i) blocks *= dims[static_cast<size_t>(i)];
-    dims[static_cast<size_t>(axis)] = capacity_;
-    Array y(x.dtype(), dims);
-    const int64_t from = x.bytes() / blocks, to = y.bytes() / blocks;
-    for (int64_t i = 0; i < blocks; ++i)
-      std::memcpy(static_cast<char*>(y.raw()) + i * to,
-                  static_cast<const char*>(x.raw()) + i * from, static_cast<size_t>(from));
-    return y;
+  void keep(std::span<const int64_t> live) {
+    std::vector<size_t> places;
+    for (const int64_t row : rows_->keep(live)) places.push_back(places_[static_cast<size_t>(row)]);
+    places_ = std::move(places);
   }
 
   Decoder& decoder_;
-  ParameterStore& store_;
-  int64_t longest_ = 1, capacity_ = 0;  // the largest limit; steps that the caches have room for
   std::vector<Sentence> sentences_;
-  std::vector<int64_t> rows_;  // by row of the executable: its sentence; -1: none
-  std::optional<RepeatedRun> step_;
-  Array *token_ = nullptr, *score_ = nullptr, *origin_ = nullptr, *position_ = nullptr;
+  std::vector<size_t> places_;  // by row: which of the sentences
+  Candidates candidates_;
+  std::optional<BatchRows> rows_;
 };
 
 }  // namespace

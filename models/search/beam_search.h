@@ -8,9 +8,9 @@
 // log-probability / n^length_penalty, n counting </s> (fairseq's `lenpen`). <pad> and <s> are never
 // produced.
 //
-// A sentence's results do not depend on the others of its batch: batches hold sources of one padded
-// width, row counts are padded to multiples of 8, limits are the sentence's own. Sentences that are
-// done leave the batch.
+// A sentence's results do not depend on the others of its batch: what is computed of a row has the
+// same bits in any number of rows, batches hold sources of one padded width, limits are the
+// sentence's own. Sentences that are done leave the batch.
 #pragma once
 #include "models/data/batching.h"
 #include "models/search/decoder.h"
@@ -32,10 +32,10 @@ struct SearchOptions {
 };
 
 struct Hypothesis {
-  std::vector<int32_t> tokens;              // without </s>
-  bool ended = false;                       // by </s>; else cut at the limit
-  double log_probability = 0;               // of the tokens and </s>
-  double score = 0;                         // what it was ranked by
+  std::vector<int32_t> tokens;  // without </s>
+  bool ended = false;           // by </s>; else cut at the limit
+  double log_probability = 0;   // of the tokens and </s>; NaN of a decoder without scores
+  double score = 0;             // what it was ranked by
   std::vector<std::vector<float>> weights;  // if the decoder yields them: a row of source positions
                                             // for every token, </s> included
 };

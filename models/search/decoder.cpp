@@ -6,30 +6,36 @@
 namespace weft::search {
 namespace {
 
-int64_t beam_of(const ir::Graph& step) {
-  for (const ir::Argument& a : step.arguments())
-    if (step.info(a.value).name == "score")
-      if (const auto beam = step.type(a.value).dim(-1).constant()) return *beam;
-  throw ir::GraphError("graph '" + step.name + "' is no step of a search: it has no input 'score'");
+bool has_output(const ir::Graph& graph, std::string_view name) {
+  for (const ir::Output& o : graph.outputs())
+    if (o.name == name) return true;
+  return false;
 }
 
-// What a product computes of a row may differ in the last bits with the row's place. Where rows
-// move with the lengths of the others, a sentence would not be decoded alike in every batch.
-ProgramOptions rows_stay(ProgramOptions options) {
-  options.rows_move = false;
-  return options;
+// A step of one beam has that size; one of several has a size of any.
+void check_beam(const ir::Graph& step, int64_t beam) {
+  for (const ir::Argument& a : step.arguments()) {
+    if (step.info(a.value).name != "token" || !has_output(step, "candidate_token")) continue;
+    const auto size = step.type(a.value).dim(-1).constant();
+    if ((beam == 1) == size.has_value()) return;
+    throw ir::GraphError(
+        ir::concat("graph '", step.name, "' is no step of a search with a beam of ", beam));
+  }
+  throw ir::GraphError(
+      ir::concat("graph '", step.name, "' is no step of a search: it has no candidates"));
 }
 
 }  // namespace
 
 Decoder::Decoder(const ir::Graph& encode, const ir::Graph& step, const ProgramOptions& options,
                  const DecoderTraits& traits)
-    : encode(Program::inference(encode, rows_stay(options))),
+    : encode(Program::inference(encode, options)),
       step(Program::inference(step, options)),
-      beam(beam_of(step)),
-      weights(false),
+      beam(traits.beam),
+      weights(has_output(step, "weights")),
+      scores(has_output(step, "candidate_score")),
       traits(traits) {
-  for (const ir::Output& o : step.outputs()) weights |= o.name == "weights";
+  check_beam(step, beam);
 }
 
 }  // namespace weft::search

@@ -7,6 +7,7 @@ namespace weft::search {
 
 // What a search must know of a model beside its graphs.
 struct DecoderTraits {
+  int64_t beam = 1;           // of the step graph
   int64_t max_positions = 0;  // of a source, and of a target with its end; 0: no limit
   int64_t window = 0;         // steps that its caches, rings, have to keep; 0: all
   data::SpecialIds ids;       // of the target
@@ -15,13 +16,15 @@ struct DecoderTraits {
 
 struct Decoder {
   // encode: source s32[B,S], source_lengths s32[B] -> memory and first states; step: of a
-  // StepGraph. What a step takes and the encoder does not yield starts as zeros.
+  // StepGraph. What a step takes and the encoder does not yield starts as zeros. GraphError where
+  // `step` is none, or is one of another beam.
   Decoder(const ir::Graph& encode, const ir::Graph& step, const ProgramOptions& options,
           const DecoderTraits& traits = {});
 
   Program encode, step;
   int64_t beam;
-  bool weights;  // the step yields attention weights
+  bool weights = false;  // the step yields attention weights
+  bool scores = false;   // ... and log-probabilities of candidates, not logits
   DecoderTraits traits;
 };
 

@@ -9,11 +9,7 @@
 namespace weft::search {
 
 Sentence::Sentence(int64_t beam, int64_t limit, int32_t end, const SearchOptions& options)
-    : beam_(beam),
-      limit_(limit),
-      end_(end),
-      options_(options),
-      open_(static_cast<size_t>(beam), -1) {}
+    : beam_(beam), limit_(limit), end_(end), options_(options), open_(1, -1), next_{{0, -1, 0}} {}
 
 int32_t Sentence::append(const Candidate& c, const std::vector<std::vector<float>>& weights) {
   const auto origin = static_cast<size_t>(c.origin);

@@ -26,6 +26,8 @@ class Sentence {
   // GraphError where a score is NaN.
   std::span<const Candidate> advance(std::span<const Candidate> candidates,
                                      const std::vector<std::vector<float>>& weights);
+  // What the beams go on with: what `advance` returned, at first one hypothesis of no token.
+  std::span<const Candidate> open() const { return next_; }
   bool done() const { return done_; }
   Hypotheses best() const;
 

@@ -1,4 +1,4 @@
-// models/search/step_graph.cpp -- inputs, states and the choice of candidates.
+// models/search/step_graph.cpp -- inputs, states and candidates.
 #include "models/search/step_graph.h"
 
 #include <algorithm>
@@ -16,18 +16,21 @@ Shape joined(std::initializer_list<Dim> front, const Shape& back) {
 }  // namespace
 
 StepGraph::StepGraph(std::string name, const StepOptions& options)
-    : model_(std::move(name)), options_(options), sentences_(dim("B")) {
+    : model_(std::move(name)),
+      options_(options),
+      sentences_(dim("B")),
+      beams_(options.beam == 1 ? Dim(1) : dim("K")) {
   if (beam() < 1 || beam() > 1024)
     throw ir::GraphError(ir::concat("beam is ", beam(), ", needed is 1 to 1024"));
-  const Shape beams{sentences_, beam()};
-  token_ = by_row(model_.input("token", s32, beams));
-  score_ = model_.input("score", f32, beams);
-  if (beam() > 1) origin_ = model_.input("origin", s32, beams);
+  if (beam() > 1 && !options.scores)
+    throw ir::GraphError(ir::concat("a beam of ", beam(), " needs scores to compare hypotheses"));
+  token_ = by_row(model_.input("token", s32, {sentences_, beams_}));
+  if (beam() > 1) origin_ = model_.input("origin", s32, {sentences_, beams_});
 }
 
 Tensor StepGraph::by_sentence(const Tensor& x) const {
   const Shape shape = x.shape();
-  return reshape(x, joined({sentences_, beam()}, {shape.begin() + 1, shape.end()}));
+  return reshape(x, joined({sentences_, beams_}, {shape.begin() + 1, shape.end()}));
 }
 
 Tensor StepGraph::by_row(const Tensor& x) const {
@@ -50,37 +53,40 @@ Tensor StepGraph::memory(const std::string& name, DType dtype, const Shape& shap
 
 Tensor StepGraph::state(const std::string& name, const Shape& shape) {
   carried_.push_back(name);
-  return by_row(reordered(model_.input(name, f32, joined({sentences_, beam()}, shape))));
+  return by_row(reordered(model_.input(name, f32, joined({sentences_, beams_}, shape))));
 }
 
 void StepGraph::next(const std::string& name, const Tensor& x) {
   model_.output(name, by_sentence(x));
 }
 
-Tensor StepGraph::ring_size() { return dim_size(iota(token_, dim("C")), 0, s32); }
+Tensor StepGraph::size_of(const Dim& dim) { return dim_size(iota(token_, dim), 0, s32); }
 
 Tensor StepGraph::slot() {
   if (!ring_) return position();
-  if (!slot_.valid()) slot_ = position() - position() / ring_size() * ring_size();
+  const Tensor ring = size_of(dim("C"));
+  if (!slot_.valid()) slot_ = position() - position() / ring * ring;
   return slot_;
 }
 
 // In a ring the entry `ago` steps behind this one's is of the step so many ago.
 Tensor StepGraph::entry_steps() {
-  const Tensor entries = iota(token_, dim("C") * Dim(beam())) / beam();
+  Tensor entries = iota(token_, dim("C") * beams_);
+  if (beam() > 1) entries = entries / size_of(beams_);
   if (!ring_) return entries;
-  const Tensor since = position() - entries + ring_size();  // above 0: entries are below C
-  const Tensor ago = since - since / ring_size() * ring_size();
+  const Tensor ring = size_of(dim("C"));
+  const Tensor since = position() - entries + ring;  // above 0: entries are below C
+  const Tensor ago = since - since / ring * ring;
   return position() - ago;
 }
 
 Tensor StepGraph::cached(const std::string& name, const Tensor& x) {
   const Dim width = x.dim(-1), capacity = dim("C");
   carried_.push_back(name);
-  const Tensor before = model_.input(name, f32, {sentences_, capacity, beam(), width});
+  const Tensor before = model_.input(name, f32, {sentences_, capacity, beams_, width});
   const Tensor after = update_slice(before, expand(by_sentence(x), 1), slot(), 1);
   model_.output(name, after);
-  return reshape(after, {sentences_, capacity * Dim(beam()), width});
+  return reshape(after, {sentences_, capacity * beams_, width});
 }
 
 // With one beam, what was written so far: in a ring that has gone round, everything. With more, entry (j, k') is row k's own if the hypothesis
@@ -88,7 +94,7 @@ Tensor StepGraph::cached(const std::string& name, const Tensor& x) {
 // beams as states do, and gets the rows themselves in every step.
 Tensor StepGraph::visible() {
   if (visible_.valid()) return visible_;
-  const Dim capacity = dim("C"), k = beam();
+  const Dim capacity = dim("C"), k = beams_;
   if (beam() == 1) {
     const Tensor written = iota(token_, capacity) <= position();
     return visible_ = broadcast(reshape(written, {1, 1, capacity}), {sentences_, 1, capacity});
@@ -106,25 +112,16 @@ Tensor StepGraph::visible() {
 ir::Graph StepGraph::finish(const Tensor& logits, const Tensor& weights) {
   const Scope here = scope() / "search";
   const auto in = here.enter();
-  const Dim vocabulary = logits.dim(-1);
-  const int64_t wanted = 2 * beam();
-  // As many more from every row as may be passed over; fewer only where the vocabulary has no more.
-  std::vector<int32_t> passed_over;
+  int64_t wanted = 2 * beam();
   for (const int32_t id : std::set{options_.ids.pad, options_.ids.begin})
-    if (id != data::SpecialIds::kNone && options_.ids.is_never_produced(id))
-      passed_over.push_back(id);
-  const int64_t of_row =
-      std::min(wanted + std::ssize(passed_over), vocabulary.constant().value_or(INT64_MAX));
-  const int64_t all = beam() * of_row, best = std::min(wanted, all);
-  const TopK rows = top_k(log_softmax(logits), of_row);
-  Tensor scores = rows.values;
-  for (const int32_t id : passed_over) scores = where(rows.indices != id, scores, -infinity);
-  const Tensor total = by_sentence(scores) + expand(score_, 2);  // [B,K,of_row]
-  const TopK found = top_k(reshape(total, {sentences_, all}), best);
-  model_.output("candidate_score", found.values);
-  model_.output("candidate_token", gather(reshape(rows.indices, {sentences_, all}), found.indices,
-                                          {.axis = 1, .batch = 1}));
-  model_.output("candidate_origin", found.indices / of_row);
+    if (id != data::SpecialIds::kNone && options_.ids.is_never_produced(id)) ++wanted;
+  wanted = std::min(wanted, logits.dim(-1).constant().value_or(INT64_MAX));
+  const bool normalised = options_.scores || options_.log_probabilities;
+  const Tensor of_all = normalised ? log_softmax(logits) : logits;
+  const TopK best = top_k(of_all, wanted);
+  model_.output(normalised ? "candidate_score" : "candidate_logit", by_sentence(best.values));
+  model_.output("candidate_token", by_sentence(best.indices));
+  if (options_.log_probabilities) model_.output("log_probability", by_sentence(of_all));
   if (options_.weights && weights.valid())
     model_.output("weights", weights.rank() == 2 ? by_sentence(weights) : weights);
   ir::Graph graph = model_.graph();

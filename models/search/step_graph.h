@@ -13,17 +13,20 @@
 // (a gather of rows at the start of the step); the keys and values of earlier steps stay where they
 // were written, and `visible` says which of them are a row's own.
 //
-// The choice is part of the graph: log-softmax over the vocabulary, the best 2K of every row, added
-// to what the rows have so far, the best 2K of every sentence. Since at most K of them are </s>,
-// K that go on are always among them (Ott et al. 2019, fairseq). <pad> and <s> are passed over:
-// their probability is lost, not shared out, so that scores stay those of the loss.
+// Of every row the graph names the best continuations: 2K, as many more as there are tokens that are
+// never produced, or all where the vocabulary has no more. Since at most K of a sentence's best 2K
+// are </s>, K that go on are always among them (Ott et al. 2019, fairseq). <pad> and <s> are for the
+// search to pass over: their probability is lost, not shared out, so that scores stay those of the
+// loss.
 //
-// Inputs: token s32[B,K]; with K > 1 origin s32[B,K], which beam of the step before a row goes on
-// with, and score f32[B,K], the log-probability so far (-inf: no hypothesis); position s32[], if
-// asked for; memory; states and caches, all donated.
-// Results: candidate_score f32[B,M], candidate_token s32[B,M], candidate_origin s32[B,M], the best
-// first, M = min(2K, K*V); weights f32[B,K,S], if asked for; states and caches under their own
-// names.
+// K, the beams of a sentence, is a size like B where the beam is larger than 1: the first step of a
+// search has one.
+//
+// Inputs: token s32[B,K]; with a beam above 1 origin s32[B,K], which beam of the step before a row
+// goes on with; position s32[], if asked for; memory; states and caches, all donated.
+// Results: candidate_token s32[B,K,N], the best first, with candidate_score f32[B,K,N], their
+// log-probabilities, or candidate_logit where nobody asks for scores; log_probability f32[B,K,V] and
+// weights f32[B,K,S], if asked for; states and caches under their own names.
 #pragma once
 #include "frontend/weft.h"
 #include "models/data/special_ids.h"
@@ -36,7 +39,9 @@ namespace weft::search {
 struct StepOptions {
   int64_t beam = 1;
   bool weights = false;  // attention weights are a result
-  data::SpecialIds ids;  // of the target
+  bool scores = true;    // off, with a beam of 1: which token is likeliest, not how likely
+  bool log_probabilities = false;  // those of the whole vocabulary are a result
+  data::SpecialIds ids;            // of the target
 };
 
 class StepGraph {
@@ -47,7 +52,8 @@ class StepGraph {
   int64_t beam() const { return options_.beam; }
   bool wants_weights() const { return options_.weights; }
   const Dim& sentences() const { return sentences_; }  // B
-  Dim rows() const { return sentences_ * Dim(beam()); }
+  const Dim& beams() const { return beams_; }          // K: 1, or the size of that name
+  Dim rows() const { return sentences_ * beams_; }
 
   Tensor token() const { return token_; }  // s32[B*K]
   Tensor position();                       // s32[], 0 in the first step
@@ -79,13 +85,13 @@ class StepGraph {
  private:
   Tensor reordered(const Tensor& x);  // rows of the beams that the rows go on with
   Tensor slot();                      // s32[]: where caches have this step
-  Tensor ring_size();                 // s32[]: C
+  Tensor size_of(const Dim& dim);     // s32[]
 
   Model model_;
   StepOptions options_;
-  Dim sentences_;
+  Dim sentences_, beams_;
   bool ring_ = false;
-  Tensor token_, origin_, score_, position_, slot_, visible_;
+  Tensor token_, origin_, position_, slot_, visible_;
   std::vector<std::string> carried_;
 };
 

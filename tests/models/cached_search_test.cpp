@@ -45,13 +45,15 @@ search::Decoder decoder(int64_t beam) {
       step.by_row(broadcast(
           expand(embedding(m.p.parameter("source", {kVocabulary, kWidth}, init::normal(1)), first),
                  1),
-          {step.sentences(), beam, kWidth}));
+          {step.sentences(), step.beams(), kWidth}));
   const Tensor k = step.cached("cache.k", m.project("k", x)),
                v = step.cached("cache.v", m.project("v", x));
   const Attended seen = attend(
       matmul(step.by_sentence(m.project("q", x)), k, {.transpose_b = true}), v, step.visible());
-  return {encode.graph(), step.finish(m.logits(x, step.by_row(seen.context))),
-          tests::fast_options()};
+  return {encode.graph(),
+          step.finish(m.logits(x, step.by_row(seen.context))),
+          tests::fast_options(),
+          {.beam = beam}};
 }
 
 // log p of whole sequences: inputs ids s32[T] (<s> first), next s32[T], first s32[1].

@@ -75,7 +75,7 @@ ir::Graph step_graph(const Config& c, const search::StepOptions& options) {
   search::StepGraph step("step", options);
   const Tensor h = step.memory("h", f32, {c.width});
   const Tensor rows =
-      step.by_row(broadcast(expand(h, 1), {step.sentences(), step.beam(), c.width}));
+      step.by_row(broadcast(expand(h, 1), {step.sentences(), step.beams(), c.width}));
   return step.finish(logits(step.scope(), c, step.token(), rows));
 }
 ir::Graph attention_graph(const Config&) { throw ir::GraphError("there is no attention"); }

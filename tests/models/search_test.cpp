@@ -2,6 +2,7 @@
 // and in batches.
 #include "frontend/formats/npz.h"
 #include "models/families/rnn/rnn.h"
+#include "models/search/batch_rows.h"
 #include "models/search/beam_search.h"
 #include "models/training/example_batches.h"
 #include "tests/models/small_data.h"
@@ -418,20 +419,90 @@ TEST_CASE("search: on the whole, a wider beam finds what is likelier than greedy
 }
 
 TEST_CASE("search: a sentence's result does not depend on its batch, bit for bit") {
+  std::vector<std::pair<std::string, seq2seq::Settings>> models;
   using enum rnn::AttentionKind;
   for (const auto kind : {additive, dot, general, none})
+    models.emplace_back(rnn::name(kind), config_of(kind, 32));
+  models.emplace_back("transformer", tests::small_transformer(32));
+  for (const auto& model : models)
     for (const int64_t beam : {1, 4}) {
-      CAPTURE(rnn::name(kind));
+      CAPTURE(model.first);
       CAPTURE(beam);
-      const rnn::Config c = config_of(kind, 32);
-      search::Decoder d = seq2seq::decoder(c, {.beam = beam}, tests::fast_options());
+      search::Decoder d = seq2seq::decoder(model.second, {.beam = beam}, tests::fast_options());
       ParameterStore store = lively_store(d, 15, ir::DType::f32);
       const auto sources = tests::reversals(37, 20, 16);
       const auto together = search::search(d, store, sources, {});
-      for (size_t i = 0; i < sources.size(); i += 3) {
-        const auto alone = search::search(d, store, std::span(&sources[i], 1), {}).front();
-        CHECK(alone[0].tokens == together[i][0].tokens);
-        CHECK(alone[0].log_probability == together[i][0].log_probability);
+      // One, two, three, ... at a time.
+      for (size_t begin = 0, count = 1; begin < sources.size(); begin += count++) {
+        count = std::min(count, sources.size() - begin);
+        const auto apart = search::search(d, store, std::span(&sources[begin], count), {});
+        for (size_t i = 0; i < count; ++i) {
+          CHECK(apart[i][0].tokens == together[begin + i][0].tokens);
+          CHECK(apart[i][0].log_probability == together[begin + i][0].log_probability);
+        }
       }
     }
+}
+
+TEST_CASE("search: executables have the rows there are, or up to an eighth more") {
+  for (int64_t n = 1; n <= 16; ++n) CHECK(search::padded_rows(n) == n);
+  for (int64_t n = 17; n <= 300; ++n) {
+    CAPTURE(n);
+    CHECK(search::padded_rows(n) >= n);
+    CHECK(search::padded_rows(n) * 8 <= n * 9);
+  }
+  CHECK(search::padded_rows(32) == 32);
+  CHECK(search::padded_rows(128) == 128);
+}
+
+TEST_CASE("search: where nobody asks for scores, greedy search finds the same tokens") {
+  const seq2seq::Settings c = tests::small_transformer(16);
+  search::Decoder with = seq2seq::decoder(c, {}, tests::fast_options()),
+                  without = seq2seq::decoder(c, {.scores = false}, tests::fast_options());
+  ParameterStore store = lively_store(with, 17, ir::DType::f32);
+  const auto sources = tests::reversals(20, 9, 18);
+  const auto expected = search::search(with, store, sources, {}),
+             found = search::search(without, store, sources, {});
+  for (size_t i = 0; i < sources.size(); ++i) {
+    CHECK(found[i][0].tokens == expected[i][0].tokens);
+    CHECK(found[i][0].ended == expected[i][0].ended);
+    CHECK(std::isnan(found[i][0].log_probability));
+  }
+  CHECK_THROWS_WITH_AS(seq2seq::step_graph(c, {.beam = 2, .scores = false}),
+                       "a beam of 2 needs scores to compare hypotheses", ir::GraphError);
+}
+
+TEST_CASE("search: a step yields all log-probabilities to who asks for them") {
+  const seq2seq::Settings c = config_of(rnn::AttentionKind::dot);
+  Program step = Program::inference(seq2seq::step_graph(c, {.beam = 2, .log_probabilities = true}),
+                                    tests::reference_options());
+  const search::Decoder d = seq2seq::decoder(c, {.beam = 2}, tests::reference_options());
+  ParameterStore store = lively_store(d, 19, ir::DType::f64);
+  formats::NamedArrays inputs;
+  const ir::Bindings sizes{{"B", 3}, {"K", 2}, {"S", 4}};
+  for (const ir::Argument& a : step.graph().arguments()) {
+    if (a.kind != ir::ArgumentKind::input) continue;
+    const ir::TensorType& type = step.graph().type(a.value);
+    inputs.add(step.graph().info(a.value).name,
+               Array(ir::is_float(type.dtype) ? ir::DType::f64 : type.dtype,
+                     ir::values(type.shape, sizes)));
+  }
+  const auto r = step.run(store, inputs);
+  const Array &all = r.at("log_probability"), &best = r.at("candidate_score"),
+              &token = r.at("candidate_token");
+  REQUIRE(all.dims() == ir::Dims{3, 2, tests::kSmallVocabulary});
+  double sum = 0;
+  for (int64_t v = 0; v < all.dim(2); ++v) sum += std::exp(all.at(v));
+  CHECK(sum == doctest::Approx(1));
+  for (int64_t i = 0; i < best.dim(2); ++i) CHECK(best.at(i) == all.at(token.integer_at(i)));
+}
+
+TEST_CASE("search: a decoder is of the beam that its step has") {
+  const seq2seq::Settings c = config_of(rnn::AttentionKind::dot);
+  const ir::Graph encode = seq2seq::encode_graph(c), step = seq2seq::step_graph(c, {.beam = 2});
+  CHECK_THROWS_WITH_AS(search::Decoder(encode, step, tests::reference_options()),
+                       "graph 'step' is no step of a search with a beam of 1", ir::GraphError);
+  CHECK_THROWS_WITH_AS(search::Decoder(encode, encode, tests::reference_options()),
+                       "graph 'encode' is no step of a search: it has no candidates",
+                       ir::GraphError);
 }

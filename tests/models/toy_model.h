@@ -38,7 +38,10 @@ struct TableModel {
     const Tensor two = cast(step.state("state.before", {}), s32);
     step.next("state.before", cast(step.token(), f32));
     const Tensor at = (step.position() * vocabulary + two) * vocabulary + step.token();
-    return {encode.graph(), step.finish(gather(rows, at)), reference_options(), {.ids = ids}};
+    return {encode.graph(),
+            step.finish(gather(rows, at)),
+            reference_options(),
+            {.beam = beam, .ids = ids}};
   }
 
   ParameterStore store() const {
