@@ -14,6 +14,12 @@ int64_t stream_of(uint64_t seed, const std::string& path, int use) {
   return static_cast<int64_t>((x ^ (x >> 31)) >> 1);
 }
 
+// Do the masks of a use exist at all?
+bool drops(double rate, const Noise& noise, std::string_view what, const SourceLoc& loc) {
+  if (rate < 0 || rate >= 1) fail(loc, "'", what, "' rate must lie in [0, 1), found ", rate);
+  return rate > 0 && noise.on();
+}
+
 }  // namespace
 
 Tensor keep_mask(const Scope& p, const Shape& inner, double rate, const Noise& noise,
@@ -30,8 +36,7 @@ Tensor keep_mask(const Scope& p, const Shape& inner, double rate, const Noise& n
 
 Tensor dropout(const Scope& p, const Tensor& x, double rate, const Noise& noise,
                const Tensor& positions, SourceLoc loc) {
-  if (rate < 0 || rate >= 1) fail(loc, "'dropout' rate must lie in [0, 1), found ", rate);
-  if (rate == 0 || !noise.on()) return x;
+  if (!drops(rate, noise, "dropout", loc)) return x;
   const auto in = p.enter(loc);
   const size_t leading = positions.valid() ? static_cast<size_t>(positions.rank()) : 0;
   const Shape shape = x.shape();
@@ -47,6 +52,24 @@ Tensor sequence_dropout(const Scope& p, const Tensor& x, double rate, const Nois
   const CalledFrom from(loc);
   if (rate == 0 || !noise.on()) return x;
   return dropout(p, x, rate, noise, iota(x, x.dim(0)));
+}
+
+Tensor variational_dropout(const Scope& p, const Tensor& x, double rate, const Noise& noise,
+                           SourceLoc loc) {
+  if (!drops(rate, noise, "variational_dropout", loc)) return x;
+  const auto in = p.enter(loc);
+  if (x.rank() != 3) fail(loc, "'variational_dropout' needs [P,B,M], found ", x.type());
+  return where(keep_mask(p, {x.dim(2)}, rate, noise), x * (1 / (1 - rate)), 0);
+}
+
+Tensor word_dropout(const Scope& p, const Tensor& x, double rate, const Noise& noise,
+                    const Tensor& positions, SourceLoc loc) {
+  if (!drops(rate, noise, "word_dropout", loc)) return x;
+  const auto in = p.enter(loc);
+  if (x.rank() != 3) fail(loc, "'word_dropout' needs [B,S,M] or [P,B,M], found ", x.type());
+  const Shape inner = positions.valid() ? Shape{} : Shape{x.dim(1)};
+  const Tensor keep = keep_mask(p, inner, rate, noise, positions);
+  return where(expand(keep, -1), x * (1 / (1 - rate)), 0);
 }
 
 }  // namespace weft

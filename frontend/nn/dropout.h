@@ -32,4 +32,13 @@ Tensor keep_mask(const Scope& p, const Shape& inner, double rate, const Noise& n
 Tensor sequence_dropout(const Scope& p, const Tensor& x, double rate, const Noise& noise,
                         SourceLoc loc = SourceLoc::here());
 
+// The same with one mask for all positions (Gal and Ghahramani 2016).     x: T[P,B,M] -> the same
+Tensor variational_dropout(const Scope& p, const Tensor& x, double rate, const Noise& noise,
+                           SourceLoc loc = SourceLoc::here());
+
+// Whole words are dropped: all of x / (1 - rate) at a position, or zeros.
+// x: T[B,S,M], or T[P,B,M] with positions: s32[P] -> the same
+Tensor word_dropout(const Scope& p, const Tensor& x, double rate, const Noise& noise,
+                    const Tensor& positions = {}, SourceLoc loc = SourceLoc::here());
+
 }  // namespace weft

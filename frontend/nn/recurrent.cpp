@@ -113,7 +113,9 @@ Recurrent recurrent(const Scope& p, const Tensor& x, const Tensor& lengths, cons
   Recurrent r{x, {}};
   for (int64_t layer = 0; layer < o.layers; ++layer) {
     const Scope here = p / layer;
-    if (layer > 0) r.outputs = sequence_dropout(here / "dropout", r.outputs, o.dropout, o.noise);
+    if (layer > 0)
+      r.outputs = (o.variational ? variational_dropout : sequence_dropout)(
+          here / "dropout", r.outputs, o.dropout, o.noise, SourceLoc::here());
     Tensors outputs;
     for (int64_t d = 0; d < directions; ++d) {
       const CellState initial = o.initial.empty()

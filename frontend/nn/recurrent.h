@@ -71,7 +71,8 @@ struct RecurrentOptions {
   CellKind kind = CellKind::gru;
   int64_t layers = 1;
   bool bidirectional = false;
-  double dropout = 0;  // between layers (Zaremba et al. 2014)
+  double dropout = 0;        // between layers (Zaremba et al. 2014),
+  bool variational = false;  // with one mask for all positions
   Noise noise;
   std::vector<CellState> initial;  // in the order of `final`; none: zeros
   CellOptions cell;

@@ -58,6 +58,10 @@ training::Trainer::Observer progress_display() {
         break;
       case Event::Kind::saved:
         break;
+      case Event::Kind::note:
+        close();
+        std::fprintf(stderr, "step %lld: %s\n", static_cast<long long>(e.step), e.why.c_str());
+        break;
       case Event::Kind::finished:
         close();
         std::fprintf(stderr, "step %lld: %s, after %s\n", static_cast<long long>(e.step),

@@ -52,6 +52,7 @@ Metadata metadata_of_last(const Progress& p) {
              {"shrinks", std::to_string(p.shrinks)},
              {"seed", std::to_string(p.seed)}};
   if (p.validation_due) m["validation"] = "due";
+  if (p.schedule_end > 0) m["schedule_end"] = std::to_string(p.schedule_end);
   for (const auto& [key, value] : p.settings) m[kSetting + key] = value;
   return m;
 }
@@ -91,6 +92,7 @@ Progress progress_of(const Metadata& m, const std::string& file) {
   p.shrinks = number<int64_t>(m, "shrinks", file);
   p.seed = number<uint64_t>(m, "seed", file);
   p.validation_due = m.contains("validation");
+  if (m.contains("schedule_end")) p.schedule_end = number<int64_t>(m, "schedule_end", file);
   for (const auto& [key, value] : m)
     if (key.starts_with(kSetting)) p.settings[key.substr(kSetting.size())] = value;
   return p;

@@ -35,6 +35,7 @@ struct Progress {
   int64_t mark_step = 0;        // shrinking and patience are judged: none after the last step
   int64_t since_best = 0;       // due validations after that one
   int64_t shrinks = 0;          // of the learning rate
+  int64_t schedule_end = 0;     // found when the run began; 0: the recipe's
   bool validation_due = false;  // the one of this step was stopped
   uint64_t seed = 1;
   RunSettings settings;  // of the run that made the last of these steps

@@ -37,10 +37,46 @@ void read_batch(TomlTable& t, data::BatchOptions& b) {
   t.finish();
 }
 
+// Keys that only some kinds or schedules know: elsewhere they would say something that is not done.
+template <typename E>
+struct KeyOf {
+  std::string_view key;
+  std::vector<E> of;
+};
+
+template <typename E>
+void refuse_unused(const TomlTable& t, const char* which, E chosen,
+                   const std::vector<KeyOf<E>>& keys) {
+  for (const auto& [key, of] : keys) {
+    if (!t.has(key) || std::find(of.begin(), of.end(), chosen) != of.end()) continue;
+    std::string names;
+    for (const E e : of) names += (names.empty() ? "" : ", ") + std::string(name(e));
+    t.fail(key, ir::concat("'optimizer.", key, "' goes with ", which, " ", names, ", 'optimizer.",
+                           which, "' is ", name(chosen)));
+  }
+}
+
+void read_rate(TomlTable& t, const OptimizerSettings& o, Rate& r) {
+  settings::read(t, r);
+  if (!t.has("learning_rate") &&
+      (o.kind == OptimizerKind::adadelta || r.schedule == Schedule::noam))
+    r.learning_rate = 1;
+  using enum Schedule;
+  refuse_unused<Schedule>(t, "schedule", r.schedule,
+                          {{"schedule_steps", {linear, cosine, polynomial}},
+                           {"power", {polynomial}},
+                           {"restart_every", {cosine}},
+                           {"restart_stretch", {cosine}},
+                           {"width", {noam}},
+                           {"halving_start", {halving}},
+                           {"halving_every", {halving}},
+                           {"halving_factor", {halving}},
+                           {"halving_unit", {halving}}});
+}
+
 void read_optimizer(TomlTable& t, OptimizerSettings& o, Rate& r) {
   settings::read(t, o);
-  if (o.kind == OptimizerKind::adadelta) r.learning_rate = 1;
-  settings::read(t, r);
+  read_rate(t, o, r);
   if (o.kind != OptimizerKind::adam && o.decay != 0)
     t.fail("decay", ir::concat("'optimizer.decay' is taken by adam only, 'optimizer.kind' is ",
                                name(o.kind)));
@@ -49,6 +85,14 @@ void read_optimizer(TomlTable& t, OptimizerSettings& o, Rate& r) {
            ir::concat("'optimizer.decay' times the learning rate is ", r.learning_rate * o.decay,
                       ": each step would take off more than the parameters"));
   t.finish();
+}
+
+// What a family calls its width.
+int64_t width_of(const seq2seq::Settings& model) {
+  for (const char* key : {"width", "hidden"})
+    for (const settings::FieldValue& v : settings::values(settings::fields_of(model)))
+      if (v.key == key) return std::stoll(v.value);
+  return 0;
 }
 
 void read_training(TomlTable& t, Recipe& r) {
@@ -101,10 +145,11 @@ Recipe read_recipe(const std::string& path, seq2seq::Families known) {
   read_batch(batch, r.batch);
   read_optimizer(optimizer, r.optimizer, r.rate);
   read_training(training, r);
+  if (r.rate.schedule == Schedule::noam && r.rate.width == 0) r.rate.width = width_of(r.model);
   try {
     check(r.rate, r.limits);
-  } catch (const ir::GraphError& e) {
-    optimizer.fail(r.limits.steps == 0 ? "schedule" : "warmup", e.what());
+  } catch (const BadRate& e) {
+    optimizer.fail(optimizer.has(e.key) ? e.key : "schedule", e.what());
   }
   r.batch.seed = r.seed;
   seq2seq::set_seed(r.model, r.seed);

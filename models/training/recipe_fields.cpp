@@ -69,17 +69,43 @@ void fields(DataFiles& d, settings::Fields& f) {
 }
 
 void fields(Rate& r, settings::Fields& f) {
-  static const settings::Choices<Schedule, 3> kSchedules{
+  static const settings::Choices<Schedule, 7> kSchedules{
       {{name(Schedule::constant), Schedule::constant},
        {name(Schedule::linear), Schedule::linear},
-       {name(Schedule::inverse_sqrt), Schedule::inverse_sqrt}}};
+       {name(Schedule::cosine), Schedule::cosine},
+       {name(Schedule::polynomial), Schedule::polynomial},
+       {name(Schedule::inverse_sqrt), Schedule::inverse_sqrt},
+       {name(Schedule::noam), Schedule::noam},
+       {name(Schedule::halving), Schedule::halving}}};
+  static const settings::Choices<Unit, 2> kUnits{
+      {{name(Unit::epochs), Unit::epochs}, {name(Unit::steps), Unit::steps}}};
   f.real("learning_rate", r.learning_rate, above_zero(1e6),
-         "the largest of the schedule; by default 1 for adadelta");
+         "the largest of the schedule (noam: its factor); by default 1 for adadelta and noam");
   f.choice("schedule", r.schedule, kSchedules,
-           "linear: down to 0 at training.steps; inverse_sqrt: by the root of warmup / step");
-  f.integer("warmup", r.warmup, kLimits, "steps over which the rate rises from 0");
-  f.real("shrink", r.shrink, above_zero(1),
-         "the rate is multiplied by it at each validation that is not the best");
+           "linear, cosine and polynomial come down to the floor; inverse_sqrt and noam fall with "
+           "the root of the step, halving in stairs");
+  f.integer("warmup", r.warmup, kLimits, "steps over which the rate rises");
+  f.real("warmup_from", r.warmup_from, up_to(1e6), "the rate it rises from");
+  f.real("floor", r.floor, up_to(1e6), "once warm, the rate falls no further than this");
+  f.integer("schedule_steps", r.schedule_steps, kLimits,
+            "linear, cosine, polynomial: the step at which the floor is reached; 0: "
+            "training.steps, else as many as training.epochs or training.minutes allow, which is "
+            "found (measured) when the run begins and kept with it");
+  f.real("power", r.power, above_zero(100), "polynomial: of the share of steps left");
+  f.integer("restart_every", r.restart_every, kLimits,
+            "cosine: steps until the rate starts anew from the top; 0: it does not");
+  f.real("restart_stretch", r.restart_stretch, {.least = 1, .most = 100},
+         "cosine: each period is so many times as long as the one before");
+  f.integer("width", r.width, {0, 1 << 20},
+            "noam: the rate goes with its root's inverse; 0: the width of the model");
+  f.integer("halving_start", r.halving_start, kLimits,
+            "halving: epochs (or steps) before the rate falls first");
+  f.integer("halving_every", r.halving_every, kCounts, "halving: from one fall to the next");
+  f.real("halving_factor", r.halving_factor, above_zero(1), "halving: of each fall");
+  f.choice("halving_unit", r.halving_unit, kUnits, "halving: what the two are counted in");
+  f.real("shrink", r.shrink, above_zero(1), "the rate is multiplied by it after");
+  f.integer("shrink_patience", r.shrink_patience, kCounts,
+            "so many validations in a row that are not the best (1: after each)");
 }
 
 void fields(Limits& l, settings::Fields& f) {

@@ -23,6 +23,35 @@ std::string digest_of(std::span<const data::EncodedExample> examples) {
   return digest.str();
 }
 
+// A rate's settings as far as its schedule knows them.
+void add_rate(RunSettings& s, const Rate& r, const Limits& l) {
+  s["optimizer.learning_rate"] = real(r.learning_rate);
+  s["optimizer.schedule"] = name(r.schedule);
+  s["optimizer.warmup"] = std::to_string(r.warmup);
+  s["optimizer.shrink"] = real(r.shrink);
+  if (r.shrink < 1) s["optimizer.shrink_patience"] = std::to_string(r.shrink_patience);
+  if (r.floor > 0) s["optimizer.floor"] = real(r.floor);
+  if (r.warmup_from > 0) s["optimizer.warmup_from"] = real(r.warmup_from);
+  if (r.schedule == Schedule::polynomial) s["optimizer.power"] = real(r.power);
+  if (r.schedule == Schedule::noam) s["optimizer.width"] = std::to_string(r.width);
+  if (r.restart_every > 0) {
+    s["optimizer.restart_every"] = std::to_string(r.restart_every);
+    s["optimizer.restart_stretch"] = real(r.restart_stretch);
+  }
+  if (r.schedule == Schedule::halving) {
+    s["optimizer.halving_start"] = std::to_string(r.halving_start);
+    s["optimizer.halving_every"] = std::to_string(r.halving_every);
+    s["optimizer.halving_factor"] = real(r.halving_factor);
+    s["optimizer.halving_unit"] = name(r.halving_unit);
+  }
+  // Elsewhere the number of steps only says when to stop.
+  if (!has_end(r)) return;
+  if (r.schedule_steps > 0)
+    s["optimizer.schedule_steps"] = std::to_string(r.schedule_steps);
+  else
+    s["training.steps"] = std::to_string(l.steps);
+}
+
 }  // namespace
 
 RunSettings settings_of(const seq2seq::Settings& config) {
@@ -66,10 +95,6 @@ RunSettings settings_of(const ValidationSettings& v) {
 
 RunSettings settings_of(const OptimizerSettings& o, const Rate& r, const Limits& l) {
   RunSettings s{{"optimizer.kind", std::string(name(o.kind))},
-                {"optimizer.learning_rate", real(r.learning_rate)},
-                {"optimizer.schedule", std::string(name(r.schedule))},
-                {"optimizer.warmup", std::to_string(r.warmup)},
-                {"optimizer.shrink", real(r.shrink)},
                 {"optimizer.clip_norm", real(o.clip_norm)},
                 {"training.validate_every", std::to_string(l.validate_every)}};
   if (o.kind == OptimizerKind::adam) {
@@ -83,8 +108,7 @@ RunSettings settings_of(const OptimizerSettings& o, const Rate& r, const Limits&
     s["optimizer.rho"] = real(o.rho);
     s["optimizer.adadelta_eps"] = real(o.adadelta_eps);
   }
-  // Elsewhere the number of steps only says when to stop.
-  if (r.schedule == Schedule::linear) s["training.steps"] = std::to_string(l.steps);
+  add_rate(s, r, l);
   return s;
 }
 

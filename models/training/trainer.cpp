@@ -84,8 +84,62 @@ std::vector<SettingChange> Trainer::resume() {
   return changed;
 }
 
-double Trainer::rate() const {
-  return rate_of(setup_.rate, setup_.limits, progress_.step, progress_.shrinks);
+Moment Trainer::moment() const {
+  const int64_t end = end_of(setup_.rate, setup_.limits);
+  return {.done = progress_.step,
+          .epoch = progress_.position.epoch,
+          .shrinks = progress_.shrinks,
+          .end = end > 0 ? end : progress_.schedule_end};
+}
+
+double Trainer::rate() const { return rate_of(setup_.rate, moment()); }
+
+// Of some steps on a copy of the state, and of a validation; the run is where it was.
+Pace Trainer::measured_pace(const Stop& stop) {
+  constexpr int64_t kFewest = 3, kMost = 100;
+  const auto start = std::chrono::steady_clock::now();
+  const double compiling = training_.step().statistics().compile_seconds;
+  const auto position = setup_.batches->position();
+  ParameterStore copy = store_.clone();
+  int64_t steps = 0;
+  while (steps < kMost &&
+         (steps < kFewest || seconds_since(start) < setup_.limits.minutes * 60 / 50) && !stop()) {
+    training_.update(copy, step_inputs(setup_.batches->next().parts), 0);
+    ++steps;
+  }
+  setup_.batches->seek(position);
+  Pace pace;
+  const double spent = seconds_since(start),
+               compiled = training_.step().statistics().compile_seconds - compiling;
+  if (steps > 0) pace.step = std::max(0.0, spent - compiled) / static_cast<double>(steps);
+  if (validation_.possible()) validation_.run(store_, stop);
+  pace.spent = seconds_since(start);
+  pace.validation = pace.spent - spent;
+  return pace;
+}
+
+// Where the recipe does not say when the schedule ends.
+void Trainer::find_schedule_end(const Observer& observe, const Stop& stop) {
+  if (!has_end(setup_.rate) || moment().end > 0 || stop()) return;
+  const Limits& l = setup_.limits;
+  if (l.minutes == 0 && setup_.batches->batches_in_epoch() == 0)
+    throw ir::GraphError(concat("schedule ", name(setup_.rate.schedule),
+                                " needs training.steps: how many an epoch has is not known"));
+  const Pace pace = l.minutes > 0 ? measured_pace(stop) : Pace();
+  if (stop()) return;
+  progress_.schedule_end = found_end(l,
+                                     {.done = progress_.step,
+                                      .epochs_done = progress_.position.epoch,
+                                      .batches_in_epoch = setup_.batches->batches_in_epoch()},
+                                     pace);
+  if (observe)
+    observe({.kind = Event::Kind::note,
+             .step = progress_.step,
+             .why = concat("schedule ", name(setup_.rate.schedule), " ends at step ",
+                           progress_.schedule_end,
+                           l.minutes > 0 ? ", as measured; optimizer.schedule_steps = "
+                                         : "; optimizer.schedule_steps = ",
+                           progress_.schedule_end, " repeats this run")});
 }
 
 void Trainer::diverged(const std::string& what) const {
@@ -103,12 +157,18 @@ void Trainer::check_finite() const {
       diverged(concat("'", *name, "' is no longer finite"));
 }
 
-// Nothing is saved between the parts of a batch: a run goes on from whole updates.
-double Trainer::step(std::span<const formats::NamedArrays> parts) {
+// The batch's parts as the graph takes them at this step.
+std::vector<formats::NamedArrays> Trainer::step_inputs(
+    std::span<const formats::NamedArrays> parts) const {
   std::vector<formats::NamedArrays> inputs(parts.begin(), parts.end());
   for (formats::NamedArrays& part : inputs)
     part.add(data::kStep, Array::of(ir::DType::s64, {}, std::vector<int64_t>{progress_.step}));
-  const auto [loss, weight, gradient_norm] = training_.update(store_, inputs, rate());
+  return inputs;
+}
+
+// Nothing is saved between the parts of a batch: a run goes on from whole updates.
+double Trainer::step(std::span<const formats::NamedArrays> parts) {
+  const auto [loss, weight, gradient_norm] = training_.update(store_, step_inputs(parts), rate());
   gradient_norm_ = gradient_norm;
   ++progress_.step;
   progress_.position = setup_.batches->position();
@@ -126,7 +186,7 @@ bool Trainer::judge(const Scores& scores, bool ending) {
     const bool improved = progress_.mark_step == 0 || better(kind, value, progress_.mark_score);
     if (improved) progress_.mark_step = progress_.step, progress_.mark_score = value;
     progress_.since_best = improved ? 0 : progress_.since_best + 1;
-    progress_.shrinks += improved ? 0 : 1;
+    if (!improved && progress_.since_best % setup_.rate.shrink_patience == 0) ++progress_.shrinks;
   }
   const bool best = progress_.best_step == 0 || better(kind, value, progress_.best_score);
   if (best) progress_.best_step = progress_.step, progress_.best_score = value;
@@ -171,18 +231,34 @@ void Trainer::save(const Observer& observe) {
   if (observe) observe({.kind = Event::Kind::saved, .step = progress_.step});
 }
 
+// A run whose rate comes down to 0 ends there.
+Limits Trainer::limits() const {
+  Limits limits = setup_.limits;
+  if (has_end(setup_.rate) && setup_.rate.floor == 0) limits.steps = moment().end;
+  return limits;
+}
+
+std::string Trainer::left_of_schedule(Ended ended) const {
+  const double share = share_left(setup_.rate, moment());
+  if (ended != Ended::minutes || share < 0.01) return {};
+  return concat(", with ", std::lround(share * 100), " % of the schedule's fall left");
+}
+
 Ended Trainer::run(const Observer& observe, const Stop& stop) {
-  const Limits& limits = setup_.limits;
   const auto held = setup_.folder ? setup_.folder->lock() : nullptr;
+  const auto start = std::chrono::steady_clock::now();
+  bool asked = false;  // a stop that was asked for stays so
+  const Stop stopped = [&] { return asked = asked || (stop && stop()); };
+  find_schedule_end(observe, stopped);
+  const Limits limits = this->limits();
   if (setup_.folder && !resumed_ && saved_step_ < 0) {
     setup_.folder->check_free();
     save(observe);  // what a run goes on from that ends before the first validation
   }
-  const auto start = std::chrono::steady_clock::now();
+  const double before = seconds_since(start);
   const int64_t first = progress_.step;
   double smoothed = 0, examples = 0, tokens = 0;
-  bool asked = false;  // a stop that was asked for stays so
-  const Stop stopped = [&] { return asked = asked || (stop && stop()); };
+  bool warned = false;
   if (progress_.validation_due) validate_and_save(observe, stopped, 0);
   std::optional<Ended> ended = limit_reached(limits, progress_, 0);
   if (!ended && stopped()) ended = Ended::stopped;
@@ -203,7 +279,12 @@ Ended Trainer::run(const Observer& observe, const Stop& stop) {
     ended = limit_reached(limits, progress_, seconds);
     if (!ended && stopped()) ended = Ended::stopped;
     if (!observe) continue;
-    const double per_step = seconds / static_cast<double>(progress_.step - first);
+    const double per_step = (seconds - before) / static_cast<double>(progress_.step - first);
+    if (!warned && limits.minutes > 0 && seconds > limits.minutes * 6) {  // a tenth of them
+      warned = true;
+      if (const auto text = time_warning(setup_.rate, limits, moment(), seconds, per_step))
+        observe({.kind = Event::Kind::note, .step = progress_.step, .why = *text});
+    }
     observe({.step = progress_.step,
              .epoch = epoch,
              .loss = smoothed,
@@ -224,7 +305,7 @@ Ended Trainer::run(const Observer& observe, const Stop& stop) {
              .step = progress_.step,
              .epoch = progress_.position.epoch,
              .seconds = seconds_since(start),
-             .why = std::string(why(*ended))});
+             .why = concat(why(*ended), left_of_schedule(*ended))});
   return *ended;
 }
 

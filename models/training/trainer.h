@@ -7,6 +7,7 @@
 #include "models/training/batch_maker.h"
 #include "models/training/limits.h"
 #include "models/training/model_folder.h"
+#include "models/training/schedule_end.h"
 #include "models/training/validation.h"
 
 #include <functional>
@@ -37,7 +38,7 @@ struct TrainerSetup {
 
 // What happens, for those who show it.
 struct Event {
-  enum class Kind { step, validation, saved, finished } kind = Kind::step;
+  enum class Kind { step, validation, saved, note, finished } kind = Kind::step;
   int64_t step = 0, epoch = 0;
   double loss = 0;        // of the step (smoothed over the last ones), or of validation
   double batch_loss = 0;  // of the step alone
@@ -46,7 +47,7 @@ struct Event {
   bool best = false;                                      // of a validation
   double examples_per_second = 0, tokens_per_second = 0;  // tokens: of both sides, no padding
   double seconds = 0, seconds_left = 0;                   // left: 0 where no limit says
-  std::string why;                                        // of finished
+  std::string why;                                        // of finished; what is noted
 };
 
 class Trainer {
@@ -74,7 +75,13 @@ class Trainer {
   const Program& evaluation() const { return validation_.program(); }
 
  private:
+  Moment moment() const;
   double rate() const;
+  Limits limits() const;
+  Pace measured_pace(const Stop& stop);
+  void find_schedule_end(const Observer& observe, const Stop& stop);
+  std::string left_of_schedule(Ended ended) const;
+  std::vector<formats::NamedArrays> step_inputs(std::span<const formats::NamedArrays> parts) const;
   [[noreturn]] void diverged(const std::string& what) const;
   void check_finite() const;
   double step(std::span<const formats::NamedArrays> parts);

@@ -83,6 +83,9 @@ TEST_CASE("padding: a batch is each sentence alone, dropout included, for every 
                     : kind == concat ? rnn::Readout::tanh
                                      : rnn::Readout::maxout;
         c.dropout = 0.3;
+        c.variational_dropout = kind == general;
+        c.source_word_dropout = c.target_word_dropout = 0.2;
+        c.label_smoothing = 0.1;
         CAPTURE(rnn::name(kind));
         CAPTURE(rnn::name(cell));
         CAPTURE(optimize);
@@ -100,6 +103,7 @@ TEST_CASE("padding: a batch is each sentence alone for transformers, dropout of 
         c.positions = positions;
         c.dropout = 0.3;
         c.attention_dropout = 0.3;
+        c.source_word_dropout = c.target_word_dropout = 0.2;
         c.label_smoothing = 0.1;
         CAPTURE(transformer::name(positions));
         CAPTURE(pre_norm);

@@ -45,7 +45,7 @@ TEST_CASE("recipe: every key is read, faults name file and line") {
   CHECK(has(error(data + "[model]\nattention = \"dot\"\n"),
             "r.toml:4: error: attention dot compares"));
   CHECK(has(error(data + "[optimizer]\nschedule = \"linear\"\n"),
-            "r.toml:5: error: schedule linear needs training.steps"));
+            "r.toml:5: error: schedule linear needs an end: training.steps,"));
   CHECK(has(error(data + "[modle]\n"), "r.toml:4: error: there is no 'modle'"));
   CHECK(has(error(data + "[model\n"), "r.toml:4: error: "));
 
@@ -92,6 +92,14 @@ TEST_CASE("recipe: a setting that cannot work is refused at its line, with what 
       {"optimizer", "decay = 2000\ndecoupled = true", "take off more than the parameters"},
       {"optimizer", "schedule = \"linear\"\nwarmup = 9\n[training]\nsteps = 9",
        ":6: error: warmup is 9, needed is less than training.steps, 9"},
+      {"optimizer", "schedule = \"noam\"", ":5: error: schedule noam needs a warmup of 1 step"},
+      {"optimizer", "power = 2",
+       ":5: error: 'optimizer.power' goes with schedule polynomial, 'optimizer.schedule' is "
+       "constant"},
+      {"optimizer", "restart_stretch = 0.5", "from 1 to 100, found 0.5"},
+      {"optimizer", "learning_rate = 0.1\nfloor = 0.2", ":6: error: floor is 0.2, needed is 0 to"},
+      {"optimizer", "schedule = \"cosine\"\nschedule_steps = 5\n[training]\nsteps = 9",
+       ":6: error: schedule cosine is at rate 0 after schedule_steps, 5, but training.steps is 9"},
       {"model", "dropout = 1", "'model.dropout' must be a number from 0 to below 1, found 1"},
       {"model", "dropout = 0.99999999", "which is 1 in single precision"},
       {"model", "family = \"transformer\"\nlabel_smoothing = 1", "from 0 to below 1, found 1"},
@@ -114,7 +122,9 @@ TEST_CASE("recipe: a setting that cannot work is refused at its line, with what 
           [&] { read_recipe(folder.file("r.toml", data + "source_max_size = 4\n")); })
           .find("r.toml:4: error: 'data.source_max_size' must be 0, for no limit, or more than the "
                 "4 special tokens take, found 4") != std::string::npos);
-  for (const std::string works : {"beta1 = 0", "beta2 = 0.9999999", "eps = 1e-30", "clip_norm = 0",
-                                  "learning_rate = 1e6", "shrink = 1"})
+  for (const std::string works :
+       {"beta1 = 0", "beta2 = 0.9999999", "eps = 1e-30", "clip_norm = 0", "learning_rate = 1e6",
+        "shrink = 1", "schedule = \"noam\"\nwarmup = 10",
+        "schedule = \"linear\"\n[training]\nminutes = 5"})
     CHECK_NOTHROW(read_recipe(folder.file("r.toml", data + "[optimizer]\n" + works + "\n")));
 }

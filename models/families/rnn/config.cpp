@@ -48,6 +48,14 @@ void fields(Config& c, settings::Fields& f) {
          "biases between encoder and decoder, of the readout and of the vocabulary's scores");
   f.real("dropout", c.dropout, settings::kShare,
          "of embeddings, between layers and of the readout");
+  f.flag("variational_dropout", c.variational_dropout,
+         "its masks are the same at all positions of a sentence (Gal and Ghahramani 2016)");
+  f.real("source_word_dropout", c.source_word_dropout, settings::kShare,
+         "of whole words of the source: their embeddings become zeros");
+  f.real("target_word_dropout", c.target_word_dropout, settings::kShare,
+         "likewise of the words that the decoder is given");
+  f.real("label_smoothing", c.label_smoothing, settings::kShare,
+         "share of the probability spread over the vocabulary, in training");
 }
 
 CellKind cell_named(std::string_view name) { return settings::named(kCells, "cell", name); }

@@ -11,6 +11,17 @@ int64_t attention_width(const Config& c) {
 }
 int64_t readout_width(const Config& c) { return c.readout_width == 0 ? c.hidden : c.readout_width; }
 LinearOptions biased(const Config& c) { return {.bias = c.output_bias}; }
+bool drops(const Config& c) {
+  return c.dropout > 0 || c.source_word_dropout > 0 || c.target_word_dropout > 0;
+}
+
+// Embeddings T[P,B,M]: words dropped, then elements.
+Tensor drop_embedded(const Scope& p, const Config& c, const Tensor& x, double word_rate,
+                     const Noise& noise) {
+  const Tensor words = word_dropout(p / "words", x, word_rate, noise, iota(x, x.dim(0)));
+  return c.variational_dropout ? variational_dropout(p, words, c.dropout, noise)
+                               : sequence_dropout(p, words, c.dropout, noise);
+}
 
 // The decoder's first state, from the encoder's last ones. Bahdanau et al.: s_0 = tanh(Ws h_1), h_1
 // being the backward state at the first position. Others: the encoder's states as they are, or
@@ -111,6 +122,7 @@ Encoded encode(const Scope& p, const Config& c, const Tensor& x, const Tensor& l
                                  .layers = c.layers,
                                  .bidirectional = c.bidirectional,
                                  .dropout = c.dropout,
+                                 .variational = c.variational_dropout,
                                  .noise = noise};
   const Recurrent r = recurrent(here, x, lengths, c.hidden, options);
   Encoded e;
@@ -126,7 +138,7 @@ Encoded encode_source(const Scope& p, const Config& c, const Tensor& source, con
                  ? embedding(p / "source_embedding", swap_axes(source, 0, 1), c.source.vocabulary,
                              c.embedding, init::normal(0.1))
                  : swap_axes(seq2seq::projected_source(p, c.source, source, c.embedding), 0, 1);
-  x = sequence_dropout(p / "source_dropout", x, c.dropout, noise);
+  x = drop_embedded(p / "source_dropout", c, x, c.source_word_dropout, noise);
   return encode(p, c, x, lengths, noise);
 }
 
@@ -190,7 +202,8 @@ Tensor embed_target(const Scope& p, const Config& c, const Tensor& ids, const No
   const auto in = p.enter();
   const Tensor y =
       embedding(p / "target_embedding", ids, c.target_vocabulary, c.embedding, init::normal(0.1));
-  return ids.rank() == 1 ? y : sequence_dropout(p / "target_dropout", y, c.dropout, noise);
+  if (ids.rank() == 1) return y;
+  return drop_embedded(p / "target_dropout", c, y, c.target_word_dropout, noise);
 }
 
 // "state.0.h", ... in the order of `flat`.
@@ -209,7 +222,7 @@ std::vector<std::string> state_names(const Config& c) {
 Decoded decode(const Scope& p, const Config& c, const Encoded& encoded, const Tensor& y,
                const Tensor& lengths, bool want_weights, const Noise& noise, SourceLoc loc) {
   const bool weights = want_weights && has_attention(c);
-  const bool positions = noise.on() && c.dropout > 0;
+  const bool positions = noise.on() && c.dropout > 0 && !c.variational_dropout;
   const auto body = [&](const LoopStep& at) -> LoopYield {
     const Tensor position = positions ? at.scanned[1] : Tensor();
     const Step step = decode_step(p, c, encoded.memory, like(encoded.start, at.carries),
@@ -231,14 +244,15 @@ ir::Graph loss_graph(const Config& c, bool training) {
   Model m("loss");
   const auto [source, source_lengths] = seq2seq::source_inputs(m, c.source);
   const auto [target_in, target_out, target_lengths] = seq2seq::target_inputs(m);
-  const Noise noise = training && c.dropout > 0 ? seq2seq::noise_inputs(m, c.seed) : Noise();
+  const Noise noise = training && drops(c) ? seq2seq::noise_inputs(m, c.seed) : Noise();
   const Scope p = m.scope();
   const Encoded encoded = encode_source(p, c, source, source_lengths, noise);
   const Tensor y = embed_target(p, c, swap_axes(target_in, 0, 1), noise);
   const Decoded decoded = decode(p, c, encoded, y, target_lengths, false, noise);
   const Scope loss = p / "loss";
   const auto in = loss.enter();
-  const Tensor nll = cross_entropy(decoded.logits, swap_axes(target_out, 0, 1));
+  const Tensor nll = smoothed_cross_entropy(decoded.logits, swap_axes(target_out, 0, 1),
+                                            training ? c.label_smoothing : 0);
   const Tensor live = swap_axes(length_mask(target_lengths, target_in.dim(1)), 0, 1);
   const Tensor tokens = cast(sum(target_lengths), f32);
   m.output("loss", sum(where(live, nll, 0)) / tokens);

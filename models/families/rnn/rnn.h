@@ -42,7 +42,10 @@ struct Config {
   bool cell_bias = true;
   bool output_bias = true;
   double dropout = 0;
-  uint64_t seed = 1;  // of dropout's masks
+  bool variational_dropout = false;  // one mask for all positions
+  double source_word_dropout = 0, target_word_dropout = 0;
+  double label_smoothing = 0;  // in training only
+  uint64_t seed = 1;           // of dropout's masks
 
   bool operator==(const Config&) const = default;
 };

@@ -52,6 +52,10 @@ void fields(Config& c, settings::Fields& f) {
          "one table for both vocabularies, which must be of one size");
   f.real("dropout", c.dropout, kShare, "of embeddings, sublayers and feed-forward networks");
   f.real("attention_dropout", c.attention_dropout, kShare, "of attention weights");
+  f.real("source_word_dropout", c.source_word_dropout, kShare,
+         "of whole words of the source: their embeddings become zeros");
+  f.real("target_word_dropout", c.target_word_dropout, kShare,
+         "likewise of the words that the decoder is given");
   f.real("label_smoothing", c.label_smoothing, kShare,
          "share of the probability spread over the vocabulary, in training");
 }

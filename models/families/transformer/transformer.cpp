@@ -53,16 +53,19 @@ Tensor placed(const Scope& p, const Config& c, std::string_view side, Tensor x,
 Tensor embedded_source(const Scope& p, const Config& c, const Tensor& source,
                        const Tensor& positions, const Noise& noise) {
   const auto in = p.enter();
-  const Tensor x = c.source.kind == data::SourceKind::tokens
-                       ? looked_up(p, c, "source", source)
-                       : seq2seq::projected_source(p, c.source, source, c.width);
+  const Tensor all = c.source.kind == data::SourceKind::tokens
+                         ? looked_up(p, c, "source", source)
+                         : seq2seq::projected_source(p, c.source, source, c.width);
+  const Tensor x = word_dropout(p / "source_words", all, c.source_word_dropout, noise);
   return placed(p, c, "source", x, positions, noise);
 }
 
 Tensor embedded_target(const Scope& p, const Config& c, const Tensor& tokens,
                        const Tensor& positions, const Noise& noise) {
   const auto in = p.enter();
-  return placed(p, c, "target", looked_up(p, c, "target", tokens), positions, noise);
+  const Tensor x = word_dropout(p / "target_words", looked_up(p, c, "target", tokens),
+                                c.target_word_dropout, noise);
+  return placed(p, c, "target", x, positions, noise);
 }
 
 // The bias of a stack's self-attention, T[heads,T,T'], or none.
@@ -186,7 +189,8 @@ ir::Graph loss_graph(const Config& c, bool training) {
   Model m("loss");
   const auto [source, source_lengths] = seq2seq::source_inputs(m, c.source);
   const auto [target_in, target_out, target_lengths] = seq2seq::target_inputs(m);
-  const bool noisy = training && (c.dropout > 0 || c.attention_dropout > 0);
+  const bool noisy = training && (c.dropout > 0 || c.attention_dropout > 0 ||
+                                  c.source_word_dropout > 0 || c.target_word_dropout > 0);
   const Noise noise = noisy ? seq2seq::noise_inputs(m, c.seed) : Noise();
   const Scope p = m.scope();
   const Tensor h = encode(p, c, source, source_lengths, noise);

@@ -41,6 +41,7 @@ struct Config {
   int64_t window = 0;
   double dropout = 0;
   double attention_dropout = 0;
+  double source_word_dropout = 0, target_word_dropout = 0;
   double label_smoothing = 0;
   uint64_t seed = 1;  // of dropout's masks
 
