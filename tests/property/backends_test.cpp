@@ -8,22 +8,17 @@
 #include "ir/passes/pipeline.h"
 #include "ir/text/text.h"
 #include "tests/property/random_graph.h"
+#include "tests/property/seeds.h"
 
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <cstdlib>
 
 using namespace weft;
 
 namespace {
 
 constexpr double kTolerance = 2e-4;
-
-uint64_t setting(const char* name, uint64_t usual) {
-  const char* text = std::getenv(name);
-  return text != nullptr ? std::strtoull(text, nullptr, 10) : usual;
-}
 
 std::string difference(const ir::Graph& graph, const std::vector<ir::Array>& want,
                        const std::vector<ir::Array>& got) {
@@ -68,8 +63,7 @@ void check_backend(backends::Backend& backend, const ir::Graph& graph, const ir:
 
 TEST_CASE("onednn: random graphs give the reference's values in a poisoned arena") {
   const auto backend = backends::make_onednn();
-  for (uint64_t seed = setting("WEFT_SEED", 1);
-       seed < setting("WEFT_SEED", 1) + setting("WEFT_SEEDS", 60); ++seed) {
+  for (const uint64_t seed : tests::seeds(60)) {
     const ir::Graph graph = tests::random_graph(seed);
     const ir::Bindings bindings = tests::random_bindings(seed);
     check_backend(*backend, graph, bindings, tests::random_arguments(graph, bindings, seed), seed);
@@ -80,8 +74,7 @@ TEST_CASE(
     "onednn: random graphs, recognised, differentiated and optimised, give the reference's "
     "gradients") {
   const auto backend = backends::make_onednn();
-  for (uint64_t seed = setting("WEFT_SEED", 1);
-       seed < setting("WEFT_SEED", 1) + setting("WEFT_SEEDS", 60); ++seed) {
+  for (const uint64_t seed : tests::seeds(60)) {
     const ir::Graph built = tests::random_graph(seed);
     const ir::Bindings bindings = tests::random_bindings(seed);
     ir::PassContext context;
@@ -98,8 +91,7 @@ TEST_CASE(
 TEST_CASE("onednn: random graphs whose sizes coincide give the reference's values and gradients") {
   const auto backend = backends::make_onednn();
   const ir::Bindings bindings{{"B", 3}, {"T", 3}, {"S", 3}};
-  for (uint64_t seed = setting("WEFT_SEED", 1);
-       seed < setting("WEFT_SEED", 1) + setting("WEFT_SEEDS", 90); ++seed) {
+  for (const uint64_t seed : tests::seeds(90)) {
     const tests::RandomSizes sizes = tests::coinciding_sizes(seed);
     const ir::Graph built = tests::random_graph(seed, {.sizes = sizes});
     const auto arguments = tests::random_arguments(built, bindings, seed, sizes);

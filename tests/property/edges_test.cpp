@@ -1,8 +1,7 @@
 // tests/property/edges_test.cpp -- at the edges of numbers a graph says the same as it is written,
 // as each pass leaves it, as all of them do, in double and on the fast backend; gradients too.
 //
-// WEFT_SEEDS sets how often each graph is tried with each kind of values, WEFT_EDGE_GRAPHS names a
-// folder of further graphs (*.ir).
+// WEFT_EDGE_GRAPHS names a folder of further graphs (*.ir).
 #include "autodiff/gradient.h"
 #include "backends/backend.h"
 #include "backends/reference/reference.h"
@@ -11,6 +10,7 @@
 #include "tests/property/edge_graphs.h"
 #include "tests/property/edge_values.h"
 #include "tests/property/random_graph.h"
+#include "tests/property/seeds.h"
 
 #include <doctest/doctest.h>
 
@@ -150,17 +150,12 @@ class Comparison {
   Outcome truth_;
 };
 
-uint64_t seeds(uint64_t usual) {
-  const char* text = std::getenv("WEFT_SEEDS");
-  return text != nullptr ? std::strtoull(text, nullptr, 10) : usual;
-}
-
 template <typename Check>
 void for_all(const Check& check) {
   for (const Written& w : all_written())
     for (const Edge edge : tests::kEdges) {
       if (w.except.find(tests::name(edge)) != std::string::npos) continue;
-      for (uint64_t seed = 1; seed <= seeds(4); ++seed)
+      for (const uint64_t seed : tests::seeds(4))
         if (!check(w, edge, Comparison(w, edge, seed))) break;
     }
 }
@@ -187,7 +182,7 @@ TEST_CASE("edges: each pass alone keeps infinities, NaN, zeros and empty rows") 
 }
 
 TEST_CASE("edges: random graphs keep zeros, equal rows and saturated values through all passes") {
-  for (uint64_t seed = 1; seed <= 10 * seeds(4); ++seed) {
+  for (const uint64_t seed : tests::seeds(40)) {
     Written w{"random graph " + std::to_string(seed), "", "", tests::random_graph(seed), {}, {}};
     const auto floats = autodiff::float_arguments(w.graph);
     ir::PassContext c = context();

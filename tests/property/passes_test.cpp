@@ -2,7 +2,7 @@
 // second time.
 //
 // Values in double: a pass may reorder sums, so they agree to 1e-10 of the largest value, not to
-// the bit. WEFT_SEEDS sets how many graphs are tried, WEFT_SEED where to begin.
+// the bit.
 #include "autodiff/gradient.h"
 #include "backends/reference/reference.h"
 #include "ir/passes/pipeline.h"
@@ -10,27 +10,17 @@
 #include "ir/verify.h"
 #include "tests/autodiff/unroll.h"
 #include "tests/property/random_graph.h"
+#include "tests/property/seeds.h"
 
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <cstdlib>
 
 using namespace weft;
 
 namespace {
 
 constexpr double kTolerance = 1e-10;
-
-uint64_t first_seed() {
-  return std::getenv("WEFT_SEED") != nullptr ? std::strtoull(std::getenv("WEFT_SEED"), nullptr, 10)
-                                             : 1;
-}
-uint64_t seeds(uint64_t usual) {
-  return std::getenv("WEFT_SEEDS") != nullptr
-             ? std::strtoull(std::getenv("WEFT_SEEDS"), nullptr, 10)
-             : usual;
-}
 
 struct Case {
   ir::Graph graph;
@@ -108,7 +98,7 @@ ir::Graph pipeline(const ir::Graph& g, std::span<const ir::Pass* const> passes) 
 }  // namespace
 
 TEST_CASE("passes: every pass keeps the values of random graphs and is idempotent") {
-  for (uint64_t seed = first_seed(); seed < first_seed() + seeds(60); ++seed) {
+  for (const uint64_t seed : tests::seeds(60)) {
     const Case c = random_case(seed);
     ir::verify(c.graph);
     CHECK(ir::print(ir::parse(ir::print(c.graph))) == ir::print(c.graph));
@@ -117,7 +107,7 @@ TEST_CASE("passes: every pass keeps the values of random graphs and is idempoten
 }
 
 TEST_CASE("passes: every pass keeps the gradients of random graphs and is idempotent on them") {
-  for (uint64_t seed = first_seed(); seed < first_seed() + seeds(40); ++seed) {
+  for (const uint64_t seed : tests::seeds(40)) {
     const Case c = random_case(seed);
     const ir::Graph graph = autodiff::gradient(c.graph, "loss", differentiable(c.graph));
     ir::verify(graph);
@@ -127,7 +117,7 @@ TEST_CASE("passes: every pass keeps the gradients of random graphs and is idempo
 
 TEST_CASE(
     "passes: the whole pipeline, before and after differentiation, keeps values and gradients") {
-  for (uint64_t seed = first_seed(); seed < first_seed() + seeds(100); ++seed) {
+  for (const uint64_t seed : tests::seeds(100)) {
     const Case c = random_case(seed);
     INFO("seed " << seed);
     try {
@@ -148,7 +138,7 @@ TEST_CASE(
 }
 
 TEST_CASE("passes: graphs whose sizes coincide keep values and gradients") {
-  for (uint64_t seed = first_seed(); seed < first_seed() + seeds(120); ++seed) {
+  for (const uint64_t seed : tests::seeds(120)) {
     const Case c = coinciding_case(seed);
     INFO("seed " << seed);
     try {
