@@ -22,7 +22,7 @@ ir::Graph graph_of(const std::string& text) {
 
 ir::BandRead band_of(const std::string& text, bool negated = false) {
   const ir::Graph g = graph_of(text);
-  const ir::Readers readers(g);
+  const ir::GraphUses readers(g);
   const ir::Value m = g.outputs()[0].value;
   return ir::band_of(readers, {m, negated, readers.shape(m)});
 }
@@ -43,7 +43,7 @@ void is_none(std::string_view reason, const std::string& text) {
 
 std::vector<std::string> masks_of(const std::string& text, bool negated = false) {
   const ir::Graph g = graph_of(text);
-  const ir::Readers readers(g);
+  const ir::GraphUses readers(g);
   std::vector<ir::Mask> masks;
   ir::add_masks(readers, g.outputs()[0].value, negated, masks);
   std::vector<std::string> names;
@@ -138,7 +138,7 @@ TEST_CASE("attention_mask: `and` is taken apart, through `not`, broadcasts and a
 TEST_CASE("attention_product: queries and keys, whichever way they are multiplied") {
   const auto product = [](const std::string& arguments, const std::string& text) {
     const ir::Graph g = ir::parse("graph(" + arguments + ") {" + text + " return %e }");
-    const ir::Readers readers(g);
+    const ir::GraphUses readers(g);
     ir::Product p;
     if (!ir::find_product(readers, g.outputs()[0].value, p)) return "none: " + p.reason;
     const auto names = [&](const std::vector<ir::Shaped>& terms) {

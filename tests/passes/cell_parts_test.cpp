@@ -12,7 +12,7 @@ namespace {
 // A gate of the state %s and two inputs, its activation %z and a root %y that reads it.
 struct Gated {
   ir::Graph graph;
-  ir::Readers readers;
+  ir::GraphUses readers;
 
   explicit Gated(const std::string& text)
       : graph(ir::parse("graph(%x: f32[B,M], %s: f32[B,H], %W: f32[M,H], %U: f32[H,H], %V: "

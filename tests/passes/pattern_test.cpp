@@ -8,7 +8,7 @@
 using namespace weft::ir;
 
 namespace {
-std::optional<Match> matched(const Readers& readers, const Pattern& pattern) {
+std::optional<Match> matched(const GraphUses& readers, const Pattern& pattern) {
   return match(readers, pattern, readers.graph->outputs()[0].value);
 }
 }  // namespace
@@ -17,7 +17,7 @@ TEST_CASE("pattern: operands of commutative ops are tried both ways, with backtr
   const Graph g = parse(
       "graph(%x: f32[2], %y: f32[2]) { %t = tanh(%y) %p = mul(%t, %x) %s = add(%x, %p) return %s "
       "}");
-  const Readers readers(g);
+  const GraphUses readers(g);
   const Pattern x = any("x");
   const auto m = matched(readers, op(ops::add, op(ops::mul, x, op(ops::tanh, any("y"))), x));
   REQUIRE(m.has_value());
@@ -28,12 +28,12 @@ TEST_CASE("pattern: operands of commutative ops are tried both ways, with backtr
 
 TEST_CASE("pattern: a name bound twice is one value") {
   const Graph g = parse("graph(%x: f32[2], %y: f32[2]) { %p = mul(%x, %y) return %p }");
-  CHECK_FALSE(matched(Readers(g), op(ops::mul, any("x"), any("x"))).has_value());
+  CHECK_FALSE(matched(GraphUses(g), op(ops::mul, any("x"), any("x"))).has_value());
 }
 
 TEST_CASE("pattern: one_use, attributes with their defaults, constants and alternatives") {
   const Graph g = parse("graph(%x: f32[2,3]) { %t = softmax(%x) %s = mul(%t, 2) return %s, %t }");
-  const Readers readers(g);
+  const GraphUses readers(g);
   const Pattern p = op(ops::softmax, any("x")).with("axis", int64_t{-1});
   CHECK(matched(readers, op(ops::mul, p, scalar(2.0))).has_value());
   CHECK_FALSE(matched(readers, op(ops::mul, p, scalar(3.0))).has_value());

@@ -26,17 +26,21 @@ Value mask_of(const Graph& g, Value weights) {
              : Value{};
 }
 
+// Is `node` select(m, x, 0)?
+bool zeroes(const Graph& g, const Node& node) {
+  if (node.op != &ops::select || g.type(node.operands[1]) != g.type(node.results[0])) return false;
+  const Node* zero = g.producer(node.operands[2]);
+  return zero != nullptr && zero->op == &ops::constant &&
+         OpView(g, *zero).reals("values") == Reals{0.0};
+}
+
 // Is `node` select(reshape(mask), x, 0), the mask one axis short of x?
 bool zeroes_rows(const Graph& g, const Node& node, Value mask) {
-  if (node.op != &ops::select || !mask.valid()) return false;
-  const Node* zero = g.producer(node.operands[2]);
+  if (!mask.valid() || !zeroes(g, node)) return false;
   Shape column = g.type(mask).shape;
   column.emplace_back(1);
-  return zero != nullptr && zero->op == &ops::constant &&
-         OpView(g, *zero).reals("values") == Reals{0.0} &&
-         through(g, node.operands[0], ops::reshape) == mask &&
-         g.type(node.operands[0]).shape == column &&
-         g.type(node.operands[1]) == g.type(node.results[0]);
+  return through(g, node.operands[0], ops::reshape) == mask &&
+         g.type(node.operands[0]).shape == column;
 }
 
 Value weights_of(const Graph& g, const Node& loss) {
@@ -62,6 +66,10 @@ Graph of_distinct(const Graph& graph, PassContext& context) {
         context.done(kName, where(node) + ": rows of weight 0 are not zeroed first");
         continue;
       }
+      if (weights.valid() && made != nullptr && zeroes(graph, *made))
+        context.near_miss(kName, where(node) +
+                                     ": its logits are zeroed by another mask than the "
+                                     "one its weights are made of");
     }
     if (node.op == &ops::select) {
       const Node* made = graph.producer(node.operands[1]);

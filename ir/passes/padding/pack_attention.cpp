@@ -27,9 +27,14 @@ class Packing {
   Graph run(PassContext& context) {
     for (const Node& node : g_.nodes()) {
       if (move(node)) continue;
-      if (node.op == &ops::attention && fits(node)) {
-        context.done(kName, where(node) + ": attention works on packed sequences");
-        made_[node.results[0]] = {};
+      if (node.op == &ops::attention && has_packed_operands(node)) {
+        const std::string_view why = obstacle(node);
+        if (why.empty()) {
+          context.done(kName, where(node) + ": attention works on packed sequences");
+          made_[node.results[0]] = {};
+        } else {
+          context.near_miss(kName, concat(where(node), ": ", why));
+        }
       }
       if (is_chosen(node))
         convert(node);
@@ -69,13 +74,16 @@ class Packing {
            (ops::is_causal(op.integers("band")) && queries == keys);
   }
 
-  // Both ops: of many heads, between packed sequences.
+  // Both ops: of many heads, each operand from packed sequences.
+  bool has_packed_operands(const Node& node) const {
+    return !ops::is_additive(OpView(g_, node)) && unpacked(operand(node, "q")) &&
+           unpacked(operand(node, "k")) && unpacked(operand(node, "v"));
+  }
   bool is_between_sequences(const Node& node) const {
-    const OpView op(g_, node);
-    const auto q = unpacked(operand(node, "q")), k = unpacked(operand(node, "k")),
-               v = unpacked(operand(node, "v"));
-    return !ops::is_additive(op) && q && k && v && k->of == v->of &&
-           hides_ended_keys(node, q->of, k->of);
+    if (!has_packed_operands(node)) return false;
+    const Sequences keys = unpacked(operand(node, "k"))->of;
+    return keys == unpacked(operand(node, "v"))->of &&
+           hides_ended_keys(node, unpacked(operand(node, "q"))->of, keys);
   }
 
   // Is nothing read of `o` but packed rows of these sequences, and by adjoints that fit?
@@ -104,17 +112,20 @@ class Packing {
            d->of == queries && is_between_sequences(grad);
   }
 
-  bool fits(const Node& node) const {
+  // Why attention with packed operands cannot work on them; empty where it can.
+  std::string_view obstacle(const Node& node) const {
     const OpView op(g_, node);
-    if (op.flag("weights") || !is_between_sequences(node)) return false;
+    if (op.flag("weights")) return "its weights are wanted";
+    if (!is_between_sequences(node)) return "keys of sequences that have ended are not hidden";
     const Sequences queries = unpacked(operand(node, "q"))->of;
     if (op.flag("lse")) {
+      constexpr std::string_view kRead = "its log-sum-exp is read by more than its gradient";
       for (const Output& output : g_.outputs())
-        if (output.value == node.results[1]) return false;
+        if (output.value == node.results[1]) return kRead;
       for (const int n : readers_.of(node.results[1]))
-        if (!fits_adjoint(g_.nodes()[static_cast<size_t>(n)], node, queries)) return false;
+        if (!fits_adjoint(g_.nodes()[static_cast<size_t>(n)], node, queries)) return kRead;
     }
-    return only_packed(node, queries);
+    return only_packed(node, queries) ? "" : "what it gives is read where it is not packed again";
   }
 
   bool is_chosen(const Node& node) const {
@@ -159,7 +170,7 @@ class Packing {
       made_[node.results[i]] = made[i];
       if (of == "bias") r_.replace(node.results[i], made[i]);
       if (of == "bias" || of == "lse") continue;
-      // For those who do not pack it again.
+      // For readers that do not pack it again.
       const Sequences& s = of == "q" ? queries : keys;
       lengths_[node.results[i]] = s.lengths;
       const Value back = r_.builder.emit(ops::unpack, {{made[i]}, {r_(s.lengths)}},
@@ -179,7 +190,7 @@ class Packing {
   }
 
   const Graph& g_;
-  const Readers readers_;
+  const GraphUses readers_;
   Rewriter r_;
   std::map<Value, Value> made_;     // result of attention or its adjoint -> packed rows, new
   std::map<Value, Value> lengths_;  // ... -> their lengths, old
