@@ -36,7 +36,7 @@ class Recomputation {
       position_[static_cast<size_t>(forward_[i])] = static_cast<int>(i);
     cut(policy.segments);
     light_.resize(static_cast<size_t>(graph.value_count()));
-    if (policy.light) find_light();
+    if (policy.recompute_moves) find_moves();
   }
 
   Graph run() {
@@ -101,16 +101,16 @@ class Recomputation {
   }
 
   // Of a value and its views, by nodes in order: the first and the last backward reader.
-  struct Readers {
+  struct BackwardReaders {
     int first = std::numeric_limits<int>::max(), last = -1;
   };
-  Readers backward_readers(Value v) const {
-    Readers found;
+  BackwardReaders backward_readers(Value v) const {
+    BackwardReaders found;
     for (const int r : uses_[index(v)]) {
       if (r < 0) {
         found.last = static_cast<int>(graph_.nodes().size());
       } else if (ir::ops::is_view(*node(r).op)) {
-        const Readers further = backward_readers(node(r).results[0]);
+        const BackwardReaders further = backward_readers(node(r).results[0]);
         found = {std::min(found.first, further.first), std::max(found.last, further.last)};
       } else if (!is_forward(static_cast<size_t>(r))) {
         found = {std::min(found.first, r), std::max(found.last, r)};
@@ -124,7 +124,7 @@ class Recomputation {
   }
 
   // Light: made by moving memory, and of what is still there when it is first read backward.
-  void find_light() {
+  void find_moves() {
     const auto is_light = [](const ir::OpDef& op) {
       const ir::Cost cost = ir::cost_of(op);
       return cost == ir::Cost::copies || cost == ir::Cost::looks_up || cost == ir::Cost::norm;
@@ -135,7 +135,7 @@ class Recomputation {
         light_[index(made.results[0])] = light_[index(made.operands[0])];
       if (!is_light(*made.op)) continue;
       const Value v = made.results[0];
-      const Readers readers = backward_readers(v);
+      const BackwardReaders readers = backward_readers(v);
       if (readers.last < 0 || nominal_bytes(graph_.type(v)) < kLeastBytes) continue;
       light_[index(v)] = std::all_of(made.operands.begin(), made.operands.end(), [&](Value o) {
         return graph_.producer(root(o)) == nullptr ||

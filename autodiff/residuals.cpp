@@ -62,7 +62,7 @@ class Decision {
     return std::find(stacked_.begin(), stacked_.end(), v) != stacked_.end();
   }
   bool may_recompute(const Node& node) const {
-    return is_cheap(*node.op) || (policy_.costly && node.regions.empty());
+    return is_cheap(*node.op) || (policy_.recompute_contractions && node.regions.empty());
   }
   bool is_decided(Value v) const { return fate_[index(v)] != Residual::unused; }
 

@@ -5,13 +5,12 @@
 // forward values that those read each is
 //   free        an argument that the reverse loop is given anyway: scanned input, invariant, %live;
 //   saved       stacked over the steps; always so for a carry that is read;
-//   recomputed  by copies of its node in the reverse loop, from other free, saved or recomputed
-//   values.
+//   recomputed  by copies of its node in the reverse loop, from free, saved or recomputed values.
 // What depends on invariants alone is recomputed (it leaves both loops later). What is costly to
 // compute is saved: contractions, reductions, cells, attention, loops. What is left (elementwise
 // ops, and ops that only move, repeat or make elements) is recomputed where that needs less memory
-// than saving it: e.g. a tanh of [B,S,A] is never stacked when its operands
-// [B,A] and [S,A] are available.
+// than saving it: e.g. a tanh of [B,S,A] is never stacked when its operands [B,A] and [S,A] are
+// available.
 //
 // What stands outside of loops is kept, but for what `recomputed` says.
 #pragma once
@@ -38,7 +37,7 @@ std::vector<Residual> residuals(const LoopBody& body, const ResidualPolicy& poli
 // reads of them:
 //   - `policy.segments` pieces, cut where little crosses, so that each holds about as much of what
 //     the backward pass reads; what crosses is kept, and so is the last;
-//   - with `policy.light`, what is cheap to make of values that outlive it.
+//   - with `policy.recompute_moves`, what is cheap to make of values that outlive it.
 // To be done last: `cse` would merge what is computed twice.
 ir::Graph recomputed(const ir::Graph& graph, const ResidualPolicy& policy);
 

@@ -9,23 +9,23 @@
 #pragma once
 #include "backends/backend.h"
 #include "frontend/compile/session.h"
-#include "frontend/formats/named_arrays.h"
 #include "frontend/weft.h"
 #include "ir/error.h"
 #include "ir/host/array.h"
+#include "ir/host/named_arrays.h"
 #include "ir/text/text.h"
 
 #include <memory>
 
 namespace weft {
 
-using formats::NamedArray;
-using formats::NamedArrays;
 using ir::Array;
 using ir::Dims;
 using ir::dims_str;
 using ir::Graph;
 using ir::GraphError;
+using ir::NamedArray;
+using ir::NamedArrays;
 using ir::parse;
 using ir::print;
 using ir::RuntimeError;

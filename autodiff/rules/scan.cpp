@@ -15,9 +15,9 @@
 //
 // With lengths, every adjoint that enters a step is select(live, d, 0) where it has rows; the rest,
 // select(live, 0, d), passes on to the step before because the reverse loop has the same lengths,
-// under which a row-carry keeps ended rows. A value without a row axis cannot be a stacked
-// output here; it is kept in a carried buffer [T+B+1,...] of which each step writes its place (T+B+1
-// is never B).
+// under which a carry with rows keeps ended rows. A value without a row axis cannot be a stacked
+// output here; it is kept in a carried buffer [T+B+1,...], of which each step writes its own slot
+// (T+B+1 is never B).
 #include "autodiff/loop.h"
 #include "autodiff/row_values.h"
 #include "autodiff/rules/table.h"

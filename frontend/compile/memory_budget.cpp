@@ -26,10 +26,10 @@ constexpr ResidualPolicy kPolicies[] = {
     {.segments = 4},
     {.segments = 8},
     {.segments = 16},
-    {.threshold = kAlways, .costly = true},
-    {.threshold = kAlways, .costly = true, .segments = 4},
-    {.threshold = kAlways, .costly = true, .segments = 8},
-    {.threshold = kAlways, .costly = true, .segments = 16},
+    {.threshold = kAlways, .recompute_contractions = true},
+    {.threshold = kAlways, .recompute_contractions = true, .segments = 4},
+    {.threshold = kAlways, .recompute_contractions = true, .segments = 8},
+    {.threshold = kAlways, .recompute_contractions = true, .segments = 16},
 };
 
 int64_t stored_bytes(const ir::Graph& graph, const ir::Bindings& sizes) {
@@ -53,7 +53,7 @@ std::string described(const ResidualPolicy& policy) {
   std::string s;
   if (policy.segments > 1)
     s = concat("recomputes the forward pass in ", policy.segments, " pieces");
-  if (policy.costly)
+  if (policy.recompute_contractions)
     s += concat(s.empty() ? "recomputes " : ", and ", "all but the carries of loops");
   else if (policy.threshold > 1)
     s += concat(s.empty() ? "recomputes " : ", and ", "more of the elementwise work in loops");

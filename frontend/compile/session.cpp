@@ -15,10 +15,10 @@
 namespace weft {
 namespace {
 
-using formats::NamedArrays;
 using ir::Array;
 using ir::concat;
 using ir::GraphError;
+using ir::NamedArrays;
 
 // What an executable costs besides its arena: kernels, primitives, tables.
 constexpr int64_t kBytesOfNode = 8192;

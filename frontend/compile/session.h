@@ -11,8 +11,8 @@
 #include "backends/backend.h"
 #include "frontend/compile/optimizer.h"
 #include "frontend/compile/stages.h"
-#include "frontend/formats/named_arrays.h"
 #include "frontend/store/parameter_store.h"
+#include "ir/host/named_arrays.h"
 #include "ir/passes/pipeline.h"
 
 #include <functional>
@@ -110,11 +110,11 @@ class Program {
 
   // Inputs by name (what the graph does not take is left alone). Results named after
   // a parameter or state (output_name of its path) are stored; the others are returned.
-  formats::NamedArrays run(ParameterStore& store, const formats::NamedArrays& inputs);
+  ir::NamedArrays run(ParameterStore& store, const ir::NamedArrays& inputs);
   // The same inputs and results for many runs. GraphError where a result goes back to the store.
-  RepeatedRun repeated(ParameterStore& store, const formats::NamedArrays& inputs);
+  RepeatedRun repeated(ParameterStore& store, const ir::NamedArrays& inputs);
   // The executable for the sizes of these inputs, made if it is not there.
-  backends::Executable& executable(ParameterStore& store, const formats::NamedArrays& inputs);
+  backends::Executable& executable(ParameterStore& store, const ir::NamedArrays& inputs);
 
   // Of all executables kept.
   std::vector<backends::Report> reports() const;
@@ -133,7 +133,7 @@ class Program {
   struct Repeated;  // the graph in two: what is computed once, and what is run again
 
   explicit Program(const ProgramOptions& options);
-  RepeatedRun bound(ParameterStore& store, const formats::NamedArrays& inputs);
+  RepeatedRun bound(ParameterStore& store, const ir::NamedArrays& inputs);
   // What is done with the gradients that a differentiated graph ends with.
   struct Ending {
     std::string_view name;
@@ -146,7 +146,7 @@ class Program {
                                int64_t other_bytes);
   void go_through_stages(const ir::Graph& built, std::vector<StageStep> middle,
                          std::vector<StageStep> end);
-  std::vector<ir::Array> arguments(ParameterStore& store, const formats::NamedArrays& inputs) const;
+  std::vector<ir::Array> arguments(ParameterStore& store, const ir::NamedArrays& inputs) const;
   Entry& entry_for(const std::vector<ir::Array>& arguments);
 
   ProgramOptions options_;

@@ -7,10 +7,10 @@
 namespace weft {
 namespace {
 
-using formats::NamedArrays;
 using ir::Array;
 using ir::concat;
 using ir::GraphError;
+using ir::NamedArrays;
 
 std::unique_ptr<Program> apply_program(const ir::Graph& built, const TrainingOptions& t,
                                        const ProgramOptions& options) {

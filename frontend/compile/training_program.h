@@ -39,14 +39,13 @@ class TrainingProgram {
 
   // One update by a batch: the inputs of the graph for each of its parts, one part where batches do
   // not come in parts.
-  Result update(ParameterStore& store, std::span<const formats::NamedArrays> parts, double rate);
+  Result update(ParameterStore& store, std::span<const ir::NamedArrays> parts, double rate);
 
   // The two entries; for batches in parts. Sums of gradients stay in the store until applied.
   // `first`: of an update, whatever the sums hold is forgotten. Returns the graph's results.
-  formats::NamedArrays accumulate(ParameterStore& store, const formats::NamedArrays& part,
-                                  bool first);
+  ir::NamedArrays accumulate(ParameterStore& store, const ir::NamedArrays& part, bool first);
   // `weight`: of all parts. Returns gradient_norm.
-  formats::NamedArrays apply(ParameterStore& store, double weight, double rate);
+  ir::NamedArrays apply(ParameterStore& store, double weight, double rate);
 
   bool in_parts() const { return apply_ != nullptr; }
   // The program that batches go through, whole or part by part.

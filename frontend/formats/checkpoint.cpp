@@ -17,17 +17,20 @@ namespace {
 
 using ir::concat;
 using ir::GraphError;
+using ir::NamedArray;
+using ir::NamedArrays;
 
 constexpr size_t kMostNamed = 5;  // of the tensors that a message is about
 
 class SafetensorsCheckpoint final : public Checkpoint {
  public:
-  explicit SafetensorsCheckpoint(const std::string& path) : path_(path), reader_(path) {
+  explicit SafetensorsCheckpoint(InputFile file) : path_(file.path()), reader_(std::move(file)) {
     for (const TensorEntry& e : reader_.entries()) entries_.push_back({e.name, e.dtype, e.dims});
   }
   const std::string& path() const override { return path_; }
   const std::vector<TensorInfo>& entries() const override { return entries_; }
   ir::Array read(std::string_view name) const override { return reader_.read(name); }
+  const Metadata& metadata() const override { return reader_.metadata(); }
 
  private:
   std::string path_;
@@ -35,13 +38,11 @@ class SafetensorsCheckpoint final : public Checkpoint {
   std::vector<TensorInfo> entries_;
 };
 
-// Arrays of a zip are found by reading it.
-class NpzCheckpoint final : public Checkpoint {
+// Arrays of NumPy's files are found by reading them.
+class NumpyCheckpoint final : public Checkpoint {
  public:
-  explicit NpzCheckpoint(const std::string& path) : path_(path), arrays_(read_npz(path)) {
-    for (const NamedArray& a : arrays_)
-      entries_.push_back({a.name, a.array.dtype(), a.array.dims()});
-  }
+  NumpyCheckpoint(std::string path, NamedArrays arrays)
+      : path_(std::move(path)), arrays_(std::move(arrays)), entries_(entries_of(arrays_)) {}
   const std::string& path() const override { return path_; }
   const std::vector<TensorInfo>& entries() const override { return entries_; }
   ir::Array read(std::string_view name) const override {
@@ -116,19 +117,18 @@ class ShardedCheckpoint final : public Checkpoint {
   std::vector<TensorInfo> entries_;
 };
 
-// The first bytes of a file: a zip's signature, or the length of a JSON header and its brace.
-enum class Magic { safetensors, json, zip, none };
+// The first bytes of a file: a signature, or the length of a JSON header and its brace.
+enum class Magic { safetensors, json, npz, npy, none };
 
-Magic magic_of(const std::string& path) {
-  const InputFile file(path);
-  char bytes[9] = {};
-  file.read(0, bytes, std::min<int64_t>(file.size(), sizeof bytes));
-  if (std::memcmp(bytes, "PK\3\4", 4) == 0 || std::memcmp(bytes, "PK\5\6", 4) == 0)
-    return Magic::zip;
-  uint64_t length = 0;
-  std::memcpy(&length, bytes, sizeof length);
-  if (bytes[8] == '{' && length <= static_cast<uint64_t>(file.size())) return Magic::safetensors;
-  const std::string_view start(bytes, sizeof bytes);
+Magic magic_of(const InputFile& file) {
+  const std::string start = file.head(9);
+  if (start.starts_with("PK\3\4") || start.starts_with("PK\5\6")) return Magic::npz;
+  if (start.starts_with("\x93NUMPY")) return Magic::npy;
+  if (start.size() == 9 && start[8] == '{') {
+    uint64_t length = 0;
+    std::memcpy(&length, start.data(), sizeof length);
+    if (length <= static_cast<uint64_t>(file.size())) return Magic::safetensors;
+  }
   const size_t first = start.find_first_not_of(" \t\r\n");
   return first != start.npos && start[first] == '{' ? Magic::json : Magic::none;
 }
@@ -155,26 +155,45 @@ NamedArrays Checkpoint::read_all() const {
   return arrays;
 }
 
+const Metadata& Checkpoint::metadata() const {
+  static const Metadata none;
+  return none;
+}
+
+std::vector<TensorInfo> entries_of(const NamedArrays& arrays) {
+  std::vector<TensorInfo> entries;
+  for (const NamedArray& a : arrays) entries.push_back({a.name, a.array.dtype(), a.array.dims()});
+  return entries;
+}
+
 std::unique_ptr<Checkpoint> open_checkpoint(const std::string& path) {
-  switch (magic_of(path)) {
+  InputFile file(path);
+  switch (magic_of(file)) {
     case Magic::safetensors:
-      return std::make_unique<SafetensorsCheckpoint>(path);
+      return std::make_unique<SafetensorsCheckpoint>(std::move(file));
     case Magic::json:
       return std::make_unique<ShardedCheckpoint>(path);
-    case Magic::zip:
-      return std::make_unique<NpzCheckpoint>(path);
+    case Magic::npz:
+      return std::make_unique<NumpyCheckpoint>(file.path(), read_npz(file));
+    case Magic::npy:
+      return std::make_unique<NumpyCheckpoint>(file.path(), NamedArrays{{"", read_npy(file)}});
     case Magic::none:
       break;
   }
-  throw GraphError(
-      concat(path, ": is no file of tensors; safetensors, its index (JSON) or npz is needed"));
+  throw GraphError(concat(file.path(), ": is no file of tensors",
+                          "; safetensors, its index (JSON), npz or npy is needed"));
 }
 
-NamedArrays read_checkpoint(const std::string& path) { return open_checkpoint(path)->read_all(); }
+NamedArrays read_checkpoint(const std::string& path, Metadata* metadata) {
+  const auto checkpoint = open_checkpoint(path);
+  if (metadata != nullptr) *metadata = checkpoint->metadata();
+  return checkpoint->read_all();
+}
 
-void check_entries(const Checkpoint& checkpoint, std::span<const WantedTensor> wanted) {
+void check_entries(const std::string& path, std::span<const TensorInfo> entries,
+                   std::span<const WantedTensor> wanted) {
   std::map<std::string_view, const TensorInfo*> there;
-  for (const TensorInfo& t : checkpoint.entries()) there.emplace(t.name, &t);
+  for (const TensorInfo& t : entries) there.emplace(t.name, &t);
   std::vector<std::string> missing, extra, other;
   for (const WantedTensor& w : wanted) {
     const auto at = there.find(w.name);
@@ -197,7 +216,7 @@ void check_entries(const Checkpoint& checkpoint, std::span<const WantedTensor> w
   add("lacks", missing);
   add("holds beside what is needed", extra);
   add("has of another shape", other);
-  if (!message.empty()) throw GraphError(concat(checkpoint.path(), ": ", message));
+  if (!message.empty()) throw GraphError(concat(path, ": ", message));
 }
 
 }  // namespace weft::formats

@@ -4,10 +4,12 @@
 //   for (const TensorInfo& t : checkpoint->entries()) use(t.name, checkpoint->read(t.name));
 //
 // The format is told by the file's first bytes, never by its name: safetensors; the index of a
-// sharded one, JSON with a "weight_map" of names to files beside it; npz.
+// sharded one, JSON with a "weight_map" of names to files beside it; npz; npy, whose one array has
+// the name "". Paths may name pipes, but for an index.
 #pragma once
-#include "frontend/formats/named_arrays.h"
+#include "frontend/formats/safetensors.h"
 #include "ir/host/array.h"
+#include "ir/host/named_arrays.h"
 
 #include <memory>
 #include <span>
@@ -29,14 +31,17 @@ class Checkpoint {
   virtual const std::string& path() const = 0;
   virtual const std::vector<TensorInfo>& entries() const = 0;
   virtual ir::Array read(std::string_view name) const = 0;  // GraphError when it is not there
+  virtual const Metadata& metadata() const;  // what a safetensors file says of itself
 
   const TensorInfo* find(std::string_view name) const;
-  NamedArrays read_all() const;
+  ir::NamedArrays read_all() const;
 };
+
+std::vector<TensorInfo> entries_of(const ir::NamedArrays& arrays);
 
 // Throws GraphError "path: what was found and what is needed".
 std::unique_ptr<Checkpoint> open_checkpoint(const std::string& path);
-NamedArrays read_checkpoint(const std::string& path);
+ir::NamedArrays read_checkpoint(const std::string& path, Metadata* metadata = nullptr);
 
 // Throws GraphError unless exactly these tensors are there, of these shapes and of some float
 // dtype. It names what is missing, what is there beside, and what has another shape.
@@ -44,6 +49,7 @@ struct WantedTensor {
   std::string name;
   ir::Dims dims;
 };
-void check_entries(const Checkpoint& checkpoint, std::span<const WantedTensor> wanted);
+void check_entries(const std::string& path, std::span<const TensorInfo> entries,
+                   std::span<const WantedTensor> wanted);
 
 }  // namespace weft::formats

@@ -38,9 +38,12 @@ int64_t InputFile::size(int64_t most) const {
   return size;
 }
 
+std::string InputFile::head(int64_t size) const {
+  return read_text(0, std::min(size, available(size)));
+}
+
 bool InputFile::starts_with(std::string_view text) const {
-  const auto size = static_cast<int64_t>(text.size());
-  return available(size) >= size && read_text(0, size) == text;
+  return head(static_cast<int64_t>(text.size())) == text;
 }
 
 void InputFile::check(int64_t offset, int64_t size) const {

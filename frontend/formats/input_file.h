@@ -19,10 +19,13 @@ class InputFile {
   // Of a pipe: all of it is read then, GraphError if that is more than `most` bytes.
   int64_t size(int64_t most = kMost) const;
   bool is_regular() const { return source_.file_size().has_value(); }
+  int descriptor() const { return source_.descriptor(); }
 
   // Exactly `size` bytes from `offset`.
   void read(int64_t offset, void* data, int64_t size) const;
   std::string read_text(int64_t offset, int64_t size) const;
+  // Its first bytes, fewer where it is shorter. Reads no more than that.
+  std::string head(int64_t size) const;
   // Does it begin with this? Reads no more than that.
   bool starts_with(std::string_view text) const;
   // Of what is no regular file, all of it; of a regular one nothing.

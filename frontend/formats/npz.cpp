@@ -2,11 +2,11 @@
 #include "frontend/formats/npz.h"
 
 #include "frontend/formats/atomic_file.h"
-#include "frontend/formats/input_file.h"
 #include "frontend/formats/npy.h"
 #include "frontend/formats/text.h"
 #include "ir/error.h"
 
+#include <unistd.h>
 #include <zip.h>
 
 #include <algorithm>
@@ -19,6 +19,8 @@ namespace {
 using ir::Array;
 using ir::concat;
 using ir::GraphError;
+using ir::NamedArray;
+using ir::NamedArrays;
 using ir::RuntimeError;
 
 constexpr std::string_view kExtension = ".npy";
@@ -48,11 +50,15 @@ std::string text_of(int code) {
 }
 
 // An archive that came through a pipe is in memory, which must outlive what is returned.
-Archive open_archive(const InputFile& file, const std::string& path) {
+Archive open_archive(const InputFile& file) {
   int code = 0;
   if (file.is_regular()) {
-    Archive archive(zip_open(path.c_str(), ZIP_RDONLY, &code));
-    if (!archive) fail_to_open(file.path(), text_of(code));
+    const int descriptor = ::dup(file.descriptor());
+    Archive archive(zip_fdopen(descriptor, 0, &code));
+    if (!archive) {
+      ::close(descriptor);
+      fail_to_open(file.path(), text_of(code));
+    }
     return archive;
   }
   zip_error_t error;
@@ -114,7 +120,9 @@ Array read_entry(zip_t* archive, zip_uint64_t index, int64_t size, const std::st
   return array;
 }
 
-Array npy_of(const InputFile& file) {
+}  // namespace
+
+Array read_npy(const InputFile& file) {
   // A pipe is read no further than it must be to see that it holds something else.
   if (!file.is_regular() && !file.starts_with(kNpyMagic))
     throw GraphError(file.path() + ": is no .npy file");
@@ -126,14 +134,14 @@ Array npy_of(const InputFile& file) {
   return read_npy(read, file.size(), file.path());
 }
 
-NamedArrays npz_of(const InputFile& file, const std::string& path) {
+NamedArrays read_npz(const InputFile& file) {
   const std::string& name = file.path();
   if (!file.is_regular() && !file.starts_with(kZipMagic))
     throw GraphError(name + ": is no .npz file");
   int64_t bytes_left = file.size();
   if (bytes_left == 0)
     throw GraphError(name + ": is empty");  // an archive without entries to libzip
-  const Archive archive = open_archive(file, path);
+  const Archive archive = open_archive(file);
   NamedArrays arrays;
   const auto count = static_cast<zip_uint64_t>(zip_get_num_entries(archive.get(), 0));
   for (zip_uint64_t i = 0; i < count; ++i) {
@@ -149,6 +157,8 @@ NamedArrays npz_of(const InputFile& file, const std::string& path) {
   }
   return arrays;
 }
+
+namespace {
 
 // What libzip writes goes to `file`; a C callback, so nothing may be thrown through it.
 struct Sink {
@@ -260,7 +270,7 @@ void write_archive(AtomicFile& file, const NamedArrays& arrays, const std::strin
 
 }  // namespace
 
-Array read_npy(const std::string& path) { return npy_of(InputFile(path)); }
+Array read_npy(const std::string& path) { return read_npy(InputFile(path)); }
 
 void write_npy(const std::string& path, const Array& array) {
   const Array written = as_numpy(array);
@@ -270,13 +280,7 @@ void write_npy(const std::string& path, const Array& array) {
   file.commit();
 }
 
-NamedArrays read_npz(const std::string& path) { return npz_of(InputFile(path), path); }
-
-NamedArrays read_arrays(const std::string& path) {
-  const InputFile file(path);
-  if (path.ends_with(".npy") || file.starts_with(kNpyMagic)) return {{"", npy_of(file)}};
-  return npz_of(file, path);
-}
+NamedArrays read_npz(const std::string& path) { return read_npz(InputFile(path)); }
 
 void write_npz(const std::string& path, const NamedArrays& arrays) {
   AtomicFile file(path);

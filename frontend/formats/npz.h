@@ -5,21 +5,23 @@
 // may be stored or deflated, and their names may contain '/'. Sizes are checked against the file
 // before anything is allocated.
 // Written: little endian, C order, stored, the same bytes for the same arrays; bf16, which NumPy
-// lacks, is widened to f4. Paths may name pipes and devices; "-" is standard input or output. A file that cannot be understood is a GraphError naming file and entry.
+// lacks, is widened to f4. Paths may name pipes and devices; "-" is standard input or output. A
+// file that cannot be understood is a GraphError naming file and entry.
 #pragma once
-#include "frontend/formats/named_arrays.h"
+#include "frontend/formats/input_file.h"
 #include "ir/host/array.h"
+#include "ir/host/named_arrays.h"
 
 #include <string>
 
 namespace weft::formats {
 
 ir::Array read_npy(const std::string& path);
+ir::Array read_npy(const InputFile& file);
 void write_npy(const std::string& path, const ir::Array& array);
 
-NamedArrays read_npz(const std::string& path);
-// Either, told apart by content; the array of a .npy has the name "".
-NamedArrays read_arrays(const std::string& path);
-void write_npz(const std::string& path, const NamedArrays& arrays);
+ir::NamedArrays read_npz(const std::string& path);
+ir::NamedArrays read_npz(const InputFile& file);
+void write_npz(const std::string& path, const ir::NamedArrays& arrays);
 
 }  // namespace weft::formats

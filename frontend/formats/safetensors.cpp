@@ -18,6 +18,8 @@ using ir::Array;
 using ir::concat;
 using ir::DType;
 using ir::GraphError;
+using ir::NamedArray;
+using ir::NamedArrays;
 using nlohmann::json;
 
 constexpr int64_t kLengthBytes = 8;
@@ -216,7 +218,7 @@ std::string header_text(const std::vector<const NamedArray*>& arrays, const Meta
 
 }  // namespace
 
-SafetensorsReader::SafetensorsReader(std::string path) : file_(std::move(path)) {
+SafetensorsReader::SafetensorsReader(InputFile file) : file_(std::move(file)) {
   const json header = read_header(file_);
   uint64_t length = 0;
   file_.read(0, &length, kLengthBytes);

@@ -9,8 +9,8 @@
 // tensor is aligned and the same arrays give the same bytes; data starts at a multiple of 64.
 #pragma once
 #include "frontend/formats/input_file.h"
-#include "frontend/formats/named_arrays.h"
 #include "ir/host/array.h"
+#include "ir/host/named_arrays.h"
 
 #include <map>
 #include <string>
@@ -30,7 +30,8 @@ struct TensorEntry {
 
 class SafetensorsReader {
  public:
-  explicit SafetensorsReader(std::string path);
+  explicit SafetensorsReader(InputFile file);
+  explicit SafetensorsReader(const std::string& path) : SafetensorsReader(InputFile(path)) {}
 
   const std::vector<TensorEntry>& entries() const { return entries_; }  // in the order of the data
   const Metadata& metadata() const { return metadata_; }
@@ -38,7 +39,7 @@ class SafetensorsReader {
 
   ir::Array read(const TensorEntry& entry) const;
   ir::Array read(std::string_view name) const;  // GraphError when the name is not there
-  NamedArrays read_all() const;
+  ir::NamedArrays read_all() const;
 
  private:
   InputFile file_;
@@ -46,8 +47,8 @@ class SafetensorsReader {
   Metadata metadata_;
 };
 
-NamedArrays read_safetensors(const std::string& path, Metadata* metadata = nullptr);
-void write_safetensors(const std::string& path, const NamedArrays& arrays,
+ir::NamedArrays read_safetensors(const std::string& path, Metadata* metadata = nullptr);
+void write_safetensors(const std::string& path, const ir::NamedArrays& arrays,
                        const Metadata& metadata = {});
 
 }  // namespace weft::formats

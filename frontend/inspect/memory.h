@@ -1,4 +1,4 @@
-// frontend/inspect/memory.h -- the planned arena over time: how full it is at each step, who holds
+// frontend/inspect/memory.h -- the planned arena over time: how full it is at each step, which values hold
 // the peak, what is reused.
 //
 // Nothing is thrown: a report without a plan is an empty picture.

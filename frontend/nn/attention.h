@@ -2,7 +2,7 @@
 //
 // Masks say what may be looked at: pred[B,S], or pred of the scores' shape. A query that may look
 // at nothing gets zeros. All functions take one query, s: T[B,H], or many, s: T[B,T,H]. `keys` is
-// for those who have the projected h already (decoding step by step); otherwise it is computed
+// where the projected h is there already (decoding step by step); otherwise it is computed
 // here, and where that happens in a loop the compiler moves it out.
 //
 // Throws GraphError, at the line of the call, where shapes or settings do not go together.

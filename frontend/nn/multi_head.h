@@ -43,7 +43,7 @@ MultiHeadAttended multi_head_attention(const Scope& p, const Tensor& x, const Ke
                                        const MultiHeadOptions& options,
                                        SourceLoc loc = SourceLoc::here());
 
-// Masks for it: pred[B,S] of who is there -> pred[B,1,1,S]
+// Masks for it: pred[B,S], true at real tokens -> pred[B,1,1,S]
 Tensor for_all_queries(const Tensor& mask, SourceLoc loc = SourceLoc::here());
 
 }  // namespace weft

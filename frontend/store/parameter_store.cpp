@@ -204,8 +204,8 @@ void ParameterStore::set(const std::string& path, ir::ArgumentKind kind, Array a
   version_ = ++changes;
 }
 
-formats::NamedArrays ParameterStore::all(ir::ArgumentKind kind) const {
-  formats::NamedArrays arrays;
+ir::NamedArrays ParameterStore::all(ir::ArgumentKind kind) const {
+  ir::NamedArrays arrays;
   for (const auto& [path, entry] : entries_)
     if (entry.kind == kind) arrays.add(path, entry.array);
   return arrays;

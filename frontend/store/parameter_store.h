@@ -1,8 +1,8 @@
 // frontend/store/parameter_store.h -- the values of parameters and state, by path; one for many graphs.
 #pragma once
-#include "frontend/formats/named_arrays.h"
 #include "ir/graph.h"
 #include "ir/host/array.h"
+#include "ir/host/named_arrays.h"
 
 #include <cstdint>
 #include <map>
@@ -25,8 +25,8 @@ class ParameterStore {
   const ir::Array& at(std::string_view path) const;  // GraphError when it is not there
   void set(const std::string& path, ir::ArgumentKind kind, ir::Array array);
 
-  formats::NamedArrays parameters() const { return all(ir::ArgumentKind::parameter); }
-  formats::NamedArrays states() const { return all(ir::ArgumentKind::state); }
+  ir::NamedArrays parameters() const { return all(ir::ArgumentKind::parameter); }
+  ir::NamedArrays states() const { return all(ir::ArgumentKind::state); }
   int64_t parameter_count() const;  // elements of all parameters
 
   uint64_t seed() const { return seed_; }
@@ -42,7 +42,7 @@ class ParameterStore {
     ir::ArgumentKind kind;
     ir::Array array;
   };
-  formats::NamedArrays all(ir::ArgumentKind kind) const;
+  ir::NamedArrays all(ir::ArgumentKind kind) const;
 
   uint64_t seed_, version_ = 0;
   ir::DType real_;

@@ -1,7 +1,8 @@
 // ir/ops/scan.h -- the only loop; and a function with a derivative of the user's own.
 //
 //   %sN, %o = scan(carries; scanned; invariants; lengths) {axes, out_axes, reverse, steps}
-//   (carries, one slice of each scanned, invariants, [%live: pred[B]]) { ... yield carries; stacked
+//       (carries, one slice of each scanned, invariants, [%live: pred[B]]) {
+//     ... yield carries; stacked
 //   }
 //
 // Runs its region once for each position t = 0..T-1 (reverse: T-1..0), T being the size of every

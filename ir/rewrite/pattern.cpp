@@ -15,15 +15,15 @@ std::optional<double> scalar_constant(const Graph& graph, Value v) {
   return values.front();
 }
 
-std::optional<double> Readers::scalar(Value v) const { return scalar_constant(*graph, v); }
+std::optional<double> GraphUses::scalar(Value v) const { return scalar_constant(*graph, v); }
 
-std::string Readers::named(Value v) const {
+std::string GraphUses::named(Value v) const {
   const Node* p = producer(v);
   return graph->display_name(v) +
          (p != nullptr && p->from.loc.known() ? ", made at " + p->from.loc.str() : "");
 }
 
-bool Readers::depends(Value v, const std::vector<int>& nodes) const {
+bool GraphUses::depends(Value v, const std::vector<int>& nodes) const {
   const int first = *std::min_element(nodes.begin(), nodes.end());
   std::vector<char> seen(graph->nodes().size());
   std::vector<int> stack{graph->info(v).node};
@@ -102,7 +102,7 @@ Provenance Match::provenance() const { return united_provenance(*readers_->graph
 class Matcher {
  public:
   using Next = std::function<bool()>;
-  Matcher(const Readers& readers, Match& match) : readers_(readers), match_(match) {}
+  Matcher(const GraphUses& readers, Match& match) : readers_(readers), match_(match) {}
 
   bool value(const Pattern& pattern, Value v, const Next& next) {
     const Pattern::Parts& p = pattern.parts();
@@ -162,11 +162,11 @@ class Matcher {
                  [&] { return operands(p, node, i + 1, swapped, next); });
   }
 
-  const Readers& readers_;
+  const GraphUses& readers_;
   Match& match_;
 };
 
-std::optional<Match> match(const Readers& readers, const Pattern& pattern, Value root,
+std::optional<Match> match(const GraphUses& readers, const Pattern& pattern, Value root,
                            Rewriter* rewriter) {
   Match m(readers, rewriter);
   if (!Matcher(readers, m).value(pattern, root, [] { return true; })) return std::nullopt;
@@ -179,7 +179,7 @@ Graph rewrite(const Graph& graph, const Pattern& pattern,
   const bool any_root = std::any_of(graph.nodes().begin(), graph.nodes().end(),
                                     [&](const Node& n) { return p.op == nullptr || n.op == p.op; });
   if (!any_root) return graph;
-  const Readers readers(graph);
+  const GraphUses readers(graph);
   Rewriter rewriter(graph);
   bool changed = false;
   for (const Node& node : graph.nodes()) {

@@ -18,9 +18,9 @@
 
 namespace weft::ir {
 
-// A graph and who reads what in it.
-struct Readers {
-  explicit Readers(const Graph& graph) : graph(&graph), uses(ir::uses(graph)) {}
+// A graph with the nodes that use each of its values.
+struct GraphUses {
+  explicit GraphUses(const Graph& graph) : graph(&graph), uses(ir::uses(graph)) {}
 
   const Graph* graph;
   std::vector<std::vector<int>> uses;
@@ -89,7 +89,7 @@ Pattern op(const OpDef& def, const Operands&... operands) {
 // A match: values by name, of the old graph (`old`) or, while rewriting, what stands for them.
 class Match {
  public:
-  Match(const Readers& readers, Rewriter* rewriter) : readers_(&readers), rewriter_(rewriter) {}
+  Match(const GraphUses& readers, Rewriter* rewriter) : readers_(&readers), rewriter_(rewriter) {}
 
   bool has(std::string_view name) const { return find(name).valid(); }
   Value old(std::string_view name) const;
@@ -98,7 +98,7 @@ class Match {
   OpView view(std::string_view name) const { return OpView(*readers_->graph, node(name)); }
   const TensorType& type(std::string_view name) const { return readers_->graph->type(old(name)); }
   double number(std::string_view name) const { return *readers_->scalar(old(name)); }
-  const Readers& readers() const { return *readers_; }
+  const GraphUses& readers() const { return *readers_; }
   const std::vector<int>& nodes() const { return nodes_; }  // indexes of all nodes matched
   const Node& root() const { return readers_->graph->nodes()[static_cast<size_t>(nodes_.front())]; }
   // The provenance of what replaces the match: the root's, origins united.
@@ -112,13 +112,13 @@ class Match {
  private:
   friend class Matcher;
   Value find(std::string_view name) const;
-  const Readers* readers_;
+  const GraphUses* readers_;
   Rewriter* rewriter_;
   std::vector<std::pair<std::string, Value>> bindings_;
   std::vector<int> nodes_;
 };
 
-std::optional<Match> match(const Readers& readers, const Pattern& pattern, Value root,
+std::optional<Match> match(const GraphUses& readers, const Pattern& pattern, Value root,
                            Rewriter* rewriter = nullptr);
 
 // Replaces every match by what `replace` returns; an invalid value keeps the node. Regions are not

@@ -46,7 +46,7 @@ struct Measured {
   double tokens = 0;  // target tokens that are no padding
 };
 
-Measured measured(Program& program, const formats::NamedArrays& batch, int steps) {
+Measured measured(Program& program, const ir::NamedArrays& batch, int steps) {
   ParameterStore store(1);
   program.run(store, batch);  // the first makes the executable and touches its memory
   std::vector<double> times;
@@ -70,7 +70,7 @@ Measured measured(Program& program, const formats::NamedArrays& batch, int steps
 void bench(const BenchOptions& o) {
   Subject subject = read_subject(o.what, o.bind, o.budget);
   subject.sizes.full = o.full;
-  const formats::NamedArrays batch = subject.batch();
+  const ir::NamedArrays batch = subject.batch();
   const std::shared_ptr<backends::Backend> backend = backends::make_onednn();
   const int most = o.threads > 0 ? o.threads : backend->threads();
   put(fmt::format("{}: training step, {} rows, source {}, target {}, {}\n\n", subject.title,

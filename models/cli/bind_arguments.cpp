@@ -25,10 +25,10 @@ std::string described(const ir::Graph& graph, const ir::Argument& a) {
 }
 
 // The array stored for an argument; null when there is none.
-const formats::NamedArray* find(const ir::Graph& graph, const ir::Argument& a,
-                                const formats::NamedArrays& arrays, const std::string& file) {
-  const formats::NamedArray* found = nullptr;
-  for (const formats::NamedArray& entry : arrays) {
+const ir::NamedArray* find(const ir::Graph& graph, const ir::Argument& a,
+                           const ir::NamedArrays& arrays, const std::string& file) {
+  const ir::NamedArray* found = nullptr;
+  for (const ir::NamedArray& entry : arrays) {
     if (entry.name != argument_name(graph, a) && (a.path.empty() || entry.name != a.path)) continue;
     if (found != nullptr)
       throw GraphError(ir::concat(file, ": both '", found->name, "' and '", entry.name, "' name ",
@@ -157,13 +157,13 @@ std::string argument_name(const ir::Graph& graph, const ir::Argument& argument) 
   return graph.display_name(argument.value).substr(1);
 }
 
-std::vector<Array> bind_arguments(const ir::Graph& graph, const formats::NamedArrays& arrays,
+std::vector<Array> bind_arguments(const ir::Graph& graph, const ir::NamedArrays& arrays,
                                   const std::string& file, bool exact) {
   std::vector<Array> bound;
   std::vector<std::string> missing, superfluous;
   std::set<std::string> used;
   for (const ir::Argument& a : graph.arguments()) {
-    const formats::NamedArray* entry = find(graph, a, arrays, file);
+    const ir::NamedArray* entry = find(graph, a, arrays, file);
     if (entry == nullptr) {
       missing.push_back(a.path.empty() ? argument_name(graph, a) : a.path);
       continue;
@@ -176,7 +176,7 @@ std::vector<Array> bind_arguments(const ir::Graph& graph, const formats::NamedAr
     const DType to = exact && ir::is_float(type.dtype) ? DType::f64 : type.dtype;
     bound.push_back(converted(entry->array, to, file + ": " + described(graph, a)));
   }
-  for (const formats::NamedArray& entry : arrays)
+  for (const ir::NamedArray& entry : arrays)
     if (!used.contains(entry.name)) superfluous.push_back(entry.name);
   const std::string extra = superfluous.empty()
                                 ? ""

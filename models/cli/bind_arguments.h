@@ -1,8 +1,8 @@
 // models/cli/bind_arguments.h -- named arrays out of a file become the arguments of a graph.
 #pragma once
-#include "frontend/formats/named_arrays.h"
 #include "ir/graph.h"
 #include "ir/host/array.h"
+#include "ir/host/named_arrays.h"
 
 #include <string>
 #include <vector>
@@ -22,7 +22,7 @@ std::string argument_name(const ir::Graph& graph, const ir::Argument& argument);
 // path. Integers are range-checked. Floats take the argument's dtype, or f64 where `exact`: the
 // reference computes in double and rounds nothing. Missing and superfluous names, and data of the
 // wrong kind or rank, are GraphErrors beginning with `file`.
-std::vector<ir::Array> bind_arguments(const ir::Graph& graph, const formats::NamedArrays& arrays,
+std::vector<ir::Array> bind_arguments(const ir::Graph& graph, const ir::NamedArrays& arrays,
                                       const std::string& file, bool exact);
 
 // Throws GraphError when a value of the graph would not fit into the machine's memory, or a loop

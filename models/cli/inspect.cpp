@@ -73,7 +73,7 @@ inspect::Inspection inspected_step(const InspectOptions& o) {
   Program program = subject.step(options);
   observed.add_records(program.passes(), program.notes());
   inspect::Inspection page{.title = subject.title, .built = subject.loss};
-  const formats::NamedArrays batch = subject.batch();
+  const ir::NamedArrays batch = subject.batch();
   ParameterStore store(1);
   program.run(store, batch);
   program.reset_timings();

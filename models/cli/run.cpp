@@ -1,5 +1,6 @@
 // models/cli/run.cpp -- weft run: a graph on arrays out of a file.
 #include "backends/backend.h"
+#include "frontend/formats/checkpoint.h"
 #include "frontend/formats/npz.h"
 #include "frontend/inspect/trace.h"
 #include "ir/text/text.h"
@@ -24,9 +25,9 @@ struct RunOptions {
        print = false;
 };
 
-formats::NamedArrays read_inputs(const std::string& path, const ir::Graph& graph) {
+ir::NamedArrays read_inputs(const std::string& path, const ir::Graph& graph) {
   if (path.empty()) return {};
-  const formats::NamedArrays arrays = formats::read_arrays(path);
+  const ir::NamedArrays arrays = formats::read_checkpoint(path);
   const ir::Array* single = arrays.find("");
   if (single == nullptr) return arrays;
   if (graph.arguments().size() != 1)
@@ -56,7 +57,7 @@ void check_outputs(const RunOptions& o) {
 
 // The graph that runs, and what its results are called.
 Differentiated prepared_graph(const RunOptions& o, const ir::Graph& written,
-                              const formats::NamedArrays& inputs) {
+                              const ir::NamedArrays& inputs) {
   const auto cotangent = [&](const std::string& result) {
     return inputs.contains("d" + result) && written.find_argument("d" + result) < 0;
   };
@@ -79,7 +80,7 @@ void run(const RunOptions& o) {
   const ir::Graph written = read_graph(o.graph);
   const ir::Bindings given = parse_bindings(o.bind);
   check_bindings(written, given);
-  const formats::NamedArrays inputs = read_inputs(o.inputs, written);
+  const ir::NamedArrays inputs = read_inputs(o.inputs, written);
   const Differentiated prepared = prepared_graph(o, written, inputs);
   const ir::Graph& graph = prepared.graph;
   if (o.print) return put(ir::print(graph, {.types = true, .scopes = true, .locations = false}));
@@ -95,12 +96,12 @@ void run(const RunOptions& o) {
   executable->run(arguments, results);
   if (o.compare_reference) compare_reference(graph, bindings, arguments);
 
-  formats::NamedArrays named;
+  ir::NamedArrays named;
   for (size_t i = 0; i < results.size(); ++i) named.add(prepared.results[i], results[i]);
   if (!o.outputs.empty()) {
     formats::write_npz(o.outputs, named);
   } else {
-    for (const formats::NamedArray& r : named)
+    for (const ir::NamedArray& r : named)
       put(fmt::format("{}: {}{}\n", r.name, ir::name(r.array.dtype()),
                       ir::dims_str(r.array.dims())));
   }
@@ -118,9 +119,9 @@ void add_run(Command& program) {
                                          "--backend onednn --gradient loss:q,k");
   const auto o = std::make_shared<RunOptions>();
   command->add_option("FILE.ir", o->graph, "The graph, as text")->required();
-  command->add_option(
-      "--inputs", o->inputs,
-      "Arrays for its arguments (.npz; .npy for a graph of one argument; '-': standard input)");
+  command->add_option("--inputs", o->inputs,
+                      "Arrays for its arguments (npz, safetensors; npy for a graph of one "
+                      "argument; '-': standard input)");
   command->add_option("--outputs", o->outputs,
                       "Where its results go (.npz); without it their types are printed");
   command

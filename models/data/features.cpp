@@ -2,7 +2,6 @@
 #include "models/data/features.h"
 
 #include "frontend/formats/checkpoint.h"
-#include "frontend/formats/npz.h"
 #include "ir/error.h"
 
 #include <algorithm>
@@ -38,21 +37,16 @@ Array stacked(const Array& x, int64_t stack) {
 
 }  // namespace
 
-const formats::NamedArrays& FeatureReader::file(const std::string& path) {
+const ir::NamedArrays& FeatureReader::file(const std::string& path) {
   const auto known = files_.find(path);
   if (known != files_.end()) return known->second;
   if (files_.size() == kMostFiles) files_.clear();
-  formats::NamedArrays arrays;
-  if (path.ends_with(".npy"))
-    arrays.add("array", formats::read_npy(path));
-  else
-    arrays = formats::read_checkpoint(path);
-  return files_.emplace(path, std::move(arrays)).first->second;
+  return files_.emplace(path, formats::read_checkpoint(path)).first->second;
 }
 
 Array FeatureReader::read(const std::string& place) {
   const auto [path, key] = split_place(place);
-  const formats::NamedArrays& arrays = file(path);
+  const ir::NamedArrays& arrays = file(path);
   if (key.empty() && arrays.size() != 1)
     throw GraphError(concat(path, ": holds ", arrays.size(), " arrays; ", path,
                             ":NAME says which one is meant"));

@@ -5,7 +5,7 @@
 //   digits/7.npz           the only array of the file; or an .npy
 // Frames are [n,F], an image is [H,W,C], of floats or integers, which become f32.
 #pragma once
-#include "frontend/formats/named_arrays.h"
+#include "ir/host/named_arrays.h"
 #include "models/data/corpus.h"
 #include "models/data/source.h"
 
@@ -24,10 +24,10 @@ class FeatureReader {
   ir::Array read(const std::string& place);
 
  private:
-  const formats::NamedArrays& file(const std::string& path);
+  const ir::NamedArrays& file(const std::string& path);
 
   SourceKind kind_;
-  std::map<std::string, formats::NamedArrays> files_;
+  std::map<std::string, ir::NamedArrays> files_;
 };
 
 // Examples with the places in their sources taken from the folder of the list they stand in.

@@ -8,7 +8,7 @@
 
 namespace weft::measure {
 
-StepArithmetic step_arithmetic(const ir::Graph& fused, const formats::NamedArrays& batch) {
+StepArithmetic step_arithmetic(const ir::Graph& fused, const ir::NamedArrays& batch) {
   const auto step = [&](int64_t rows, int64_t source, int64_t target) {
     return 3 * ir::product_flops(fused, {{"B", rows}, {"S", source}, {"T", target}});
   };

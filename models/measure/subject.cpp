@@ -25,8 +25,8 @@ Program Subject::step(const ProgramOptions& options) const {
                   : Program::training(loss, optimizer, options);
 }
 
-formats::NamedArrays Subject::batch() const {
-  formats::NamedArrays batch = synthetic_batch(sizes);
+ir::NamedArrays Subject::batch() const {
+  ir::NamedArrays batch = synthetic_batch(sizes);
   batch.add("lr", ir::Array::of(ir::DType::f32, {}, std::vector<float>{1e-3F}));
   if (in_parts) batch.add("first", ir::Array::of(ir::DType::pred, {}, std::vector<int64_t>{1}));
   return batch;

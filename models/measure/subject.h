@@ -22,7 +22,7 @@ struct Subject {
   ProgramOptions options() const;
   Program step(const ProgramOptions& options) const;
   // A batch of these sizes with the learning rate: what a training step takes.
-  formats::NamedArrays batch() const;
+  ir::NamedArrays batch() const;
 };
 
 // Is it a recipe (.toml) or a model's folder, not a graph?

@@ -45,7 +45,7 @@ std::pair<ir::Array, ir::Array> source_side(data::Random& random, const Syntheti
 
 }  // namespace
 
-formats::NamedArrays synthetic_batch(const SyntheticBatch& s) {
+ir::NamedArrays synthetic_batch(const SyntheticBatch& s) {
   data::Random random(s.seed);
   const auto [source_lengths, source] = source_side(random, s);
   const auto [target_lengths, target_out] =
@@ -57,7 +57,7 @@ formats::NamedArrays synthetic_batch(const SyntheticBatch& s) {
       target_in.set_integer(b * s.target + t,
                             t == 0 ? kIds.begin : target_out.integer_at(b * s.target + t - 1));
   }
-  formats::NamedArrays batch;
+  ir::NamedArrays batch;
   batch.add("source", source);
   batch.add("source_lengths", source_lengths);
   batch.add("target_in", target_in);

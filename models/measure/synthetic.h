@@ -1,7 +1,7 @@
 // models/measure/synthetic.h -- batches of random sources and tokens: for benches and profiles, where only
 // sizes count.
 #pragma once
-#include "frontend/formats/named_arrays.h"
+#include "ir/host/named_arrays.h"
 #include "models/data/source.h"
 
 #include <cstdint>
@@ -18,6 +18,6 @@ struct SyntheticBatch {
 
 // The inputs of a loss graph, named as the fields of data::Batch, and `step`. The first row is
 // full.
-formats::NamedArrays synthetic_batch(const SyntheticBatch& sizes);
+ir::NamedArrays synthetic_batch(const SyntheticBatch& sizes);
 
 }  // namespace weft::measure

@@ -45,7 +45,7 @@ class BatchRows {
   std::vector<int64_t> keep(std::span<const int64_t> kept);
 
  private:
-  using Inputs = formats::NamedArrays;
+  using Inputs = ir::NamedArrays;
 
   void start(const ir::Array& source, const ir::Array& lengths);
   void resize();  // to the present beams and capacity, what there is at its place

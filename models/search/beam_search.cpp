@@ -14,6 +14,7 @@ namespace weft::search {
 namespace {
 
 using ir::Array;
+using ir::NamedArrays;
 
 // Rows of finished sentences leave where a step then computes this share of the rows, or less.
 constexpr double kWorthLeaving = 0.8;

@@ -5,7 +5,7 @@
 //     ...
 //   };
 #pragma once
-#include "frontend/formats/named_arrays.h"
+#include "ir/host/named_arrays.h"
 #include "models/data/batching.h"
 #include "models/training/run_settings.h"
 
@@ -18,7 +18,7 @@ namespace weft::training {
 // The batch of a step: the inputs of the loss graph by name, for each of its parts. What the graph
 // does not take is left alone; the input `step`: s64[], where it takes one, is the trainer's.
 struct TrainingBatch {
-  std::vector<formats::NamedArrays> parts;  // one where batches do not come in parts
+  std::vector<ir::NamedArrays> parts;  // one where batches do not come in parts
   int64_t examples = 0;
   int64_t tokens = 0;  // of sources and targets, without padding
 };
@@ -26,7 +26,7 @@ struct TrainingBatch {
 // Batches that something is measured on: `make(i)`, i from 0 to below `count`, always the same.
 struct EvaluationBatches {
   int64_t count = 0;
-  std::function<formats::NamedArrays(int64_t)> make;
+  std::function<ir::NamedArrays(int64_t)> make;
 };
 
 // All batches of all epochs, one after the other. What comes at a position is a function of the

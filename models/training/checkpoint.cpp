@@ -1,6 +1,7 @@
 // models/training/checkpoint.cpp -- safetensors with a checksum.
 #include "models/training/checkpoint.h"
 
+#include "frontend/formats/checkpoint.h"
 #include "frontend/formats/digest.h"
 #include "ir/error.h"
 
@@ -12,9 +13,9 @@ namespace weft::training {
 namespace {
 
 using formats::Metadata;
-using formats::NamedArray;
-using formats::NamedArrays;
 using ir::concat;
+using ir::NamedArray;
+using ir::NamedArrays;
 
 constexpr const char* kFormatKey = "format";
 // Files of "weft 1" have no checksum.
@@ -68,7 +69,7 @@ std::string write_checkpoint(const std::string& path, const NamedArrays& arrays,
 
 NamedArrays read_checkpoint(const std::string& path, Metadata* metadata) {
   Metadata found;
-  NamedArrays arrays = formats::read_safetensors(path, &found);
+  NamedArrays arrays = formats::read_checkpoint(path, &found);
   const auto format = found.find(kFormatKey), checksum = found.find(kChecksumKey);
   const bool ours = format != found.end() && format->second.starts_with("weft");
   if (ours && format->second != kFormat && format->second != kFormatBefore)

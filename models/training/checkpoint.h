@@ -13,19 +13,18 @@ namespace weft::training {
 inline constexpr const char* kChecksumKey = "checksum";  // of the metadata
 
 // The digest that belongs to these.
-std::string checksum_of(const formats::NamedArrays& arrays, const formats::Metadata& metadata);
+std::string checksum_of(const ir::NamedArrays& arrays, const formats::Metadata& metadata);
 
 // Returns the checksum. Throws RuntimeError before the file is touched where a value is infinite or
 // NaN.
-std::string write_checkpoint(const std::string& path, const formats::NamedArrays& arrays,
+std::string write_checkpoint(const std::string& path, const ir::NamedArrays& arrays,
                              formats::Metadata metadata);
 
 // Throws GraphError where the content is not what was written. A file without format and checksum
 // is another program's and is taken as it is.
-formats::NamedArrays read_checkpoint(const std::string& path,
-                                     formats::Metadata* metadata = nullptr);
+ir::NamedArrays read_checkpoint(const std::string& path, formats::Metadata* metadata = nullptr);
 
 // The first array with a value that is infinite or NaN.
-std::optional<std::string> first_not_finite(const formats::NamedArrays& arrays);
+std::optional<std::string> first_not_finite(const ir::NamedArrays& arrays);
 
 }  // namespace weft::training

@@ -24,7 +24,7 @@ const Examples& checked(const Examples& examples, int64_t most) {
 
 }  // namespace
 
-formats::NamedArrays inputs_of(const data::Batch& b) {
+ir::NamedArrays inputs_of(const data::Batch& b) {
   return {{data::kSource, b.source},
           {data::kSourceLengths, b.source_lengths},
           {data::kTargetIn, b.target_in},

@@ -8,7 +8,7 @@
 namespace weft::training {
 
 // A batch as the inputs of a model's graphs.
-formats::NamedArrays inputs_of(const data::Batch& batch);
+ir::NamedArrays inputs_of(const data::Batch& batch);
 
 // Every example once, by length (data::plan_in_order).
 EvaluationBatches batches_of(std::vector<data::EncodedExample> examples,

@@ -2,9 +2,9 @@
 #include "models/training/model_folder.h"
 
 #include "frontend/formats/atomic_file.h"
+#include "frontend/formats/checkpoint.h"
 #include "frontend/formats/digest.h"
 #include "frontend/formats/input_file.h"
-#include "frontend/formats/safetensors.h"
 #include "ir/error.h"
 #include "models/settings/toml_fields.h"
 #include "models/training/recipe.h"
@@ -18,9 +18,9 @@ namespace {
 
 namespace fs = std::filesystem;
 using formats::Metadata;
-using formats::NamedArrays;
 using ir::concat;
 using ir::GraphError;
+using ir::NamedArrays;
 using settings::toml_string;
 using settings::TomlTable;
 
@@ -101,24 +101,13 @@ Progress progress_of(const Metadata& m, const std::string& file) {
 // The parameters that the model has, no more and no less, each of its shape.
 void load_parameters(ParameterStore& store, const NamedArrays& arrays, const ir::Graph& graph,
                      const std::string& file) {
-  size_t needed = 0;
-  for (const ir::Argument& a : graph.arguments()) {
-    if (a.kind != ir::ArgumentKind::parameter) continue;
-    ++needed;
-    const ir::Array* array = arrays.find(a.path);
-    const ir::TensorType& type = graph.type(a.value);
-    if (array == nullptr)
-      throw GraphError(concat(file, ": error: has no '", a.path, "', which the model needs"));
-    if (!ir::is_float(array->dtype()) || array->dims() != ir::values(type.shape, {}))
-      throw GraphError(concat(file, ": error: '", a.path, "' is ", ir::name(array->dtype()),
-                              ir::dims_str(array->dims()), ", the model needs ", type));
-    store.set(a.path, ir::ArgumentKind::parameter, *array);
-  }
-  if (arrays.size() != needed)
-    for (const auto& entry : arrays)
-      if (!store.contains(entry.name))
-        throw GraphError(
-            concat(file, ": error: holds '", entry.name, "', which the model has not"));
+  std::vector<formats::WantedTensor> wanted;
+  for (const ir::Argument& a : graph.arguments())
+    if (a.kind == ir::ArgumentKind::parameter)
+      wanted.push_back({a.path, ir::values(graph.type(a.value).shape, {})});
+  formats::check_entries(file + ": error", formats::entries_of(arrays), wanted);
+  for (const formats::WantedTensor& w : wanted)
+    store.set(w.name, ir::ArgumentKind::parameter, arrays.at(w.name));
 }
 
 // Files that a killed run was about to write, under their hidden names. Not all of them would be
@@ -142,7 +131,7 @@ bool ModelFolder::is_trained() const {
   const std::string last = file("last.safetensors");
   if (!fs::exists(last)) return false;
   try {
-    return number<int64_t>(formats::SafetensorsReader(last).metadata(), "step", last) > 0;
+    return number<int64_t>(formats::open_checkpoint(last)->metadata(), "step", last) > 0;
   } catch (const std::runtime_error&) {
     return true;
   }

@@ -86,7 +86,7 @@ class ModelFolder {
  private:
   std::string file(std::string_view name) const { return path_ + "/" + std::string(name); }
   formats::Metadata belongings() const;
-  formats::NamedArrays read(const std::string& path, formats::Metadata& metadata) const;
+  ir::NamedArrays read(const std::string& path, formats::Metadata& metadata) const;
 
   std::string path_;
   std::shared_ptr<std::weak_ptr<const formats::FileLock>> lock_ =

@@ -152,22 +152,21 @@ void Trainer::diverged(const std::string& what) const {
 }
 
 void Trainer::check_finite() const {
-  for (const formats::NamedArrays& arrays : {store_.parameters(), store_.states()})
+  for (const ir::NamedArrays& arrays : {store_.parameters(), store_.states()})
     if (const auto name = first_not_finite(arrays))
       diverged(concat("'", *name, "' is no longer finite"));
 }
 
 // The batch's parts as the graph takes them at this step.
-std::vector<formats::NamedArrays> Trainer::step_inputs(
-    std::span<const formats::NamedArrays> parts) const {
-  std::vector<formats::NamedArrays> inputs(parts.begin(), parts.end());
-  for (formats::NamedArrays& part : inputs)
+std::vector<ir::NamedArrays> Trainer::step_inputs(std::span<const ir::NamedArrays> parts) const {
+  std::vector<ir::NamedArrays> inputs(parts.begin(), parts.end());
+  for (ir::NamedArrays& part : inputs)
     part.add(data::kStep, Array::of(ir::DType::s64, {}, std::vector<int64_t>{progress_.step}));
   return inputs;
 }
 
 // Nothing is saved between the parts of a batch: a run goes on from whole updates.
-double Trainer::step(std::span<const formats::NamedArrays> parts) {
+double Trainer::step(std::span<const ir::NamedArrays> parts) {
   const auto [loss, weight, gradient_norm] = training_.update(store_, step_inputs(parts), rate());
   gradient_norm_ = gradient_norm;
   ++progress_.step;

@@ -81,10 +81,10 @@ class Trainer {
   Pace measured_pace(const Stop& stop);
   void find_schedule_end(const Observer& observe, const Stop& stop);
   std::string left_of_schedule(Ended ended) const;
-  std::vector<formats::NamedArrays> step_inputs(std::span<const formats::NamedArrays> parts) const;
+  std::vector<ir::NamedArrays> step_inputs(std::span<const ir::NamedArrays> parts) const;
   [[noreturn]] void diverged(const std::string& what) const;
   void check_finite() const;
-  double step(std::span<const formats::NamedArrays> parts);
+  double step(std::span<const ir::NamedArrays> parts);
   // `ending`: after the last step; may update the best model, not patience or the schedule.
   // False where it was stopped.
   bool validate(const Observer& observe, const Stop& stop, double seconds, bool ending);

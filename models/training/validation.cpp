@@ -27,7 +27,7 @@ std::optional<double> Validation::loss(ParameterStore& store, const EvaluationBa
   double loss = 0, tokens = 0;
   for (int64_t i = 0; i < batches.count; ++i) {
     if (stop && stop()) return std::nullopt;
-    const formats::NamedArrays results = program_.run(store, batches.make(i));
+    const ir::NamedArrays results = program_.run(store, batches.make(i));
     const ir::Array* const weight = results.find(setup_.weight);
     const double n = weight == nullptr ? 1 : weight->at(0);
     loss += results.at(setup_.loss).at(0) * n;

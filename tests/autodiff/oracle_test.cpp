@@ -23,8 +23,7 @@ const ir::Array& result_named(const ir::Graph& graph, const std::vector<ir::Arra
   return results[static_cast<size_t>(i)];
 }
 
-std::vector<std::string> with_gradients(const ir::Graph& graph,
-                                        const formats::NamedArrays& arrays) {
+std::vector<std::string> with_gradients(const ir::Graph& graph, const ir::NamedArrays& arrays) {
   std::vector<std::string> names;
   for (const std::string& n : autodiff::float_arguments(graph))
     if (arrays.contains("grad/" + n)) names.push_back(n);
@@ -34,7 +33,7 @@ std::vector<std::string> with_gradients(const ir::Graph& graph,
 // Every grad/ array of the file against the gradient of `loss`; every out/ array that is an output.
 void check_case(const std::string& file, const ir::Graph& graph, const std::string& loss = "loss") {
   CAPTURE(file);
-  const formats::NamedArrays arrays = tests::oracle_arrays(file);
+  const ir::NamedArrays arrays = tests::oracle_arrays(file);
   const std::vector<std::string> names = with_gradients(graph, arrays);
   REQUIRE(!names.empty());
   const ir::Graph with = autodiff::gradient(graph, loss, names);
@@ -207,7 +206,7 @@ TEST_CASE("gradients: ops agree with PyTorch in double") {
   for (const tests::OracleCase& c : tests::oracle_cases()) {
     if (c.file == "embedding_padidx_scaled")
       continue;  // PyTorch keeps the padding row's gradient at 0
-    const formats::NamedArrays arrays = tests::oracle_arrays(c.file);
+    const ir::NamedArrays arrays = tests::oracle_arrays(c.file);
     const ir::Graph graph = ir::parse(c.graph, c.file);
     const std::vector<std::string> names = with_gradients(graph, arrays);
     if (names.empty() || !arrays.contains("in/w") || graph.find_output("y") < 0) continue;

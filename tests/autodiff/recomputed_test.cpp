@@ -63,7 +63,8 @@ TEST_CASE("recomputed: the same values, and the more pieces the less is kept") {
   int before = read_backward(graph);
   for (const int segments : {2, 4}) {
     INFO(segments);
-    const ir::Graph again = autodiff::recomputed(graph, {.segments = segments, .light = false});
+    const ir::Graph again =
+        autodiff::recomputed(graph, {.segments = segments, .recompute_moves = false});
     ir::verify(again);
     check_same_values(graph, again, at);
     CHECK(again.node_count() > graph.node_count());
@@ -74,7 +75,7 @@ TEST_CASE("recomputed: the same values, and the more pieces the less is kept") {
 
 TEST_CASE("recomputed: one piece, and a graph without a backward pass, stay as they are") {
   const ir::Graph graph = autodiff::gradient(stack(), "loss", {"W"});
-  CHECK(ir::canonical_text(autodiff::recomputed(graph, {.light = false})) ==
+  CHECK(ir::canonical_text(autodiff::recomputed(graph, {.recompute_moves = false})) ==
         ir::canonical_text(graph));
   CHECK(ir::canonical_text(autodiff::recomputed(stack(), {.segments = 4})) ==
         ir::canonical_text(stack()));
@@ -104,8 +105,9 @@ TEST_CASE(
     return size_t{0};
   };
   const ir::Graph plain = autodiff::gradient(loop, "loss", {"x", "W", "U"});
-  const ir::Graph lean = autodiff::gradient(loop, "loss", {"x", "W", "U"},
-                                            {.residuals = {.threshold = 1e30, .costly = true}});
+  const ir::Graph lean =
+      autodiff::gradient(loop, "loss", {"x", "W", "U"},
+                         {.residuals = {.threshold = 1e30, .recompute_contractions = true}});
   ir::verify(lean);
   CHECK(stacked(lean) < stacked(plain));
   check_same_values(plain, lean,
@@ -145,6 +147,6 @@ TEST_CASE(
         if (const ir::Node* made = again.producer(v);
             made != nullptr && made->op == &ir::ops::transpose)
           CHECK(made->from.part == ir::Part::backward);
-  CHECK(ir::canonical_text(autodiff::recomputed(graph, {.light = false})) ==
+  CHECK(ir::canonical_text(autodiff::recomputed(graph, {.recompute_moves = false})) ==
         ir::canonical_text(graph));
 }

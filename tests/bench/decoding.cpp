@@ -46,7 +46,7 @@ void measure(const bench::Workload& training, int64_t beam, int64_t sentences,
              const Options& options) {
   bench::Workload w = training;
   w.batch = sentences;
-  const formats::NamedArrays batch = bench::random_batch(w, 7);
+  const ir::NamedArrays batch = bench::random_batch(w, 7);
   ProgramOptions program;
   program.backend = backends::make_onednn();
   program.compile.profile = options.profile;

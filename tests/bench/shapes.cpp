@@ -47,7 +47,7 @@ void measure(const bench::Workload& w, int shapes, bool run) {
   std::vector<double> times;
   const int part = std::max(1, shapes / 10);
   for (int i = 0; i < shapes; ++i) {
-    formats::NamedArrays batch = bench::random_batch(shaped(w, i), 7);
+    ir::NamedArrays batch = bench::random_batch(shaped(w, i), 7);
     batch.add("lr", rate);
     const double before = program.statistics().compile_seconds;
     if (run)

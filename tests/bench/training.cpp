@@ -50,12 +50,12 @@ class Bench {
 
   // Prints a line unless there is to be a table; returns real target tokens per second.
   double measure(double padding) {
-    formats::NamedArrays batch = bench::random_batch(w_, 7, padding);
+    ir::NamedArrays batch = bench::random_batch(w_, 7, padding);
     ir::Array rate(ir::DType::f32, {});
     rate.set(0, 1e-3);
     batch.add("lr", rate);
     double t = seconds();
-    formats::NamedArrays results = program_.run(store_, batch);
+    ir::NamedArrays results = program_.run(store_, batch);
     const double first_ms = (seconds() - t) * 1e3;
     program_.reset_timings();
     std::vector<double> times, peaks;  // in turns: both move with what else the host does

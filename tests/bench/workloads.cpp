@@ -94,7 +94,7 @@ const Workload& workload(std::string_view name) {
   throw ir::GraphError(ir::concat("there is no workload '", name, "'; there are ", names));
 }
 
-formats::NamedArrays random_batch(const Workload& w, uint64_t seed, double padding) {
+ir::NamedArrays random_batch(const Workload& w, uint64_t seed, double padding) {
   data::Random random(seed);
   const auto [source_lengths, source] =
       side(random, w.batch, w.source, seq2seq::source_vocabulary(w.config), padding);
@@ -107,7 +107,7 @@ formats::NamedArrays random_batch(const Workload& w, uint64_t seed, double paddi
       target_in.set_integer(b * w.target + t,
                             t == 0 ? kIds.begin : target_out.integer_at(b * w.target + t - 1));
   }
-  formats::NamedArrays batch;
+  ir::NamedArrays batch;
   batch.add("source", source);
   batch.add("source_lengths", source_lengths);
   batch.add("target_in", target_in);
@@ -125,7 +125,7 @@ struct Counts {
   double source_pairs, target_pairs, cross_pairs;
 };
 
-Counts counts_of(const Workload& w, const formats::NamedArrays* lengths) {
+Counts counts_of(const Workload& w, const ir::NamedArrays* lengths) {
   const auto rows = static_cast<double>(w.batch), s = static_cast<double>(w.source),
              t = static_cast<double>(w.target);
   if (lengths == nullptr)
@@ -168,7 +168,7 @@ double flop(const transformer::Config& c, const Counts& n) {
 
 }  // namespace
 
-double forward_flop(const Workload& w, const formats::NamedArrays* lengths) {
+double forward_flop(const Workload& w, const ir::NamedArrays* lengths) {
   const Counts n = counts_of(w, lengths);
   return &w.config.family() == &rnn::kFamily ? flop(w.config.as<rnn::Config>(), n)
                                              : flop(w.config.as<transformer::Config>(), n);

@@ -8,7 +8,7 @@
 // 25, mean cross-entropy of live tokens, Adam, clipping at 1. "demo" is the model of ./demo on
 // words of up to 10 letters and 8 phones.
 #pragma once
-#include "frontend/formats/named_arrays.h"
+#include "ir/host/named_arrays.h"
 #include "models/families/rnn/rnn.h"
 #include "models/families/seq2seq.h"
 #include "models/families/transformer/transformer.h"
@@ -30,11 +30,11 @@ const Workload& workload(std::string_view name);  // GraphError listing them
 
 // Random tokens. Lengths uniform in [(1-2*padding)*n, n] (at least 1), the first row full: that
 // share of all positions is padding, up to a half.
-formats::NamedArrays random_batch(const Workload& w, uint64_t seed, double padding = 0.3);
+ir::NamedArrays random_batch(const Workload& w, uint64_t seed, double padding = 0.3);
 
 // Of matrix products of a forward pass (2mnk each), padding included; with `lengths`, of real
 // tokens only.
-double forward_flop(const Workload& w, const formats::NamedArrays* lengths = nullptr);
+double forward_flop(const Workload& w, const ir::NamedArrays* lengths = nullptr);
 
 // The same of decoding w.batch sentences for `steps` steps: the encoder once, the decoder for every
 // beam.

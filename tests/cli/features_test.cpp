@@ -17,7 +17,7 @@ struct Digits {
   double noise() { return next(1000) / 5000.0; }
 
   void list(const Folder& folder, const std::string& name, int count, bool image) {
-    formats::NamedArrays arrays;
+    ir::NamedArrays arrays;
     std::string lines;
     for (int i = 0; i < count; ++i) {
       std::vector<uint32_t> word(image ? 2 : 1 + next(3));

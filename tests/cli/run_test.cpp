@@ -11,9 +11,9 @@
 namespace weft::tests {
 namespace {
 
-using formats::NamedArrays;
 using ir::Array;
 using ir::DType;
+using ir::NamedArrays;
 
 Array waves(ir::Dims dims, double phase, DType dtype = DType::f64) {
   Array a(dtype, std::move(dims));

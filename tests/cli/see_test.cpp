@@ -57,7 +57,7 @@ TEST_CASE("dump --focus: what is near a value; names that there are not are refu
 
 TEST_CASE("run --trace: every step of the loop is an event") {
   Folder folder;
-  formats::NamedArrays in;
+  ir::NamedArrays in;
   in.add("x", ir::Array(ir::DType::f32, {5, 2, 4}));
   in.add("s0", ir::Array(ir::DType::f32, {2, 3}));
   in.add("n", ir::Array::of<int32_t>(ir::DType::s32, {2}, {5, 3}));

@@ -208,7 +208,7 @@ TEST_CASE_FIXTURE(Fixture, "run: a second derivative is a gradient asked for aft
                   "dx:x" +
                   more)
                 .code == 0);
-    const formats::NamedArrays results = formats::read_npz(folder / "out.npz");
+    const ir::NamedArrays results = formats::read_npz(folder / "out.npz");
     CHECK(results.at("dx").at(1) == 12);
     CHECK(results.at("ddx").at(1) == 12);
     CHECK(results.at("ddx").at(2) == 18);

@@ -13,6 +13,8 @@ namespace {
 
 using ir::Array;
 using ir::DType;
+using ir::NamedArray;
+using ir::NamedArrays;
 using tests::message_of;
 using tests::TemporaryFolder;
 
@@ -56,7 +58,7 @@ TEST_CASE("checkpoint: what is no file of tensors is said") {
     return message.substr(std::min(message.size(), path.size()));
   };
   const std::string none =
-      ": is no file of tensors; safetensors, its index (JSON) or npz is needed";
+      ": is no file of tensors; safetensors, its index (JSON), npz or npy is needed";
   CHECK(refusal("") == none);
   CHECK(refusal("hello, world") == none);
   CHECK(refusal("{\"a\": ") == ": begins like JSON and is none");
@@ -88,9 +90,12 @@ TEST_CASE("checkpoint: missing, superfluous and wrongly shaped tensors are named
   const TemporaryFolder folder;
   write_safetensors(folder / "x", two_tensors());
   const auto checkpoint = open_checkpoint(folder / "x");
-  CHECK_NOTHROW(check_entries(*checkpoint, std::vector<WantedTensor>{{"a", {2}}, {"b/c", {1, 3}}}));
+  const auto check = [&](const std::vector<WantedTensor>& wanted) {
+    check_entries(checkpoint->path(), checkpoint->entries(), wanted);
+  };
+  CHECK_NOTHROW(check({{"a", {2}}, {"b/c", {1, 3}}}));
   CHECK(message_of<ir::GraphError>([&] {
-          check_entries(*checkpoint, std::vector<WantedTensor>{{"a", {3}}, {"d", {4, 5}}});
+          check({{"a", {3}}, {"d", {4, 5}}});
         }) == (folder / "x") +
                   ": lacks 'd [4,5]'; holds beside what is needed 'b/c f32[1,3]'; has of another "
                   "shape 'a f32[2], needed [3]'");

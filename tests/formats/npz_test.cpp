@@ -1,6 +1,7 @@
 // tests/formats/npz_test.cpp -- arrays through .npy and .npz, and what is not one.
 #include "frontend/formats/npz.h"
 
+#include "frontend/formats/checkpoint.h"
 #include "ir/error.h"
 #include "tests/formats/peak_memory.h"
 #include "tests/formats/temporary_folder.h"
@@ -19,6 +20,7 @@ namespace {
 
 using ir::Array;
 using ir::DType;
+using ir::NamedArrays;
 using tests::bytes_of;
 using tests::message_of;
 using tests::TemporaryFolder;
@@ -299,14 +301,14 @@ TEST_CASE("npz: arrays come through pipes, and are told apart by content") {
   REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
   const auto through_pipe = [&](const std::string& file) {
     std::thread writer([&] { std::ofstream(pipe) << bytes_of(file); });
-    const NamedArrays read = read_arrays(pipe);
+    const NamedArrays read = read_checkpoint(pipe);
     writer.join();
     return read;
   };
   CHECK(through_pipe(folder / "a.npz").at("a").at(1) == 2);
   CHECK(through_pipe(folder / "a.npy").at("").at(1) == 2);
-  CHECK(message_of<ir::GraphError>([] { read_arrays("/dev/zero"); }) ==
-        "/dev/zero: is no .npz file");
+  CHECK(message_of<ir::GraphError>([] { read_checkpoint("/dev/zero"); }) ==
+        "/dev/zero: is no file of tensors; safetensors, its index (JSON), npz or npy is needed");
 }
 
 }  // namespace

@@ -14,6 +14,8 @@ namespace {
 
 using ir::Array;
 using ir::DType;
+using ir::NamedArray;
+using ir::NamedArrays;
 using tests::bytes_of;
 using tests::message_of;
 using tests::TemporaryFolder;

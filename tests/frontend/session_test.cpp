@@ -8,8 +8,8 @@
 #include <cmath>
 
 using namespace weft;
-using formats::NamedArrays;
 using ir::Array;
+using ir::NamedArrays;
 using weft::tests::error_of;
 using weft::tests::has;
 

@@ -44,7 +44,7 @@ TEST_CASE("model folder: what is missing, foreign or damaged is one clear line")
 TEST_CASE("checkpoint: what is not finite is not written, and a flipped bit is found") {
   const TemporaryFolder folder;
   const std::string path = folder / "a.safetensors";
-  formats::NamedArrays arrays;
+  ir::NamedArrays arrays;
   arrays.add("x", ir::Array::of(ir::DType::f32, {3}, std::vector<float>{1, 2, 3}));
   const std::string checksum = write_checkpoint(path, arrays, {{"step", "20"}});
   formats::Metadata metadata;
@@ -61,7 +61,7 @@ TEST_CASE("checkpoint: what is not finite is not written, and a flipped bit is f
       folder.file("a.safetensors", flipped);
       try {
         formats::Metadata m;
-        const formats::NamedArrays read = read_checkpoint(path, &m);
+        const ir::NamedArrays read = read_checkpoint(path, &m);
         CHECK(m == metadata);
         CHECK(checksum_of(read, m) == checksum);
         ++accepted;
@@ -70,7 +70,7 @@ TEST_CASE("checkpoint: what is not finite is not written, and a flipped bit is f
     }
   CHECK(accepted < 200);
   folder.file("a.safetensors", whole);
-  formats::NamedArrays poisoned;
+  ir::NamedArrays poisoned;
   poisoned.add("x", ir::Array::of(ir::DType::f32, {2},
                                   std::vector<float>{1, std::numeric_limits<float>::quiet_NaN()}));
   CHECK(tests::message_of<ir::RuntimeError>([&] {
@@ -168,7 +168,7 @@ TEST_CASE("model folder: files of the format before, without checksums and setti
   Trainer(small_setup(7, path)).run();
   for (const std::string name : {"best.safetensors", "last.safetensors", "state-7.safetensors"}) {
     formats::Metadata metadata;
-    const formats::NamedArrays arrays = formats::read_safetensors(path + "/" + name, &metadata);
+    const ir::NamedArrays arrays = formats::read_safetensors(path + "/" + name, &metadata);
     metadata["format"] = "weft 1";
     std::erase_if(metadata, [](const auto& entry) {
       const std::string& key = entry.first;

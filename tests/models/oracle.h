@@ -13,8 +13,8 @@
 
 namespace weft::tests {
 
-using formats::NamedArrays;
 using ir::Array;
+using ir::NamedArrays;
 
 // PyTorch's parameter by the path it has here; a matrix there is [out,in], here [in,out].
 struct Renamed {

@@ -7,8 +7,8 @@
 #include <doctest/doctest.h>
 
 using namespace weft;
-using formats::NamedArrays;
 using ir::Array;
+using ir::NamedArrays;
 
 namespace {
 

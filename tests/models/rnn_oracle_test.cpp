@@ -5,8 +5,8 @@
 #include <doctest/doctest.h>
 
 using namespace weft;
-using formats::NamedArrays;
 using ir::Array;
+using ir::NamedArrays;
 using tests::as_here;
 using tests::check_near;
 using tests::differentiated;

@@ -28,7 +28,7 @@ struct Column {
 };
 
 void check_columns(const std::string& file, const std::vector<Column>& columns) {
-  const formats::NamedArrays oracle = formats::read_npz(file);
+  const ir::NamedArrays oracle = formats::read_npz(file);
   for (const Column& c : columns) {
     CAPTURE(c.name);
     const ir::Array& expected = oracle.at(c.name);

@@ -478,7 +478,7 @@ TEST_CASE("search: a step yields all log-probabilities to who asks for them") {
                                     tests::reference_options());
   const search::Decoder d = seq2seq::decoder(c, {.beam = 2}, tests::reference_options());
   ParameterStore store = lively_store(d, 19, ir::DType::f64);
-  formats::NamedArrays inputs;
+  ir::NamedArrays inputs;
   const ir::Bindings sizes{{"B", 3}, {"K", 2}, {"S", 4}};
   for (const ir::Argument& a : step.graph().arguments()) {
     if (a.kind != ir::ArgumentKind::input) continue;

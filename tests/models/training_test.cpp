@@ -146,7 +146,7 @@ TEST_CASE("training: a batch in parts trains as the whole one does, but for roun
     };
     Trainer whole(setup(1)), parts(setup(3)), rows(setup(8));
     for (Trainer* trainer : {&whole, &parts, &rows}) CHECK(trainer->run() == Ended::steps);
-    for (const formats::NamedArray& p : whole.store().parameters())
+    for (const ir::NamedArray& p : whole.store().parameters())
       for (int64_t i = 0; i < p.array.size(); ++i) {
         INFO(p.name);
         CHECK(std::abs(p.array.at(i) - parts.store().at(p.name).at(i)) < 2e-5);

@@ -8,8 +8,8 @@
 #include <doctest/doctest.h>
 
 using namespace weft;
-using formats::NamedArrays;
 using ir::Array;
+using ir::NamedArrays;
 using tests::check_near;
 
 namespace {

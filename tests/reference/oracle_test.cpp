@@ -89,7 +89,7 @@ const tests::OracleCase kMoreCases[] = {
 
 void check_case(const tests::OracleCase& c) {
   CAPTURE(c.file);
-  const formats::NamedArrays arrays = tests::oracle_arrays(c.file);
+  const ir::NamedArrays arrays = tests::oracle_arrays(c.file);
   const ir::Graph graph = ir::parse(c.graph, c.file);
   const std::vector<Array> results =
       backends::reference::evaluate(graph, tests::oracle_arguments(graph, arrays));

@@ -250,12 +250,11 @@ std::filesystem::path oracle_folder() {
   return {};
 }
 
-formats::NamedArrays oracle_arrays(const std::string& file) {
+ir::NamedArrays oracle_arrays(const std::string& file) {
   return formats::read_npz((oracle_folder() / (file + ".npz")).string());
 }
 
-std::vector<ir::Array> oracle_arguments(const ir::Graph& graph,
-                                        const formats::NamedArrays& arrays) {
+std::vector<ir::Array> oracle_arguments(const ir::Graph& graph, const ir::NamedArrays& arrays) {
   std::vector<ir::Array> arguments;
   for (const ir::Argument& a : graph.arguments()) {
     const std::string& name = graph.info(a.value).name;

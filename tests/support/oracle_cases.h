@@ -4,8 +4,8 @@
 // test that needs one says that it is skipped where there is none. A graph's arguments are named
 // after the file's `in/` and `param/` arrays, its results after its `out/` arrays.
 #pragma once
-#include "frontend/formats/named_arrays.h"
 #include "ir/graph.h"
+#include "ir/host/named_arrays.h"
 
 #include <filesystem>
 #include <string>
@@ -22,8 +22,8 @@ const std::vector<OracleCase>& oracle_cases();
 // Empty, after a message, where the folder is not there.
 std::filesystem::path oracle_folder();
 
-formats::NamedArrays oracle_arrays(const std::string& file);
+ir::NamedArrays oracle_arrays(const std::string& file);
 // The graph's arguments out of the file.
-std::vector<ir::Array> oracle_arguments(const ir::Graph& graph, const formats::NamedArrays& arrays);
+std::vector<ir::Array> oracle_arguments(const ir::Graph& graph, const ir::NamedArrays& arrays);
 
 }  // namespace weft::tests

@@ -1,5 +1,5 @@
-// backends/onednn/plan/row_bounds.h -- rows that need not be computed, and who says at run time how many
-// there are.
+// backends/onednn/plan/row_bounds.h -- rows that need not be computed, and which value says
+// at run time how many there are.
 //
 // What `pack` makes has its real rows first; in a loop with lengths no row lives behind the last
 // live one. A node that treats rows one by one then works on the first `count` rows only, if

@@ -1,7 +1,7 @@
 // backends/onednn/plan/row_reads.h -- which readers see rows that have ended.
 //
 // By its meaning a loop with lengths keeps a carry's row once its sequence has ended, and stacks
-// zeros for it. Where nobody looks neither is done:
+// zeros for it. Where no reader can tell, neither is done:
 //   - a stacked result's ended rows may hold anything if it is read by `pack` within the same
 //     lengths, by loops with these lengths, and by elementwise ops of whose results the same holds;
 //   - a carry's ended rows may hold anything in the body if nothing that counts depends on them
@@ -18,7 +18,7 @@ namespace weft::onednn {
 
 class RowReads {
  public:
-  // `all_read`: somebody looks at everything.
+  // `all_read`: every value is inspected.
   explicit RowReads(const ir::Graph& graph, bool all_read = true);
 
   // Is v scanned by this loop, which has these lengths, and are its ended rows ignored there?

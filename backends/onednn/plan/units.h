@@ -1,5 +1,5 @@
-// backends/onednn/plan/units.h -- a graph cut into the units that run, who reads what of them, and
-// how it may lie for those who read it.
+// backends/onednn/plan/units.h -- a graph cut into the units that run, which units read which values,
+// and what layouts their readers accept.
 //
 // A unit is a node, or a group of elementwise nodes that run as one kernel.
 #pragma once

@@ -1,6 +1,5 @@
-// ir/passes/clean/drop_unused_results.h -- ops that compute results only where asked are asked for no
-// more than is read: attention's weights and lse, cells' gates, the adjoints attention_grad is to
-// give.
+// ir/passes/clean/drop_unused_results.h -- optional results that nobody reads are no longer requested:
+// attention's weights and lse, cells' gates, gradients of attention_grad.
 #pragma once
 #include "ir/graph.h"
 

@@ -31,7 +31,7 @@ bool counts_exactly(DType dtype) {
 
 class Lines {
  public:
-  explicit Lines(const Readers& readers) : r_(readers) {}
+  explicit Lines(const GraphUses& readers) : r_(readers) {}
 
   std::optional<Line> of(Value v) const {
     const TensorType& type = r_.graph->type(v);
@@ -88,7 +88,7 @@ class Lines {
     return line;
   }
 
-  const Readers& r_;
+  const GraphUses& r_;
 };
 
 // --- comparisons
@@ -156,7 +156,7 @@ BandRead compared(const Line& difference, const Comparison& by) {
 }
 
 // abs(distance) compared with a limit.
-std::optional<BandRead> absolute(const Readers& r, Value left, Value right, Comparison by) {
+std::optional<BandRead> absolute(const GraphUses& r, Value left, Value right, Comparison by) {
   const Lines lines(r);
   const Node* n = r.producer(left, ops::abs);
   if (n == nullptr) {
@@ -178,7 +178,7 @@ std::optional<BandRead> absolute(const Readers& r, Value left, Value right, Comp
 }
 
 // A mask of constants [...,Tq,S], all of whose leading axes are 1.
-BandRead constants(const Readers& r, const Node& n, const Mask& m) {
+BandRead constants(const GraphUses& r, const Node& n, const Mask& m) {
   const Reals& values = r.view(n).reals("values");
   if (!at(m.shape, 1).is_constant() || !at(m.shape, 2).is_constant()) return {};
   const int64_t queries = *at(m.shape, 2).constant(), keys = *at(m.shape, 1).constant();
@@ -204,7 +204,7 @@ BandRead constants(const Readers& r, const Node& n, const Mask& m) {
 }
 
 // Are the last two axes of the shape it is read in the mask's own?
-bool keeps_last_axes(const Readers& r, const Mask& m) {
+bool keeps_last_axes(const GraphUses& r, const Mask& m) {
   const Shape& own = r.shape(m.value);
   return own == m.shape ||
          (own.size() >= 2 && at(own, 1) == at(m.shape, 1) && at(own, 2) == at(m.shape, 2));
@@ -212,7 +212,7 @@ bool keeps_last_axes(const Readers& r, const Mask& m) {
 
 }  // namespace
 
-BandRead band_of(const Readers& r, const Mask& m) {
+BandRead band_of(const GraphUses& r, const Mask& m) {
   const Node* n = r.producer(m.value);
   if (n == nullptr || !keeps_last_axes(r, m)) return {};
   if (n->op == &ops::constant) return constants(r, *n, m);

@@ -15,7 +15,7 @@ struct BandRead {
 };
 
 // Of a mask of scores [...,Tq,S].
-BandRead band_of(const Readers& readers, const Mask& mask);
+BandRead band_of(const GraphUses& readers, const Mask& mask);
 
 // What both show.
 Integers both(const Integers& a, const Integers& b);

@@ -30,7 +30,7 @@ std::optional<Integers> same_axes(const Shape& from, const Shape& to) {
 
 }  // namespace
 
-AttentionDropout::AttentionDropout(const Readers& readers, Value weights, bool single)
+AttentionDropout::AttentionDropout(const GraphUses& readers, Value weights, bool single)
     : r_(&readers) {
   // The factor before the selection or behind it.
   Value x = weights, keep;

@@ -12,7 +12,7 @@ namespace weft::ir {
 class AttentionDropout {
  public:
   // Looks behind the weights a; `single`: of one query, [...,S].
-  AttentionDropout(const Readers& readers, Value weights, bool single);
+  AttentionDropout(const GraphUses& readers, Value weights, bool single);
 
   bool found() const { return random_ != nullptr; }
   const std::string& reason() const { return reason_; }  // why dropout that is there cannot be used
@@ -29,7 +29,7 @@ class AttentionDropout {
   void axes_of(Value keep, bool single);
   int index_of(const Node& node) const { return r_->graph->info(node.results[0]).node; }
 
-  const Readers* r_;
+  const GraphUses* r_;
   const Node* random_ = nullptr;
   Value result_;
   std::vector<int> nodes_;

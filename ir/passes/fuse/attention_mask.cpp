@@ -33,7 +33,7 @@ Shape with_ones(Shape shape, const std::vector<size_t>& axes) {
 
 class Parts {
  public:
-  Parts(const Readers& readers, std::vector<Mask>& masks) : r_(readers), masks_(masks) {}
+  Parts(const GraphUses& readers, std::vector<Mask>& masks) : r_(readers), masks_(masks) {}
 
   // m, read in the shape `as`.
   void add(Value m, bool negated, const Shape& as) {
@@ -56,24 +56,24 @@ class Parts {
     return r_.producer(m, negated ? ops::logical_or : ops::logical_and) != nullptr;
   }
 
-  const Readers& r_;
+  const GraphUses& r_;
   std::vector<Mask>& masks_;
 };
 
 }  // namespace
 
-void add_masks(const Readers& readers, Value m, bool negated, std::vector<Mask>& masks) {
+void add_masks(const GraphUses& readers, Value m, bool negated, std::vector<Mask>& masks) {
   Parts(readers, masks).add(m, negated, readers.shape(m));
 }
 
-std::optional<Hidden> hidden(const Readers& readers, const Node& select) {
+std::optional<Hidden> hidden(const GraphUses& readers, const Node& select) {
   const auto yes = readers.scalar(select.operands[1]), no = readers.scalar(select.operands[2]);
   if (yes && *yes == -HUGE_VAL) return Hidden{select.operands[0], select.operands[2], true};
   if (no && *no == -HUGE_VAL) return Hidden{select.operands[0], select.operands[1], false};
   return std::nullopt;
 }
 
-std::optional<Hidden> hidden_by_sum(const Readers& readers, Value bias) {
+std::optional<Hidden> hidden_by_sum(const GraphUses& readers, Value bias) {
   const Node* n = readers.producer(bias, ops::select);
   if (n == nullptr || readers.shape(n->operands[0]) != readers.shape(bias)) return std::nullopt;
   const auto found = hidden(readers, *n);

@@ -39,12 +39,12 @@ Shape with_leading_ones(Shape shape, size_t rank) {
 
 // --- additive scores, and dot products written as sums
 
-bool plain_key(const Readers& r, const Node& n) {
+bool plain_key(const GraphUses& r, const Node& n) {
   return std::any_of(n.operands.begin(), n.operands.end(),
                      [&](Value v) { return r.shape(v).size() <= 1; });
 }
 
-void flatten(const Readers& r, Value v, const OpDef& op, bool deep, std::vector<Value>& terms,
+void flatten(const GraphUses& r, Value v, const OpDef& op, bool deep, std::vector<Value>& terms,
              Product& s, int depth = 0) {
   const Node* n = r.producer(v, op);
   // Only sums that mix queries and keys are taken apart: a bias added to either stays with it.
@@ -58,7 +58,7 @@ void flatten(const Readers& r, Value v, const OpDef& op, bool deep, std::vector<
   for (const Value x : n->operands) flatten(r, x, op, deep, terms, s, depth + 1);
 }
 
-bool queries_and_keys(const Readers& r, Value u, bool summed, const Shape& scores, Product& s) {
+bool queries_and_keys(const GraphUses& r, Value u, bool summed, const Shape& scores, Product& s) {
   std::vector<Value> terms;
   flatten(r, u, summed ? ops::add : ops::mul, summed, terms, s);
   if (terms.size() < 2 || (!summed && terms.size() != 2)) return false;
@@ -114,7 +114,7 @@ bool queries_and_keys(const Readers& r, Value u, bool summed, const Shape& score
   return qs == want_q && ks == want_k;
 }
 
-bool reduced(const Readers& r, Value e, Product& s) {
+bool reduced(const GraphUses& r, Value e, Product& s) {
   const Node* n = r.producer(e, ops::sum);
   if (n == nullptr || r.view(*n).integers("axes") != Integers{-1} || r.view(*n).flag("keep"))
     return false;
@@ -142,7 +142,7 @@ bool reduced(const Readers& r, Value e, Product& s) {
 
 // --- dot products written as matrix products
 
-bool keep_dot(const Readers& r, const Node& n, std::vector<Shaped> q, std::vector<Shaped> k,
+bool keep_dot(const GraphUses& r, const Node& n, std::vector<Shaped> q, std::vector<Shaped> k,
               bool single, Shape scores, Product& s) {
   if (!is_float(r.graph->type(n.results[0]).dtype)) return false;
   const Shape &ks = k[0].shape, &qs = q[0].shape;
@@ -157,13 +157,13 @@ bool keep_dot(const Readers& r, const Node& n, std::vector<Shaped> q, std::vecto
   return true;
 }
 
-Shaped side(const Readers& r, Value v, bool swap) {
+Shaped side(const GraphUses& r, Value v, bool swap) {
   Shape as = r.shape(v);
   if (swap && as.size() >= 2) std::swap(as[as.size() - 1], as[as.size() - 2]);
   return {v, as, swap};
 }
 
-bool product(const Readers& r, Value e, Product& s) {
+bool product(const GraphUses& r, Value e, Product& s) {
   const Node* n = r.producer(e, ops::matmul);
   if (n == nullptr) return false;
   const OpView op = r.view(*n);
@@ -171,7 +171,7 @@ bool product(const Readers& r, Value e, Product& s) {
                   {side(r, n->operands[1], !op.flag("transpose_b"))}, false, r.shape(e), s);
 }
 
-bool row(const Readers& r, Value e, Product& s) {
+bool row(const GraphUses& r, Value e, Product& s) {
   const Node* n = r.producer(e, ops::matmul);
   if (n == nullptr) return false;
   const OpView op = r.view(*n);
@@ -182,7 +182,7 @@ bool row(const Readers& r, Value e, Product& s) {
                   s);
 }
 
-bool column(const Readers& r, Value e, Product& s) {
+bool column(const GraphUses& r, Value e, Product& s) {
   const Node* n = r.producer(e, ops::matmul);
   if (n == nullptr) return false;
   const OpView op = r.view(*n);
@@ -204,7 +204,7 @@ bool column(const Readers& r, Value e, Product& s) {
 
 }  // namespace
 
-bool find_product(const Readers& r, Value e, Product& s) {
+bool find_product(const GraphUses& r, Value e, Product& s) {
   if (const Node* n = r.producer(e, ops::reshape)) {
     const Shape from = r.shape(n->operands[0]), to = r.shape(e);
     if (from.size() != to.size() + 1) return false;

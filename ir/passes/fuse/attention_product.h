@@ -23,7 +23,7 @@ struct Product {
 
 // Reads a score before it is scaled, biased or masked. Where it is none, `product` is as it was but
 // for the reason.
-bool find_product(const Readers& readers, Value e, Product& product);
+bool find_product(const GraphUses& readers, Value e, Product& product);
 
 // `dim` counted from the end, 1 where there is no such axis; a shape without such an axis.
 Dim at(const Shape& shape, size_t from_end);

@@ -13,7 +13,7 @@ namespace {
 // Takes masks, biases and factors off, the outermost first. `factor`: of those taken off so far.
 class Peeling {
  public:
-  explicit Peeling(const Readers& readers) : r_(readers) {}
+  explicit Peeling(const GraphUses& readers) : r_(readers) {}
 
   bool peel(Value e, Scores& s, double factor) const {
     if (find_product(r_, e, s)) {
@@ -94,7 +94,7 @@ class Peeling {
     return false;
   }
 
-  const Readers& r_;
+  const GraphUses& r_;
 };
 
 // Factors go to queries and biases. Extreme ones would take them out of range where the score,
@@ -109,7 +109,7 @@ bool has_sound_factors(Scores& s) {
 }
 
 // Masks of positions become the band.
-void take_bands(const Readers& r, Scores& s) {
+void take_bands(const GraphUses& r, Scores& s) {
   if (s.single) return;
   std::erase_if(s.masks, [&](const Mask& m) {
     const BandRead read = band_of(r, m);
@@ -123,7 +123,7 @@ void take_bands(const Readers& r, Scores& s) {
 
 }  // namespace
 
-bool find_scores(const Readers& r, Value e, Scores& s) {
+bool find_scores(const GraphUses& r, Value e, Scores& s) {
   const bool found = Peeling(r).peel(e, s, 1);
   if (!found && s.reason.empty())
     s.reason = concat(r.named(e), " is neither a dot nor an additive score");

@@ -23,6 +23,6 @@ struct Scores : Product {
 // Reads the operand of a softmax over keys: a score that was scaled, biased and masked in any order
 // (mask: select with -inf, or a sum with 0 and -inf). False where the score is neither a dot nor an
 // additive one; `masked` then tells whether the operand was masked.
-bool find_scores(const Readers& readers, Value e, Scores& scores);
+bool find_scores(const GraphUses& readers, Value e, Scores& scores);
 
 }  // namespace weft::ir

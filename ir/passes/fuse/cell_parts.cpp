@@ -8,7 +8,7 @@
 namespace weft::ir {
 namespace {
 
-Lanes lanes_or_scalar(const Readers& r, Value v) {
+Lanes lanes_or_scalar(const GraphUses& r, Value v) {
   return r.graph->type(v).rank() > 0 ? all_lanes(r, v) : Lanes{v, 0, 0};
 }
 
@@ -21,7 +21,7 @@ Gate Gate::negated() const {
   return gate;
 }
 
-CellParts::CellParts(const Readers& readers, const Node& root, int index,
+CellParts::CellParts(const GraphUses& readers, const Node& root, int index,
                      const std::vector<int>& matched)
     : r_(&readers), root_(&root), nodes_(matched) {
   std::erase(nodes_, index);
@@ -80,12 +80,12 @@ std::string CellParts::read_elsewhere(const Values& results) const {
   return {};
 }
 
-bool made_by(const Readers& r, Value v, const OpDef& op) {
+bool made_by(const GraphUses& r, Value v, const OpDef& op) {
   std::vector<int> nodes;
   return through(r, op, lanes_or_scalar(r, v), nodes).v.valid();
 }
 
-bool fit(const Readers& r, const std::vector<Gate>& gates, const TensorType& state) {
+bool fit(const GraphUses& r, const std::vector<Gate>& gates, const TensorType& state) {
   const auto fits = [&](const Term& t) {
     const TensorType& x = r.graph->type(t.v);
     return t.stop - t.start == state.dim(-1) &&

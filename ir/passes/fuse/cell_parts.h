@@ -16,7 +16,7 @@ struct Gate {
 class CellParts {
  public:
   // `matched`: by the pattern that found it, the root among them.
-  CellParts(const Readers& readers, const Node& root, int index, const std::vector<int>& matched);
+  CellParts(const GraphUses& readers, const Node& root, int index, const std::vector<int>& matched);
 
   const Node& root() const { return *root_; }
   const std::vector<int>& nodes() const { return nodes_; }  // the root first
@@ -35,16 +35,16 @@ class CellParts {
   std::string read_elsewhere(const Values& results) const;
 
  private:
-  const Readers* r_;
+  const GraphUses* r_;
   const Node* root_;
   std::vector<int> nodes_;  // all that is matched
   std::vector<int> inner_;  // of them, those that nothing else may read
 };
 
 // Is v (lanes of) what `op` makes?
-bool made_by(const Readers& r, Value v, const OpDef& op);
+bool made_by(const GraphUses& r, Value v, const OpDef& op);
 // Are all terms rows of the state, or one row for all of them?
-bool fit(const Readers& r, const std::vector<Gate>& gates, const TensorType& state);
+bool fit(const GraphUses& r, const std::vector<Gate>& gates, const TensorType& state);
 // What the gates' terms are made of, as inputs of a replacement.
 void add_inputs(Replacement& r, const std::vector<Gate>& gates);
 void add_inputs(Replacement& r, const Terms& terms);

@@ -6,15 +6,15 @@
 namespace weft::ir {
 
 // At a sum or difference, the update of a GRU's state.
-std::optional<Replacement> find_gru(const Readers& readers, const Node& root, int index,
+std::optional<Replacement> find_gru(const GraphUses& readers, const Node& root, int index,
                                     PassContext& context);
 // At a product, the output of an LSTM. `carries`: how many of the graph's first arguments a loop
 // carries, which tells the hidden state where there is a choice.
-std::optional<Replacement> find_lstm(const Readers& readers, const Node& root, int index,
+std::optional<Replacement> find_lstm(const GraphUses& readers, const Node& root, int index,
                                      int carries, PassContext& context);
 
 // Nothing, and a note why.
-std::optional<Replacement> nearly_a_cell(const Readers& readers, const Node& root,
+std::optional<Replacement> nearly_a_cell(const GraphUses& readers, const Node& root,
                                          std::string_view cell, const std::string& why,
                                          PassContext& context);
 

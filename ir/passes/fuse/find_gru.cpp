@@ -19,7 +19,7 @@ struct Candidate {
 
 class GruFinder {
  public:
-  GruFinder(const Readers& readers, PassContext& context, Value state)
+  GruFinder(const GraphUses& readers, PassContext& context, Value state)
       : r_(readers), context_(context), s_(state), type_(readers.graph->type(state)) {}
 
   // z: the update gate, n: the candidate; `towards_new`: state + z (n - state), else the other way.
@@ -110,7 +110,7 @@ class GruFinder {
                       {{"reset", std::string(before ? "before" : "after")}});
   }
 
-  const Readers& r_;
+  const GraphUses& r_;
   PassContext& context_;
   Value s_;
   TensorType type_;  // of the state
@@ -132,7 +132,7 @@ const std::vector<Pattern>& updates() {
 
 }  // namespace
 
-std::optional<Replacement> find_gru(const Readers& r, const Node& root, int index,
+std::optional<Replacement> find_gru(const GraphUses& r, const Node& root, int index,
                                     PassContext& context) {
   for (const Pattern& update : updates()) {
     if (root.op != update.parts().op) continue;

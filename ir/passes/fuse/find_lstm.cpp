@@ -14,7 +14,7 @@ struct Lstm {
 };
 
 // Each product's factors, and the products themselves, may stand in either order.
-std::optional<Lstm> told_apart(const Readers& r, const Match& m) {
+std::optional<Lstm> told_apart(const GraphUses& r, const Match& m) {
   const Value x[2][2] = {{m.old("f"), m.old("c")}, {m.old("i"), m.old("n")}};
   for (const int p : {1, 0})
     for (const int q : {1, 0}) {
@@ -29,7 +29,7 @@ std::optional<Lstm> told_apart(const Readers& r, const Match& m) {
 }
 
 // The value whose product every gate has: the carry, if there is a choice.
-Value hidden_state(const Readers& r, const std::vector<Terms>& gates, const TensorType& state,
+Value hidden_state(const GraphUses& r, const std::vector<Terms>& gates, const TensorType& state,
                    int carries) {
   Value best;
   for (const Term& t : gates[0]) {
@@ -48,7 +48,7 @@ Value hidden_state(const Readers& r, const std::vector<Terms>& gates, const Tens
 
 }  // namespace
 
-std::optional<Replacement> find_lstm(const Readers& r, const Node& root, int index, int carries,
+std::optional<Replacement> find_lstm(const GraphUses& r, const Node& root, int index, int carries,
                                      PassContext& context) {
   static const Pattern output = op(
       ops::mul, any("o"),

@@ -14,7 +14,8 @@ namespace {
 
 class AttentionFinder {
  public:
-  AttentionFinder(const Readers& readers, PassContext& context) : r_(readers), context_(context) {}
+  AttentionFinder(const GraphUses& readers, PassContext& context)
+      : r_(readers), context_(context) {}
 
   // Looks around one softmax.
   std::optional<Replacement> find(const Node& softmax, int index) {
@@ -287,7 +288,7 @@ class AttentionFinder {
     return results;
   }
 
-  const Readers& r_;
+  const GraphUses& r_;
   PassContext& context_;
   Value weights_, summed_;  // summed_: after dropout
   int softmax_ = -1;
@@ -298,7 +299,7 @@ Graph fused(const Graph& graph, PassContext& context) {
   const bool any = std::any_of(graph.nodes().begin(), graph.nodes().end(),
                                [](const Node& n) { return n.op == &ops::softmax; });
   if (!any) return graph;
-  const Readers readers(graph);
+  const GraphUses readers(graph);
   AttentionFinder finder(readers, context);
   std::vector<Replacement> found;
   for (size_t n = 0; n < graph.nodes().size(); ++n)

@@ -16,7 +16,7 @@ Graph fused(const Graph& graph, PassContext& context, int carries) {
                        [&](const Node& n) { return n.op == &op; });
   };
   if (!has(ops::tanh) || !has(ops::sigmoid)) return graph;
-  const Readers readers(graph);
+  const GraphUses readers(graph);
   std::vector<Replacement> found;
   for (size_t n = 0; n < graph.nodes().size(); ++n) {
     const Node& node = graph.nodes()[n];
@@ -31,7 +31,7 @@ Graph fused(const Graph& graph, PassContext& context, int carries) {
 
 }  // namespace
 
-std::optional<Replacement> nearly_a_cell(const Readers& readers, const Node& root,
+std::optional<Replacement> nearly_a_cell(const GraphUses& readers, const Node& root,
                                          std::string_view cell, const std::string& why,
                                          PassContext& context) {
   context.near_miss("fuse_cells",

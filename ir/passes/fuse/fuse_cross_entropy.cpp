@@ -22,7 +22,7 @@ struct Combination {
 
 class LossFinder {
  public:
-  LossFinder(const Readers& readers, PassContext& context) : r_(readers), context_(context) {}
+  LossFinder(const GraphUses& readers, PassContext& context) : r_(readers), context_(context) {}
 
   std::optional<Replacement> find(const Node& root) {
     Combination c;
@@ -157,7 +157,7 @@ class LossFinder {
     return true;
   }
 
-  const Readers& r_;
+  const GraphUses& r_;
   PassContext& context_;
 };
 
@@ -166,7 +166,7 @@ Graph losses(const Graph& graph, PassContext& context) {
   const bool any = std::any_of(graph.nodes().begin(), graph.nodes().end(),
                                [](const Node& n) { return n.op == &ops::log_softmax; });
   if (!any) return graph;
-  const Readers readers(graph);
+  const GraphUses readers(graph);
   PassContext silent;
   std::vector<Replacement> found;
   std::vector<char> covered(graph.nodes().size());

@@ -14,7 +14,7 @@ constexpr std::string_view kName = "fuse_linear_cross_entropy";
 
 class Finder {
  public:
-  Finder(const Graph& graph, const Readers& readers, const Node& loss)
+  Finder(const Graph& graph, const GraphUses& readers, const Node& loss)
       : graph_(graph), readers_(readers), loss_(loss), logits_(loss.operands[0]) {}
 
   // Says why not in `obstacle`, where gradients are taken at all.
@@ -144,7 +144,7 @@ class Finder {
   }
 
   const Graph& graph_;
-  const Readers& readers_;
+  const GraphUses& readers_;
   const Node& loss_;
   const Value logits_;
   Value x_, w_, bias_;
@@ -156,7 +156,7 @@ class Finder {
 }  // namespace
 
 Graph fuse_linear_cross_entropy(const Graph& graph, PassContext& context) {
-  const Readers readers(graph);
+  const GraphUses readers(graph);
   std::vector<Replacement> all;
   for (const Node& node : graph.nodes()) {
     if (node.op != &ops::softmax_cross_entropy) continue;

@@ -16,7 +16,7 @@ constexpr double kRounding = 0x1p-24;  // of a factor written as a float
 
 class NormFinder {
  public:
-  NormFinder(const Readers& readers, PassContext& context) : r_(readers), context_(context) {}
+  NormFinder(const GraphUses& readers, PassContext& context) : r_(readers), context_(context) {}
 
   // Looks around one rsqrt, or one sqrt that is divided by.
   std::optional<Replacement> find(const Node& root, int index) {
@@ -176,7 +176,7 @@ class NormFinder {
     return r;
   }
 
-  const Readers& r_;
+  const GraphUses& r_;
   PassContext& context_;
   Value root_;
   std::vector<int> nodes_;
@@ -186,7 +186,7 @@ class NormFinder {
 Graph fused(const Graph& graph, PassContext& context) {
   const auto is_root = [](const Node& n) { return n.op == &ops::rsqrt || n.op == &ops::sqrt; };
   if (std::none_of(graph.nodes().begin(), graph.nodes().end(), is_root)) return graph;
-  const Readers readers(graph);
+  const GraphUses readers(graph);
   NormFinder finder(readers, context);
   std::vector<Replacement> found;
   for (size_t n = 0; n < graph.nodes().size(); ++n)

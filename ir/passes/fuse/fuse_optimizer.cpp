@@ -15,7 +15,7 @@ namespace {
 
 class NormFinder {
  public:
-  explicit NormFinder(const Readers& readers) : r_(readers) {}
+  explicit NormFinder(const GraphUses& readers) : r_(readers) {}
 
   std::optional<Replacement> find(const Node& root) {
     if (r_.graph->type(root.results[0]).rank() != 0) return std::nullopt;
@@ -45,11 +45,11 @@ class NormFinder {
     return true;
   }
 
-  const Readers& r_;
+  const GraphUses& r_;
 };
 
 Graph norms(const Graph& graph, PassContext& context) {
-  const Readers readers(graph);
+  const GraphUses readers(graph);
   std::vector<Replacement> found;
   std::vector<char> covered(graph.nodes().size());
   for (size_t n = graph.nodes().size(); n-- > 0;) {
@@ -71,7 +71,7 @@ struct Scaled {
   Value g, scale;
 };
 
-Scaled unscaled(const Readers& r, Value g) {
+Scaled unscaled(const GraphUses& r, Value g) {
   if (const Node* m = r.producer(g, ops::mul))
     for (const size_t i : {1, 0})
       if (r.graph->type(m->operands[i]).rank() == 0 && r.graph->type(m->operands[1 - i]).rank() > 0)
@@ -106,7 +106,7 @@ Pattern averaged(const char* old, const char* decay, const Pattern& rest) {
 
 class UpdateFinder {
  public:
-  explicit UpdateFinder(const Readers& readers) : r_(readers) {
+  explicit UpdateFinder(const GraphUses& readers) : r_(readers) {
     for (const Node& n : readers.graph->nodes()) keep_second_state(n);
   }
 
@@ -213,7 +213,7 @@ class UpdateFinder {
       adadelta[{lr, {}, s.scale, {rho, eps}}].push_back(std::move(u));
   }
 
-  const Readers& r_;
+  const GraphUses& r_;
   std::map<Value, Match> second_;
 };
 
@@ -262,7 +262,7 @@ Replacement one_op(const OpDef& op, const Settings& settings, const std::vector<
 }
 
 Graph updates(const Graph& graph, PassContext& context) {
-  const Readers readers(graph);
+  const GraphUses readers(graph);
   UpdateFinder finder(readers);
   for (const Node& n : graph.nodes())
     if (n.op == &ops::sub) finder.find(n);

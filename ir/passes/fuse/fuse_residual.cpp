@@ -16,7 +16,7 @@ class Residuals {
     const int nodes = static_cast<int>(graph.nodes().size());
     for (int n = 0; n < nodes; ++n)
       if (node(n).op == &ops::add) choose_product(n);
-    // Readers first: an add that takes in a product is no elementwise op any more.
+    // GraphUses first: an add that takes in a product is no elementwise op any more.
     for (int n = nodes; n-- > 0;)
       if (takes_a_product(n) && ends_in_a_chain(n)) product_[static_cast<size_t>(n)] = -1;
   }
@@ -77,7 +77,7 @@ class Residuals {
 
   const Graph& graph_;
   PassContext& context_;
-  const Readers readers_;
+  const GraphUses readers_;
   std::vector<int> product_;  // by node: of an add the product it takes in, or -1
 };
 

@@ -8,7 +8,7 @@ namespace weft::ir {
 namespace {
 
 Graph fused(const Graph& graph, PassContext& context) {
-  const Readers readers(graph);
+  const GraphUses readers(graph);
   std::vector<Replacement> found;
   for (const Node& node : graph.nodes()) {
     if (node.op != &ops::top_k) continue;

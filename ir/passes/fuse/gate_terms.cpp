@@ -53,9 +53,9 @@ Terms take_one_each(std::vector<Terms>& gates, size_t first, const Fits& fits) {
 
 }  // namespace
 
-Lanes all_lanes(const Readers& r, Value v) { return {v, 0, r.graph->type(v).dim(-1)}; }
+Lanes all_lanes(const GraphUses& r, Value v) { return {v, 0, r.graph->type(v).dim(-1)}; }
 
-Lanes through_slices(const Readers& r, Lanes lanes, std::vector<int>& nodes) {
+Lanes through_slices(const GraphUses& r, Lanes lanes, std::vector<int>& nodes) {
   while (const Node* n = r.producer(lanes.v, ops::slice)) {
     const OpView op = r.view(*n);
     if (op.integer("axis") != -1 || op.integer("step") != 1) break;
@@ -65,7 +65,7 @@ Lanes through_slices(const Readers& r, Lanes lanes, std::vector<int>& nodes) {
   return lanes;
 }
 
-Lanes through(const Readers& r, const OpDef& op, Lanes lanes, std::vector<int>& nodes) {
+Lanes through(const GraphUses& r, const OpDef& op, Lanes lanes, std::vector<int>& nodes) {
   lanes = through_slices(r, lanes, nodes);
   const Node* n = r.producer(lanes.v, op);
   if (n == nullptr) return {};
@@ -73,7 +73,7 @@ Lanes through(const Readers& r, const OpDef& op, Lanes lanes, std::vector<int>& 
   return {n->operands[0], lanes.start, lanes.stop};
 }
 
-void collect_terms(const Readers& r, Lanes lanes, Terms& terms, std::vector<int>& nodes) {
+void collect_terms(const GraphUses& r, Lanes lanes, Terms& terms, std::vector<int>& nodes) {
   lanes = through_slices(r, lanes, nodes);
   const int index = r.graph->info(lanes.v).node;
   const Node* n = r.producer(lanes.v);

@@ -26,13 +26,13 @@ struct Term {
 };
 using Terms = std::vector<Term>;
 
-Lanes all_lanes(const Readers& r, Value v);
+Lanes all_lanes(const GraphUses& r, Value v);
 // Through slices of the last axis.
-Lanes through_slices(const Readers& r, Lanes lanes, std::vector<int>& nodes);
+Lanes through_slices(const GraphUses& r, Lanes lanes, std::vector<int>& nodes);
 // The lanes of the operand of `op` whose result these lanes are; an invalid value if they are not.
-Lanes through(const Readers& r, const OpDef& op, Lanes lanes, std::vector<int>& nodes);
+Lanes through(const GraphUses& r, const OpDef& op, Lanes lanes, std::vector<int>& nodes);
 // Appends the terms of a sum.
-void collect_terms(const Readers& r, Lanes lanes, Terms& terms, std::vector<int>& nodes);
+void collect_terms(const GraphUses& r, Lanes lanes, Terms& terms, std::vector<int>& nodes);
 
 // [K, stop - start] of a product's weight, in the new graph.
 Value weight_columns(Rewriter& rw, const Term& term);

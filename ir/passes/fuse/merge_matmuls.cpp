@@ -128,7 +128,7 @@ class Merger {
   }
 
   const Graph& graph_;
-  const Readers readers_;
+  const GraphUses readers_;
   PassContext& context_;
   bool in_loop_;
   std::vector<char> weight_;
@@ -136,7 +136,7 @@ class Merger {
 
 // concat(matmul(x, W1), matmul(x, W2), ...) along the columns, each read by the concat alone.
 Graph merged_concats(const Graph& graph, PassContext& context) {
-  const Readers readers(graph);
+  const GraphUses readers(graph);
   std::vector<Replacement> found;
   for (size_t n = 0; n < graph.nodes().size(); ++n) {
     const Node& node = graph.nodes()[n];

@@ -1,4 +1,4 @@
-// ir/passes/loops/regions.h -- passes that ask whose region they work on.
+// ir/passes/loops/regions.h -- applying a pass to every region, with the node that owns it.
 #pragma once
 #include "ir/rewrite/rewrite.h"
 

@@ -1,5 +1,4 @@
-// ir/passes/padding/ended_rows.h -- which values of a loop's body depend on rows that have ended (an
-// analysis).
+// ir/passes/padding/ended_rows.h -- which values of a loop's body depend on rows that have ended.
 //
 // In a scan with lengths s32[B], a row lives until its sequence has ended. docs/rows.md explains
 // the words. Which ops are row-wise is said by their rules (ir/rules/row_use.h); which arguments

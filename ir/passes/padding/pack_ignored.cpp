@@ -11,9 +11,9 @@ namespace {
 
 size_t at(Value v) { return PackFacts::at(v); }
 
-class Readers {
+class RowReaders {
  public:
-  explicit Readers(const PackFacts& facts) : f_(facts) {}
+  explicit RowReaders(const PackFacts& facts) : f_(facts) {}
 
   // A node's operand by name.
   Value operand(const Node& node, std::string_view name) const {
@@ -116,13 +116,13 @@ bool splits_heads(const OpView& op) {
 }
 
 bool ignores_ended(const PackFacts& facts, const Node& node, size_t operand) {
-  return Readers(facts).ignores(node, operand);
+  return RowReaders(facts).ignores(node, operand);
 }
 bool ignores_queries(const PackFacts& facts, const Node& node) {
-  return Readers(facts).ignores_queries(node);
+  return RowReaders(facts).ignores_queries(node);
 }
 bool ignores_keys(const PackFacts& facts, const Node& node) {
-  return Readers(facts).ignores_keys(node);
+  return RowReaders(facts).ignores_keys(node);
 }
 
 }  // namespace weft::ir

@@ -5,8 +5,8 @@
 //     =>
 //   %px = pack(%x, %n)   %pt = pack(%t, %n)   %pm = pack(%m, %n)
 //   %py = linear(%px, %w; %b) : f32[T*B,V]
-//   %pl, %ps = softmax_cross_entropy(%py, %pt; %pm)               (%l = unpack(%pl, %n) where it is
-//   read)
+//   %pl, %ps = softmax_cross_entropy(%py, %pt; %pm)
+//   %l = unpack(%pl, %n)                                          (where it is read)
 //
 // For the lengths of every scan and every mask: chains of row-wise ops over [T,B,...] or [T*B,...]
 // that hold a matrix product or a loss, and the sums over rows at their ends (weight gradients). A

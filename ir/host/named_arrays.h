@@ -1,4 +1,4 @@
-// frontend/formats/named_arrays.h -- arrays by name, in the order in which they were added.
+// ir/host/named_arrays.h -- arrays by name, in the order in which they were added.
 #pragma once
 #include "ir/host/array.h"
 
@@ -8,11 +8,11 @@
 #include <unordered_map>
 #include <vector>
 
-namespace weft::formats {
+namespace weft::ir {
 
 struct NamedArray {
   std::string name;
-  ir::Array array;
+  Array array;
 };
 
 class NamedArrays {
@@ -23,11 +23,11 @@ class NamedArrays {
   }
 
   // Throws GraphError when the name is there already.
-  void add(std::string name, ir::Array array);
+  void add(std::string name, Array array);
 
   // Null when the name is not there; `at` throws GraphError instead, naming what is there.
-  const ir::Array* find(std::string_view name) const;
-  const ir::Array& at(std::string_view name) const;
+  const Array* find(std::string_view name) const;
+  const Array& at(std::string_view name) const;
   bool contains(std::string_view name) const { return find(name) != nullptr; }
 
   size_t size() const { return entries_.size(); }
@@ -40,4 +40,4 @@ class NamedArrays {
   std::unordered_map<std::string, size_t> index_;
 };
 
-}  // namespace weft::formats
+}  // namespace weft::ir
