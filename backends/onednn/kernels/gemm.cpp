@@ -10,6 +10,8 @@ namespace weft::onednn::kernels::WEFT_ISA {
 namespace {
 
 constexpr int64_t kLine = 16;  // floats of a cache line
+// Rows of a thread while whose products the weights for them arrive.
+constexpr int64_t kRowsApart = 48;
 
 int64_t depth_of_block(int64_t depth) {
   const int64_t cuts = larger(1, ceil_div(depth, kGemmDepth));
@@ -22,19 +24,31 @@ struct Grid {
 };
 
 // The one whose largest rectangle takes least time: its products, and laying out its part of b.
+// Packed weights are read by every thread that has rows of its own: where it has enough of them,
+// that costs nothing, and what comes before and after a product is divided by rows too, so that
+// they stay in their thread's caches.
 Grid grid_of(const Gemm& g, int64_t threads) {
-  const int64_t lay_out =
-      g.packed != nullptr ? 0 : 48;  // products an element of b takes the time of
+  const bool packed = g.packed != nullptr;
+  const int64_t lay_out = packed ? 0 : 48;  // products an element of b takes the time of
   Grid best{1, 1};
   int64_t least = INT64_MAX;
   for (int64_t down = 1; down <= threads; ++down) {
     const int64_t across = threads / down;
-    const int64_t rows = ceil_div(ceil_div(g.rows, kRows), down) * kRows;
+    int64_t rows =
+        packed ? ceil_div(g.rows, down) : ceil_div(ceil_div(g.rows, kRows), down) * kRows;
+    if (packed && down > 1) rows += rows >= kRowsApart ? -1 : kRowsApart;
     const int64_t columns = ceil_div(ceil_div(g.columns, kPanel), across) * kPanel;
     if (const int64_t cost = (rows + lay_out) * columns; cost < least)
       least = cost, best = {down, across};
   }
   return best;
+}
+
+// As other kernels divide them, or whole strips where b is laid out for them.
+Range rows_of(const Gemm& g, int64_t part, int64_t parts) {
+  if (g.packed != nullptr) return share(g.rows, part, parts);
+  const Range strips = share(ceil_div(g.rows, kRows), part, parts);
+  return {strips.begin * kRows, smaller(g.rows, strips.end * kRows)};
 }
 
 // Tile `part` of `parts` fetches its share of the next panel while it is computed.
@@ -163,8 +177,7 @@ void gemm(const Gemm& g) {
   parallel(g.rows * g.columns * larger(1, g.depth) / kWidth, [&](int64_t thread, int64_t threads) {
     const Grid grid = grid_of(g, threads);
     if (thread >= grid.down * grid.across) return;
-    const Range strips = share(ceil_div(g.rows, kRows), thread / grid.across, grid.down);
-    const Rectangle mine(g, {strips.begin * kRows, smaller(g.rows, strips.end * kRows)},
+    const Rectangle mine(g, rows_of(g, thread / grid.across, grid.down),
                          share(ceil_div(g.columns, kPanel), thread % grid.across, grid.across),
                          g.packed != nullptr ? nullptr
                                              : static_cast<float*>(g.workspace) +
