@@ -6,17 +6,55 @@
 namespace weft::onednn::kernels::WEFT_ISA {
 namespace {
 
-// The keys of a range that query t may see; nothing else is touched.
+// The bytes of eight keys, each of them 1; and where a byte stands.
+constexpr uint64_t kAllSeen = 0x0101010101010101;
+constexpr int kByte = 8;
+
+// The keys of [begin, end) that the row allows, `allowed` being contiguous: most are hidden where
+// beams share their entries, all are seen within a sentence.
+int64_t list_allowed(const uint8_t* allowed, int64_t begin, int64_t end, int32_t* list) {
+  int64_t n = 0, j = begin;
+  for (; j + 8 <= end; j += 8) {
+    uint64_t eight;
+    __builtin_memcpy(&eight, allowed + j, sizeof eight);
+    if (eight == kAllSeen) {
+      for (int i = 0; i < 8; ++i) list[n + i] = (int32_t)(j + i);
+      n += 8;
+      continue;
+    }
+    while (eight != 0) {
+      const int at = __builtin_ctzll(eight) / kByte;
+      list[n++] = (int32_t)(j + at);
+      eight &= ~(uint64_t{0xFF} << (at * kByte));
+    }
+  }
+  for (; j < end; ++j) {
+    list[n] = (int32_t)j;
+    n += allowed[j] != 0 ? 1 : 0;
+  }
+  return n;
+}
+
+// The keys of a range that query t may see, in order; nothing else is touched.
 template <class Args>
 int64_t list_seen(const Args& args, int64_t b, int64_t h, int64_t t, Range keys, int32_t* list) {
   const MaskRow mask = mask_row(args.mask, b, h, t);
   const Keys near = within(args.band, t, 1, keys.end);
+  const int64_t begin = larger(keys.begin, near.begin);
+  if (mask.allowed != nullptr && mask.column == 1)
+    return list_allowed(mask.allowed, begin, near.end, list);
   int64_t n = 0;
-  for (int64_t j = larger(keys.begin, near.begin); j < near.end; ++j) {
+  for (int64_t j = begin; j < near.end; ++j) {
     list[n] = (int32_t)j;
     n += mask.at(j) ? 1 : 0;
   }
   return n;
+}
+
+// Into the caches, while something else is computed.
+void fetch_list(const float* rows, int64_t ld, const int32_t* list, int64_t n, int64_t columns) {
+  for (int64_t i = 0; i < n; ++i)
+    for (int64_t c = 0; c < columns; c += 16) __builtin_prefetch(rows + list[i] * ld + c);
 }
 
 // y[i] = factor * x . rows[list[i]], four rows at a time.
@@ -66,6 +104,7 @@ WEFT_INLINE int64_t sum_vectors(const float* a, const float* rows, int64_t ld, c
 void sum_list(const float* a, const float* rows, int64_t ld, const int32_t* list, int64_t n,
               int64_t columns, float* y) {
   int64_t c = sum_vectors<8>(a, rows, ld, list, n, 0, columns, y);
+  c = sum_vectors<4>(a, rows, ld, list, n, c, columns, y);
   c = sum_vectors<1>(a, rows, ld, list, n, c, columns, y);
   if (c == columns) return;
   Vec total = splat(0);
@@ -126,12 +165,13 @@ float* partial(const DotAttention& args, int64_t row, int64_t range) {
          (row * key_ranges(args) + range) * partial_floats(args);
 }
 
-// The sum over one range of keys, unfinished: to `out`, relative to the largest score there.
-Sum run_range(const DotAttention& args, int64_t b, int64_t h, int64_t t, Range keys, float* out) {
-  int32_t list[kKeyRange];
+// The sum over the keys of a range that a query sees, unfinished: to `out`, relative to the largest
+// score there.
+Sum run_range(const DotAttention& args, int64_t b, int64_t h, int64_t t, Range keys,
+              const int32_t* list, int64_t n, float* out) {
   uint32_t words[kKeyRange];
   float a[kKeyRange];
-  const int64_t n = list_seen(args, b, h, t, keys, list);
+  if (t == 0) fetch_list(row_of(args.v, b, h, 0), args.v.row, list, n, args.width);
   score_list(args, b, h, t, list, n, a);
   Sum part{top_of(a, n), 0};
   part.sum = to_powers(a, n, part.top == -__builtin_inff() ? 0 : part.top);
@@ -187,37 +227,52 @@ void combine(const DotAttention& args, int64_t row, int64_t b, int64_t h, int64_
 
 }  // namespace
 
+namespace {
+
+// A range of the keys of one query: of one head, or of all where they see the same and there are
+// queries enough. A key's heads lie side by side, and are read so.
+void run_unit(const DotAttention& args, int64_t b, Range heads, int64_t t, int64_t range) {
+  const int64_t ranges = key_ranges(args), all = smaller(keys_of_few(args), keys_of(args, b)),
+                begin = smaller(all, range * kKeyRange);
+  const Range keys{begin, smaller(all, begin + kKeyRange)};
+  int32_t list[kKeyRange];
+  const int64_t n = list_seen(args, b, heads.begin, t, keys, list);
+  for (int64_t h = heads.begin; h < heads.end; ++h) {
+    float* const to = ranges == 1 ? row_of(args.out, b, h, t)
+                                  : partial(args, (b * args.heads + h) * args.queries + t, range);
+    const Sum part = run_range(args, b, h, t, keys, list, n, to);
+    if (ranges > 1) {
+      to[args.width] = part.top, to[args.width + 1] = part.sum;
+      continue;
+    }
+    scale_row(to, args.width, inverse(part.sum));
+    if (args.weights.data != nullptr)
+      scale_row(row_of(args.weights, b, h, t), args.keys, inverse(part.sum));
+    put_lse(args, b, h, t, part.top, part.sum);
+  }
+}
+
+}  // namespace
+
 void dot_attention_rows(const DotAttention& args) {
   const int64_t ranges = key_ranges(args), rows = args.batch * args.heads * args.queries;
-  const auto at = [&](int64_t row, const auto& body) {
-    const int64_t head = row / args.queries, t = row % args.queries, b = head / args.heads;
-    if (t < queries_of(args, b)) body(b, head % args.heads, t);
-  };
   const int64_t most = keys_of_few(args);
   parallel(rows * most * (args.hidden + args.width), [&](int64_t thread, int64_t threads) {
-    const Range mine = share(rows * ranges, thread, threads);
-    for (int64_t unit = mine.begin; unit < mine.end; ++unit)
-      at(unit / ranges, [&](int64_t b, int64_t h, int64_t t) {
-        const int64_t all = smaller(most, keys_of(args, b)),
-                      begin = smaller(all, unit % ranges * kKeyRange);
-        const Range keys{begin, smaller(all, begin + kKeyRange)};
-        float* to =
-            ranges == 1 ? row_of(args.out, b, h, t) : partial(args, unit / ranges, unit % ranges);
-        const Sum part = run_range(args, b, h, t, keys, to);
-        if (ranges > 1) {
-          to[args.width] = part.top, to[args.width + 1] = part.sum;
-          return;
-        }
-        scale_row(to, args.width, inverse(part.sum));
-        if (args.weights.data != nullptr)
-          scale_row(row_of(args.weights, b, h, t), args.keys, inverse(part.sum));
-        put_lse(args, b, h, t, part.top, part.sum);
-      });
+    const bool same = args.mask.head == 0 || args.mask.allowed == nullptr;
+    const int64_t heads = same && args.batch * args.queries >= 4 * threads ? args.heads : 1;
+    const Range mine = share(rows / heads * ranges, thread, threads);
+    for (int64_t unit = mine.begin; unit < mine.end; ++unit) {
+      const int64_t row = unit / ranges, t = row % args.queries, first = row / args.queries * heads,
+                    b = first / args.heads, h = first % args.heads;
+      if (t < queries_of(args, b)) run_unit(args, b, {h, h + heads}, t, unit % ranges);
+    }
     if (ranges == 1) return;
     wait_for_team(threads);
     const Range whole = share(rows, thread, threads);
-    for (int64_t row = whole.begin; row < whole.end; ++row)
-      at(row, [&](int64_t b, int64_t h, int64_t t) { combine(args, row, b, h, t); });
+    for (int64_t row = whole.begin; row < whole.end; ++row) {
+      const int64_t head = row / args.queries, t = row % args.queries, b = head / args.heads;
+      if (t < queries_of(args, b)) combine(args, row, b, head % args.heads, t);
+    }
   });
 }
 
