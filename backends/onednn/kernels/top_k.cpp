@@ -9,6 +9,10 @@
 namespace weft::onednn::kernels::WEFT_ISA {
 namespace {
 
+constexpr int64_t kTops = 4;                 // vectors of largest elements
+constexpr int64_t kMaxima = kTops * kWidth;  // and their lanes
+constexpr float kLog2E = 1.44269504F;
+
 WEFT_INLINE bool beats(float a, float b) { return a > b || (a != a && b == b); }
 
 // The best `k` seen so far, the least of them on top: a binary heap.
@@ -57,26 +61,70 @@ struct Heap {
   }
 };
 
-WEFT_INLINE float chunk_max(const float* x, int64_t n) {
-  Vec top = -infinity();
-  int64_t j = 0;
-  for (; j + kWidth <= n; j += kWidth) top = maximum(load(x + j), top);
-  float best = largest(top);
-  for (; j < n; ++j) best = beats(x[j], best) ? x[j] : best;
-  return best;
+// The largest of a chunk, a floor below which none of its best k lies, and whether it holds a NaN.
+struct Look {
+  float top, floor;
+};
+
+// The k-th largest of n values, k <= n.
+float kth_largest(const float* x, int64_t n, int64_t k) {
+  float best[kMaxima];  // the greatest first
+  int64_t count = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    if (count == k && !(x[i] > best[k - 1])) continue;
+    int64_t at = count < k ? count++ : k - 1;
+    for (; at > 0 && x[i] > best[at - 1]; --at) best[at] = best[at - 1];
+    best[at] = x[i];
+  }
+  return best[k - 1];
 }
 
-void offer_chunk(Heap& heap, const float* x, int64_t begin, int64_t end) {
-  int64_t j = begin;
-  for (; j < end && heap.count < heap.k; ++j) heap.offer(x[j], static_cast<int32_t>(j));
-  Vec least = splat(heap.values[0]);
-  for (; j + kWidth <= end; j += kWidth) {
+// Every lane's largest is an element of its own: k of them leave no room below the k-th.
+Look look_at(const float* x, int64_t n, int64_t k) {
+  Vec top[kTops];
+  for (Vec& t : top) t = -infinity();
+  int64_t j = 0;
+  for (; j + kTops * kWidth <= n; j += kTops * kWidth)
+    for (int i = 0; i < kTops; ++i) top[i] = maximum(load(x + j + i * kWidth), top[i]);
+  const int64_t whole = j;
+  for (; j + kWidth <= n; j += kWidth) top[0] = maximum(load(x + j), top[0]);
+  const Vec all = maximum(maximum(top[0], top[1]), maximum(top[2], top[3]));
+  Look look{largest(all), -__builtin_inff()};
+  for (; j < n; ++j) look.top = beats(x[j], look.top) ? x[j] : look.top;
+  if (whole == 0 || k > kMaxima || look.top != look.top) return look;
+  float maxima[kMaxima];
+  const bool few = k <= kWidth;
+  for (int i = 0; i < (few ? 1 : kTops); ++i) store(maxima + i * kWidth, few ? all : top[i]);
+  look.floor = kth_largest(maxima, few ? kWidth : kMaxima, k);
+  return look;
+}
+
+void offer_all(Heap& heap, const float* x, int64_t begin, int64_t end) {
+  for (int64_t j = begin; j < end; ++j) heap.offer(x[j], static_cast<int32_t>(j));
+}
+
+// Elements below the floor are none of the best; a chunk with a NaN is looked at one by one.
+void offer_chunk(Heap& heap, const float* x, int64_t begin, int64_t end, const Look& look) {
+  if (look.top != look.top) return offer_all(heap, x, begin, end);
+  const auto offer = [&](int64_t j) {
+    if (x[j] >= look.floor) heap.offer(x[j], static_cast<int32_t>(j));
+  };
+  // Of those that equal the least of a full heap none is wanted, of those that equal the floor all.
+  const auto wanted = [&](int64_t j) {
     const Vec v = load(x + j);
-    if (!any(either(greater(v, least), is_nan(v)))) continue;
-    for (int64_t i = j; i < j + kWidth; ++i) heap.offer(x[i], static_cast<int32_t>(i));
-    least = splat(heap.values[0]);
+    return heap.count < heap.k ? either(greater(v, splat(look.floor)), equal(v, splat(look.floor)))
+                               : greater(v, splat(heap.values[0]));
+  };
+  int64_t j = begin;
+  for (; j + 4 * kWidth <= end; j += 4 * kWidth) {
+    if (!any(either(either(wanted(j), wanted(j + kWidth)),
+                    either(wanted(j + 2 * kWidth), wanted(j + 3 * kWidth)))))
+      continue;
+    for (int64_t v = j; v < j + 4 * kWidth; v += kWidth)
+      if (any(wanted(v)))
+        for (int64_t i = v; i < v + kWidth; ++i) offer(i);
   }
-  for (; j < end; ++j) heap.offer(x[j], static_cast<int32_t>(j));
+  for (; j < end; ++j) offer(j);
 }
 
 // max x and sum exp(x - max) of a piece of a row; of nothing but -inf: (-inf, 0).
@@ -98,15 +146,15 @@ struct LogSum {
 
 LogSum log_sum(const float* x, int64_t n, float top) {
   if (top == -__builtin_inff()) return {};
-  const Vec shift = splat(top);
+  const Vec shift = splat(top), by = splat(kLog2E);
   Vec a = splat(0), b = splat(0);
   int64_t j = 0;
   for (; j + 2 * kWidth <= n; j += 2 * kWidth) {
-    a += exp_negative(load(x + j) - shift);
-    b += exp_negative(load(x + j + kWidth) - shift);
+    a += exp2_open((load(x + j) - shift) * by);
+    b += exp2_open((load(x + j + kWidth) - shift) * by);
   }
-  for (; j + kWidth <= n; j += kWidth) a += exp_negative(load(x + j) - shift);
-  if (j < n) a += exp_negative(select(first(n - j), load(x + j, n - j), -infinity()) - shift);
+  for (; j + kWidth <= n; j += kWidth) a += exp2_open((load(x + j) - shift) * by);
+  if (j < n) a += exp2_open((select(first(n - j), load(x + j, n - j), -infinity()) - shift) * by);
   return {top, sum(a + b)};
 }
 
@@ -125,9 +173,10 @@ WEFT_INLINE void scan_chunks(const TopK& args, const float* x, int64_t begin, in
   for (int64_t c = begin; c < end; ++c) {
     const int64_t from = c * kTopKChunk;
     const int64_t to = from + kTopKChunk < args.n ? from + kTopKChunk : args.n;
-    const float top = chunk_max(x + from, to - from);
-    if (heap.count < heap.k || beats(top, heap.values[0])) offer_chunk(heap, x, from, to);
-    if (args.log_softmax) each(c, log_sum(x + from, to - from, top));
+    const Look look = look_at(x + from, to - from, args.k);
+    if (heap.count < heap.k || beats(look.top, heap.values[0]))
+      offer_chunk(heap, x, from, to, look);
+    if (args.log_softmax) each(c, log_sum(x + from, to - from, look.top));
   }
 }
 
