@@ -1,14 +1,20 @@
 // tests/bench/decoding.cpp -- milliseconds to decode a batch, greedily and with a beam.
 //
 //   decoding_bench [WORKLOAD...] [--beam N] [--sentences N] [--reps N] [--profile]
+//   decoding_bench [WORKLOAD...] [--beam N] [--reps N] [--profile] --file
 //
 // W4: 32, 8 or 1 sources of 10..25 tokens, always 30 steps, </s> or not, with the models of W1 and
 // W3. Prints one line of JSON a workload, beam (1 and 5 unless --beam says otherwise) and number of
 // sentences: tokens/s counts one hypothesis a sentence. Operations are those of matrix products,
 // every beam counted.
+//
+// With --file: 1,000 sources of 1 to 50 tokens, as many steps as the source has tokens, in the
+// batches of a translator; `steps` is the share of the time that executables run.
 #include "backends/backend.h"
 #include "backends/onednn/kernels/peak.h"
 #include "frontend/inspect/hot_kernels.h"
+#include "models/data/random.h"
+#include "models/data/vocabulary.h"
 #include "models/search/beam_search.h"
 #include "tests/bench/workloads.h"
 
@@ -25,6 +31,7 @@ using namespace weft;
 namespace {
 
 constexpr int64_t kSentences = 32, kSteps = 30;
+constexpr int64_t kLines = 1000, kLongestLine = 50;
 constexpr double kLeastSeconds = 0.5;  // of what is measured of a case
 
 double seconds() {
@@ -33,7 +40,7 @@ double seconds() {
 
 struct Options {
   int reps = 7;
-  bool profile = false;
+  bool profile = false, file = false;
 };
 
 // "W3-beam5", "W3-greedy-1": of one sentence.
@@ -93,6 +100,54 @@ void measure(const bench::Workload& training, int64_t beam, int64_t sentences,
   }
 }
 
+// Seconds that executables ran.
+double seconds_of(const std::vector<backends::Report>& reports) {
+  double seconds = 0;
+  for (const backends::Report& r : reports) seconds += r.seconds;
+  return seconds;
+}
+
+void measure_file(const bench::Workload& w, int64_t beam, const Options& options) {
+  data::Random random(7);
+  std::vector<data::EncodedExample> examples(kLines);
+  int64_t tokens = 0;
+  const int64_t words = seq2seq::source_vocabulary(w.config) - data::kSpecialTokens;
+  for (size_t i = 0; i < examples.size(); ++i) {
+    // As text has them: few are long.
+    const double u = random.uniform(), v = random.uniform();
+    examples[i].id = static_cast<int64_t>(i) + 1;
+    const auto length = 1 + static_cast<int64_t>(u * v * kLongestLine);
+    for (int64_t t = 0; t < length; ++t)
+      examples[i].source.push_back(
+          static_cast<int32_t>(data::kSpecialTokens + random.below(static_cast<uint64_t>(words))));
+    tokens += length;
+  }
+  ProgramOptions program;
+  program.backend = backends::make_onednn();
+  program.compile.profile = options.profile;
+  ParameterStore store(1);
+  const search::SearchOptions limits{.max_length = {1, 0}, .min_length = kLongestLine};
+  constexpr data::BatchOptions kBatches{.max_rows = 128, .max_tokens = 16384, .round_source = 8};
+  std::vector<double> times, shares;
+  for (int i = 0; i < options.reps; ++i) {  // each with executables yet to be made
+    search::Decoder decoder = seq2seq::decoder(w.config, {.beam = beam}, program);
+    const double start = seconds();
+    search::search(decoder, store, examples, kBatches, limits);
+    times.push_back(seconds() - start);
+    const double ran = seconds_of(decoder.encode.reports()) + seconds_of(decoder.step.reports());
+    shares.push_back(ran / times.back());
+  }
+  std::sort(times.begin(), times.end());
+  std::sort(shares.begin(), shares.end());
+  const double median = times[times.size() / 2];
+  std::printf(
+      "{\"case\":\"%s-file-%s\",\"ms_median\":%.0f,\"ms_min\":%.0f,\"out_tok_s\":%.0f,"
+      "\"steps\":%.3f}\n",
+      w.name.c_str(), beam == 1 ? "greedy" : ("beam" + std::to_string(beam)).c_str(), median * 1e3,
+      times[0] * 1e3, static_cast<double>(tokens) / median, shares[shares.size() / 2]);
+  std::fflush(stdout);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -103,6 +158,8 @@ int main(int argc, char** argv) {
     const bool value = i + 1 < argc;
     if (std::strcmp(argv[i], "--profile") == 0)
       options.profile = true;
+    else if (std::strcmp(argv[i], "--file") == 0)
+      options.file = true;
     else if (std::strcmp(argv[i], "--reps") == 0 && value)
       options.reps = std::max(1, std::atoi(argv[++i]));
     else if (std::strcmp(argv[i], "--beam") == 0 && value)
@@ -118,7 +175,10 @@ int main(int argc, char** argv) {
   try {
     for (const std::string& n : names)
       for (const int64_t beam : beams)
-        for (const int64_t count : sentences) measure(bench::workload(n), beam, count, options);
+        if (options.file)
+          measure_file(bench::workload(n), beam, options);
+        else
+          for (const int64_t count : sentences) measure(bench::workload(n), beam, count, options);
   } catch (const std::exception& e) {
     std::fprintf(stderr, "%s\n", e.what());
     return 1;
