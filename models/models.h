@@ -4,7 +4,7 @@
 //   const weft::Task task = weft::read_task("pronounce.toml");
 //   const weft::training::ModelFolder folder("pronounce");
 //   weft::training::Trainer trainer(weft::trainer_setup(task, folder));
-//   folder.create(task.config, task.vocabularies);
+//   folder.create(task.config, task.tokenizers);
 //   trainer.run();
 //   weft::Translator translator("pronounce", {.beam = 5});
 //   translator.translate("w o r d");

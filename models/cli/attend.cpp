@@ -19,10 +19,18 @@ struct AttendOptions {
   int64_t rank = 1;
 };
 
+// Of words that are letters, the word.
+std::string title_of(const Translator& model, const std::string& source) {
+  if (model.tokenizers().source.kind() != data::TokenizerKind::words) return source;
+  std::string title;
+  for (const std::string& token : data::split_tokens(source)) title += token;
+  return title;
+}
+
 void attend(const AttendOptions& o) {
-  const Translator::Tokens source = data::split_tokens(o.source);
-  if (source.empty())
-    throw UsageError("attend needs tokens separated by spaces, as in \"w o r d\"");
+  const std::string& source = o.source;
+  if (data::split_tokens(source).empty())
+    throw UsageError("attend needs a text, found an empty one");
   if (o.rank > o.model.options.beam)
     throw UsageError("--rank " + std::to_string(o.rank) + " asks for more than --beam " +
                      std::to_string(o.model.options.beam) + " keeps");
@@ -48,9 +56,10 @@ void attend(const AttendOptions& o) {
   for (int64_t t = 0; t < rows; ++t)
     std::copy_n(chosen.weights[static_cast<size_t>(t)].begin(), columns,
                 weights.data<float>() + t * columns);
-  inspect::Heatmap map{
-      .title = "", .columns = labels, .rows = model.tokens_of(chosen), .weights = weights};
-  for (const std::string& token : source) map.title += token;
+  inspect::Heatmap map{.title = title_of(model, source),
+                       .columns = labels,
+                       .rows = model.tokens_of(chosen),
+                       .weights = weights};
   if (chosen.ended) map.rows.emplace_back("</s>");
   if (!chosen.ended)
     say(fmt::format("the result was cut before an end, at the limit of length ({})",
@@ -66,7 +75,7 @@ void add_attend(Command& program) {
                           "weft attend pronounce \"w o r d\" -o word.svg");
   const auto o = std::make_shared<AttendOptions>();
   o->model.add_model_to(*command);
-  command->add_option("SOURCE", o->source, "Tokens, separated by spaces")->required();
+  command->add_option("SOURCE", o->source, "The text")->required();
   command->add_option("-o,--output", o->output, "Write here instead of to standard output")
       ->type_name("FILE.svg");
   o->model.add_search_to(*command);

@@ -37,7 +37,7 @@ void pronunciation(const PronunciationOptions& o) {
                                    {"test.tsv", &split.test}}) {
     std::string text;
     for (const data::Example& e : data::pronunciation_examples(*part))
-      text += data::join_tokens(e.source) + "\t" + data::join_tokens(e.target) + "\n";
+      text += e.source + "\t" + e.target + "\n";
     formats::write_file_atomically(o.folder + "/" + name, text);
     put(fmt::format("{}/{}: {} words\n", o.folder, name, part->size()));
   }

@@ -38,15 +38,15 @@ void evaluate(const EvaluateOptions& o) {
   std::vector<metrics::Metric> scores;  // a wrong name is told before anything is translated
   for (const std::string& name : o.metrics)
     scores.push_back(metrics::metric_named(name, o.tokenizer, o.lower_case));
-  std::map<Translator::Tokens, std::vector<Translator::Tokens>> references;
-  std::vector<Translator::Tokens> sources;
+  std::map<std::string, std::vector<std::string>> references;
+  std::vector<std::string> sources;
   std::vector<int64_t> lines_of_sources;
   Translator model = o.model.translator();
   data::Examples examples = data::read_tsv(o.data);
   if (seq2seq::ends(model.config()).source.kind != data::SourceKind::tokens)
     examples = data::located(std::move(examples), o.data);
   for (const data::Example& e : examples) {
-    std::vector<Translator::Tokens>& list = references[e.source];
+    std::vector<std::string>& list = references[e.source];
     if (list.empty()) sources.push_back(e.source), lines_of_sources.push_back(e.id);
     list.push_back(e.target);
   }
@@ -56,14 +56,15 @@ void evaluate(const EvaluateOptions& o) {
   std::string lines;
   LineList cut, refused;
   for (size_t i = 0; i < sources.size(); ++i) {
-    const Translator::Tokens found =
-        hypotheses[i].empty() ? Translator::Tokens() : model.tokens_of(hypotheses[i].front());
-    rate.add(found, references.at(sources[i]));
-    corpus.hypotheses.push_back(data::join_tokens(found));
-    corpus.references.emplace_back();
-    for (const Translator::Tokens& r : references.at(sources[i]))
-      corpus.references.back().push_back(data::join_tokens(r));
-    lines += data::join_tokens(sources[i]) + "\t" + data::join_tokens(found) + "\n";
+    const std::string found =
+        hypotheses[i].empty() ? std::string() : model.text_of(hypotheses[i].front());
+    const std::vector<std::string>& list = references.at(sources[i]);
+    std::vector<Translator::Tokens> tokens;
+    for (const std::string& r : list) tokens.push_back(data::split_tokens(r));
+    rate.add(data::split_tokens(found), tokens);
+    corpus.hypotheses.push_back(found);
+    corpus.references.push_back(list);
+    lines += sources[i] + "\t" + found + "\n";
     if (hypotheses[i].empty())
       refused.add(lines_of_sources[i]);
     else if (!hypotheses[i].front().ended)

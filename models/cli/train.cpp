@@ -26,9 +26,13 @@ std::string folder_for(const TrainOptions& o) {
 
 // Vocabularies are made once. A recipe that would make others now says something that is not done.
 void check_vocabularies(const Task& task) {
-  const training::Vocabularies now = make_vocabularies(task);
-  for (const auto& [side, same] : {std::pair{"source", now.source == task.vocabularies.source},
-                                   {"target", now.target == task.vocabularies.target}})
+  // What SentencePiece learns is told by its settings and by the examples.
+  if (data::has_subwords(task.tokenizers.source.kind()) ||
+      data::has_subwords(task.tokenizers.target.kind()))
+    return;
+  const training::Tokenizers now = make_tokenizers(task);
+  for (const auto& [side, same] : {std::pair{"source", now.source == task.tokenizers.source},
+                                   {"target", now.target == task.tokenizers.target}})
     if (!same)
       throw ir::GraphError(
           fmt::format("{}: error: data.{}_min_count and data.{}_max_size would make another "
@@ -71,7 +75,7 @@ void train(const TrainOptions& o) {
   if (!o.resume) folder.check_free();
   // What cannot work is refused before a folder is made; one that is there is taken at once.
   auto held = std::filesystem::exists(folder.path()) ? folder.lock() : nullptr;
-  const auto known = o.resume ? std::optional(folder.vocabularies()) : std::nullopt;
+  const auto known = o.resume ? std::optional(folder.tokenizers()) : std::nullopt;
   const Task task = read_task(o.recipe, known ? &*known : nullptr);
   const auto trainer_of = [&] {
     try {
@@ -91,7 +95,7 @@ void train(const TrainOptions& o) {
   if (o.resume)
     resume(trainer, task, folder.path());
   else
-    folder.create(task.config, task.vocabularies);
+    folder.create(task.config, task.tokenizers);
   say(fmt::format(
       "{} examples, {} to validate on; {} and {} target tokens; graph of {} nodes{}{}",
       task.train.size(), task.valid.size(), source_text(seq2seq::ends(task.config).source),

@@ -32,14 +32,21 @@ std::string score_text(double score) {
 // tokens.
 std::string lines_of(const search::Hypotheses& found, const Translator& model, int64_t number,
                      bool n_best) {
-  const auto text = [&](const search::Hypothesis& h) {
-    return data::join_tokens(model.tokens_of(h)) + "\n";
-  };
+  const auto text = [&](const search::Hypothesis& h) { return model.text_of(h) + "\n"; };
   if (!n_best) return found.empty() ? "\n" : text(found.front());
   std::string s;
   for (const search::Hypothesis& h : found)
     s += fmt::format("{}\t{}\t{}", number, score_text(h.score), text(h));
   return s;
+}
+
+// "'a', 'b'": the first of them, and how many more.
+std::string listed(const Translator::Tokens& tokens) {
+  constexpr size_t kMost = 3;
+  std::string text;
+  for (size_t i = 0; i < std::min(kMost, tokens.size()); ++i)
+    text += fmt::format("{}'{}'", i > 0 ? ", " : "", tokens[i]);
+  return tokens.size() > kMost ? fmt::format("{} and {} more", text, tokens.size() - kMost) : text;
 }
 
 // Hypotheses of a line, of those that are written, that did not end.
@@ -52,11 +59,13 @@ std::string cut_text(const search::Hypotheses& found, bool n_best) {
 
 // What is said of the lines that were read together.
 struct Notes {
-  LineList cut, with_tabs;
+  LineList cut, with_tabs, unknown;
 
   void print(const std::string& limit) const {
     if (!with_tabs.empty())
       say(fmt::format("{}: with a tab; tokens are separated by spaces", with_tabs.str()));
+    if (!unknown.empty())
+      say(fmt::format("{}: with what is not in the model's vocabulary", unknown.str()));
     if (!cut.empty())
       say(fmt::format("{}: cut before an end, at the limit of length ({})", cut.str(), limit));
   }
@@ -73,22 +82,29 @@ void translate(const TranslateOptions& o) {
                                  o.model.options.beam));
   Translator model = o.model.translator();
   // Somebody who types wants an answer at once.
+  const bool by_words = model.tokenizers().source.kind() == data::TokenizerKind::words;
   const size_t at_once = from_standard_input && isatty(STDIN_FILENO) ? 1 : kLinesAtOnce;
   std::string whole;  // of what goes to a file
-  int64_t number = 0, refused = 0;
+  int64_t number = 0, refused = 0, tokens = 0, unknown_tokens = 0;
   for (bool more = true; more;) {
-    std::vector<Translator::Tokens> sources;
+    std::vector<std::string> sources;
     Notes notes;
     while (sources.size() < at_once && more) {
       const auto line = lines.next();
       more = line.has_value();
       if (!more) break;
-      if (line->find('\t') != line->npos) notes.with_tabs.add(lines.line());
-      sources.push_back(data::split_tokens(*line));
+      if (by_words && line->find('\t') != line->npos) notes.with_tabs.add(lines.line());
+      sources.emplace_back(*line);
       if (const auto why = model.refusal(sources.back())) {
         say(fmt::format("{}: {}; its result is empty", lines.where(), *why));
         ++refused;
+        continue;
       }
+      if (const auto unknown = model.unknown(sources.back()); !unknown.empty()) {
+        notes.unknown.add(lines.line(), listed(unknown));
+        unknown_tokens += std::ssize(unknown);
+      }
+      if (by_words) tokens += std::ssize(data::split_tokens(*line));
     }
     std::string text;
     for (const search::Hypotheses& found : model.search(sources, options)) {
@@ -104,8 +120,13 @@ void translate(const TranslateOptions& o) {
       whole += text;
   }
   if (!to_standard_output) put_result(o.output, whole);
-  if (model.unknown_tokens() > 0)
-    say(fmt::format("{} tokens are not in the model's vocabulary", model.unknown_tokens()));
+  if (unknown_tokens > 0)
+    say(fmt::format("{} tokens are not in the model's vocabulary{}", unknown_tokens,
+                    2 * unknown_tokens > tokens && by_words
+                        ? fmt::format(", of {}: it knows tokens separated by spaces, cut as in its "
+                                      "training data",
+                                      tokens)
+                        : ""));
   if (refused > 0)
     throw ir::GraphError(fmt::format("{} of {} lines were not translated", refused, number));
 }
@@ -114,7 +135,7 @@ void translate(const TranslateOptions& o) {
 
 void add_translate(Command& program) {
   Command* command = program.add_command(
-      "translate", "Translate lines of tokens, one line each, also for empty ones",
+      "translate", "Translate lines of text, one line each, also for empty ones",
       "echo 'w o r d' | weft translate pronounce --beam 5");
   const auto o = std::make_shared<TranslateOptions>();
   o->model.add_model_to(*command);

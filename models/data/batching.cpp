@@ -226,21 +226,40 @@ std::vector<Batch> make_parts(std::span<const EncodedExample> examples,
   return parts;
 }
 
-BatchStream::BatchStream(std::vector<EncodedExample> examples, const BatchOptions& options)
+BatchStream::BatchStream(std::vector<EncodedExample> examples, const BatchOptions& options,
+                         SubwordSampling sampling)
     : examples_(std::move(examples)),
       options_(options),
+      sampling_(std::move(sampling)),
       plan_(plan_epoch(examples_, options_, 0)) {}
 
-Batch BatchStream::next() {
-  Batch batch = make_batch(examples_, plan_[static_cast<size_t>(position_.index)], options_);
-  advance();
-  return batch;
+std::vector<EncodedExample> BatchStream::sampled() const {
+  std::vector<EncodedExample> rows;
+  for (const int64_t row : plan_[static_cast<size_t>(position_.index)])
+    rows.push_back(sampling_.sample(row_of(examples_, row), position_.epoch));
+  std::stable_sort(rows.begin(), rows.end(), [](const EncodedExample& a, const EncodedExample& b) {
+    return a.target.size() > b.target.size();
+  });
+  return rows;
 }
 
 std::vector<Batch> BatchStream::next_parts() {
-  auto parts = make_parts(examples_, plan_[static_cast<size_t>(position_.index)], options_);
+  std::vector<Batch> parts;
+  if (sampling_.is_on()) {
+    const std::vector<EncodedExample> rows = sampled();
+    parts = make_parts(rows, all_rows(rows), options_);
+  } else {
+    parts = make_parts(examples_, plan_[static_cast<size_t>(position_.index)], options_);
+  }
   advance();
   return parts;
+}
+
+Batch BatchStream::next() {
+  const int64_t accumulate = std::exchange(options_.accumulate, 1);
+  Batch batch = std::move(next_parts().front());
+  options_.accumulate = accumulate;
+  return batch;
 }
 
 void BatchStream::advance() {

@@ -8,6 +8,7 @@
 #pragma once
 #include "ir/host/array.h"
 #include "models/data/corpus.h"
+#include "models/data/subword_sampling.h"
 
 #include <cstdint>
 #include <span>
@@ -76,7 +77,10 @@ class BatchStream {
     bool operator==(const Position&) const = default;
   };
 
-  BatchStream(std::vector<EncodedExample> examples, const BatchOptions& options);
+  // With `sampling` the examples of each batch have other pieces in each epoch; the plan is that of
+  // the pieces they have.
+  BatchStream(std::vector<EncodedExample> examples, const BatchOptions& options,
+              SubwordSampling sampling = {});
 
   Batch next();
   std::vector<Batch> next_parts();  // of the batch that `next` would return
@@ -91,9 +95,11 @@ class BatchStream {
 
  private:
   void advance();
+  std::vector<EncodedExample> sampled() const;  // the rows of the batch at hand
 
   std::vector<EncodedExample> examples_;
   BatchOptions options_;
+  SubwordSampling sampling_;
   Position position_;
   Plan plan_;
 };

@@ -163,7 +163,8 @@ Examples pronunciation_examples(std::span<const Word> words) {
   Examples examples;
   for (const Word& word : words)
     for (const Pronunciation& pronunciation : word.pronunciations)
-      examples.push_back({letters(word.spelling), pronunciation.phones, pronunciation.line});
+      examples.push_back({join_tokens(letters(word.spelling)), join_tokens(pronunciation.phones),
+                          pronunciation.line});
   return examples;
 }
 
@@ -171,7 +172,8 @@ Examples word_examples(std::span<const Word> words) {
   Examples examples;
   for (const Word& word : words) {
     const Pronunciation& first = word.pronunciations.front();
-    examples.push_back({letters(word.spelling), first.phones, first.line});
+    examples.push_back(
+        {join_tokens(letters(word.spelling)), join_tokens(first.phones), first.line});
   }
   return examples;
 }

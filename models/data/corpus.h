@@ -1,18 +1,16 @@
-// models/data/corpus.h -- pairs of token sequences, as words and as ids.
+// models/data/corpus.h -- pairs of texts, and their ids.
 #pragma once
 #include "ir/host/array.h"
-#include "models/data/vocabulary.h"
+#include "models/data/tokenizer.h"
 
 #include <cstdint>
-#include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace weft::data {
 
 struct Example {
-  std::vector<std::string> source, target;
+  std::string source, target;
   int64_t id = 0;  // its own for good: the line it came from
 };
 using Examples = std::vector<Example>;
@@ -36,14 +34,7 @@ struct EncodedCorpus {
   int64_t unknown_source = 0, unknown_target = 0;  // tokens that became <unk>
 };
 
-TokenCounts count_source_tokens(const Examples& examples);
-TokenCounts count_target_tokens(const Examples& examples);
-
 // Sources of tokens. With features instead, see features.h.
-EncodedCorpus encode(const Examples& examples, const Vocabulary& source, const Vocabulary& target);
-
-// "a  b c" -> {"a", "b", "c"}: cut at spaces, empty pieces dropped.
-std::vector<std::string> split_tokens(std::string_view text);
-std::string join_tokens(std::span<const std::string> tokens);
+EncodedCorpus encode(const Examples& examples, const Tokenizer& source, const Tokenizer& target);
 
 }  // namespace weft::data

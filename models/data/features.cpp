@@ -68,8 +68,7 @@ Array FeatureReader::read(const std::string& place) {
 
 Examples located(Examples examples, const std::string& list) {
   const std::filesystem::path folder = std::filesystem::path(list).parent_path();
-  for (Example& e : examples)
-    e.source = {(folder / join_tokens(e.source)).lexically_normal().string()};
+  for (Example& e : examples) e.source = (folder / e.source).lexically_normal().string();
   return examples;
 }
 
@@ -94,12 +93,12 @@ EncodedExample with_features(EncodedExample e, const Array& x, const Source& s) 
 }
 
 EncodedCorpus encode(const Examples& examples, const std::string& list, FeatureReader& reader,
-                     const Source& source, const Vocabulary& target) {
+                     const Source& source, const Tokenizer& target) {
   EncodedCorpus corpus;
   for (const Example& example : examples) {
     EncodedExample e{.source = {}, .target = target.encode(example.target), .id = example.id};
     try {
-      e = with_features(std::move(e), reader.read(join_tokens(example.source)), source);
+      e = with_features(std::move(e), reader.read(example.source), source);
     } catch (const GraphError& error) {
       throw GraphError(concat(list, ":", example.id, ": error: ", error.what()));
     }

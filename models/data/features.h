@@ -44,6 +44,6 @@ EncodedExample with_features(EncodedExample example, const ir::Array& features,
 
 // Examples whose source is a place, from the file `list`; faults are told at their lines.
 EncodedCorpus encode(const Examples& examples, const std::string& list, FeatureReader& reader,
-                     const Source& source, const Vocabulary& target);
+                     const Source& source, const Tokenizer& target);
 
 }  // namespace weft::data

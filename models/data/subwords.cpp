@@ -8,6 +8,7 @@
 #include <sentencepiece_trainer.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <unordered_map>
 
@@ -17,22 +18,65 @@ namespace {
 using ir::concat;
 using ir::GraphError;
 
-constexpr int kBest = 64;  // segmentations that a unigram model is sampled from
+constexpr std::string_view kSpace = "\xE2\x96\x81";  // U+2581, which begins a word
 
-// The sentences of `next`, as the trainer asks for them.
+constexpr size_t kLongest = 4000;  // bytes of a sentence: the trainer passes over longer ones
+
+// Does it leave anything to learn from? A trainer that is given nothing else ends the program. Spaces
+// and what is not seen do not count; U+2585, of which the trainer makes use, spoils a sentence.
+bool is_learnt_from(std::string_view text) {
+  bool seen = false;
+  for (size_t i = 0; i < text.size();) {
+    const auto first = static_cast<unsigned char>(text[i]);
+    const size_t bytes = first < 0xC0 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+    const std::string_view c = text.substr(i, bytes);
+    if (c == "\xE2\x96\x85" || c == "\t") return false;
+    const bool blank = bytes == 1   ? first <= ' ' || first >= 0x7F
+                       : bytes == 2 ? first == 0xC2 && (c < "\xC2\xA1" || c == "\xC2\xAD")
+                       : bytes == 3 ? c == kSpace || c.starts_with("\xE2\x80") ||
+                                          c.starts_with("\xE2\x81") || c == "\xE3\x80\x80" ||
+                                          c.starts_with("\xEF\xBB") || c.starts_with("\xEF\xBF")
+                                    : false;
+    seen = seen || !blank;
+    i += bytes;
+  }
+  return seen;
+}
+
+// The sentences of `next`, as the trainer asks for them; long ones in parts.
 class Sentences : public sentencepiece::SentenceIterator {
  public:
   explicit Sentences(const std::function<std::optional<std::string>()>& next) : next_(next) {
     Next();
   }
   bool done() const override { return !sentence_; }
-  void Next() override { sentence_ = next_(); }
+  void Next() override {
+    do {
+      if (rest_.empty()) {
+        auto sentence = next_();
+        if (!sentence) return sentence_.reset();
+        rest_ = std::move(*sentence);
+      }
+      sentence_ = rest_.substr(0, end_of_part());
+      rest_.erase(0, sentence_->size());
+    } while (!is_learnt_from(*sentence_));
+  }
   const std::string& value() const override { return *sentence_; }
   sentencepiece::util::Status status() const override { return {}; }
 
  private:
+  // Behind the last space that fits, or the last code point.
+  size_t end_of_part() const {
+    if (rest_.size() <= kLongest) return rest_.size();
+    if (const size_t space = rest_.rfind(' ', kLongest - 1); space != rest_.npos) return space + 1;
+    size_t end = kLongest;
+    while ((static_cast<unsigned char>(rest_[end]) & 0xC0) == 0x80) --end;
+    return end;
+  }
+
   const std::function<std::optional<std::string>()>& next_;
   std::optional<std::string> sentence_;
+  std::string rest_;  // of the text whose parts are given
 };
 
 std::unordered_map<std::string, std::string> options_of(const SubwordSettings& s) {
@@ -65,12 +109,35 @@ std::string reason(const sentencepiece::util::Status& status) {
   return end == std::string::npos ? text : text.substr(end + 2);
 }
 
+// The number behind `before`, or -1.
+int64_t number_behind(std::string_view text, std::string_view before) {
+  const size_t at = text.find(before);
+  int64_t n = -1;
+  if (at != text.npos)
+    std::from_chars(text.data() + at + before.size(), text.data() + text.size(), n);
+  return n;
+}
+
+// What the trainer found wrong with the size, in words that name the cure.
+std::string fault_of_training(const SubwordSettings& s, const sentencepiece::util::Status& status) {
+  const std::string text = reason(status);
+  if (const int64_t most = number_behind(text, "set it to a value <= "); most >= 0)
+    return concat("a size of ", s.size, " is more than the text yields, at most ", most,
+                  " are possible");
+  if (const int64_t least = number_behind(text, " vs "); least >= 0)
+    return concat("a size of ", s.size, " is too small: characters",
+                  s.byte_fallback ? ", bytes" : "", " and special tokens alone take ", least,
+                  ", fewer with a lower character coverage");
+  return concat("subwords of size ", s.size, ": ", text);
+}
+
 }  // namespace
 
 struct Subwords::Model {
   std::string bytes;
   sentencepiece::SentencePieceProcessor processor;
-  bool merges;  // a BPE model: a piece's score is minus its rank
+  bool merges;           // a BPE model: a piece's score is minus its rank
+  int first_merge = -1;  // the piece of rank 0: only its place tells it from a symbol
 };
 
 Subwords Subwords::from_bytes(std::string bytes, const std::string& name) {
@@ -86,6 +153,7 @@ Subwords Subwords::from_bytes(std::string bytes, const std::string& name) {
     if (p.IsControl(i) || p.IsUnknown(i) || p.IsByte(i)) continue;
     merges = merges && p.GetScore(i) == std::round(p.GetScore(i));
     any = any || p.GetScore(i) != 0;
+    if (p.GetScore(i) == -1 && model->first_merge < 0) model->first_merge = i - 1;
   }
   model->merges = merges && any;
   return Subwords(model);
@@ -108,8 +176,7 @@ Subwords Subwords::train(const SubwordSettings& settings,
   sentencepiece::SetRandomGeneratorSeed(static_cast<unsigned>(settings.seed));
   const auto status =
       sentencepiece::SentencePieceTrainer::Train(options_of(settings), &sentences, &bytes);
-  if (!status.ok())
-    throw GraphError(concat("subwords of size ", settings.size, ": ", reason(status)));
+  if (!status.ok()) throw GraphError(fault_of_training(settings, status));
   return from_bytes(std::move(bytes), "the model just learnt");
 }
 
@@ -135,6 +202,13 @@ std::vector<int32_t> Subwords::encode(std::string_view text) const {
   return {ids.begin(), ids.end()};
 }
 
+std::vector<std::string> Subwords::pieces(std::string_view text) const {
+  std::vector<std::string> pieces;
+  const auto status = model_->processor.Encode(text, &pieces);
+  if (!status.ok()) throw GraphError(concat("cannot be cut into subwords: ", reason(status)));
+  return pieces;
+}
+
 std::string Subwords::decode(std::span<const int32_t> ids) const {
   for (const int32_t id : ids) piece(id);
   std::string text;
@@ -150,19 +224,29 @@ namespace {
 std::vector<int32_t> merge_with_dropout(const sentencepiece::SentencePieceProcessor& processor,
                                         std::vector<std::string> parts, double drop,
                                         Random& random) {
+  constexpr int kNone = -1;
+  const auto merged = [&](size_t i) {  // the piece that part i and the next one make
+    if (i + 1 >= parts.size()) return kNone;
+    const int id = processor.PieceToId(parts[i] + parts[i + 1]);
+    return processor.IsUnknown(id) ? kNone : id;
+  };
+  std::vector<int> pairs;
+  for (size_t i = 0; i < parts.size(); ++i) pairs.push_back(merged(i));
   for (;;) {
     int best = -1;
     float best_score = 0;
     for (size_t i = 0; i + 1 < parts.size(); ++i) {
-      const int id = processor.PieceToId(parts[i] + parts[i + 1]);
-      if (processor.IsUnknown(id) || random.uniform() < drop) continue;
-      if (const float score = processor.GetScore(id); best < 0 || score > best_score)
+      if (pairs[i] == kNone || random.uniform() < drop) continue;
+      if (const float score = processor.GetScore(pairs[i]); best < 0 || score > best_score)
         best = static_cast<int>(i), best_score = score;
     }
     if (best < 0) break;
-    const auto at = parts.begin() + best;
-    *at += *(at + 1);
-    parts.erase(at + 1);
+    const auto at = static_cast<size_t>(best);
+    parts[at] += parts[at + 1];
+    parts.erase(parts.begin() + best + 1);
+    pairs.erase(pairs.begin() + best + 1);
+    pairs[at] = merged(at);
+    if (at > 0) pairs[at - 1] = merged(at - 1);
   }
   std::vector<int32_t> ids;
   for (const std::string& part : parts) ids.push_back(processor.PieceToId(part));
@@ -180,41 +264,51 @@ std::vector<std::string> characters(std::string_view text) {
 
 }  // namespace
 
-std::vector<int32_t> Subwords::sample(std::string_view text, double alpha, Random& random) const {
+std::vector<int32_t> Subwords::sample(std::string_view text, double alpha, Random& random,
+                                      int64_t best) const {
+  return model_->merges ? sample_bpe(text, alpha, random)
+                        : sample_unigram(text, alpha, random, best);
+}
+
+std::vector<int32_t> Subwords::sample_unigram(std::string_view text, double alpha, Random& random,
+                                              int64_t best) const {
+  const auto found = model_->processor.NBestEncodeAsImmutableProto(text, static_cast<int>(best));
+  if (found.nbests_size() == 0) return {};
+  std::vector<double> shares;
+  for (size_t i = 0; i < found.nbests_size(); ++i)
+    shares.push_back(
+        std::exp(alpha * (found.nbests(static_cast<int>(i)).score() - found.nbests(0).score())));
+  double total = 0;
+  for (const double s : shares) total += s;
+  double left = random.uniform() * total;
+  size_t drawn = 0;
+  while (drawn + 1 < shares.size() && (left -= shares[drawn]) >= 0) ++drawn;
+  std::vector<int32_t> ids;
+  const auto chosen = found.nbests(static_cast<int>(drawn));
+  for (size_t k = 0; k < chosen.pieces_size(); ++k)
+    ids.push_back(static_cast<int32_t>(chosen.pieces(static_cast<int>(k)).id()));
+  return ids;
+}
+
+// Word by word: pieces of the usual segmentation tell the normalised text. What is unknown, a byte
+// or a symbol stays as it is.
+std::vector<int32_t> Subwords::sample_bpe(std::string_view text, double drop,
+                                          Random& random) const {
   const auto& processor = model_->processor;
-  if (!model_->merges) {
-    const auto best = processor.NBestEncodeAsImmutableProto(text, kBest);
-    if (best.nbests_size() == 0) return {};
-    std::vector<double> shares;
-    for (size_t i = 0; i < best.nbests_size(); ++i)
-      shares.push_back(
-          std::exp(alpha * (best.nbests(static_cast<int>(i)).score() - best.nbests(0).score())));
-    double total = 0;
-    for (const double s : shares) total += s;
-    double left = random.uniform() * total;
-    size_t drawn = 0;
-    while (drawn + 1 < shares.size() && (left -= shares[drawn]) >= 0) ++drawn;
-    std::vector<int32_t> ids;
-    const auto chosen = best.nbests(static_cast<int>(drawn));
-    for (size_t k = 0; k < chosen.pieces_size(); ++k)
-      ids.push_back(static_cast<int32_t>(chosen.pieces(static_cast<int>(k)).id()));
-    return ids;
-  }
-  // Word by word: pieces of the usual segmentation tell the normalised text. What is unknown, a byte
-  // or a symbol stays as it is.
   std::vector<int32_t> ids;
   std::string word;
   const auto flush = [&] {
     if (word.empty()) return;
-    const auto made = merge_with_dropout(processor, characters(word), alpha, random);
+    const auto made = merge_with_dropout(processor, characters(word), drop, random);
     ids.insert(ids.end(), made.begin(), made.end());
     word.clear();
   };
   for (const int32_t id : encode(text)) {
     const std::string& p = processor.IdToPiece(id);
-    const bool fixed = processor.IsUnknown(id) || processor.IsByte(id) || processor.IsControl(id) ||
-                       (processor.GetScore(id) == 0 && characters(p).size() > 1);
-    if (fixed || p.rfind("\xE2\x96\x81", 0) == 0) flush();
+    const bool fixed =
+        processor.IsUnknown(id) || processor.IsByte(id) || processor.IsControl(id) ||
+        (processor.GetScore(id) == 0 && id != model_->first_merge && characters(p).size() > 1);
+    if (fixed || p.starts_with(kSpace)) flush();
     if (fixed)
       ids.push_back(id);
     else
@@ -222,6 +316,31 @@ std::vector<int32_t> Subwords::sample(std::string_view text, double alpha, Rando
   }
   flush();
   return ids;
+}
+
+std::vector<int32_t> Subwords::resample(std::span<const int32_t> ids, double alpha, Random& random,
+                                        int64_t best) const {
+  std::vector<int32_t> result;
+  const auto add = [&](std::span<const int32_t> some) {
+    result.insert(result.end(), some.begin(), some.end());
+  };
+  const auto begins_word = [&](size_t i) { return i == 0 || piece(ids[i]).starts_with(kSpace); };
+  // [known, word): whole words before the one at hand that are to be drawn anew
+  size_t known = 0;
+  const auto flush = [&](size_t end) {
+    if (known < end) add(sample(decode(ids.subspan(known, end - known)), alpha, random, best));
+  };
+  for (size_t word = 0, end = 0; word < ids.size(); word = end) {
+    for (end = word + 1; end < ids.size() && !begins_word(end);) ++end;
+    const auto pieces = ids.subspan(word, end - word);
+    if (std::find(pieces.begin(), pieces.end(), unknown()) == pieces.end()) continue;
+    flush(word);
+    add(pieces);
+    known = end;
+  }
+  flush(ids.size());
+  // A model that writes no space before a text gives words in the middle of one other pieces.
+  return decode(result) == decode(ids) ? result : std::vector<int32_t>(ids.begin(), ids.end());
 }
 
 }  // namespace weft::data

@@ -34,7 +34,8 @@ struct SubwordSettings {
 class Subwords {
  public:
   // Ids 0 to 3 are <pad>, <s>, </s> and <unk>. `next` gives one sentence after the other. Throws
-  // GraphError where the sentences do not yield `size` pieces, naming the size that is possible.
+  // GraphError where the sentences do not yield `size` pieces, or need more for their characters
+  // alone, naming the size that is possible.
   static Subwords train(const SubwordSettings& settings,
                         const std::function<std::optional<std::string>()>& next);
   // A model as SentencePiece writes it. `name` (a path) stands in errors; GraphError if it is none.
@@ -49,16 +50,26 @@ class Subwords {
   int32_t pad() const, begin() const, end() const, unknown() const;
 
   std::vector<int32_t> encode(std::string_view text) const;
+  std::vector<std::string> pieces(
+      std::string_view text) const;  // the same; what is unknown as it is
   std::string decode(std::span<const int32_t> ids) const;
 
   // Subword regularisation: another segmentation of the same text each time, drawn from `random`
-  // only. unigram: one of the `best` 64, with probability proportional to P(x)^alpha (Kudo 2018).
-  // bpe: each merge is left out with probability alpha (BPE-dropout, Provilkov et al. 2020).
-  std::vector<int32_t> sample(std::string_view text, double alpha, Random& random) const;
+  // only. unigram: one of the `best` most probable, with probability proportional to P(x)^alpha (Kudo
+  // 2018). bpe: each merge is left out with probability alpha (BPE-dropout, Provilkov et al. 2020).
+  std::vector<int32_t> sample(std::string_view text, double alpha, Random& random,
+                              int64_t best = 64) const;
+  // The same for the text that `ids` is. Words that hold something unknown stay as they are.
+  std::vector<int32_t> resample(std::span<const int32_t> ids, double alpha, Random& random,
+                                int64_t best = 64) const;
 
  private:
   struct Model;
   explicit Subwords(std::shared_ptr<const Model> model) : model_(std::move(model)) {}
+  std::vector<int32_t> sample_unigram(std::string_view text, double alpha, Random& random,
+                                      int64_t best) const;
+  std::vector<int32_t> sample_bpe(std::string_view text, double drop, Random& random) const;
+
   std::shared_ptr<const Model> model_;
 };
 

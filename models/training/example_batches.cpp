@@ -47,13 +47,17 @@ EvaluationBatches batches_of(Examples examples, const data::BatchOptions& option
           }};
 }
 
-ExampleBatches::ExampleBatches(Examples train, Examples valid, const data::BatchOptions& options)
+ExampleBatches::ExampleBatches(Examples train, Examples valid, const data::BatchOptions& options,
+                               data::SubwordSampling sampling, const RunSettings& made_with)
     : settings_([&] {
         if (train.empty()) throw ir::GraphError("there are no examples to train on");
-        return settings_of(options, checked(train, options.widest), checked(valid, options.widest));
+        RunSettings settings =
+            settings_of(options, checked(train, options.widest), checked(valid, options.widest));
+        settings.insert(made_with.begin(), made_with.end());
+        return settings;
       }()),
       validation_(batches_of(std::move(valid), options)),
-      stream_(std::move(train), options) {}
+      stream_(std::move(train), options, std::move(sampling)) {}
 
 TrainingBatch ExampleBatches::next() {
   TrainingBatch batch;

@@ -17,9 +17,10 @@ EvaluationBatches batches_of(std::vector<data::EncodedExample> examples,
 class ExampleBatches final : public BatchMaker {
  public:
   // Throws GraphError where there is nothing to train on, or an example is longer than
-  // options.widest. `valid` may be empty.
+  // options.widest. `valid` may be empty. `made_with`: other settings, by the keys of recipes.
   ExampleBatches(std::vector<data::EncodedExample> train, std::vector<data::EncodedExample> valid,
-                 const data::BatchOptions& options);
+                 const data::BatchOptions& options, data::SubwordSampling sampling = {},
+                 const RunSettings& made_with = {});
 
   TrainingBatch next() override;
   Position position() const override { return stream_.position(); }

@@ -24,6 +24,16 @@ using ir::NamedArrays;
 using settings::toml_string;
 using settings::TomlTable;
 
+const std::string kTokenizerFiles[] = {"source.spm", "source.vocab", "target.spm", "target.vocab"};
+std::string tokenizer_file(std::string_view side, data::TokenizerKind kind) {
+  return concat(side, data::Tokenizer::file_ending(kind));
+}
+
+std::string bytes_of(const std::string& path) {
+  const formats::InputFile input(path);
+  return input.read_text(0, input.size());
+}
+
 std::string state_file(int64_t step) { return concat("state-", step, ".safetensors"); }
 
 // Doubles as their bits: they come back the same.
@@ -160,28 +170,39 @@ std::shared_ptr<const formats::FileLock> ModelFolder::lock() const {
   return held;
 }
 
-void ModelFolder::create(const seq2seq::Settings& c, const Vocabularies& v) const {
+void ModelFolder::create(const seq2seq::Settings& c, const Tokenizers& t) const {
   const auto held = lock();
   check_free();
   // Whatever happens from here on: as long as there is no last.safetensors, a run begins anew.
   fs::remove(file("last.safetensors"));
-  if (seq2seq::ends(c).source.kind == data::SourceKind::tokens) v.source.save(file("source.vocab"));
-  v.target.save(file("target.vocab"));
+  for (const std::string& name : kTokenizerFiles) fs::remove(file(name));
+  Header header{.config = c, .source = t.source.kind(), .target = t.target.kind()};
+  const bool tokens = seq2seq::ends(c).source.kind == data::SourceKind::tokens;
+  if (tokens) t.source.save(file(tokenizer_file("source", header.source)));
+  t.target.save(file(tokenizer_file("target", header.target)));
   formats::write_file_atomically(
       file("model.toml"),
       concat("format = 1\nfamily = ", toml_string(c.family().name), "\n",
+             tokens ? concat("source_tokens = ", toml_string(data::name(header.source)), "\n") : "",
+             "target_tokens = ", toml_string(data::name(header.target)), "\n",
              settings::toml(settings::fields_of(seq2seq::ends(c))), "\n[model]\n", config_toml(c)));
 }
 
-seq2seq::Settings ModelFolder::config() const {
+ModelFolder::Header ModelFolder::header() const {
   if (!has_model())
     throw GraphError(concat(path_, ": error: is no model folder, it has no model.toml"));
   TomlTable t = TomlTable::parse_file(file("model.toml"));
-  seq2seq::Settings c;
+  Header header;
+  seq2seq::Settings& c = header.config;
   int64_t format = 0;
   t.take("format", format, {1, 1});
   t.take_word("family", [&](const std::string& w) { c = seq2seq::family_named(w).defaults(); });
   if (c.empty()) t.fail("family", "'family' is missing");
+  for (const auto& [key, kind] :
+       {std::pair{"source_tokens", &header.source}, {"target_tokens", &header.target}})
+    t.take_word(key, [&, kind = kind](const std::string& w) {
+      *kind = settings::named(data::kTokenizerKinds, "kind of tokens", w);
+    });
   seq2seq::Ends ends;
   settings::read(t, ends);
   seq2seq::set_ends(c, ends);
@@ -194,32 +215,36 @@ seq2seq::Settings ModelFolder::config() const {
   } catch (const GraphError& e) {
     t.fail("model", e.what());
   }
-  return c;
+  return header;
 }
 
-Vocabularies ModelFolder::vocabularies() const {
-  const seq2seq::Settings c = config();
-  const bool tokens = seq2seq::ends(c).source.kind == data::SourceKind::tokens;
-  Vocabularies v;
-  if (tokens) v.source = data::Vocabulary::load(file("source.vocab"));
-  v.target = data::Vocabulary::load(file("target.vocab"));
-  const auto check = [&](const data::Vocabulary& vocabulary, int64_t needed,
-                         std::string_view name) {
-    if (vocabulary.size() != needed)
-      throw GraphError(concat(file(name), ": error: has ", vocabulary.size(),
-                              " tokens, the model needs ", needed));
+seq2seq::Settings ModelFolder::config() const { return header().config; }
+
+Tokenizers ModelFolder::tokenizers() const {
+  const Header h = header();
+  const auto load = [&](std::string_view side, data::TokenizerKind kind, int64_t needed) {
+    const std::string path = file(tokenizer_file(side, kind));
+    data::Tokenizer tokenizer = data::Tokenizer::load(kind, path);
+    if (tokenizer.size() != needed)
+      throw GraphError(
+          concat(path, ": error: has ", tokenizer.size(), " tokens, the model needs ", needed));
+    return tokenizer;
   };
-  if (tokens) check(v.source, seq2seq::source_vocabulary(c), "source.vocab");
-  check(v.target, seq2seq::target_vocabulary(c), "target.vocab");
-  return v;
+  Tokenizers t;
+  if (seq2seq::ends(h.config).source.kind == data::SourceKind::tokens)
+    t.source = load("source", h.source, seq2seq::source_vocabulary(h.config));
+  t.target = load("target", h.target, seq2seq::target_vocabulary(h.config));
+  return t;
 }
 
 // Digests of what the parameters belong to.
 Metadata ModelFolder::belongings() const {
   Metadata digests;
-  for (const char* name : {"model.toml", "source.vocab", "target.vocab"})
-    if (fs::exists(file(name)))
-      digests[name] = formats::digest_of(formats::read_text_file(file(name)));
+  const auto add = [&](const std::string& name) {
+    if (fs::exists(file(name))) digests[name] = formats::digest_of(bytes_of(file(name)));
+  };
+  add("model.toml");
+  for (const std::string& name : kTokenizerFiles) add(name);
   return digests;
 }
 

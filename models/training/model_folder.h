@@ -1,7 +1,7 @@
 // models/training/model_folder.h -- a trained model on disk, and what a run needs to go on.
 //
 //   model.toml                 configuration
-//   source.vocab target.vocab
+//   source.vocab target.vocab  or source.spm target.spm: tokenizers (models/data/tokenizer.h)
 //   best.safetensors           parameters at the best validation
 //   last.safetensors           parameters after the last step saved, step 0 included; its metadata
 //                              names the state that belongs to it
@@ -11,12 +11,12 @@
 // Every file appears whole or not at all, and last.safetensors after the state it names: a run that
 // is killed at any moment leaves a folder in which it goes on, or, as long as nothing was learnt,
 // another one begins. The files of parameters know the digests of what they belong to: state,
-// vocabularies and configuration.
+// tokenizers and configuration.
 #pragma once
 #include "frontend/formats/file_lock.h"
 #include "frontend/store/parameter_store.h"
 #include "models/data/batching.h"
-#include "models/data/vocabulary.h"
+#include "models/data/tokenizer.h"
 #include "models/families/seq2seq.h"
 #include "models/training/checkpoint.h"
 #include "models/training/run_settings.h"
@@ -43,8 +43,8 @@ struct Progress {
   bool operator==(const Progress&) const = default;
 };
 
-struct Vocabularies {
-  data::Vocabulary source, target;
+struct Tokenizers {
+  data::Tokenizer source, target;  // source: of nothing where the model reads no tokens
 };
 
 // Which parameters of a folder: `either` is the best, or the last where none was validated.
@@ -68,9 +68,9 @@ class ModelFolder {
   std::shared_ptr<const formats::FileLock> lock() const;
 
   // Writes what describes the model; a folder in which nothing was learnt yet begins anew.
-  void create(const seq2seq::Settings& config, const Vocabularies& vocabularies) const;
+  void create(const seq2seq::Settings& config, const Tokenizers& tokenizers) const;
   seq2seq::Settings config() const;
-  Vocabularies vocabularies() const;
+  Tokenizers tokenizers() const;
 
   // `score`: the name of the one that is best.
   void save_best(const ParameterStore& store, const Progress& progress,
@@ -84,8 +84,16 @@ class ModelFolder {
   const std::string& path() const { return path_; }
 
  private:
+  // What stands in model.toml.
+  struct Header {
+    seq2seq::Settings config;
+    data::TokenizerKind source = data::TokenizerKind::words;  // folders of earlier versions do not
+    data::TokenizerKind target = data::TokenizerKind::words;  // say it
+  };
+
   std::string file(std::string_view name) const { return path_ + "/" + std::string(name); }
   formats::Metadata belongings() const;
+  Header header() const;
   ir::NamedArrays read(const std::string& path, formats::Metadata& metadata) const;
 
   std::string path_;

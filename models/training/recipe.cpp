@@ -13,17 +13,55 @@ namespace {
 
 using settings::TomlTable;
 
-void read_data(TomlTable& t, DataFiles& d, const std::filesystem::path& folder) {
+// What goes with what in [data].
+void check_tokens(const TomlTable& t, const DataFiles& d, const SideTokens& s) {
+  for (const auto& [key, size] : {std::pair{"vocabulary_size", d.tokens.size},
+                                  {"source_max_size", s.source.size},
+                                  {"target_max_size", s.target.size}})
+    if (size != 0 && size <= data::kSpecialTokens)
+      t.fail(key, ir::concat("'data.", key, "' must be 0 or more than the ", data::kSpecialTokens,
+                             " special tokens take, found ", size));
+  const bool subwords = data::has_subwords(s.source.kind) || data::has_subwords(s.target.kind);
+  for (const char* key :
+       {"character_coverage", "byte_fallback", "user_symbols", "subword_alpha", "subword_nbest"})
+    if (t.has(key) && !subwords)
+      t.fail(key, ir::concat("'data.", key,
+                             "' goes with tokens = \"bpe\" or \"unigram\", 'data.tokens' is \"",
+                             data::name(d.tokens.kind), "\""));
+  for (const auto& [side, own] : {std::pair{"source", &s.source}, {"target", &s.target}})
+    if (const std::string key = ir::concat(side, "_min_count");
+        t.has(key) && data::has_subwords(own->kind))
+      t.fail(key, ir::concat("'data.", key, "' goes with words and characters, the ", side,
+                             " is cut into ", data::name(own->kind)));
+  if (!d.shared_vocabulary) return;
+  if (d.source != data::SourceKind::tokens)
+    t.fail("shared_vocabulary", ir::concat("'data.shared_vocabulary' needs a source of tokens, "
+                                           "'data.source' is ",
+                                           data::name(d.source)));
+  const auto refuse = [&](const std::string& key, const auto& source, const auto& target) {
+    t.fail(key, ir::concat("'data.shared_vocabulary' needs one for both sides, found ", source,
+                           " and ", target));
+  };
+  if (s.source.kind != s.target.kind)
+    refuse(t.has("source_tokens") ? "source_tokens" : "target_tokens", data::name(s.source.kind),
+           data::name(s.target.kind));
+  if (s.source.size != s.target.size)
+    refuse(t.has("source_max_size") ? "source_max_size" : "target_max_size", s.source.size,
+           s.target.size);
+  if (s.source.min_count != s.target.min_count)
+    refuse(t.has("source_min_count") ? "source_min_count" : "target_min_count", s.source.min_count,
+           s.target.min_count);
+}
+
+void read_data(TomlTable& t, DataFiles& d, SideTokens& s, const std::filesystem::path& folder) {
   settings::read(t, d);
+  s.source = s.target = d.tokens;
+  settings::read(t, s);
   for (const auto& [key, file] : {std::pair{"train", &d.train}, {"valid", &d.valid}}) {
     if (file->empty()) t.fail(key, ir::concat("'data.", key, "' must name a TSV file"));
     *file = (folder / *file).string();  // ".." is the system's business: the folder may be a link
   }
-  for (const auto& [key, size] :
-       {std::pair{"source_max_size", d.source_max_size}, {"target_max_size", d.target_max_size}})
-    if (size != 0 && size <= data::kSpecialTokens)
-      t.fail(key, ir::concat("'data.", key, "' must be 0, for no limit, or more than the ",
-                             data::kSpecialTokens, " special tokens take, found ", size));
+  check_tokens(t, d, s);
   t.finish();
 }
 
@@ -135,7 +173,7 @@ Recipe read_recipe(const std::string& path, seq2seq::Families known) {
   r.places = file.places();
   // A recipe that comes through a pipe stands nowhere: its paths start where the program does.
   const bool is_file = std::filesystem::is_regular_file(path);
-  read_data(data, r.data, is_file ? std::filesystem::path(path).parent_path() : "");
+  read_data(data, r.data, r.tokens, is_file ? std::filesystem::path(path).parent_path() : "");
   r.model = known.front()->defaults();
   model.take_word("family", [&](const std::string& w) {
     r.model = seq2seq::family_named(w, known).defaults();

@@ -1,6 +1,6 @@
 // models/training/recipe.h -- all that a training run depends on, as a TOML file.
 //
-//   [data]       DataFiles
+//   [data]       DataFiles, SideTokens
 //   [model]      family, and the fields of its settings
 //   [batch]      data::BatchOptions
 //   [optimizer]  OptimizerSettings, Rate
@@ -12,6 +12,7 @@
 #include "frontend/compile/optimizer.h"
 #include "models/data/batching.h"
 #include "models/data/source.h"
+#include "models/data/tokenizer.h"
 #include "models/data/tsv.h"
 #include "models/families/seq2seq.h"
 #include "models/families/table.h"
@@ -34,14 +35,23 @@ struct RunOptions {
 
 struct DataFiles {
   std::string train, valid;
-  int64_t source_min_count = 1, target_min_count = 1, source_max_size = 0, target_max_size = 0;
-  data::TsvOptions tsv;
+  data::TokenizerSettings tokens;  // of both sides
+  bool shared_vocabulary = false;
+  double subword_alpha = 0;  // 0: texts have one segmentation
+  int64_t subword_nbest = 64;
+  int64_t max_tokens = 1000;
   data::SourceKind source = data::SourceKind::tokens;
   int64_t stack = 1, patch = 16;
 };
 
+// What the sides of [data] say of their own; DataFiles::tokens by default.
+struct SideTokens {
+  data::TokenizerSettings source, target;
+};
+
 struct Recipe {
   DataFiles data;
+  SideTokens tokens;
   seq2seq::Settings model;  // without the vocabularies' sizes
   data::BatchOptions batch;
   OptimizerSettings optimizer;
@@ -67,6 +77,7 @@ struct RecipeTable {
 std::vector<RecipeTable> recipe_tables();
 
 void fields(DataFiles& d, settings::Fields& f);
+void fields(SideTokens& s, settings::Fields& f);
 void fields(Rate& r, settings::Fields& f);
 void fields(Limits& l, settings::Fields& f);
 void fields(ValidationSettings& v, settings::Fields& f);

@@ -10,7 +10,7 @@ using settings::kShare;
 using settings::up_to;
 
 constexpr int64_t kMost = int64_t{1} << 40;
-constexpr settings::Whole kCounts{1, kMost}, kLimits{0, kMost};
+constexpr settings::Whole kCounts{1, kMost}, kLimits{0, kMost}, kVocabularies{0, 1 << 24};
 
 }  // namespace
 
@@ -58,14 +58,42 @@ void fields(DataFiles& d, settings::Fields& f) {
            "what stands before the tab: tokens, or the place of an array: file.npz, file.npz:NAME");
   f.integer("stack", d.stack, {1, 1 << 10}, "frames: so many, one behind the other, become one");
   f.integer("patch", d.patch, {1, 1 << 14}, "image: side of a square patch in pixels");
-  f.integer("source_min_count", d.source_min_count, kCounts,
-            "rarer tokens of the source are unknown");
-  f.integer("target_min_count", d.target_min_count, kCounts, "of the target likewise");
-  f.integer("source_max_size", d.source_max_size, kLimits,
-            "ids in the source's vocabulary at most; 0: no limit");
-  f.integer("target_max_size", d.target_max_size, kLimits, "in the target's likewise");
-  f.integer("max_tokens", d.tsv.max_tokens, {1, 1 << 20},
+  f.choice(
+      "tokens", d.tokens.kind, data::kTokenizerKinds,
+      "what text is cut into: words (at spaces: it is tokenised already), characters, or pieces "
+      "that SentencePiece learns, which takes and gives raw text");
+  f.integer("vocabulary_size", d.tokens.size, kVocabularies,
+            "ids of each side, the special ones included: of words and characters at most so many, "
+            "0: no limit; of bpe and unigram exactly so many, 0: 8000");
+  f.flag("shared_vocabulary", d.shared_vocabulary,
+         "one for both sides, of the text of both; needed where they share an embedding");
+  f.real("character_coverage", d.tokens.coverage, {.least = 0.5, .most = 1},
+         "bpe, unigram: share of the text's characters that have pieces of their own");
+  f.flag("byte_fallback", d.tokens.byte_fallback,
+         "bpe, unigram: other characters are 1 to 4 of 256 pieces for bytes, not unknown");
+  f.texts("user_symbols", d.tokens.symbols,
+          "bpe, unigram: each is a piece that is never cut or merged");
+  f.real("subword_alpha", d.subword_alpha, up_to(1),
+         "bpe, unigram: above 0, other pieces of each text in each epoch (subword regularisation); "
+         "bpe: the probability that a merge is left out, as 0.1 (Provilkov et al. 2020); unigram: "
+         "pieces are drawn with P(x)^alpha, as 0.2 (Kudo 2018)");
+  f.integer("subword_nbest", d.subword_nbest, {1, 512},
+            "unigram: of so many most probable segmentations");
+  f.integer("max_tokens", d.max_tokens, {1, 1 << 20},
             "a line with more on either side is an error");
+}
+
+void fields(SideTokens& s, settings::Fields& f) {
+  f.choice("source_tokens", s.source.kind, data::kTokenizerKinds,
+           "of the source; by default as tokens");
+  f.choice("target_tokens", s.target.kind, data::kTokenizerKinds,
+           "of the target; by default as tokens");
+  f.integer("source_min_count", s.source.min_count, kCounts,
+            "words, characters: rarer ones of the source are unknown");
+  f.integer("target_min_count", s.target.min_count, kCounts, "of the target likewise");
+  f.integer("source_max_size", s.source.size, kVocabularies,
+            "ids in the source's vocabulary; by default as vocabulary_size");
+  f.integer("target_max_size", s.target.size, kVocabularies, "in the target's likewise");
 }
 
 void fields(Rate& r, settings::Fields& f) {
@@ -153,7 +181,7 @@ void fields(RunOptions& r, settings::Fields& f) {
 std::vector<RecipeTable> recipe_tables() {
   using settings::fields_of;
   return {
-      {"data", "examples and vocabularies", {fields_of(DataFiles())}},
+      {"data", "examples and vocabularies", {fields_of(DataFiles()), fields_of(SideTokens())}},
       {"batch", "how examples are put together", {fields_of(data::BatchOptions())}},
       {"optimizer", "updates and their rate", {fields_of(OptimizerSettings()), fields_of(Rate())}},
       {"training",

@@ -112,8 +112,36 @@ RunSettings settings_of(const OptimizerSettings& o, const Rate& r, const Limits&
   return s;
 }
 
+RunSettings settings_of(const DataFiles& d, const SideTokens& sides) {
+  RunSettings s;
+  bool subwords = false;
+  for (const auto& [side, t] :
+       {std::pair{std::string("data.source_"), &sides.source}, {"data.target_", &sides.target}}) {
+    if (side == "data.source_" && d.source != data::SourceKind::tokens) continue;
+    if (t->kind == data::TokenizerKind::words) continue;
+    s[side + "tokens"] = std::string(data::name(t->kind));
+    if (!data::has_subwords(t->kind)) continue;
+    subwords = true;
+    s[t->size == d.tokens.size ? "data.vocabulary_size" : side + "max_size"] =
+        std::to_string(t->size);
+  }
+  if (d.shared_vocabulary) s["data.shared_vocabulary"] = flag(true);
+  if (!subwords) return s;
+  s["data.character_coverage"] = real(d.tokens.coverage);
+  s["data.byte_fallback"] = flag(d.tokens.byte_fallback);
+  std::string symbols;
+  for (const std::string& symbol : d.tokens.symbols)
+    symbols += (symbols.empty() ? "" : " ") + symbol;
+  if (!symbols.empty()) s["data.user_symbols"] = symbols;
+  if (d.subword_alpha > 0) {
+    s["data.subword_alpha"] = real(d.subword_alpha);
+    s["data.subword_nbest"] = std::to_string(d.subword_nbest);
+  }
+  return s;
+}
+
 std::string SettingChange::str() const {
-  if (key.starts_with("data.")) return key + " holds other examples than before";
+  if (key == "data.train" || key == "data.valid") return key + " holds other examples than before";
   if (before.empty()) return key + " was not used, is " + now;
   if (now.empty()) return key + " was " + before + ", is not used";
   return key + " was " + before + ", is " + now;
@@ -136,7 +164,8 @@ std::vector<SettingChange> changes(const RunSettings& before, const RunSettings&
 bool is_fixed(std::string_view key) {
   if (key == "batch.accumulate") return false;  // rounding only
   return key.starts_with("model.") || key.starts_with("batch.") || key.ends_with(" vocabulary") ||
-         key == "training.seed" || key == "optimizer.kind" || key == "data.train";
+         key == "training.seed" || key == "optimizer.kind" ||
+         (key.starts_with("data.") && !key.starts_with("data.subword_") && key != "data.valid");
 }
 
 std::string OtherRun::text(const std::vector<SettingChange>& changed) {

@@ -29,6 +29,11 @@ RunSettings settings_of(const data::BatchOptions& batch,
                         std::span<const data::EncodedExample> train,
                         std::span<const data::EncodedExample> valid);
 
+struct DataFiles;
+struct SideTokens;
+// How text becomes tokens, as far as it is not by words, which their vocabularies tell.
+RunSettings settings_of(const DataFiles& data, const SideTokens& tokens);
+
 struct SettingChange {
   std::string key, before, now;  // empty: was not, or is not, a setting
 

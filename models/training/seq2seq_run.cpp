@@ -11,9 +11,12 @@ Seq2seqRun::operator TrainerSetup() const {
   data::BatchOptions options = batch;
   options.seed = seed;
   options.widest = seq2seq::most_positions(seeded);
+  data::SubwordSampling drawn = sampling;
+  drawn.seed = seed;
+  drawn.most_positions = options.widest;
   return {.training = seq2seq::loss_graph(seeded, true),
           .evaluation = seq2seq::loss_graph(seeded, false),
-          .batches = std::make_shared<ExampleBatches>(train, valid, options),
+          .batches = std::make_shared<ExampleBatches>(train, valid, options, drawn, data),
           .model = settings_of(seeded),
           .optimizer = optimizer,
           .rate = rate,

@@ -16,6 +16,8 @@ struct Seq2seqRun {
   data::BatchOptions batch;
   uint64_t seed = 1;
   std::vector<data::EncodedExample> train, valid;  // valid may be empty: no best model then
+  data::SubwordSampling sampling;                  // of the examples to train on
+  RunSettings data;  // what else they were made with, by the keys of recipes
   ProgramOptions program;
   std::optional<ModelFolder> folder;  // none: nothing is written
 

@@ -21,7 +21,7 @@ class Decoding {
   Decoding(const Task& task, ProgramOptions program)
       : settings_(task.recipe.validation),
         config_(task.config),
-        target_(task.vocabularies.target),
+        target_(task.tokenizers.target),
         program_(std::move(program)) {
     program_.memory_budget = 0;  // that of a training step
     for (const std::string& name : settings_.scores)
@@ -40,7 +40,7 @@ class Decoding {
       const size_t count = std::min(kBetweenStops, examples_.size() - begin);
       for (const search::Hypotheses& found :
            search::search(*decoder_, store, std::span(examples_).subspan(begin, count), kBatches))
-        corpus_.hypotheses.push_back(data::join_tokens(target_.decode(found.front().tokens)));
+        corpus_.hypotheses.push_back(target_.decode(found.front().tokens));
     }
     Scores scores;
     for (const auto& [name, metric] : metrics_)
@@ -50,7 +50,7 @@ class Decoding {
 
  private:
   void add_examples(const Task& task) {
-    std::map<std::vector<std::string>, size_t> segments;  // by source
+    std::map<std::string, size_t> segments;  // by source
     for (size_t i = 0; i < task.valid.size(); ++i) {
       const data::Example& e = task.valid[i];
       if (settings_.sentences > 0 && static_cast<int64_t>(i) >= settings_.sentences) break;
@@ -59,13 +59,13 @@ class Decoding {
         examples_.push_back(task.encoded_valid.examples[i]);
         corpus_.references.emplace_back();
       }
-      corpus_.references[at->second].push_back(data::join_tokens(e.target));
+      corpus_.references[at->second].push_back(e.target);
     }
   }
 
   training::ValidationSettings settings_;
   seq2seq::Settings config_;
-  data::Vocabulary target_;
+  data::Tokenizer target_;
   ProgramOptions program_;
   std::vector<std::pair<std::string, metrics::Metric>> metrics_;
   std::vector<data::EncodedExample> examples_;  // of each segment the first

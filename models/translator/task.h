@@ -11,16 +11,16 @@ namespace weft {
 
 struct Task {
   training::Recipe recipe;
-  training::Vocabularies vocabularies;
+  training::Tokenizers tokenizers;
   seq2seq::Settings config;  // the recipe's, with the vocabularies' sizes
   data::Examples train, valid;
   data::EncodedCorpus encoded_train, encoded_valid;
 };
 
-// `vocabularies`: those to go on with; by default they are made from the training data. Throws
+// `tokenizers`: those to go on with; by default they are learnt from the training data. Throws
 // GraphError "file:line: ..." for what is wrong in the recipe or in its data.
-Task read_task(const std::string& recipe, const training::Vocabularies* vocabularies = nullptr);
-training::Vocabularies make_vocabularies(const Task& task);  // from the training data
+Task read_task(const std::string& recipe, const training::Tokenizers* tokenizers = nullptr);
+training::Tokenizers make_tokenizers(const Task& task);  // from the training data
 
 // How large batches get, or their parts where gradients are accumulated: at most this in each.
 struct BatchSizes {
@@ -30,12 +30,16 @@ struct BatchSizes {
 };
 BatchSizes largest_batch(const Task& task);
 
+// How the pieces of its examples are drawn.
+data::SubwordSampling sampling_of(const Task& task);
+
 // What trains the task into a folder, on the onednn backend unless `program` names another; the
 // memory budget of the recipe is met for the largest batch, unless `program` has one.
 training::TrainerSetup trainer_setup(const Task& task, const training::ModelFolder& folder,
                                      ProgramOptions program = {});
 
-// How many tokens the vocabularies do not know, by file: "; 3 of 50 tokens of valid.tsv are ...".
+// How many tokens the vocabularies do not know, by file, and the first of them: "; 3 of 50 tokens of
+// valid.tsv are not in the vocabulary, the first is 'q' on line 7".
 std::string unknown_tokens(const Task& task);
 
 }  // namespace weft

@@ -16,6 +16,8 @@ namespace {
 constexpr int64_t kMostTokens = 1000;  // of a source
 constexpr data::BatchOptions kBatches{.max_rows = 128, .max_tokens = 16384, .round_source = 8};
 
+bool is_blank(const std::string& text) { return text.find_first_not_of(' ') == text.npos; }
+
 ProgramOptions with_backend(ProgramOptions options) {
   if (options.backend == nullptr) options.backend = backends::make_onednn();
   return options;
@@ -27,32 +29,52 @@ struct Translator::Content {
   Content(const training::ModelFolder& folder, const TranslatorOptions& o)
       : options(o),
         config(folder.config()),
-        vocabularies(folder.vocabularies()),
+        tokenizers(folder.tokenizers()),
         store(folder.load(o.program.real, o.which)),
         decoder(seq2seq::decoder(
-            config, {.beam = o.beam, .weights = o.weights, .ids = vocabularies.target.special()},
+            config, {.beam = o.beam, .weights = o.weights, .ids = tokenizers.target.special()},
             with_backend(o.program))) {}
 
-  std::optional<std::string> refusal(const Tokens& source);
+  bool reads_text() const { return seq2seq::ends(config).source.kind == data::SourceKind::tokens; }
   // Throws GraphError where the source is no place of what the model reads.
-  data::EncodedExample encoded(const Tokens& source, int64_t id) {
+  data::EncodedExample encoded(const std::string& source, int64_t id) {
     data::EncodedExample e{.source = {}, .target = {}, .id = id};
-    const data::Source kind = seq2seq::ends(config).source;
-    if (kind.kind != data::SourceKind::tokens)
-      return with_features(std::move(e), reader.read(data::join_tokens(source)), kind);
-    e.source = vocabularies.source.encode(source);
+    if (!reads_text())
+      return with_features(std::move(e), reader.read(source), seq2seq::ends(config).source);
+    e.source = tokenizers.source.encode(source);
     return e;
   }
+  // Why it is not translated, or nothing.
+  std::optional<std::string> refusal(const data::EncodedExample& e) const;
+  std::optional<std::string> refusal(const std::string& source);
 
   TranslatorOptions options;
   seq2seq::Settings config;
-  training::Vocabularies vocabularies;
+  training::Tokenizers tokenizers;
   ParameterStore store;
   search::Decoder decoder;
   data::FeatureReader reader{seq2seq::ends(config).source.kind};
   std::mutex asked;  // one search at a time
-  int64_t unknown_tokens = 0;
 };
+
+std::optional<std::string> Translator::Content::refusal(const data::EncodedExample& e) const {
+  const int64_t n = e.source_length(), positions = decoder.traits.max_positions;
+  const char* what = reads_text() ? "tokens" : "positions";
+  if (n > kMostTokens)
+    return ir::concat("has ", n, " ", what, ", at most ", kMostTokens, " are translated");
+  if (positions > 0 && n > positions)
+    return ir::concat("has ", n, " ", what, ", the model has ", positions, " positions");
+  return std::nullopt;
+}
+
+std::optional<std::string> Translator::Content::refusal(const std::string& source) {
+  if (is_blank(source)) return std::nullopt;
+  try {
+    return refusal(encoded(source, 0));
+  } catch (const std::runtime_error& e) {
+    return reads_text() ? std::string(e.what()) : ir::concat("names no features: ", e.what());
+  }
+}
 
 Translator::Translator(const std::string& folder, const TranslatorOptions& options)
     : content_(std::make_unique<Content>(training::ModelFolder(folder), options)) {}
@@ -60,44 +82,24 @@ Translator::Translator(Translator&&) noexcept = default;
 Translator::~Translator() = default;
 
 const seq2seq::Settings& Translator::config() const { return content_->config; }
-const training::Vocabularies& Translator::vocabularies() const { return content_->vocabularies; }
+const training::Tokenizers& Translator::tokenizers() const { return content_->tokenizers; }
 int64_t Translator::most_positions() const { return content_->decoder.traits.max_positions; }
 
-int64_t Translator::unknown_tokens() const {
-  const std::scoped_lock lock(content_->asked);
-  return content_->unknown_tokens;
+std::string Translator::text_of(const search::Hypothesis& hypothesis) const {
+  return tokenizers().target.decode(hypothesis.tokens);
 }
 
 Translator::Tokens Translator::tokens_of(const search::Hypothesis& hypothesis) const {
-  return vocabularies().target.decode(hypothesis.tokens);
+  return tokenizers().target.pieces(hypothesis.tokens);
 }
 
-std::optional<std::string> Translator::refusal(const Tokens& source) const {
+std::optional<std::string> Translator::refusal(const std::string& source) const {
   const std::scoped_lock lock(content_->asked);
   return content_->refusal(source);
 }
 
-std::optional<std::string> Translator::Content::refusal(const Tokens& source) {
-  if (source.empty()) return std::nullopt;
-  int64_t n = std::ssize(source);
-  const char* what = "tokens";
-  if (seq2seq::ends(config).source.kind != data::SourceKind::tokens) {
-    what = "positions";
-    try {
-      n = encoded(source, 0).source_length();
-    } catch (const std::runtime_error& e) {
-      return ir::concat("names no features: ", e.what());
-    }
-  }
-  if (n > kMostTokens)
-    return ir::concat("has ", n, " ", what, ", at most ", kMostTokens, " are translated");
-  if (const int64_t most = decoder.traits.max_positions; most > 0 && n > most)
-    return ir::concat("has ", n, " ", what, ", the model has ", most, " positions");
-  return std::nullopt;
-}
-
-Translator::Tokens Translator::labels(const Tokens& source) const {
-  if (seq2seq::ends(config()).source.kind == data::SourceKind::tokens) return source;
+Translator::Tokens Translator::labels(const std::string& source) const {
+  if (content_->reads_text()) return tokenizers().source.pieces(source);
   const std::scoped_lock lock(content_->asked);
   Tokens names;
   for (int64_t n = content_->encoded(source, 0).source_length(); std::ssize(names) < n;)
@@ -105,20 +107,23 @@ Translator::Tokens Translator::labels(const Tokens& source) const {
   return names;
 }
 
-std::vector<search::Hypotheses> Translator::search(std::span<const Tokens> sources) {
+Translator::Tokens Translator::unknown(const std::string& source) const {
+  return content_->reads_text() ? tokenizers().source.unknown(source) : Tokens();
+}
+
+std::vector<search::Hypotheses> Translator::search(std::span<const std::string> sources) {
   return search(sources, content_->options.search);
 }
 
-std::vector<search::Hypotheses> Translator::search(std::span<const Tokens> sources,
+std::vector<search::Hypotheses> Translator::search(std::span<const std::string> sources,
                                                    const search::SearchOptions& options) {
   const std::scoped_lock lock(content_->asked);
   std::vector<data::EncodedExample> examples;
   std::vector<size_t> places;
   for (size_t i = 0; i < sources.size(); ++i) {
-    if (sources[i].empty() || content_->refusal(sources[i])) continue;
+    if (is_blank(sources[i]) || content_->refusal(sources[i])) continue;
     data::EncodedExample e = content_->encoded(sources[i], static_cast<int64_t>(i));
-    content_->unknown_tokens +=
-        std::count(e.source.begin(), e.source.end(), vocabularies().source.special().unknown);
+    if (e.source_length() == 0) continue;
     examples.push_back(std::move(e));
     places.push_back(i);
   }
@@ -130,15 +135,12 @@ std::vector<search::Hypotheses> Translator::search(std::span<const Tokens> sourc
 }
 
 std::vector<std::string> Translator::translate(std::span<const std::string> lines) {
-  std::vector<Tokens> sources;
-  for (const std::string& line : lines) {
-    sources.push_back(data::split_tokens(line));
-    if (const auto why = refusal(sources.back()))
-      throw ir::GraphError(ir::concat("line ", sources.size(), " ", *why));
-  }
+  for (size_t i = 0; i < lines.size(); ++i)
+    if (const auto why = refusal(lines[i]))
+      throw ir::GraphError(ir::concat("line ", i + 1, " ", *why));
   std::vector<std::string> results;
-  for (const search::Hypotheses& found : search(sources))
-    results.push_back(found.empty() ? "" : data::join_tokens(tokens_of(found.front())));
+  for (const search::Hypotheses& found : search(lines))
+    results.push_back(found.empty() ? "" : text_of(found.front()));
   return results;
 }
 

@@ -3,6 +3,9 @@
 //   Translator translator("pronounce", {.beam = 5});
 //   translator.translate("w o r d");                  // "W ER1 D"
 //
+// What a text is cut into belongs to the model (models/data/tokenizer.h): models of words take and
+// give tokens separated by spaces, all others raw text.
+//
 // What a translator says of a source does not depend on what else it is asked. Several threads may
 // ask one translator, which answers them one after the other; translators of their own answer at
 // the same time.
@@ -36,29 +39,30 @@ class Translator {
   Translator(Translator&&) noexcept;
   ~Translator();
 
-  // Tokens separated by spaces, in and out. Of an empty line, an empty one; GraphError of one that
-  // is refused.
+  // Of an empty line, an empty one; GraphError of one that is refused.
   std::string translate(const std::string& line);
   std::vector<std::string> translate(std::span<const std::string> lines);
 
-  // The best hypotheses of each source; of an empty or a refused one none. Where the model reads
-  // no tokens, a source is the place of an array (models/data/features.h).
-  std::vector<search::Hypotheses> search(std::span<const Tokens> sources);
-  std::vector<search::Hypotheses> search(std::span<const Tokens> sources,
+  // The best hypotheses of each source, a text; of an empty or a refused one none. Where the model
+  // reads no tokens, a source is the place of an array (models/data/features.h).
+  std::vector<search::Hypotheses> search(std::span<const std::string> sources);
+  std::vector<search::Hypotheses> search(std::span<const std::string> sources,
                                          const search::SearchOptions& options);
-  Tokens tokens_of(const search::Hypothesis& hypothesis) const;
+  std::string text_of(const search::Hypothesis& hypothesis) const;
+  Tokens tokens_of(const search::Hypothesis& hypothesis) const;  // words, characters or pieces
 
   // How its positions are called: its tokens, or numbers of frames or patches.
-  Tokens labels(const Tokens& source) const;
+  Tokens labels(const std::string& source) const;
+  // Its tokens that the model does not know.
+  Tokens unknown(const std::string& source) const;
 
   // Why a source is not translated, "has 1200 tokens, at most ...", or nothing.
-  std::optional<std::string> refusal(const Tokens& source) const;
+  std::optional<std::string> refusal(const std::string& source) const;
   // Positions of a source, and of a target with </s>; 0: no limit.
   int64_t most_positions() const;
 
   const seq2seq::Settings& config() const;
-  const training::Vocabularies& vocabularies() const;
-  int64_t unknown_tokens() const;  // of sources so far
+  const training::Tokenizers& tokenizers() const;
 
  private:
   struct Content;

@@ -106,27 +106,5 @@ TEST_CASE("vocabulary: counts that leave nothing are refused by name") {
         }) == "target: a size of 4 leaves no room beside the 4 special tokens");
 }
 
-TEST_CASE("corpus: tokens are counted, encoded, and the unknown ones counted too") {
-  const Examples train{{{"a", "b"}, {"x"}, 1}, {{"a"}, {"y", "x"}, 2}};
-  CHECK(count_source_tokens(train) == TokenCounts{{"a", 2}, {"b", 1}});
-  const auto source = Vocabulary::from_counts(count_source_tokens(train), "source");
-  const auto target = Vocabulary::from_counts(count_target_tokens(train), "target");
-  const EncodedCorpus corpus = encode({{{"b", "q", "a"}, {"z", "y"}, 7}}, source, target);
-  REQUIRE(corpus.examples.size() == 1);
-  CHECK(corpus.examples[0].source == Ids{5, kIds.unknown, 4});
-  CHECK(corpus.examples[0].target == Ids{kIds.unknown, 5});
-  CHECK(corpus.examples[0].id == 7);
-  CHECK(corpus.source_tokens == 3);
-  CHECK(corpus.target_tokens == 2);
-  CHECK(corpus.unknown_source == 1);
-  CHECK(corpus.unknown_target == 1);
-}
-
-TEST_CASE("corpus: tokens are cut at spaces and joined by them") {
-  CHECK(split_tokens("  a  b c ") == Tokens{"a", "b", "c"});
-  CHECK(split_tokens("   ").empty());
-  CHECK(join_tokens(Tokens{"a", "b"}) == "a b");
-}
-
 }  // namespace
 }  // namespace weft::data

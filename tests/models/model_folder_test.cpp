@@ -21,7 +21,7 @@ TEST_CASE("model folder: what is missing, foreign or damaged is one clear line")
   const std::string path = folder / "model";
   Trainer(small_setup(3, path)).run();
   CHECK(ModelFolder(path).load().parameter_count() > 0);
-  CHECK(ModelFolder(path).vocabularies().source.size() == tests::kSmallVocabulary);
+  CHECK(ModelFolder(path).tokenizers().source.size() == tests::kSmallVocabulary);
   CHECK(message_of<ir::GraphError>([&] {
           ModelFolder(folder / "none").load();
         }).find("is no model folder") != std::string::npos);
@@ -38,7 +38,7 @@ TEST_CASE("model folder: what is missing, foreign or damaged is one clear line")
   folder.file("model/model.toml", toml + "depth = 3\n");
   CHECK(message_of<ir::GraphError>([&] {
           ModelFolder(path).config();
-        }).find("model.toml:26: error: there is no 'model.depth'") != std::string::npos);
+        }).find("model.toml:28: error: there is no 'model.depth'") != std::string::npos);
 }
 
 TEST_CASE("checkpoint: what is not finite is not written, and a flipped bit is found") {
@@ -92,7 +92,7 @@ TEST_CASE("model folder: any flipped bit of any of its files is found") {
       folder.file("model/" + name, flipped);
       ParameterStore store;
       const std::string message = tests::message_of<std::runtime_error>([&] {
-        ModelFolder(path).vocabularies();
+        ModelFolder(path).tokenizers();
         ModelFolder(path).resume(store, seq2seq::loss_graph(ModelFolder(path).config(), false));
       });
       INFO(name << " at " << at << ": " << message);

@@ -7,11 +7,11 @@
 
 namespace weft::tests {
 
-inline data::Vocabulary small_vocabulary(const std::string& name) {
+inline data::Tokenizer small_vocabulary(const std::string& name) {
   std::vector<std::string> tokens{"<pad>", "<s>", "</s>", "<unk>"};
   for (char c = 'a'; static_cast<int64_t>(tokens.size()) < kSmallVocabulary; ++c)
     tokens.emplace_back(1, c);
-  return data::Vocabulary::from_tokens(tokens, name);
+  return {data::TokenizerKind::words, data::Vocabulary::from_tokens(tokens, name)};
 }
 
 inline training::Seq2seqRun small_setup(int64_t steps, const std::string& folder = {}) {

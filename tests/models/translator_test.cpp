@@ -51,7 +51,7 @@ struct Trained {
             std::to_string(steps) + "\n"));
     const training::ModelFolder to(model);
     training::Trainer trainer(trainer_setup(task, to, tests::fast_options()));
-    to.create(task.config, task.vocabularies);
+    to.create(task.config, task.tokenizers);
     trainer.run();
   }
   Translator translator(TranslatorOptions options = {}) const {
@@ -69,7 +69,8 @@ TEST_CASE("translator: text in, text out; empty stays empty, unknown tokens are 
   const std::vector<std::string> found = t.translate(lines);
   REQUIRE(found.size() == 3);
   CHECK(found[1].empty());
-  CHECK(t.unknown_tokens() == 1);
+  CHECK(t.unknown(lines[2]) == Translator::Tokens{"?"});
+  CHECK(t.unknown(lines[0]).empty());
   CHECK(t.translate("a b c") == found[0]);
   std::string long_line;
   for (int i = 0; i < 1001; ++i) long_line += "a ";

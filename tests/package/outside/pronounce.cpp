@@ -39,7 +39,7 @@ int main() {
   const weft::Task task = weft::read_task(here + "/recipe.toml");
   const weft::training::ModelFolder folder(here + "/model");
   weft::training::Trainer trainer(weft::trainer_setup(task, folder));
-  folder.create(task.config, task.vocabularies);
+  folder.create(task.config, task.tokenizers);
   trainer.run([](const weft::training::Event& e) {
     if (e.kind == weft::training::Event::Kind::validation)
       std::cerr << "step " << e.step << ": validation loss " << e.loss << "\n";
