@@ -48,7 +48,7 @@ PACKAGES = {
     r"zip\.h": ["frontend/formats/"],
     r"CLI/": ["models/cli/"],
     r"omp\.h|immintrin\.h": ["backends/onednn/"],
-    r"sys/mman\.h": ["ir/host/memory.cpp"],
+    r"sys/mman\.h": ["ir/host/memory.cpp", "frontend/formats/mapped_file.cpp"],
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 

@@ -3,6 +3,7 @@
 
 #include "ir/error.h"
 #include "models/data/random.h"
+#include "models/data/shuffle.h"
 
 #include <algorithm>
 #include <numeric>
@@ -18,15 +19,19 @@ using ir::GraphError;
 
 using Rows = std::vector<int64_t>;
 
-constexpr int64_t kMost = 1 << 24;                 // of any option
-constexpr uint64_t kShuffleStream = 0x6261746368;  // apart from what else uses the seed
+constexpr int64_t kMost = 1 << 24;  // of any option but bytes
 
 int64_t length(const std::vector<int32_t>& tokens) { return static_cast<int64_t>(tokens.size()); }
 
-void check(std::span<const EncodedExample> examples, const BatchOptions& options) {
-  const auto in_range = [](const char* name, int64_t value, int64_t least) {
-    if (value < least || value > kMost)
-      throw GraphError(concat(name, " is ", value, ", needed is ", least, " to ", kMost));
+// An example as plans see it.
+struct Row {
+  int64_t at, source, target;  // where it stands; positions; tokens, the end not counted
+};
+
+void check(const BatchOptions& options) {
+  const auto in_range = [](const char* name, int64_t value, int64_t least, int64_t most = kMost) {
+    if (value < least || value > most)
+      throw GraphError(concat(name, " is ", value, ", needed is ", least, " to ", most));
   };
   in_range("max_rows", options.max_rows, 1);
   in_range("max_tokens", options.max_tokens, 0);
@@ -35,70 +40,130 @@ void check(std::span<const EncodedExample> examples, const BatchOptions& options
   in_range("pool_batches", options.pool_batches, 1);
   in_range("accumulate", options.accumulate, 1);
   in_range("widest", options.widest, 0);
-  if (examples.empty()) throw GraphError("there are no examples to make batches of");
-  for (const EncodedExample& example : examples)
-    if (example.source_length() == 0)
-      throw GraphError(concat("the source of example ", example.id, " is empty"));
+  in_range("shuffle_bytes", options.shuffle_bytes, 1, int64_t{1} << 50);
 }
 
 // An image is as wide as it is.
-int64_t source_width(const EncodedExample& example, const BatchOptions& options) {
-  if (example.features.rank() == 3) return example.positions;
-  return padded_width(example.source_length(), options.round_source, options);
+int64_t source_width(int64_t positions, bool image, const BatchOptions& options) {
+  return image ? positions : padded_width(positions, options.round_source, options);
 }
-int64_t target_width(const EncodedExample& example, const BatchOptions& options) {
-  return padded_width(length(example.target) + 1, options.round_target, options);
+int64_t source_width(const EncodedExample& example, const BatchOptions& options) {
+  return source_width(example.source_length(), example.features.rank() == 3, options);
+}
+int64_t target_width(int64_t tokens, const BatchOptions& options) {
+  return padded_width(tokens + 1, options.round_target, options);
 }
 
 // By (source length, target length); examples of equal lengths stay in the order they have.
-void sort_by_length(std::span<const EncodedExample> examples, Rows::iterator begin,
-                    Rows::iterator end) {
-  const auto lengths = [&](int64_t row) {
-    const EncodedExample& example = examples[static_cast<size_t>(row)];
-    return std::pair(example.source_length(), example.target.size());
-  };
-  std::stable_sort(begin, end, [&](int64_t a, int64_t b) { return lengths(a) < lengths(b); });
+void sort_by_length(std::span<Row> rows) {
+  std::stable_sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) {
+    return std::pair(a.source, a.target) < std::pair(b.source, b.target);
+  });
 }
 
-// Greedily: a batch ends where the next row would break a limit.
-void cut(std::span<const EncodedExample> examples, const BatchOptions& options,
-         std::span<const int64_t> rows, Plan& plan) {
-  Rows batch;
-  int64_t widest = 0;
-  for (const int64_t row : rows) {
-    const EncodedExample& example = examples[static_cast<size_t>(row)];
-    const int64_t width = std::max(source_width(example, options), target_width(example, options));
-    const auto count = static_cast<int64_t>(batch.size()) + 1;
-    const bool other_width =
-        options.one_source_width && !batch.empty() &&
-        source_width(example, options) !=
-            source_width(examples[static_cast<size_t>(batch.front())], options);
-    const bool full =
-        count > options.max_rows || other_width ||
-        (options.max_tokens > 0 && count * std::max(widest, width) > options.max_tokens);
-    if (full && !batch.empty()) {
-      plan.push_back(std::move(batch));
-      batch.clear();
-      widest = 0;
+// Rows into batches.
+class Planner {
+ public:
+  Planner(const BatchOptions& options, bool images) : options_(options), images_(images) {}
+
+  // Greedily: a batch ends where the next row would break a limit.
+  void cut(std::span<const Row> rows) {
+    std::vector<Row> batch;
+    int64_t widest = 0;
+    for (const Row& row : rows) {
+      const int64_t source = source_width(row.source, images_, options_);
+      const int64_t width = std::max(source, target_width(row.target, options_));
+      const auto count = static_cast<int64_t>(batch.size()) + 1;
+      const bool other_width = options_.one_source_width && !batch.empty() &&
+                               source != source_width(batch.front().source, images_, options_);
+      const bool full =
+          count > options_.max_rows || other_width ||
+          (options_.max_tokens > 0 && count * std::max(widest, width) > options_.max_tokens);
+      if (full && !batch.empty()) {
+        end_batch(batch);
+        widest = 0;
+      }
+      batch.push_back(row);
+      widest = std::max(widest, width);
     }
-    batch.push_back(row);
-    widest = std::max(widest, width);
+    if (!batch.empty()) end_batch(batch);
   }
-  if (!batch.empty()) plan.push_back(std::move(batch));
-}
 
-// Longest target first.
-void sort_rows(std::span<const EncodedExample> examples, Plan& plan) {
-  const auto target = [&](int64_t row) { return examples[static_cast<size_t>(row)].target.size(); };
-  for (Rows& batch : plan)
+  Plan plan;
+
+ private:
+  // Longest target first.
+  void end_batch(std::vector<Row>& batch) {
     std::stable_sort(batch.begin(), batch.end(),
-                     [&](int64_t a, int64_t b) { return target(a) > target(b); });
+                     [](const Row& a, const Row& b) { return a.target > b.target; });
+    Rows rows;
+    for (const Row& row : batch) rows.push_back(row.at);
+    plan.push_back(std::move(rows));
+    batch.clear();
+  }
+
+  const BatchOptions& options_;
+  bool images_;
+};
+
+std::vector<Row> rows_of(std::span<const EncodedExample> examples) {
+  std::vector<Row> rows;
+  for (const EncodedExample& e : examples) {
+    if (e.source_length() == 0)
+      throw GraphError(concat("the source of example ", e.id, " is empty"));
+    rows.push_back({std::ssize(rows), e.source_length(), length(e.target)});
+  }
+  if (rows.empty()) throw GraphError("there are no examples to make batches of");
+  return rows;
 }
 
-Rows all_rows(std::span<const EncodedExample> examples) {
-  Rows rows(examples.size());
+std::vector<Row> rows_of(const ExampleStore& examples, const Rows& places) {
+  std::vector<Row> rows;
+  rows.reserve(places.size());
+  for (const int64_t at : places) {
+    const ExampleLengths n = examples.lengths(at);
+    if (n.source == 0)
+      throw GraphError(concat("the source of example ", examples.id(at), " is empty"));
+    rows.push_back({at, n.source, n.target});
+  }
+  if (rows.empty()) throw GraphError("there are no examples to make batches of");
+  return rows;
+}
+
+Plan shuffled(std::vector<Row> rows, const BatchOptions& options, bool images, Random random) {
+  random.shuffle(rows);
+  Planner planner(options, images);
+  const auto pool = static_cast<size_t>(options.max_rows * options.pool_batches);
+  for (size_t begin = 0; begin < rows.size(); begin += pool) {
+    const std::span<Row> some = std::span(rows).subspan(begin, std::min(pool, rows.size() - begin));
+    sort_by_length(some);
+    planner.cut(some);
+  }
+  random.shuffle(planner.plan);
+  return std::move(planner.plan);
+}
+
+Plan in_order(std::vector<Row> rows, const BatchOptions& options, bool images) {
+  sort_by_length(rows);
+  Planner planner(options, images);
+  planner.cut(rows);
+  return std::move(planner.plan);
+}
+
+bool has_images(std::span<const EncodedExample> examples) {
+  return !examples.empty() && examples.front().features.rank() == 3;
+}
+
+Rows all_rows(size_t count) {
+  Rows rows(count);
   std::iota(rows.begin(), rows.end(), int64_t{0});
   return rows;
+}
+
+std::vector<EncodedExample> examples_at(const ExampleStore& store, std::span<const int64_t> rows) {
+  std::vector<EncodedExample> examples;
+  for (const int64_t row : rows) examples.push_back(store.at(row));
+  return examples;
 }
 
 const EncodedExample& row_of(std::span<const EncodedExample> examples, int64_t row) {
@@ -151,31 +216,20 @@ int64_t padded_width(int64_t n, int64_t multiple, const BatchOptions& options) {
 
 Plan plan_epoch(std::span<const EncodedExample> examples, const BatchOptions& options,
                 int64_t epoch) {
-  check(examples, options);
-  Random random(options.seed, kShuffleStream + static_cast<uint64_t>(epoch));
-  Rows rows = all_rows(examples);
-  random.shuffle(rows);
-  Plan plan;
-  const auto pool = static_cast<size_t>(options.max_rows * options.pool_batches);
-  for (size_t begin = 0; begin < rows.size(); begin += pool) {
-    const size_t end = std::min(begin + pool, rows.size());
-    const auto at = [&](size_t i) { return rows.begin() + static_cast<ptrdiff_t>(i); };
-    sort_by_length(examples, at(begin), at(end));
-    cut(examples, options, {at(begin), at(end)}, plan);
-  }
-  sort_rows(examples, plan);
-  random.shuffle(plan);
-  return plan;
+  check(options);
+  return shuffled(rows_of(examples), options, has_images(examples),
+                  group_random(options.seed, epoch, 0));
 }
 
 Plan plan_in_order(std::span<const EncodedExample> examples, const BatchOptions& options) {
-  check(examples, options);
-  Rows rows = all_rows(examples);
-  sort_by_length(examples, rows.begin(), rows.end());
-  Plan plan;
-  cut(examples, options, rows, plan);
-  sort_rows(examples, plan);
-  return plan;
+  check(options);
+  return in_order(rows_of(examples), options, has_images(examples));
+}
+
+Plan plan_stored_in_order(const ExampleStore& examples, const BatchOptions& options) {
+  check(options);
+  return in_order(rows_of(examples, all_rows(static_cast<size_t>(examples.size()))), options,
+                  examples.has_images());
 }
 
 Batch make_batch(std::span<const EncodedExample> examples, std::span<const int64_t> rows,
@@ -184,7 +238,7 @@ Batch make_batch(std::span<const EncodedExample> examples, std::span<const int64
   for (const int64_t row : rows) {
     const EncodedExample& example = row_of(examples, row);
     widest_source = std::max(widest_source, source_width(example, options));
-    widest_target = std::max(widest_target, target_width(example, options));
+    widest_target = std::max(widest_target, target_width(length(example.target), options));
   }
   const auto count = static_cast<int64_t>(rows.size());
   const bool tokens = row_of(examples, rows.front()).features.empty();
@@ -226,17 +280,45 @@ std::vector<Batch> make_parts(std::span<const EncodedExample> examples,
   return parts;
 }
 
-BatchStream::BatchStream(std::vector<EncodedExample> examples, const BatchOptions& options,
-                         SubwordSampling sampling)
-    : examples_(std::move(examples)),
-      options_(options),
-      sampling_(std::move(sampling)),
-      plan_(plan_epoch(examples_, options_, 0)) {}
+Batch make_stored_batch(const ExampleStore& examples, std::span<const int64_t> rows,
+                        const BatchOptions& options) {
+  return make_batch(examples_at(examples, rows), all_rows(rows.size()), options);
+}
 
-std::vector<EncodedExample> BatchStream::sampled() const {
-  std::vector<EncodedExample> rows;
-  for (const int64_t row : plan_[static_cast<size_t>(position_.index)])
-    rows.push_back(sampling_.sample(row_of(examples_, row), position_.epoch));
+BatchStream::BatchStream(ExampleStore examples, const BatchOptions& options,
+                         SubwordSampling sampling)
+    : examples_(std::move(examples)), options_(options), sampling_(std::move(sampling)) {
+  check(options_);
+  begin_epoch(0);
+}
+
+void BatchStream::begin_epoch(int64_t epoch) {
+  position_ = {epoch, 0};
+  before_ = 0;
+  groups_ = shuffled_groups(examples_.blocks(), options_.shuffle_bytes, options_.seed, epoch);
+  plan_group(0);
+}
+
+void BatchStream::plan_group(size_t group) {
+  group_ = group;
+  for (const int64_t block : groups_[group]) examples_.will_need(block);
+  plan_ = shuffled(rows_of(examples_, examples_of(examples_.blocks(), groups_[group])), options_,
+                   examples_.has_images(),
+                   group_random(options_.seed, position_.epoch, static_cast<int64_t>(group)));
+}
+
+// What one group holds stays: it is all there is.
+void BatchStream::release_group() const {
+  if (groups_.size() == 1) return;
+  for (const int64_t block : groups_[group_]) examples_.release(block);
+}
+
+// Of the batch that is next.
+std::vector<EncodedExample> BatchStream::rows() const {
+  std::vector<EncodedExample> rows =
+      examples_at(examples_, plan_[static_cast<size_t>(position_.index - before_)]);
+  if (!sampling_.is_on()) return rows;
+  for (EncodedExample& row : rows) row = sampling_.sample(std::move(row), position_.epoch);
   std::stable_sort(rows.begin(), rows.end(), [](const EncodedExample& a, const EncodedExample& b) {
     return a.target.size() > b.target.size();
   });
@@ -244,13 +326,8 @@ std::vector<EncodedExample> BatchStream::sampled() const {
 }
 
 std::vector<Batch> BatchStream::next_parts() {
-  std::vector<Batch> parts;
-  if (sampling_.is_on()) {
-    const std::vector<EncodedExample> rows = sampled();
-    parts = make_parts(rows, all_rows(rows), options_);
-  } else {
-    parts = make_parts(examples_, plan_[static_cast<size_t>(position_.index)], options_);
-  }
+  const std::vector<EncodedExample> examples = rows();
+  std::vector<Batch> parts = make_parts(examples, all_rows(examples.size()), options_);
   advance();
   return parts;
 }
@@ -263,19 +340,39 @@ Batch BatchStream::next() {
 }
 
 void BatchStream::advance() {
-  if (++position_.index < batches_in_epoch()) return;
-  position_ = {position_.epoch + 1, 0};
-  plan_ = plan_epoch(examples_, options_, position_.epoch);
+  ++position_.index;
+  if (position_.index < before_ + std::ssize(plan_)) return;
+  release_group();
+  if (group_ + 1 == groups_.size()) return begin_epoch(position_.epoch + 1);
+  before_ += std::ssize(plan_);
+  plan_group(group_ + 1);
+}
+
+int64_t BatchStream::batches_in_epoch() const {
+  const int64_t planned = before_ + std::ssize(plan_);
+  int64_t examples = 0;
+  for (size_t group = 0; group <= group_; ++group)
+    for (const int64_t block : groups_[group])
+      examples += examples_.blocks()[static_cast<size_t>(block)].count;
+  return planned * examples_.size() / examples;
 }
 
 void BatchStream::seek(Position position) {
   if (position.epoch < 0) throw GraphError(concat("the epoch ", position.epoch, " is negative"));
-  Plan plan = plan_epoch(examples_, options_, position.epoch);
-  const auto count = static_cast<int64_t>(plan.size());
-  if (position.index < 0 || position.index >= count)
+  const Position was = position_;
+  release_group();
+  begin_epoch(position.epoch);
+  while (position.index >= before_ + std::ssize(plan_) && group_ + 1 < groups_.size()) {
+    release_group();
+    before_ += std::ssize(plan_);
+    plan_group(group_ + 1);
+  }
+  const int64_t count = before_ + std::ssize(plan_);
+  if (position.index < 0 || position.index >= count) {
+    seek(was);
     throw GraphError(concat("batch ", position.index, " of epoch ", position.epoch,
                             " is outside [0, ", count, "): other data or options than before"));
-  plan_ = std::move(plan);
+  }
   position_ = position;
 }
 

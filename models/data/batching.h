@@ -2,12 +2,15 @@
 //
 // The plan of an epoch is a function of (examples, options, epoch): shuffle all examples, sort
 // pools of them by (source length, target length), cut the pools into batches, shuffle the batches.
+// A corpus that is larger than options.shuffle_bytes is planned and read group by group
+// (models/data/shuffle.h).
 // Padded widths are rounded up to multiples, so that few distinct shapes occur and executables are
 // reused. Within a batch rows are sorted by target length, longest first: ended rows are always at
 // the bottom and can drop out of the decoder's loop.
 #pragma once
 #include "ir/host/array.h"
 #include "models/data/corpus.h"
+#include "models/data/example_store.h"
 #include "models/data/subword_sampling.h"
 
 #include <cstdint>
@@ -24,6 +27,7 @@ struct BatchOptions {
   int64_t widest = 0;         // padding goes no further than this; 0: no limit
   int64_t accumulate = 1;     // a batch is cut into so many parts, whose gradients are summed
   int64_t pool_batches = 64;  // a pool holds this many batches' worth of rows
+  int64_t shuffle_bytes = int64_t{256} << 20;  // of a file, shuffled together
   uint64_t seed = 1;
   bool one_source_width = false;  // a batch holds sources of one padded S only
   SpecialIds source_ids, target_ids;
@@ -60,9 +64,12 @@ Plan plan_epoch(std::span<const EncodedExample> examples, const BatchOptions& op
                 int64_t epoch);
 // For validation and search: every example once, by length, nothing shuffled.
 Plan plan_in_order(std::span<const EncodedExample> examples, const BatchOptions& options);
+Plan plan_stored_in_order(const ExampleStore& examples, const BatchOptions& options);
 
 Batch make_batch(std::span<const EncodedExample> examples, std::span<const int64_t> rows,
                  const BatchOptions& options);
+Batch make_stored_batch(const ExampleStore& examples, std::span<const int64_t> rows,
+                        const BatchOptions& options);
 
 // The batch in min(accumulate, rows) parts. Part i has rows i, i + accumulate, ...: parts are equally
 // much work, and each is sorted as the batch is.
@@ -79,7 +86,7 @@ class BatchStream {
 
   // With `sampling` the examples of each batch have other pieces in each epoch; the plan is that of
   // the pieces they have.
-  BatchStream(std::vector<EncodedExample> examples, const BatchOptions& options,
+  BatchStream(ExampleStore examples, const BatchOptions& options,
               SubwordSampling sampling = {});
 
   Batch next();
@@ -88,20 +95,25 @@ class BatchStream {
   // Throws GraphError when the position lies outside the epoch.
   void seek(Position position);
 
-  int64_t batches_in_epoch() const {
-    return static_cast<int64_t>(plan_.size());
-  }  // the current one
-  const std::vector<EncodedExample>& examples() const { return examples_; }
+  // In the current one; of several groups, as it looks by those that were planned.
+  int64_t batches_in_epoch() const;
+  const ExampleStore& examples() const { return examples_; }
 
  private:
+  void begin_epoch(int64_t epoch);
+  void plan_group(size_t group);
+  void release_group() const;
+  std::vector<EncodedExample> rows() const;  // of the batch that is next
   void advance();
-  std::vector<EncodedExample> sampled() const;  // the rows of the batch at hand
 
-  std::vector<EncodedExample> examples_;
+  ExampleStore examples_;
   BatchOptions options_;
   SubwordSampling sampling_;
   Position position_;
-  Plan plan_;
+  std::vector<std::vector<int64_t>> groups_;  // of the epoch: numbers of blocks
+  size_t group_ = 0;                          // the one that is read
+  int64_t before_ = 0;                        // batches of the groups before it
+  Plan plan_;                                 // of this group
 };
 
 }  // namespace weft::data

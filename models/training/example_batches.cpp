@@ -9,15 +9,15 @@
 namespace weft::training {
 namespace {
 
-using Examples = std::vector<data::EncodedExample>;
-
 // A model has so many positions and no more.
-const Examples& checked(const Examples& examples, int64_t most) {
-  for (const data::EncodedExample& e : examples)
-    if (most > 0 &&
-        std::max(e.source_length(), static_cast<int64_t>(std::ssize(e.target)) + 1) > most)
-      throw ir::GraphError(ir::concat("example ", e.id, " has a source of ", e.source_length(),
-                                      " tokens and a target of ", e.target.size(),
+const data::ExampleStore& checked(const data::ExampleStore& examples, int64_t most) {
+  const data::ExampleCounts& counts = examples.counts();
+  if (most == 0 || std::max(counts.longest_source, counts.longest_target + 1) <= most)
+    return examples;
+  for (int64_t i = 0; i < examples.size(); ++i)
+    if (const data::ExampleLengths n = examples.lengths(i); std::max(n.source, n.target + 1) > most)
+      throw ir::GraphError(ir::concat("example ", examples.id(i), " has a source of ", n.source,
+                                      " tokens and a target of ", n.target,
                                       " and </s>, max_positions is ", most));
   return examples;
 }
@@ -33,31 +33,29 @@ ir::NamedArrays inputs_of(const data::Batch& b) {
           {data::kRowIds, b.row_ids}};
 }
 
-EvaluationBatches batches_of(Examples examples, const data::BatchOptions& options) {
-  if (examples.empty()) return {};
-  struct Content {
-    Examples examples;
-    data::Plan plan;
-  };
-  const auto content = std::make_shared<Content>(Content{std::move(examples), {}});
-  content->plan = data::plan_in_order(content->examples, options);
-  return {.count = std::ssize(content->plan), .make = [content, options](int64_t i) {
-            return inputs_of(data::make_batch(content->examples,
-                                              content->plan[static_cast<size_t>(i)], options));
+EvaluationBatches batches_of(const data::ExampleStore& examples,
+                             const data::BatchOptions& options) {
+  if (examples.size() == 0) return {};
+  const auto plan =
+      std::make_shared<const data::Plan>(data::plan_stored_in_order(examples, options));
+  return {.count = std::ssize(*plan), .make = [examples, plan, options](int64_t i) {
+            return inputs_of(
+                data::make_stored_batch(examples, (*plan)[static_cast<size_t>(i)], options));
           }};
 }
 
-ExampleBatches::ExampleBatches(Examples train, Examples valid, const data::BatchOptions& options,
-                               data::SubwordSampling sampling, const RunSettings& made_with)
+ExampleBatches::ExampleBatches(const data::ExampleStore& train, const data::ExampleStore& valid,
+                               const data::BatchOptions& options, data::SubwordSampling sampling,
+                               const RunSettings& made_with)
     : settings_([&] {
-        if (train.empty()) throw ir::GraphError("there are no examples to train on");
+        if (train.size() == 0) throw ir::GraphError("there are no examples to train on");
         RunSettings settings =
             settings_of(options, checked(train, options.widest), checked(valid, options.widest));
         settings.insert(made_with.begin(), made_with.end());
         return settings;
       }()),
-      validation_(batches_of(std::move(valid), options)),
-      stream_(std::move(train), options, std::move(sampling)) {}
+      validation_(batches_of(valid, options)),
+      stream_(train, options, std::move(sampling)) {}
 
 TrainingBatch ExampleBatches::next() {
   TrainingBatch batch;

@@ -1,9 +1,6 @@
-// models/training/example_batches.h -- batches of encoded examples, kept in memory.
+// models/training/example_batches.h -- batches of encoded examples.
 #pragma once
 #include "models/training/batch_maker.h"
-
-#include <memory>
-#include <vector>
 
 namespace weft::training {
 
@@ -11,14 +8,13 @@ namespace weft::training {
 ir::NamedArrays inputs_of(const data::Batch& batch);
 
 // Every example once, by length (data::plan_in_order).
-EvaluationBatches batches_of(std::vector<data::EncodedExample> examples,
-                             const data::BatchOptions& options);
+EvaluationBatches batches_of(const data::ExampleStore& examples, const data::BatchOptions& options);
 
 class ExampleBatches final : public BatchMaker {
  public:
   // Throws GraphError where there is nothing to train on, or an example is longer than
   // options.widest. `valid` may be empty. `made_with`: other settings, by the keys of recipes.
-  ExampleBatches(std::vector<data::EncodedExample> train, std::vector<data::EncodedExample> valid,
+  ExampleBatches(const data::ExampleStore& train, const data::ExampleStore& valid,
                  const data::BatchOptions& options, data::SubwordSampling sampling = {},
                  const RunSettings& made_with = {});
 

@@ -1,7 +1,6 @@
 // models/training/run_settings.cpp -- settings as text, and how two runs differ.
 #include "models/training/run_settings.h"
 
-#include "frontend/formats/digest.h"
 #include "ir/attrs.h"
 #include "models/training/recipe.h"
 
@@ -11,16 +10,11 @@ namespace {
 std::string real(double x) { return ir::str(ir::Attr(x)); }
 std::string flag(bool b) { return b ? "true" : "false"; }
 
-std::string digest_of(std::span<const data::EncodedExample> examples) {
-  formats::Digest digest;
-  for (const data::EncodedExample& e : examples) {
-    digest.add(&e.id, sizeof e.id);
-    if (!e.features.empty()) digest.add(e.features.raw(), static_cast<size_t>(e.features.bytes()));
-    for (const auto* side : {&e.source, &e.target})
-      digest.add_text(
-          {reinterpret_cast<const char*>(side->data()), side->size() * sizeof(int32_t)});
-  }
-  return digest.str();
+// Do its examples come in an order of their own?
+bool has_groups(const data::ExampleStore& examples, const data::BatchOptions& b) {
+  int64_t bytes = 0;
+  for (const data::ExampleBlock& block : examples.blocks()) bytes += block.bytes;
+  return bytes > b.shuffle_bytes;
 }
 
 // A rate's settings as far as its schedule knows them.
@@ -70,16 +64,18 @@ RunSettings settings_of(const seq2seq::Settings& config) {
   return s;
 }
 
-RunSettings settings_of(const data::BatchOptions& b, std::span<const data::EncodedExample> train,
-                        std::span<const data::EncodedExample> valid) {
-  return {{"data.train", digest_of(train)},
-          {"data.valid", digest_of(valid)},
-          {"batch.max_rows", std::to_string(b.max_rows)},
-          {"batch.max_tokens", std::to_string(b.max_tokens)},
-          {"batch.round_source", std::to_string(b.round_source)},
-          {"batch.round_target", std::to_string(b.round_target)},
-          {"batch.pool_batches", std::to_string(b.pool_batches)},
-          {"batch.accumulate", std::to_string(b.accumulate)}};
+RunSettings settings_of(const data::BatchOptions& b, const data::ExampleStore& train,
+                        const data::ExampleStore& valid) {
+  RunSettings s{{"data.train", train.digest()},
+                {"data.valid", valid.digest()},
+                {"batch.max_rows", std::to_string(b.max_rows)},
+                {"batch.max_tokens", std::to_string(b.max_tokens)},
+                {"batch.round_source", std::to_string(b.round_source)},
+                {"batch.round_target", std::to_string(b.round_target)},
+                {"batch.pool_batches", std::to_string(b.pool_batches)},
+                {"batch.accumulate", std::to_string(b.accumulate)}};
+  if (has_groups(train, b)) s["batch.shuffle_bytes"] = std::to_string(b.shuffle_bytes);
+  return s;
 }
 
 RunSettings settings_of(const ValidationSettings& v) {

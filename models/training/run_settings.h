@@ -25,9 +25,8 @@ RunSettings settings_of(const OptimizerSettings& optimizer, const Rate& rate, co
 // What patience, the schedule and the best model are judged by; nothing where that is the loss.
 RunSettings settings_of(const ValidationSettings& validation);
 // "data.train" and "data.valid" are digests.
-RunSettings settings_of(const data::BatchOptions& batch,
-                        std::span<const data::EncodedExample> train,
-                        std::span<const data::EncodedExample> valid);
+RunSettings settings_of(const data::BatchOptions& batch, const data::ExampleStore& train,
+                        const data::ExampleStore& valid);
 
 struct DataFiles;
 struct SideTokens;

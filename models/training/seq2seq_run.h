@@ -3,7 +3,6 @@
 #include "models/training/trainer.h"
 
 #include <optional>
-#include <vector>
 
 namespace weft::training {
 
@@ -15,7 +14,7 @@ struct Seq2seqRun {
   ValidationSettings validation;
   data::BatchOptions batch;
   uint64_t seed = 1;
-  std::vector<data::EncodedExample> train, valid;  // valid may be empty: no best model then
+  data::ExampleStore train, valid;  // valid may be empty: no best model then
   data::SubwordSampling sampling;                  // of the examples to train on
   RunSettings data;  // what else they were made with, by the keys of recipes
   ProgramOptions program;

@@ -196,7 +196,7 @@ TEST_CASE("families: one that nobody registered trains, searches and stands in r
   trainer.run();
   CHECK(trainer.evaluate(training::batches_of(setup.train, setup.batch)) < before);
   search::Decoder d = seq2seq::decoder(s, {.beam = 2}, tests::fast_options());
-  CHECK(search::search(d, trainer.store(), setup.train, {}).size() == 200);
+  CHECK(search::search(d, trainer.store(), setup.train.all(), {}).size() == 200);
 
   const tests::TemporaryFolder folder;
   const std::string recipe = folder.file(

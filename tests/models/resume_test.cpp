@@ -13,6 +13,16 @@ using namespace weft::training;
 using tests::small_setup;
 using tests::TemporaryFolder;
 
+namespace {
+
+std::vector<data::EncodedExample> without_last(const data::ExampleStore& examples) {
+  auto all = examples.all();
+  all.pop_back();
+  return all;
+}
+
+}  // namespace
+
 TEST_CASE("training: N + M steps are the same bytes as N, stop, resume, M") {
   const TemporaryFolder folder;
   Trainer whole(small_setup(23, folder / "whole"));
@@ -29,6 +39,34 @@ TEST_CASE("training: N + M steps are the same bytes as N, stop, resume, M") {
     CHECK_MESSAGE(
         tests::bytes_of((folder / "whole") + name) == tests::bytes_of((folder / "parts") + name),
         name);
+}
+
+TEST_CASE("training: a file that is larger than what is shuffled together goes on to the bit") {
+  const TemporaryFolder folder;
+  const std::string key(16, 'k');
+  Seq2seqRun run = small_setup(23, folder / "whole");
+  {
+    data::ExampleWriter writer(folder / "examples", {.key = key, .block_bytes = 500});
+    for (const data::EncodedExample& e : run.train.all()) writer.add(e);
+    writer.commit();
+  }
+  run.train = *data::ExampleStore::open(folder / "examples", key);
+  run.batch.shuffle_bytes = 1500;
+  REQUIRE(run.train.blocks().size() > 3);
+  Trainer(run).run();
+  run.folder = small_setup(10, folder / "parts").folder;
+  run.limits.steps = 10;
+  Trainer(run).run();
+  run.limits.steps = 23;
+  Trainer second(run);
+  second.resume();
+  second.run();
+  CHECK(tests::bytes_of(folder / "whole/last.safetensors") ==
+        tests::bytes_of(folder / "parts/last.safetensors"));
+  run.batch.shuffle_bytes = 3000;
+  CHECK(tests::message_of<OtherRun>([&] {
+          Trainer(run).resume();
+        }).find("batch.shuffle_bytes was 1500, is 3000") != std::string::npos);
 }
 
 TEST_CASE("training: a stop finishes the step, saves, and can go on") {
@@ -81,7 +119,7 @@ TEST_CASE("training: a run goes on as it was, or what is different is refused or
   CHECK(resumed([](Seq2seqRun&) {}) == "");
   has(refusal([](Seq2seqRun& s) { s.optimizer.kind = OptimizerKind::sgd; }),
       "optimizer.kind was adam, is sgd");
-  has(refusal([](Seq2seqRun& s) { s.train.pop_back(); }),
+  has(refusal([](Seq2seqRun& s) { s.train = without_last(s.train); }),
       "data.train holds other examples than before");
   has(refusal([](Seq2seqRun& s) { s.seed = 4; }), "training.seed was 3, is 4");
   has(refusal([](Seq2seqRun& s) { s.batch.max_rows = 4; }), "batch.max_rows was 8, is 4");
@@ -89,7 +127,7 @@ TEST_CASE("training: a run goes on as it was, or what is different is refused or
       "model.hidden was 8, is 9");
   has(resumed([](Seq2seqRun& s) { s.rate.learning_rate = 0.02; }),
       "optimizer.learning_rate was 0.01, is 0.02");
-  has(resumed([](Seq2seqRun& s) { s.valid.pop_back(); }),
+  has(resumed([](Seq2seqRun& s) { s.valid = without_last(s.valid); }),
       "data.valid holds other examples than before");
   has(resumed([](Seq2seqRun& s) { s.optimizer.beta1 = 0.8; }), "optimizer.beta1 was 0.9, is 0.8");
 }
