@@ -44,6 +44,7 @@ PACKAGES = {
     r"xtensor/|xtl/": ["backends/reference/"],
     r"graphviz/": ["frontend/inspect/"],
     r"sentencepiece": ["models/data/"],
+    r"sndfile|kissfft/|png\.h|jpeglib": ["models/data/"],
     r"unicode/": ["models/data/", "models/metrics/"],
     r"zip\.h": ["frontend/formats/"],
     r"CLI/": ["models/cli/"],

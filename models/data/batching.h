@@ -86,8 +86,7 @@ class BatchStream {
 
   // With `sampling` the examples of each batch have other pieces in each epoch; the plan is that of
   // the pieces they have.
-  BatchStream(ExampleStore examples, const BatchOptions& options,
-              SubwordSampling sampling = {});
+  BatchStream(ExampleStore examples, const BatchOptions& options, SubwordSampling sampling = {});
 
   Batch next();
   std::vector<Batch> next_parts();  // of the batch that `next` would return

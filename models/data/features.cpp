@@ -2,6 +2,7 @@
 #include "models/data/features.h"
 
 #include "frontend/formats/checkpoint.h"
+#include "frontend/formats/input_file.h"
 #include "ir/error.h"
 
 #include <algorithm>
@@ -35,7 +36,25 @@ Array stacked(const Array& x, int64_t stack) {
   return y;
 }
 
+// The first bytes of a regular file; empty for all else.
+std::string beginning(const std::string& path) {
+  if (!std::filesystem::is_regular_file(path)) return {};
+  const formats::InputFile file(path);
+  return file.read_text(0, std::min<int64_t>(16, file.size()));
+}
+
+FeatureSettings settings_of(const Source& s) {
+  return {s.audio,
+          {.height = s.resize ? s.height : 0,
+           .width = s.resize ? s.width : 0,
+           .resampling = s.resampling,
+           .channels = s.kind == SourceKind::image ? s.features : 0}};
+}
+
 }  // namespace
+
+FeatureReader::FeatureReader(const Source& source)
+    : FeatureReader(source.kind, settings_of(source)) {}
 
 const ir::NamedArrays& FeatureReader::file(const std::string& path) {
   const auto known = files_.find(path);
@@ -44,8 +63,42 @@ const ir::NamedArrays& FeatureReader::file(const std::string& path) {
   return files_.emplace(path, formats::read_checkpoint(path)).first->second;
 }
 
+Array FeatureReader::sound(const std::string& path) {
+  if (!frames_) frames_.emplace(settings_.audio);
+  try {
+    return frames_->frames(read_audio(path, settings_.audio.sample_rate));
+  } catch (const GraphError& e) {
+    const std::string why = e.what();
+    throw GraphError(why.starts_with(path) ? why : concat(path, ": ", why));
+  }
+}
+
 Array FeatureReader::read(const std::string& place) {
   const auto [path, key] = split_place(place);
+  const std::string begin = key.empty() ? beginning(path) : std::string();
+  if (is_audio(begin)) {
+    if (kind_ == SourceKind::frames) return sound(path);
+    throw GraphError(path + ": is sound, an image is needed");
+  }
+  if (is_image(begin)) {
+    if (kind_ == SourceKind::image) return image_array(path, settings_.image);
+    throw GraphError(path + ": is an image, frames are needed");
+  }
+  return array(path, key);
+}
+
+Source FeatureReader::source(const std::string& place, int64_t stack, int64_t patch) {
+  Source s = source_of(kind_, read(place), stack, patch);
+  const std::string begin = beginning(place);
+  if (is_audio(begin)) s.audio = settings_.audio;
+  if (is_image(begin)) {
+    s.resize = settings_.image.height > 0 || settings_.image.width > 0;
+    s.resampling = settings_.image.resampling;
+  }
+  return s;
+}
+
+Array FeatureReader::array(const std::string& path, const std::string& key) {
   const ir::NamedArrays& arrays = file(path);
   if (key.empty() && arrays.size() != 1)
     throw GraphError(concat(path, ": holds ", arrays.size(), " arrays; ", path,
@@ -84,7 +137,9 @@ EncodedExample with_features(EncodedExample e, const Array& x, const Source& s) 
   if (s.kind == SourceKind::frames && found.features != s.features)
     throw GraphError(
         concat("frames have ", x.dim(1), " features, needed are ", s.features / s.stack));
-  if (s.kind == SourceKind::image && found != s)
+  const bool same_size =
+      found.height == s.height && found.width == s.width && found.features == s.features;
+  if (s.kind == SourceKind::image && !same_size)
     throw GraphError(concat("an image is ", ir::dims_str(x.dims()), ", needed is [", s.height, ",",
                             s.width, ",", s.features, "]"));
   e.features = s.kind == SourceKind::frames ? stacked(x, s.stack) : x;

@@ -1,8 +1,10 @@
-// models/data/features.h -- frames and images as arrays in files.
+// models/data/features.h -- frames and images: arrays in files, sound, pictures.
 //
 // An example names its features by a place, relative to the list it stands in:
 //   speech.npz:george_1    the array of that name in a file of tensors (npz, safetensors)
 //   digits/7.npz           the only array of the file; or an .npy
+//   speech/george_1.wav    sound (WAV, FLAC, Ogg): its frames are computed (models/data/audio.h)
+//   digits/7.png           a picture (PNG, JPEG), of its size or resized (models/data/image.h)
 // Frames are [n,F], an image is [H,W,C], of floats or integers, which become f32.
 #pragma once
 #include "ir/host/named_arrays.h"
@@ -10,23 +12,39 @@
 #include "models/data/source.h"
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
 namespace weft::data {
 
-// Opens each file once, as long as they are few.
+// How files become features that hold none.
+struct FeatureSettings {
+  AudioSettings audio;
+  ImageSettings image;
+};
+
+// Opens each file of arrays once, as long as they are few.
 class FeatureReader {
  public:
-  explicit FeatureReader(SourceKind kind) : kind_(kind) {}
+  explicit FeatureReader(SourceKind kind, const FeatureSettings& settings = {})
+      : kind_(kind), settings_(settings) {}
+  // As a model's sources are read.
+  explicit FeatureReader(const Source& source);
 
   // f32[n,F] or f32[H,W,C], all finite, none empty. Throws GraphError "path: ...".
   ir::Array read(const std::string& place);
+  // What examples must look like that are as this one is, and how files are read; see source_of.
+  Source source(const std::string& place, int64_t stack, int64_t patch);
 
  private:
   const ir::NamedArrays& file(const std::string& path);
+  ir::Array array(const std::string& path, const std::string& key);
+  ir::Array sound(const std::string& path);
 
   SourceKind kind_;
+  FeatureSettings settings_;
+  std::optional<FrameMaker> frames_;  // made when they are needed
   std::map<std::string, ir::NamedArrays> files_;
 };
 

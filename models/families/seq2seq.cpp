@@ -34,12 +34,16 @@ void fields(Ends& e, settings::Fields& f) {
     case data::SourceKind::frames:
       f.integer("source_features", s.features, kSizes, "of a frame");
       f.integer("source_stack", s.stack, kSizes, "frames of the files that are one");
+      f.choice("source_audio", s.audio.features, data::kAudioFeatures, "features of sound");
+      if (s.audio.features != data::AudioFeatures::none) data::fields(s.audio, f, "source_");
       break;
     case data::SourceKind::image:
       f.integer("source_features", s.features, kSizes, "of a pixel");
       f.integer("source_height", s.height, kSizes, "pixels");
       f.integer("source_width", s.width, kSizes, "pixels");
       f.integer("source_patch", s.patch, kSizes, "pixels of a side");
+      f.flag("source_resize", s.resize, "image files to this height and width");
+      f.choice("source_resampling", s.resampling, data::kResamplings, "how");
       break;
   }
   f.integer("target_vocabulary", e.target_vocabulary, kVocabularies, "ids");

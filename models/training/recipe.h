@@ -11,6 +11,7 @@
 #pragma once
 #include "frontend/compile/optimizer.h"
 #include "models/data/batching.h"
+#include "models/data/features.h"
 #include "models/data/source.h"
 #include "models/data/tokenizer.h"
 #include "models/data/tsv.h"
@@ -42,6 +43,7 @@ struct DataFiles {
   int64_t max_tokens = 1000;
   data::SourceKind source = data::SourceKind::tokens;
   int64_t stack = 1, patch = 16;
+  data::FeatureSettings features{.audio = {.features = data::AudioFeatures::log_mel}, .image = {}};
 };
 
 // What the sides of [data] say of their own; DataFiles::tokens by default.

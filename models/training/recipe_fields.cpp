@@ -25,6 +25,9 @@ void fields(BatchOptions& b, settings::Fields& f) {
   f.integer("round_target", b.round_target, {1, 1 << 16}, "targets likewise");
   f.integer("pool_batches", b.pool_batches, {1, 1 << 20},
             "batches' worth of shuffled examples that are sorted by length together");
+  f.integer("shuffle_bytes", b.shuffle_bytes, {1 << 20, kMost},
+            "of encoded examples, that are shuffled together; larger corpora are shuffled by "
+            "blocks of 1 MB, dealt to groups of so many bytes");
   f.integer("accumulate", b.accumulate, {1, b.max_rows},
             "parts in which a batch is computed, one after the other; up to max_rows");
 }
@@ -55,8 +58,18 @@ void fields(DataFiles& d, settings::Fields& f) {
   f.text("train", d.train, "examples to train on, a TSV file, relative to the recipe");
   f.text("valid", d.valid, "examples to validate on");
   f.choice("source", d.source, data::kSourceKinds,
-           "what stands before the tab: tokens, or the place of an array: file.npz, file.npz:NAME");
+           "what stands before the tab: tokens, or the place of features: file.npz, "
+           "file.npz:NAME; sound: WAV, FLAC; an image: PNG, JPEG");
   f.integer("stack", d.stack, {1, 1 << 10}, "frames: so many, one behind the other, become one");
+  f.choice("audio", d.features.audio.features, data::kAudioFeatures,
+           "frames: what is computed of sound, Whisper's log mel spectrum or Kaldi's filter banks");
+  data::fields(d.features.audio, f, "");
+  f.integer("height", d.features.image.height, {0, 1 << 14},
+            "image: pixels that files are resized to; 0: as they are");
+  f.integer("width", d.features.image.width, {0, 1 << 14}, "image: likewise");
+  f.choice("resampling", d.features.image.resampling, data::kResamplings, "image: how");
+  f.choice("colours", d.features.image.channels, data::kColours,
+           "image: what files become; auto: as each has them");
   f.integer("patch", d.patch, {1, 1 << 14}, "image: side of a square patch in pixels");
   f.choice(
       "tokens", d.tokens.kind, data::kTokenizerKinds,

@@ -15,8 +15,8 @@ struct Seq2seqRun {
   data::BatchOptions batch;
   uint64_t seed = 1;
   data::ExampleStore train, valid;  // valid may be empty: no best model then
-  data::SubwordSampling sampling;                  // of the examples to train on
-  RunSettings data;  // what else they were made with, by the keys of recipes
+  data::SubwordSampling sampling;   // of the examples to train on
+  RunSettings data;                 // what else they were made with, by the keys of recipes
   ProgramOptions program;
   std::optional<ModelFolder> folder;  // none: nothing is written
 

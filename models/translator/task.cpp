@@ -88,7 +88,7 @@ data::Source source_of(const Task& task, data::FeatureReader& reader) {
   if (has_tokens(task)) return {.vocabulary = task.tokenizers.source.size()};
   const data::Example& first = task.train.front();
   try {
-    return data::source_of(files.source, reader.read(first.source), files.stack, files.patch);
+    return reader.source(first.source, files.stack, files.patch);
   } catch (const ir::GraphError& e) {
     throw ir::GraphError(ir::concat(files.train, ":", first.id, ": error: ", e.what()));
   }
@@ -126,7 +126,7 @@ Task read_task(const std::string& path, const training::Tokenizers* tokenizers) 
   task.recipe.batch.source_ids = task.tokenizers.source.special();
   task.recipe.batch.target_ids = task.tokenizers.target.special();
   task.config = task.recipe.model;
-  data::FeatureReader reader(files.source);
+  data::FeatureReader reader(files.source, files.features);
   seq2seq::set_ends(task.config, {.source = source_of(task, reader),
                                   .target_vocabulary = task.tokenizers.target.size(),
                                   .seed = task.recipe.seed});

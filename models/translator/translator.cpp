@@ -53,7 +53,7 @@ struct Translator::Content {
   training::Tokenizers tokenizers;
   ParameterStore store;
   search::Decoder decoder;
-  data::FeatureReader reader{seq2seq::ends(config).source.kind};
+  data::FeatureReader reader{seq2seq::ends(config).source};
   std::mutex asked;  // one search at a time
 };
 

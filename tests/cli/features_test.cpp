@@ -3,8 +3,10 @@
 #include "tests/cli/program.h"
 
 #include <doctest/doctest.h>
+#include <png.h>
 
 #include <cmath>
+#include <numbers>
 
 namespace weft::tests {
 namespace {
@@ -85,6 +87,102 @@ TEST_CASE("frames: a model of speech is trained, asked and looked into") {
   check_kind("frames",
              "family = \"transformer\"\nwidth = 32\nheads = 2\nfeed_forward = "
              "64\nencoder_layers = 1\ndecoder_layers = 1\n");
+}
+
+// 16-bit samples behind a header of 44 bytes.
+std::string wav(const std::vector<double>& samples, uint32_t rate) {
+  std::string bytes;
+  const auto number = [&](uint32_t value, int size) {
+    for (int i = 0; i < size; ++i) bytes += static_cast<char>(value >> 8 * i);
+  };
+  const auto size = static_cast<uint32_t>(2 * samples.size());
+  bytes += "RIFF";
+  number(36 + size, 4);
+  bytes += "WAVEfmt ";
+  number(16, 4), number(1, 2), number(1, 2), number(rate, 4), number(2 * rate, 4);
+  number(2, 2), number(16, 2);
+  bytes += "data";
+  number(size, 4);
+  for (const double s : samples) number(static_cast<uint32_t>(std::lround(32767 * s)), 2);
+  return bytes;
+}
+
+// Each digit is a tone of 60 ms.
+std::string spoken(const std::vector<uint32_t>& digits) {
+  std::vector<double> samples;
+  for (const uint32_t d : digits)
+    for (int t = 0; t < 480; ++t)
+      samples.push_back(0.5 * std::sin(2 * std::numbers::pi * (400 + 700.0 * d) * t / 8000));
+  return wav(samples, 8000);
+}
+
+TEST_CASE("frames: sound is read as it is, and a model hears it as it was trained") {
+  Folder folder;
+  Digits digits;
+  for (const auto& [name, count] : {std::pair{"train", 60}, {"valid", 10}}) {
+    std::string lines;
+    for (int i = 0; i < count; ++i) {
+      const std::vector<uint32_t> word{digits.next(4), digits.next(4)};
+      const std::string file = name + std::to_string(i) + ".wav";
+      folder.write(file, spoken(word));
+      lines += file + "\t" + std::to_string(word[0]) + " " + std::to_string(word[1]) + "\n";
+    }
+    folder.write(name + std::string(".tsv"), lines);
+  }
+  const std::string text =
+      "[data]\ntrain = \"train.tsv\"\nvalid = \"valid.tsv\"\nsource = \"frames\"\nsample_rate = "
+      "8000\nmel_bins = 16\n[model]\nembedding = 16\nhidden = 24\n[batch]\nmax_rows = 16\n"
+      "[optimizer]\nlearning_rate = 1e-2\n[training]\nsteps = 100\nseed = 3\n";
+  const std::string recipe = folder.write("r.toml", text);
+  const Outcome trained = weft({"train", recipe, "--out", folder / "m"});
+  INFO(trained.err);
+  REQUIRE(trained.code == 0);
+  CHECK(trained.err.find("frames of 16 features") != std::string::npos);
+  CHECK(folder.read("m/model.toml").find("source_sample_rate = 8000") != std::string::npos);
+  const Outcome said = weft({"translate", folder / "m"}, folder / "valid1.wav\n");
+  CHECK(said.code == 0);
+  CHECK(said.out.size() > 1);
+  std::string other = text;
+  other.replace(other.find("8000"), 4, "9000");
+  const Outcome refused = weft({"train", folder.write("s.toml", other), "--out", folder / "n"});
+  CHECK(not_a_clear_refusal(refused) == "");
+  CHECK(refused.err.find("train.tsv:1: error: ") != std::string::npos);
+  CHECK(refused.err.find("has 8000 samples a second, needed are 9000") != std::string::npos);
+}
+
+TEST_CASE("images: files are resized to what the recipe says") {
+  Folder folder;
+  Digits digits;
+  for (const auto& [name, count] : {std::pair{"train", 40}, {"valid", 8}}) {
+    std::string lines;
+    for (int i = 0; i < count; ++i) {
+      const uint32_t digit = digits.next(4), height = 8 + digits.next(4);
+      png_image image{};
+      image.version = PNG_IMAGE_VERSION;
+      image.width = 16, image.height = height, image.format = PNG_FORMAT_GRAY;
+      const std::vector<uint8_t> pixels(16 * height, static_cast<uint8_t>(60 * digit));
+      const std::string file = name + std::to_string(i) + ".png";
+      REQUIRE(
+          png_image_write_to_file(&image, (folder / file).c_str(), 0, pixels.data(), 0, nullptr));
+      lines += file + "\t" + std::to_string(digit) + "\n";
+    }
+    folder.write(name + std::string(".tsv"), lines);
+  }
+  const std::string text =
+      "[data]\ntrain = \"train.tsv\"\nvalid = \"valid.tsv\"\nsource = \"image\"\npatch = 4\nheight "
+      "= "
+      "4\nwidth = 8\n[model]\nembedding = 16\nhidden = 24\n[batch]\nmax_rows = "
+      "16\n[training]\nsteps = 20\nseed = 3\n";
+  const Outcome trained = weft({"train", folder.write("r.toml", text), "--out", folder / "m"});
+  INFO(trained.err);
+  REQUIRE(trained.code == 0);
+  CHECK(trained.err.find("images of 4x8x1") != std::string::npos);
+  CHECK(weft({"translate", folder / "m"}, folder / "valid1.png\n").code == 0);
+  std::string as_they_are = text;
+  as_they_are.replace(as_they_are.find("height = 4\nwidth = 8\n"), 21, "");
+  const Outcome refused =
+      weft({"train", folder.write("s.toml", as_they_are), "--out", folder / "n"});
+  CHECK(not_a_clear_refusal(refused) == "");
 }
 
 TEST_CASE("images: a model of pictures is trained, asked and looked into") {
