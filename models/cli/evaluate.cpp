@@ -44,7 +44,7 @@ void evaluate(const EvaluateOptions& o) {
   Translator model = o.model.translator();
   data::Examples examples = data::read_tsv(o.data);
   if (seq2seq::ends(model.config()).source.kind != data::SourceKind::tokens)
-    examples = data::located(std::move(examples), o.data);
+    for (data::Example& e : examples) e.source = data::located(e.source, o.data);
   for (const data::Example& e : examples) {
     std::vector<std::string>& list = references[e.source];
     if (list.empty()) sources.push_back(e.source), lines_of_sources.push_back(e.id);

@@ -67,16 +67,39 @@ std::string source_text(const data::Source& s) {
   }
 }
 
+// A folder that goes again, if it was not there before, where nothing came of the run.
+class NewFolder {
+ public:
+  explicit NewFolder(std::string path)
+      : path_(std::move(path)), is_new_(!std::filesystem::exists(path_)) {}
+  NewFolder(const NewFolder&) = delete;
+  NewFolder& operator=(const NewFolder&) = delete;
+  ~NewFolder() {
+    if (!is_new_) return;
+    std::error_code ignored;
+    for (const char* name : {"/train.examples", "/valid.examples"})
+      std::filesystem::remove(path_ + name, ignored);
+    std::filesystem::remove(path_, ignored);  // where it is empty
+  }
+  void keep() { is_new_ = false; }
+
+ private:
+  std::string path_;
+  bool is_new_;
+};
+
 void train(const TrainOptions& o) {
   const training::ModelFolder folder(folder_for(o));
   if (o.resume && !folder.has_model())
     throw ir::GraphError(folder.path() +
                          ": there is no model to go on with; without --resume a run begins there");
   if (!o.resume) folder.check_free();
-  // What cannot work is refused before a folder is made; one that is there is taken at once.
-  auto held = std::filesystem::exists(folder.path()) ? folder.lock() : nullptr;
+  // The folder is taken at once; where what is asked for cannot work, none stays behind.
   const auto known = o.resume ? std::optional(folder.tokenizers()) : std::nullopt;
-  const Task task = read_task(o.recipe, known ? &*known : nullptr);
+  NewFolder made(folder.path());  // goes after the lock
+  const auto held = folder.lock();
+  const Task task =
+      read_task(o.recipe, {.tokenizers = known ? &*known : nullptr, .cache = folder.path()});
   const auto trainer_of = [&] {
     try {
       return training::Trainer(trainer_setup(
@@ -91,11 +114,12 @@ void train(const TrainOptions& o) {
   if (const auto& budget = trainer.training().budget())
     say(budget->text(trainer.training().options().memory_budget));
   const StopSignal stop;
-  held = folder.lock();
   if (o.resume)
     resume(trainer, task, folder.path());
   else
     folder.create(task.config, task.tokenizers);
+  made.keep();
+  for (const std::string& remark : task.remarks) say(remark);
   say(fmt::format(
       "{} examples, {} to validate on; {} and {} target tokens; graph of {} nodes{}{}",
       task.train.size(), task.valid.size(), source_text(seq2seq::ends(task.config).source),

@@ -4,6 +4,8 @@
 #include "models/data/tokenizer.h"
 
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +16,8 @@ struct Example {
   int64_t id = 0;  // its own for good: the line it came from
 };
 using Examples = std::vector<Example>;
+// One after the other; nothing at the end.
+using NextExample = std::function<std::optional<Example>()>;
 
 struct EncodedExample {
   std::vector<int32_t> source, target;  // without their begin and end
@@ -28,13 +32,7 @@ struct EncodedExample {
   }
 };
 
-struct EncodedCorpus {
-  std::vector<EncodedExample> examples;
-  int64_t source_tokens = 0, target_tokens = 0;
-  int64_t unknown_source = 0, unknown_target = 0;  // tokens that became <unk>
-};
-
-// Sources of tokens. With features instead, see features.h.
-EncodedCorpus encode(const Examples& examples, const Tokenizer& source, const Tokenizer& target);
+// Of tokens. With features instead, see features.h.
+EncodedExample encode(const Example& example, const Tokenizer& source, const Tokenizer& target);
 
 }  // namespace weft::data

@@ -69,13 +69,14 @@ int64_t unknown(const std::vector<int32_t>& ids, int32_t id) {
 
 }  // namespace
 
-void ExampleCounts::add(const EncodedExample& e, int32_t unknown_source_id,
-                        int32_t unknown_target_id) {
+void ExampleCounts::add(const EncodedExample& e, const UnknownIds& unknown_ids) {
   ++examples;
   source_tokens += e.source_length();
   target_tokens += std::ssize(e.target);
-  unknown_source += unknown(e.source, unknown_source_id);
-  unknown_target += unknown(e.target, unknown_target_id);
+  const int64_t source = unknown(e.source, unknown_ids.source);
+  const int64_t target = unknown(e.target, unknown_ids.target);
+  unknown_source += source, unknown_target += target;
+  if (source + target > 0 && first_unknown == 0) first_unknown = e.id;
   longest_source = std::max(longest_source, e.source_length());
   longest_target = std::max<int64_t>(longest_target, std::ssize(e.target));
 }
@@ -112,12 +113,12 @@ struct ExampleStore::Content {
   }
 };
 
-ExampleStore::ExampleStore(std::vector<EncodedExample> examples) {
+ExampleStore::ExampleStore(std::vector<EncodedExample> examples, const UnknownIds& unknown_ids) {
   const auto content = std::make_shared<Content>();
   Digest digest;
   for (const EncodedExample& e : examples) {
     add_to(digest, e);
-    content->counts.add(e, SpecialIds::kNone, SpecialIds::kNone);
+    content->counts.add(e, unknown_ids);
   }
   content->digest = digest.str();
   content->blocks = {{0, std::ssize(examples), 0}};
@@ -262,7 +263,7 @@ void ExampleWriter::add(const EncodedExample& e) {
     append(payload_, e.source.data(), e.source.size());
   append(payload_, e.target.data(), e.target.size());
   add_to(examples_digest_, e);
-  counts_.add(e, options_.unknown_source, options_.unknown_target);
+  counts_.add(e, options_.unknown);
   ++block_examples_;
   if (std::ssize(records_) + std::ssize(payload_) >= options_.block_bytes) end_block();
 }
@@ -306,6 +307,25 @@ void ExampleWriter::commit() {
   file_.seek(0);
   file_.write(&header, sizeof header);
   file_.commit();
+}
+
+ExampleStore cached_examples(
+    const std::string& path, const ExampleWriter::Options& options,
+    const std::function<void(const std::function<void(const EncodedExample&)>&)>& make,
+    std::string* why) {
+  if (path.empty()) {
+    std::vector<EncodedExample> examples;
+    make([&](const EncodedExample& e) { examples.push_back(e); });
+    return ExampleStore(std::move(examples), options.unknown);
+  }
+  std::string reason;
+  if (auto store = ExampleStore::open(path, options.key, &reason)) return std::move(*store);
+  if (why != nullptr && std::filesystem::exists(path)) *why = reason;
+  ExampleWriter writer(path, options);
+  make([&](const EncodedExample& e) { writer.add(e); });
+  writer.commit();
+  if (auto store = ExampleStore::open(path, options.key, &reason)) return std::move(*store);
+  throw ir::RuntimeError(concat(path, ": ", reason, " since it was written"));
 }
 
 }  // namespace weft::data

@@ -17,6 +17,7 @@
 #include "models/data/corpus.h"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -31,14 +32,20 @@ struct ExampleLengths {
   int64_t target = 0;  // in tokens, its end not counted
 };
 
+// Of the tokens that no vocabulary has.
+struct UnknownIds {
+  int32_t source = SpecialIds::kNone, target = SpecialIds::kNone;
+};
+
 // Of all examples.
 struct ExampleCounts {
   int64_t examples = 0;
   int64_t source_tokens = 0, target_tokens = 0;
   int64_t unknown_source = 0, unknown_target = 0;  // tokens that became <unk>
   int64_t longest_source = 0, longest_target = 0;
+  int64_t first_unknown = 0;  // the id of the first example with such a token; 0: there is none
 
-  void add(const EncodedExample& example, int32_t unknown_source_id, int32_t unknown_target_id);
+  void add(const EncodedExample& example, const UnknownIds& unknown);
 };
 
 // Neighbours, `bytes` long in a file.
@@ -49,7 +56,7 @@ struct ExampleBlock {
 class ExampleStore {
  public:
   // In memory, as one block.
-  ExampleStore(std::vector<EncodedExample> examples = {});
+  ExampleStore(std::vector<EncodedExample> examples = {}, const UnknownIds& unknown = {});
   // The file, where it is there, whole, and has this key; otherwise nothing, and why:
   // "is not there", "was made from other data", "was changed". All of it is read.
   static std::optional<ExampleStore> open(const std::string& path, const std::string& key,
@@ -82,7 +89,7 @@ class ExampleWriter {
  public:
   struct Options {
     std::string key;  // 16 hexadecimal digits
-    int32_t unknown_source = SpecialIds::kNone, unknown_target = SpecialIds::kNone;
+    UnknownIds unknown = {};
     int64_t block_bytes = int64_t{1} << 20;  // a block ends with the example that reaches it
   };
   ExampleWriter(const std::string& path, Options options);
@@ -104,6 +111,14 @@ class ExampleWriter {
   int64_t features_[3] = {0, 0, 0};  // [F] of frames, [H,W,C] of images
   int64_t rank_ = 0;                 // 0: tokens
 };
+
+// The examples of the file at `path`, or, where it cannot be opened, those that `make` hands over,
+// which are written there; in memory where `path` is empty. `why` is set where a file that is there was
+// not used: see ExampleStore::open.
+ExampleStore cached_examples(
+    const std::string& path, const ExampleWriter::Options& options,
+    const std::function<void(const std::function<void(const EncodedExample&)>&)>& make,
+    std::string* why = nullptr);
 
 // The digest of examples one by one, as stores have it.
 void add_to(formats::Digest& digest, const EncodedExample& example);

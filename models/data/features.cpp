@@ -119,11 +119,11 @@ Array FeatureReader::array(const std::string& path, const std::string& key) {
   return x;
 }
 
-Examples located(Examples examples, const std::string& list) {
-  const std::filesystem::path folder = std::filesystem::path(list).parent_path();
-  for (Example& e : examples) e.source = (folder / e.source).lexically_normal().string();
-  return examples;
+std::string located(const std::string& place, const std::string& list) {
+  return (std::filesystem::path(list).parent_path() / place).lexically_normal().string();
 }
+
+std::string FeatureReader::file_of(const std::string& place) { return split_place(place).first; }
 
 Source source_of(SourceKind kind, const Array& x, int64_t stack, int64_t patch) {
   if (kind == SourceKind::frames)
@@ -147,22 +147,10 @@ EncodedExample with_features(EncodedExample e, const Array& x, const Source& s) 
   return e;
 }
 
-EncodedCorpus encode(const Examples& examples, const std::string& list, FeatureReader& reader,
-                     const Source& source, const Tokenizer& target) {
-  EncodedCorpus corpus;
-  for (const Example& example : examples) {
-    EncodedExample e{.source = {}, .target = target.encode(example.target), .id = example.id};
-    try {
-      e = with_features(std::move(e), reader.read(example.source), source);
-    } catch (const GraphError& error) {
-      throw GraphError(concat(list, ":", example.id, ": error: ", error.what()));
-    }
-    corpus.source_tokens += e.positions;
-    corpus.target_tokens += static_cast<int64_t>(e.target.size());
-    corpus.unknown_target += std::count(e.target.begin(), e.target.end(), target.special().unknown);
-    corpus.examples.push_back(std::move(e));
-  }
-  return corpus;
+EncodedExample encode(const Example& example, FeatureReader& reader, const Source& source,
+                      const Tokenizer& target) {
+  return with_features({.source = {}, .target = target.encode(example.target), .id = example.id},
+                       reader.read(example.source), source);
 }
 
 }  // namespace weft::data

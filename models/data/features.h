@@ -36,6 +36,8 @@ class FeatureReader {
   ir::Array read(const std::string& place);
   // What examples must look like that are as this one is, and how files are read; see source_of.
   Source source(const std::string& place, int64_t stack, int64_t patch);
+  // The file that a place is in.
+  static std::string file_of(const std::string& place);
 
  private:
   const ir::NamedArrays& file(const std::string& path);
@@ -48,8 +50,8 @@ class FeatureReader {
   std::map<std::string, ir::NamedArrays> files_;
 };
 
-// Examples with the places in their sources taken from the folder of the list they stand in.
-Examples located(Examples examples, const std::string& list);
+// A place that stands in a list is taken from the list's folder.
+std::string located(const std::string& place, const std::string& list);
 
 // What examples must look like: a kind, with the sizes that an array of it has. `stack` frames, or
 // patches of an image of `patch` pixels, are one position.
@@ -60,8 +62,8 @@ Source source_of(SourceKind kind, const ir::Array& features, int64_t stack, int6
 EncodedExample with_features(EncodedExample example, const ir::Array& features,
                              const Source& source);
 
-// Examples whose source is a place, from the file `list`; faults are told at their lines.
-EncodedCorpus encode(const Examples& examples, const std::string& list, FeatureReader& reader,
-                     const Source& source, const Tokenizer& target);
+// Of an example whose source is a place.
+EncodedExample encode(const Example& example, FeatureReader& reader, const Source& source,
+                      const Tokenizer& target);
 
 }  // namespace weft::data

@@ -2,10 +2,12 @@
 #include "models/data/tokenizer.h"
 
 #include "frontend/formats/atomic_file.h"
+#include "frontend/formats/digest.h"
 #include "ir/check.h"
 #include "ir/error.h"
 
 #include <algorithm>
+#include <unordered_map>
 #include <utility>
 
 namespace weft::data {
@@ -70,9 +72,10 @@ Tokenizer Tokenizer::train(const TokenizerSettings& s, const std::string& name,
       throw GraphError(concat(name, ": ", e.what()));
     }
   }
-  TokenCounts counts;
+  std::unordered_map<std::string, int64_t> seen;
   while (const auto sentence = next())
-    for (std::string& token : split(s.kind, *sentence)) ++counts[std::move(token)];
+    for (std::string& token : split(s.kind, *sentence)) ++seen[std::move(token)];
+  const TokenCounts counts(seen.begin(), seen.end());
   return Tokenizer(s.kind, Vocabulary::from_counts(counts, name, s.min_count, s.size));
 }
 
@@ -138,6 +141,16 @@ bool Tokenizer::operator==(const Tokenizer& other) const {
   if (kind_ != other.kind_ || subwords_.has_value() != other.subwords_.has_value()) return false;
   return subwords_ ? subwords_->bytes() == other.subwords_->bytes()
                    : vocabulary() == other.vocabulary();
+}
+
+std::string Tokenizer::digest() const {
+  formats::Digest digest;
+  digest.add_text(data::name(kind_));
+  if (subwords_) digest.add_text(subwords_->bytes());
+  for (const std::string& token : vocabulary().tokens()) digest.add_text(token);
+  const SpecialIds& s = special();
+  for (const int32_t id : {s.pad, s.begin, s.end, s.unknown}) digest.add(&id, sizeof id);
+  return digest.str();
 }
 
 std::vector<std::string> split_tokens(std::string_view text) {

@@ -90,6 +90,8 @@ class Tokenizer {
                                 Random& random) const;
 
   bool operator==(const Tokenizer& other) const;
+  // 16 hexadecimal digits of all that its ids depend on.
+  std::string digest() const;
 
  private:
   TokenizerKind kind_ = TokenizerKind::words;

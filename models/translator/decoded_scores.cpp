@@ -51,15 +51,16 @@ class Decoding {
  private:
   void add_examples(const Task& task) {
     std::map<std::string, size_t> segments;  // by source
-    for (size_t i = 0; i < task.valid.size(); ++i) {
-      const data::Example& e = task.valid[i];
-      if (settings_.sentences > 0 && static_cast<int64_t>(i) >= settings_.sentences) break;
-      const auto [at, is_new] = segments.emplace(e.source, examples_.size());
+    const data::NextExample next = task.valid.text->examples();
+    for (int64_t i = 0; i < task.valid.size(); ++i) {
+      const auto e = next();
+      if (!e || (settings_.sentences > 0 && i >= settings_.sentences)) break;
+      const auto [at, is_new] = segments.emplace(e->source, examples_.size());
       if (is_new) {
-        examples_.push_back(task.encoded_valid.examples[i]);
+        examples_.push_back(task.valid.encoded.at(i));
         corpus_.references.emplace_back();
       }
-      corpus_.references[at->second].push_back(e.target);
+      corpus_.references[at->second].push_back(e->target);
     }
   }
 
@@ -76,7 +77,7 @@ class Decoding {
 }  // namespace
 
 training::DecodedScores decoded_scores(const Task& task, const ProgramOptions& program) {
-  if (!task.recipe.validation.decodes() || task.valid.empty()) return {};
+  if (!task.recipe.validation.decodes() || task.valid.size() == 0) return {};
   const auto decoding = std::make_shared<Decoding>(task, program);
   return [decoding](ParameterStore& store, const training::Stop& stop) {
     return decoding->scores(store, stop);

@@ -2,57 +2,56 @@
 #include "models/translator/task.h"
 
 #include "backends/backend.h"
+#include "frontend/formats/digest.h"
 #include "ir/error.h"
 #include "models/data/features.h"
-#include "models/data/tsv.h"
 #include "models/translator/decoded_scores.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <set>
+#include <utility>
 
 namespace weft {
 namespace {
 
-// Examples that the model has too few positions for are refused at their line.
-void check_positions(const data::EncodedCorpus& corpus, const std::string& file,
-                     const training::Recipe& recipe, int64_t most) {
-  const auto check = [&](const data::EncodedExample& e, const char* side, int64_t n, int64_t end) {
-    if (most > 0 && n + end > most)
-      throw ir::GraphError(ir::concat(file, ":", e.id, ": error: the ", side, " has ", n, " tokens",
-                                      end > 0 ? " and </s>" : "", ", model.max_positions is ", most,
-                                      " (", recipe.where("model.max_positions"), ")"));
-  };
-  for (const data::EncodedExample& e : corpus.examples) {
-    check(e, "source", e.source_length(), 0);
-    check(e, "target", std::ssize(e.target), 1);
-  }
-}
-
-// A line with too many tokens is refused.
-void check_lengths(const data::EncodedCorpus& corpus, const std::string& file,
-                   const training::Recipe& recipe) {
+// Examples with too many tokens, or that the model has too few positions for, are refused at their
+// line.
+void check_lengths(const data::ExampleStore& examples, const std::string& file,
+                   const training::Recipe& recipe, int64_t positions) {
   const int64_t most = recipe.data.max_tokens;
-  const auto check = [&](const data::EncodedExample& e, const char* side, int64_t n) {
-    if (n > most)
-      throw ir::GraphError(ir::concat(file, ":", e.id, ": error: the ", side, " has ", n,
-                                      " tokens, at most ", most,
-                                      " are accepted (data.max_tokens)"));
+  const data::ExampleCounts& counts = examples.counts();
+  const bool tokens = recipe.data.source == data::SourceKind::tokens;
+  const auto fits = [&](int64_t source, int64_t target) {
+    return (!tokens || source <= most) && target <= most &&
+           (positions == 0 || (source <= positions && target + 1 <= positions));
   };
-  for (const data::EncodedExample& e : corpus.examples) {
-    check(e, "source", std::ssize(e.source));
-    check(e, "target", std::ssize(e.target));
+  if (fits(counts.longest_source, counts.longest_target)) return;
+  for (int64_t i = 0; i < examples.size(); ++i) {
+    const data::ExampleLengths n = examples.lengths(i);
+    if (fits(n.source, n.target)) continue;
+    const bool source = (tokens && n.source > most) || (positions > 0 && n.source > positions);
+    const int64_t length = source ? n.source : n.target;
+    const std::string what = ir::concat(file, ":", examples.id(i), ": error: the ",
+                                        source ? "source" : "target", " has ", length, " tokens");
+    if (length > most && (tokens || !source))
+      throw ir::GraphError(what +
+                           ir::concat(", at most ", most, " are accepted (data.max_tokens)"));
+    throw ir::GraphError(what + ir::concat(source ? "" : " and </s>", ", model.max_positions is ",
+                                           positions, " (", recipe.where("model.max_positions"),
+                                           ")"));
   }
 }
 
 // The texts of one side of the examples after the other; of both, line by line, where both are wanted.
-data::Tokenizer::Sentences sentences(const data::Examples& examples, bool source, bool target) {
-  return [&examples, source, target, i = size_t{0},
-          second = false]() mutable -> std::optional<std::string> {
-    if (i == examples.size()) return std::nullopt;
-    const data::Example& e = examples[i];
-    const std::string& text = second || !source ? e.target : e.source;
-    second = source && target && !second;
-    if (!second) ++i;
-    return text;
+data::Tokenizer::Sentences sentences(const data::TsvFile& file, bool source, bool target) {
+  return [next = file.examples(), source, target,
+          held = std::optional<std::string>()]() mutable -> std::optional<std::string> {
+    if (held) return std::exchange(held, std::nullopt);
+    auto e = next();
+    if (!e) return std::nullopt;
+    if (source && target) held = std::move(e->target);
+    return std::move(source ? e->source : e->target);
   };
 }
 
@@ -74,21 +73,68 @@ data::Tokenizer tokenizer_of(const data::TokenizerSettings& settings,
 
 bool has_tokens(const Task& task) { return task.recipe.data.source == data::SourceKind::tokens; }
 
-data::EncodedCorpus encoded(const Task& task, const data::Examples& examples,
-                            const std::string& file, data::FeatureReader& reader) {
-  if (has_tokens(task))
-    return data::encode(examples, task.tokenizers.source, task.tokenizers.target);
-  return data::encode(examples, file, reader, seq2seq::ends(task.config).source,
-                      task.tokenizers.target);
+// The digest of all that a file's encoded examples are a function of; nothing where it cannot be read
+// twice.
+std::optional<std::string> digest_of(const Task& task, const data::TsvFile& file) {
+  const auto content = file.digest();
+  if (!content) return std::nullopt;
+  formats::Digest digest;
+  digest.add_text(*content);
+  for (const data::Tokenizer* t : {&task.tokenizers.source, &task.tokenizers.target})
+    digest.add_text(t->digest());
+  seq2seq::Ends ends = seq2seq::ends(task.config);
+  ends.seed = 1;
+  digest.add_text(settings::toml(settings::fields_of(ends)));
+  if (has_tokens(task)) return digest.str();
+  std::set<std::string> places;
+  const data::NextExample next = file.examples();
+  while (const auto e = next()) {
+    const std::string path = data::FeatureReader::file_of(data::located(e->source, file.path()));
+    if (places.insert(path).second && std::filesystem::is_regular_file(path))
+      digest.add_text(data::file_digest(path));
+  }
+  return digest.str();
+}
+
+// `name`: of the cache, "train".
+void encode(Task& task, TaskFile& file, const std::string& name, data::FeatureReader& reader,
+            const std::string& cache) {
+  const data::TsvFile& text = *file.text;
+  const auto key = cache.empty() ? std::nullopt : digest_of(task, text);
+  const std::string path = key ? cache + "/" + name + ".examples" : std::string();
+  const training::Tokenizers& t = task.tokenizers;
+  const data::Source source = seq2seq::ends(task.config).source;
+  std::string why;
+  file.encoded = data::cached_examples(
+      path,
+      {.key = key.value_or(""),
+       .unknown = {.source = t.source.special().unknown, .target = t.target.special().unknown}},
+      [&](const auto& add) {
+        const data::NextExample next = text.examples();
+        while (auto e = next()) {
+          if (has_tokens(task)) {
+            add(data::encode(*e, t.source, t.target));
+            continue;
+          }
+          try {
+            e->source = data::located(e->source, text.path());
+            add(data::encode(*e, reader, source, t.target));
+          } catch (const ir::GraphError& error) {
+            throw ir::GraphError(ir::concat(text.path(), ":", e->id, ": error: ", error.what()));
+          }
+        }
+      },
+      &why);
+  if (!why.empty()) task.remarks.push_back(ir::concat(path, " ", why, ": it is made anew"));
 }
 
 // As the first example to train on has it, or of the vocabulary.
 data::Source source_of(const Task& task, data::FeatureReader& reader) {
   const training::DataFiles& files = task.recipe.data;
   if (has_tokens(task)) return {.vocabulary = task.tokenizers.source.size()};
-  const data::Example& first = task.train.front();
+  const data::Example first = *task.train.text->examples()();
   try {
-    return reader.source(first.source, files.stack, files.patch);
+    return reader.source(data::located(first.source, files.train), files.stack, files.patch);
   } catch (const ir::GraphError& e) {
     throw ir::GraphError(ir::concat(files.train, ":", first.id, ": error: ", e.what()));
   }
@@ -100,29 +146,26 @@ training::Tokenizers make_tokenizers(const Task& task) {
   const training::SideTokens& sides = task.recipe.tokens;
   if (task.recipe.data.shared_vocabulary) {
     const data::Tokenizer both =
-        tokenizer_of(sides.source, task.recipe, "", sentences(task.train, true, true));
+        tokenizer_of(sides.source, task.recipe, "", sentences(*task.train.text, true, true));
     return {both, both};
   }
   training::Tokenizers t;
   if (has_tokens(task))
     t.source =
-        tokenizer_of(sides.source, task.recipe, "source", sentences(task.train, true, false));
-  t.target = tokenizer_of(sides.target, task.recipe, "target", sentences(task.train, false, true));
+        tokenizer_of(sides.source, task.recipe, "source", sentences(*task.train.text, true, false));
+  t.target =
+      tokenizer_of(sides.target, task.recipe, "target", sentences(*task.train.text, false, true));
   return t;
 }
 
-Task read_task(const std::string& path, const training::Tokenizers* tokenizers) {
+Task read_task(const std::string& path, const TaskOptions& options) {
   Task task{.recipe = training::read_recipe(path)};
   const training::DataFiles& files = task.recipe.data;
-  task.train = data::read_tsv(files.train);
-  if (!files.valid.empty()) task.valid = data::read_tsv(files.valid);
-  if (!has_tokens(task)) {
-    task.train = data::located(std::move(task.train), files.train);
-    task.valid = data::located(std::move(task.valid), files.valid);
-  }
+  task.train.text.emplace(files.train);
+  if (!files.valid.empty()) task.valid.text.emplace(files.valid);
   const int64_t positions = seq2seq::most_positions(task.recipe.model);
   task.recipe.batch.widest = positions;
-  task.tokenizers = tokenizers != nullptr ? *tokenizers : make_tokenizers(task);
+  task.tokenizers = options.tokenizers != nullptr ? *options.tokenizers : make_tokenizers(task);
   task.recipe.batch.source_ids = task.tokenizers.source.special();
   task.recipe.batch.target_ids = task.tokenizers.target.special();
   task.config = task.recipe.model;
@@ -140,27 +183,24 @@ Task read_task(const std::string& path, const training::Tokenizers* tokenizers) 
                                     ": error: ", e.what(),
                                     needs_one ? "; data.shared_vocabulary = true makes one" : ""));
   }
-  task.encoded_train = encoded(task, task.train, files.train, reader);
-  task.encoded_valid = encoded(task, task.valid, files.valid, reader);
-  for (const auto& [corpus, file] :
-       {std::pair{&task.encoded_train, &files.train}, {&task.encoded_valid, &files.valid}})
-    check_lengths(*corpus, *file, task.recipe),
-        check_positions(*corpus, *file, task.recipe, positions);
+  for (const auto& [file, name] : {std::pair{&task.train, "train"}, {&task.valid, "valid"}}) {
+    if (!file->text) continue;
+    encode(task, *file, name, reader, options.cache);
+    check_lengths(file->encoded, file->text->path(), task.recipe, positions);
+  }
   return task;
 }
 
 BatchSizes largest_batch(const Task& task) {
   const data::BatchOptions& batch = task.recipe.batch;
   BatchSizes sizes;
-  int64_t source = 1, target = 1;
-  for (const data::EncodedExample& e : task.encoded_train.examples) {
-    source = std::max(source, e.source_length());
-    target = std::max<int64_t>(target, std::ssize(e.target) + 1);  // its end
-  }
+  const data::ExampleCounts& counts = task.train.encoded.counts();
+  const int64_t source = std::max<int64_t>(1, counts.longest_source);
+  const int64_t target = counts.longest_target + 1;  // its end
   const bool image = task.recipe.data.source == data::SourceKind::image;
   sizes.source = image ? source : data::padded_width(source, batch.round_source, batch);
   sizes.target = data::padded_width(target, batch.round_target, batch);
-  sizes.rows = std::min(batch.max_rows, std::ssize(task.train));
+  sizes.rows = std::min(batch.max_rows, task.train.size());
   if (batch.max_tokens > 0)
     sizes.rows =
         std::clamp<int64_t>(batch.max_tokens / std::max(sizes.source, sizes.target), 1, sizes.rows);
@@ -189,8 +229,8 @@ training::TrainerSetup trainer_setup(const Task& task, const training::ModelFold
                            .validation = recipe.validation,
                            .batch = recipe.batch,
                            .seed = recipe.seed,
-                           .train = task.encoded_train.examples,
-                           .valid = task.encoded_valid.examples,
+                           .train = task.train.encoded,
+                           .valid = task.valid.encoded,
                            .sampling = sampling_of(task),
                            .data = settings_of(recipe.data, recipe.tokens),
                            .program = program,
@@ -201,25 +241,22 @@ training::TrainerSetup trainer_setup(const Task& task, const training::ModelFold
 
 std::string unknown_tokens(const Task& task) {
   std::string text;
-  const training::DataFiles& files = task.recipe.data;
-  const auto add = [&](const data::Examples& examples, const data::EncodedCorpus& corpus,
-                       const std::string& file) {
-    const int64_t n = corpus.unknown_source + corpus.unknown_target;
-    if (n == 0) return;
-    text += ir::concat("; ", n, " of ", corpus.source_tokens + corpus.target_tokens, " tokens of ",
-                       file, " are not in the vocabulary");
-    for (const data::Example& e : examples) {
-      std::vector<std::string> unknown = task.tokenizers.target.unknown(e.target);
-      if (has_tokens(task))
-        if (auto more = task.tokenizers.source.unknown(e.source); !more.empty())
-          unknown = std::move(more);
-      if (unknown.empty()) continue;
-      text += ir::concat(", the first is '", unknown.front(), "' on line ", e.id);
-      break;
-    }
-  };
-  add(task.train, task.encoded_train, files.train);
-  add(task.valid, task.encoded_valid, files.valid);
+  for (const TaskFile* file : {&task.train, &task.valid}) {
+    const data::ExampleCounts& counts = file->encoded.counts();
+    const int64_t n = counts.unknown_source + counts.unknown_target;
+    if (n == 0) continue;
+    text += ir::concat("; ", n, " of ", counts.source_tokens + counts.target_tokens, " tokens of ",
+                       file->text->path(), " are not in the vocabulary");
+    const data::NextExample next = file->text->examples();
+    auto e = next();
+    while (e && e->id != counts.first_unknown) e = next();
+    if (!e) continue;
+    std::vector<std::string> unknown;
+    if (has_tokens(task)) unknown = task.tokenizers.source.unknown(e->source);
+    if (unknown.empty()) unknown = task.tokenizers.target.unknown(e->target);
+    if (!unknown.empty())
+      text += ir::concat(", the first is '", unknown.front(), "' on line ", e->id);
+  }
   return text;
 }
 

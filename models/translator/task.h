@@ -1,25 +1,42 @@
 // models/translator/task.h -- a recipe with its data: what a training run, or a picture of its graph,
 // starts from.
 #pragma once
-#include "models/data/corpus.h"
+#include "models/data/example_store.h"
+#include "models/data/tsv.h"
 #include "models/training/recipe.h"
 #include "models/training/seq2seq_run.h"
 
+#include <optional>
 #include <string>
+#include <vector>
 
 namespace weft {
+
+// A file of examples, as text and encoded.
+struct TaskFile {
+  std::optional<data::TsvFile> text;
+  data::ExampleStore encoded;
+
+  int64_t size() const { return encoded.size(); }
+};
 
 struct Task {
   training::Recipe recipe;
   training::Tokenizers tokenizers;
-  seq2seq::Settings config;  // the recipe's, with the vocabularies' sizes
-  data::Examples train, valid;
-  data::EncodedCorpus encoded_train, encoded_valid;
+  seq2seq::Settings config;          // the recipe's, with the vocabularies' sizes
+  TaskFile train, valid;             // valid may be none
+  std::vector<std::string> remarks;  // of caches that were made anew
 };
 
-// `tokenizers`: those to go on with; by default they are learnt from the training data. Throws
-// GraphError "file:line: ..." for what is wrong in the recipe or in its data.
-Task read_task(const std::string& recipe, const training::Tokenizers* tokenizers = nullptr);
+struct TaskOptions {
+  const training::Tokenizers* tokenizers = nullptr;  // to go on with; else learnt from the data
+  // Encoded examples are kept there, in train.examples and valid.examples, and mapped; in memory where
+  // it is empty.
+  std::string cache;
+};
+
+// Throws GraphError "file:line: ..." for what is wrong in the recipe or in its data.
+Task read_task(const std::string& recipe, const TaskOptions& options = {});
 training::Tokenizers make_tokenizers(const Task& task);  // from the training data
 
 // How large batches get, or their parts where gradients are accumulated: at most this in each.

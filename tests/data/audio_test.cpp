@@ -65,7 +65,7 @@ TEST_CASE("sound: features are Whisper's and Kaldi's to 1e-4") {
         "skipped: there is no oracle/whisper_frontend; WEFT_SHARED can name the folder it is in");
     return;
   }
-  const formats::NamedArrays expected = formats::read_npz((folder / "features.npz").string());
+  const ir::NamedArrays expected = formats::read_npz((folder / "features.npz").string());
   for (const std::string name : {"chirps", "silence_then_tone", "short"}) {
     CAPTURE(name);
     const std::vector<double> samples = read_audio((folder / (name + ".wav")).string(), 16000);

@@ -37,7 +37,7 @@ std::vector<EncodedExample> sentences(int64_t count) {
 std::string write(const TemporaryFolder& folder, const std::vector<EncodedExample>& examples,
                   int64_t block_bytes) {
   const std::string path = folder / "examples";
-  ExampleWriter writer(path, {.key = kKey, .unknown_source = 3, .block_bytes = block_bytes});
+  ExampleWriter writer(path, {.key = kKey, .unknown = {.source = 3}, .block_bytes = block_bytes});
   for (const EncodedExample& e : examples) writer.add(e);
   writer.commit();
   return path;

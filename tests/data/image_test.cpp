@@ -115,7 +115,7 @@ TEST_CASE("image: resizing is Pillow's to the byte") {
       MESSAGE("skipped: there is no oracle/hf; WEFT_SHARED can name the folder it is in");
       return;
     }
-    const formats::NamedArrays expected = formats::read_npz((folder / "preprocess.npz").string());
+    const ir::NamedArrays expected = formats::read_npz((folder / "preprocess.npz").string());
     for (int i = 0; i < 6; ++i) {
       CAPTURE(i);
       const std::string n = std::to_string(i);

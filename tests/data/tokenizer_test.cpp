@@ -2,7 +2,7 @@
 #include "models/data/tokenizer.h"
 
 #include "ir/error.h"
-#include "models/data/corpus.h"
+#include "models/data/example_store.h"
 #include "models/data/subword_sampling.h"
 #include "tests/formats/temporary_folder.h"
 
@@ -136,15 +136,16 @@ TEST_CASE("tokenizer: texts of hardly anything are learnt from, or refused in a 
 TEST_CASE("corpus: texts are encoded, and what is unknown is counted") {
   const Tokenizer source = Tokenizer::train({}, "source", text_of({"a b", "a"}));
   const Tokenizer target = Tokenizer::train({}, "target", text_of({"x", "y x"}));
-  const EncodedCorpus corpus = encode({{"b q a", "z y", 7}}, source, target);
-  REQUIRE(corpus.examples.size() == 1);
-  CHECK(corpus.examples[0].source == Ids{5, 3, 4});
-  CHECK(corpus.examples[0].target == Ids{3, 5});
-  CHECK(corpus.examples[0].id == 7);
-  CHECK(corpus.source_tokens == 3);
-  CHECK(corpus.target_tokens == 2);
-  CHECK(corpus.unknown_source == 1);
-  CHECK(corpus.unknown_target == 1);
+  const EncodedExample e = encode({"b q a", "z y", 7}, source, target);
+  CHECK(e.source == Ids{5, 3, 4});
+  CHECK(e.target == Ids{3, 5});
+  CHECK(e.id == 7);
+  const ExampleStore store({e}, {source.special().unknown, target.special().unknown});
+  CHECK(store.counts().source_tokens == 3);
+  CHECK(store.counts().target_tokens == 2);
+  CHECK(store.counts().unknown_source == 1);
+  CHECK(store.counts().unknown_target == 1);
+  CHECK(store.counts().first_unknown == 7);
 }
 
 TEST_CASE(
