@@ -249,4 +249,22 @@ ir::Graph accumulated_gradients(const ir::Graph& built, const std::vector<std::s
   return graph;
 }
 
+ir::Graph accumulated_norm(const ir::Graph& built, const std::vector<std::string>& paths,
+                           const std::string& weight) {
+  ir::Graph graph;
+  graph.name = built.name + "_norm";
+  ir::Builder b(graph, {"norm", {}, {}, ir::Part::optimizer});
+  Value total;
+  for (const std::string& path : paths) {
+    const ir::Argument& p = built.arguments()[static_cast<size_t>(built.find_argument(path))];
+    const Value sum = add_accumulator(graph, path, built.type(p.value));
+    const Value squares = b.sum_all(b.mul(sum, sum));
+    total = total.valid() ? b.add(total, squares) : squares;
+  }
+  const Value share =
+      b.div(b.scalar(1, ir::DType::f32), graph.add_argument({ir::DType::f32, {}}, weight));
+  graph.add_output("gradient_norm", b.mul(b.sqrt(total), share));
+  return graph;
+}
+
 }  // namespace weft

@@ -46,6 +46,11 @@ ir::Graph append_accumulators(const ir::Graph& graph, const std::vector<std::str
 // `append_optimizer` makes the update of an accumulated batch from.
 ir::Graph accumulated_gradients(const ir::Graph& built, const std::vector<std::string>& paths);
 
+// The norm of the mean gradient that these sums stand for, before clipping, as a graph: the input
+// `weight`: f32[], all parts' weight, and the output gradient_norm: f32[].
+ir::Graph accumulated_norm(const ir::Graph& built, const std::vector<std::string>& paths,
+                           const std::string& weight);
+
 // What the output is named that goes back to a path: '/' becomes '.'.
 std::string output_name(std::string path);
 // Paths of the parameters that are trained.

@@ -14,7 +14,7 @@ using ir::NamedArrays;
 
 std::unique_ptr<Program> apply_program(const ir::Graph& built, const TrainingOptions& t,
                                        const ProgramOptions& options) {
-  if (!t.in_parts) return nullptr;
+  if (!t.in_parts && !t.conditional) return nullptr;
   return std::make_unique<Program>(Program::apply(built, t.optimizer, options, t.weight));
 }
 
@@ -35,12 +35,17 @@ TrainingProgram::TrainingProgram(const ir::Graph& built, const TrainingOptions& 
                                  const ProgramOptions& options)
     : training_(t),
       step_([&] {
-        if (!t.in_parts) return Program::training(built, t.optimizer, options, t.loss);
+        if (!t.in_parts && !t.conditional)
+          return Program::training(built, t.optimizer, options, t.loss);
         int64_t other_bytes = 0;
         if (options.memory_budget > 0) other_bytes = state_bytes(*apply_program(built, t, options));
         return Program::accumulate(built, options, t.loss, t.weight, other_bytes);
       }()),
-      apply_(apply_program(built, t, options)) {}
+      apply_(apply_program(built, t, options)) {
+  if (t.conditional)
+    norm_ = std::make_unique<Program>(Program::inference(
+        accumulated_norm(built, trainable_parameters(built), t.weight), options));
+}
 
 Array TrainingProgram::scalar(double x) const {
   return Array::of(step_.options().real, {}, std::vector<double>{x});
@@ -65,7 +70,8 @@ NamedArrays TrainingProgram::apply(ParameterStore& store, double weight, double 
 }
 
 TrainingProgram::Result TrainingProgram::update(ParameterStore& store,
-                                                std::span<const NamedArrays> parts, double rate) {
+                                                std::span<const NamedArrays> parts, double rate,
+                                                const Accept& accept) {
   Result r;
   if (!in_parts()) {
     if (parts.size() != 1)
@@ -87,6 +93,12 @@ TrainingProgram::Result TrainingProgram::update(ParameterStore& store,
     r.weight += weight;
   }
   r.loss /= r.weight;
+  if (accept && norm_ != nullptr) {
+    r.gradient_norm =
+        norm_->run(store, {{training_.weight, scalar(r.weight)}}).at("gradient_norm").at(0);
+    r.applied = accept(r);
+    if (!r.applied) return r;
+  }
   r.gradient_norm = apply(store, r.weight, rate).at("gradient_norm").at(0);
   return r;
 }

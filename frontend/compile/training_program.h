@@ -10,6 +10,7 @@
 #include "frontend/compile/session.h"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -19,6 +20,7 @@ namespace weft {
 struct TrainingOptions {
   OptimizerSettings optimizer;
   bool in_parts = false;          // batches come in parts
+  bool conditional = false;       // updates can be declined: two entries, batches whole or not
   std::string loss = "loss";      // the output that is a mean over `weight` terms,
   std::string weight = "tokens";  // an output too; needed for batches in parts only
 };
@@ -28,7 +30,9 @@ class TrainingProgram {
   struct Result {
     double loss = 0, weight = 0;  // of the whole batch; no weight where it is not asked for
     double gradient_norm = 0;     // before clipping
+    bool applied = true;          // false: the update was declined
   };
+  using Accept = std::function<bool(const Result&)>;
 
   // `built`: a graph with the loss, before differentiation.
   TrainingProgram(const ir::Graph& built, const TrainingOptions& training,
@@ -38,8 +42,9 @@ class TrainingProgram {
   void prepare(ParameterStore& store) const;
 
   // One update by a batch: the inputs of the graph for each of its parts, one part where batches do
-  // not come in parts.
-  Result update(ParameterStore& store, std::span<const ir::NamedArrays> parts, double rate);
+  // not come in parts. `accept`, where updates can be declined, hears of loss and norm beforehand.
+  Result update(ParameterStore& store, std::span<const ir::NamedArrays> parts, double rate,
+                const Accept& accept = {});
 
   // The two entries; for batches in parts. Sums of gradients stay in the store until applied.
   // `first`: of an update, whatever the sums hold is forgotten. Returns the graph's results.
@@ -57,6 +62,7 @@ class TrainingProgram {
   TrainingOptions training_;
   Program step_;
   std::unique_ptr<Program> apply_;  // null: `step_` is the fused step
+  std::unique_ptr<Program> norm_;   // of the sums; where updates can be declined
 };
 
 }  // namespace weft

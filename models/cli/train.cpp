@@ -3,8 +3,10 @@
 #include "models/cli/command.h"
 #include "models/cli/progress_display.h"
 #include "models/cli/stop_signal.h"
+#include "models/training/overfitting.h"
 #include "models/training/run_log.h"
 #include "models/training/trainer.h"
+#include "models/training/transfer.h"
 #include "models/translator/task.h"
 
 #include <fmt/format.h>
@@ -17,7 +19,8 @@ namespace {
 
 struct TrainOptions {
   std::string recipe, folder, budget;
-  bool resume = false;
+  std::string from;
+  bool resume = false, keep_vocabulary = false;
 };
 
 std::string folder_for(const TrainOptions& o) {
@@ -88,14 +91,39 @@ class NewFolder {
   bool is_new_;
 };
 
+// What a user may not expect of this recipe.
+void say_surprises(const Task& task) {
+  const training::Limits& l = task.recipe.limits;
+  if (l.steps == 0 && l.epochs == 0 && l.minutes == 0 && l.patience == 0)
+    say(fmt::format(
+        "{}: there is no limit (training.steps, minutes, epochs or patience): it trains "
+        "until it is stopped; Ctrl-C saves",
+        task.recipe.path));
+  if (task.valid.size() == 0)
+    say(fmt::format(
+        "{}: there is no data.valid: nothing is validated, the last model counts as the "
+        "best",
+        task.recipe.path));
+}
+
+void check_options(const TrainOptions& o) {
+  if (o.resume && !o.from.empty())
+    throw UsageError("--from begins a run and --resume goes on with one: give one of them");
+  if (o.keep_vocabulary && !std::filesystem::is_directory(o.from))
+    throw UsageError("--keep-vocabulary takes the vocabularies of the folder given to --from");
+}
+
 void train(const TrainOptions& o) {
+  check_options(o);
   const training::ModelFolder folder(folder_for(o));
   if (o.resume && !folder.has_model())
     throw ir::GraphError(folder.path() +
                          ": there is no model to go on with; without --resume a run begins there");
   if (!o.resume) folder.check_free();
   // The folder is taken at once; where what is asked for cannot work, none stays behind.
-  const auto known = o.resume ? std::optional(folder.tokenizers()) : std::nullopt;
+  const auto known = o.resume            ? std::optional(folder.tokenizers())
+                     : o.keep_vocabulary ? training::ModelFolder(o.from).tokenizers()
+                                         : std::optional<training::Tokenizers>();
   NewFolder made(folder.path());  // goes after the lock
   const auto held = folder.lock();
   const Task task =
@@ -113,6 +141,11 @@ void train(const TrainOptions& o) {
   training::Trainer trainer = trainer_of();
   if (const auto& budget = trainer.training().budget())
     say(budget->text(trainer.training().options().memory_budget));
+  if (!o.from.empty())
+    say(fmt::format(
+        "{}: taken over: {}", o.from,
+        take_over(trainer.store(), training::open_pretrained(o.from), task.config, task.tokenizers)
+            .str()));
   const StopSignal stop;
   if (o.resume)
     resume(trainer, task, folder.path());
@@ -126,17 +159,30 @@ void train(const TrainOptions& o) {
       seq2seq::target_vocabulary(task.config), trainer.training().graph().node_count(),
       unknown_tokens(task),
       o.resume ? fmt::format("; going on after step {}", trainer.progress().step) : ""));
+  say_surprises(task);
   const std::string crowding = trainer.training().options().backend->crowding();
   if (!crowding.empty()) say("weft: " + crowding);
   const auto log = training::run_log(folder.path(), trainer.progress().step,
                                      [](const auto& what) { say(what); });
   const auto show = progress_display();
-  const training::Ended ended = trainer.run(
-      [&](const training::Event& e) {
-        show(e);
-        log(e);
-      },
-      [&] { return stop.requested(); });
+  const auto watch = training::overfitting_watch([](const auto& what) { say(what); });
+  const auto ended = [&] {
+    try {
+      return trainer.run(
+          [&](const training::Event& e) {
+            show(e);
+            watch(e);
+            log(e);
+          },
+          [&] { return stop.requested(); });
+    } catch (const training::Diverged&) {
+      throw;
+    } catch (const ir::RuntimeError& e) {  // a full disk, say
+      if (trainer.saved_step() <= 0) throw;
+      throw ir::RuntimeError(fmt::format("{}; {} holds step {}, from which --resume goes on",
+                                         e.what(), folder.path(), trainer.saved_step()));
+    }
+  }();
   const training::Progress& p = trainer.progress();
   say(fmt::format(
       "{}: {} parameters after step {}{}", folder.path(), trainer.store().parameter_count(), p.step,
@@ -164,6 +210,14 @@ void add_train(Command& program) {
       ->type_name("DIR");
   command->add_flag("--resume", o->resume,
                     "Go on where a run with this recipe and folder ended, bit for bit");
+  command
+      ->add_option(
+          "--from", o->from,
+          "Begin with the parameters of this model, by name; of other vocabularies the rows "
+          "of tokens that both have are taken over")
+      ->type_name("MODEL|FILE");
+  command->add_flag("--keep-vocabulary", o->keep_vocabulary,
+                    "With --from: take that model's vocabularies too, instead of new ones");
   command
       ->add_option("--memory-budget", o->budget,
                    "What a training step may take, parameters and optimiser state included, as in "

@@ -48,10 +48,11 @@ Subject read_subject(const std::string& what, const ir::Bindings& bind, int64_t 
     s.sizes.rows = sizes.rows, s.sizes.source = sizes.source, s.sizes.target = sizes.target;
     s.memory_budget = task.recipe.memory_budget;
     s.in_parts = task.recipe.batch.accumulate > 1;
+    s.loss = training_graph(task);
   } else {
     config = training::ModelFolder(what).config();
+    s.loss = seq2seq::loss_graph(config);
   }
-  s.loss = seq2seq::loss_graph(config);
   s.sizes.kind = seq2seq::ends(config).source;
   if (s.sizes.kind.kind == data::SourceKind::image) s.sizes.source = s.sizes.kind.patches();
   s.sizes.target_vocabulary = seq2seq::target_vocabulary(config);

@@ -63,6 +63,16 @@ Metadata metadata_of_last(const Progress& p) {
              {"seed", std::to_string(p.seed)}};
   if (p.validation_due) m["validation"] = "due";
   if (p.schedule_end > 0) m["schedule_end"] = std::to_string(p.schedule_end);
+  if (p.levels.steps > 0) {
+    m["level_steps"] = std::to_string(p.levels.steps);
+    m["loss_level_bits"] = std::to_string(bits(p.levels.loss));
+    m["gradient_norm_level_bits"] = std::to_string(bits(p.levels.gradient_norm));
+  }
+  if (p.skips > 0) {
+    m["skips"] = std::to_string(p.skips);
+    m["since_skip"] = std::to_string(p.since_skip);
+  }
+  if (p.restores > 0) m["restores"] = std::to_string(p.restores);
   for (const auto& [key, value] : p.settings) m[kSetting + key] = value;
   return m;
 }
@@ -103,6 +113,15 @@ Progress progress_of(const Metadata& m, const std::string& file) {
   p.seed = number<uint64_t>(m, "seed", file);
   p.validation_due = m.contains("validation");
   if (m.contains("schedule_end")) p.schedule_end = number<int64_t>(m, "schedule_end", file);
+  if (m.contains("level_steps"))
+    p.levels = {.loss = real(number<uint64_t>(m, "loss_level_bits", file)),
+                .gradient_norm = real(number<uint64_t>(m, "gradient_norm_level_bits", file)),
+                .steps = number<int64_t>(m, "level_steps", file)};
+  if (m.contains("skips")) {
+    p.skips = number<int64_t>(m, "skips", file);
+    p.since_skip = number<int64_t>(m, "since_skip", file);
+  }
+  if (m.contains("restores")) p.restores = number<int64_t>(m, "restores", file);
   for (const auto& [key, value] : m)
     if (key.starts_with(kSetting)) p.settings[key.substr(kSetting.size())] = value;
   return p;
@@ -174,7 +193,7 @@ void ModelFolder::create(const seq2seq::Settings& c, const Tokenizers& t) const 
   const auto held = lock();
   check_free();
   // Whatever happens from here on: as long as there is no last.safetensors, a run begins anew.
-  fs::remove(file("last.safetensors"));
+  for (const char* name : {"last.safetensors", "good.safetensors"}) fs::remove(file(name));
   for (const std::string& name : kTokenizerFiles) fs::remove(file(name));
   Header header{.config = c, .source = t.source.kind(), .target = t.target.kind()};
   const bool tokens = seq2seq::ends(c).source.kind == data::SourceKind::tokens;
@@ -296,6 +315,41 @@ ParameterStore ModelFolder::load(ir::DType real, Which which) const {
   return store;
 }
 
+void ModelFolder::read_best(Progress& progress) const {
+  const std::string best = file("best.safetensors");
+  if (!fs::exists(best)) return;
+  Metadata m;
+  read(best, m);
+  progress.best_step = number<int64_t>(m, "step", best);
+  progress.best_score = real(number<uint64_t>(m, either(m, "score_bits", "loss_bits"), best));
+}
+
+bool ModelFolder::has_good() const { return fs::exists(file("good.safetensors")); }
+
+void ModelFolder::save_good(const ParameterStore& store, const Progress& progress) const {
+  Metadata m = metadata_of_last(progress);
+  m.merge(belongings());
+  NamedArrays all = store.parameters();
+  for (const auto& state : store.states())
+    if (!is_accumulator(state.name)) all.add(state.name, state.array);
+  write_checkpoint(file("good.safetensors"), all, std::move(m));
+}
+
+Progress ModelFolder::restore_good(ParameterStore& store, const ir::Graph& graph) const {
+  const std::string good = file("good.safetensors");
+  Metadata m;
+  NamedArrays parameters;
+  for (const auto& entry : read(good, m))
+    if (graph.find_argument(entry.name) >= 0)
+      parameters.add(entry.name, entry.array);
+    else
+      store.set(entry.name, ir::ArgumentKind::state, entry.array);
+  load_parameters(store, parameters, graph, good);
+  Progress progress = progress_of(m, good);
+  read_best(progress);
+  return progress;
+}
+
 Progress ModelFolder::resume(ParameterStore& store, const ir::Graph& graph) const {
   Metadata meta, state_meta;
   const std::string last = file("last.safetensors");
@@ -311,15 +365,9 @@ Progress ModelFolder::resume(ParameterStore& store, const ir::Graph& graph) cons
       (needed != meta.end() && needed->second != state_meta[kChecksumKey]))
     throw GraphError(concat(state, ": error: belongs to another run than last.safetensors"));
   for (const auto& entry : states) store.set(entry.name, ir::ArgumentKind::state, entry.array);
-  if (const std::string best = file("best.safetensors"); fs::exists(best)) {
-    Metadata of_best;
-    read(best, of_best);
-    progress.best_step = number<int64_t>(of_best, "step", best);
-    progress.best_score =
-        real(number<uint64_t>(of_best, either(of_best, "score_bits", "loss_bits"), best));
-    if (!meta.contains("mark_step"))
-      progress.mark_step = progress.best_step, progress.mark_score = progress.best_score;
-  }
+  read_best(progress);
+  if (!meta.contains("mark_step"))
+    progress.mark_step = progress.best_step, progress.mark_score = progress.best_score;
   return progress;
 }
 

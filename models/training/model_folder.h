@@ -6,6 +6,8 @@
 //   last.safetensors           parameters after the last step saved, step 0 included; its metadata
 //                              names the state that belongs to it
 //   state-N.safetensors        the optimiser's state after step N
+//   good.safetensors           both, of the last checkpoint that was due, where a run that diverges
+//                              goes back to it
 //   .lock                      while a run trains into the folder
 //
 // Every file appears whole or not at all, and last.safetensors after the state it names: a run that
@@ -19,6 +21,7 @@
 #include "models/data/tokenizer.h"
 #include "models/families/seq2seq.h"
 #include "models/training/checkpoint.h"
+#include "models/training/divergence.h"
 #include "models/training/run_settings.h"
 
 #include <memory>
@@ -32,11 +35,14 @@ struct Progress {
   double best_score = 0;                 // of validation, of the best model there is
   int64_t best_step = 0;                 // 0: none yet
   double mark_score = 0;                 // the best of the validations that were due, by which
-  int64_t mark_step = 0;        // shrinking and patience are judged: none after the last step
-  int64_t since_best = 0;       // due validations after that one
-  int64_t shrinks = 0;          // of the learning rate
-  int64_t schedule_end = 0;     // found when the run began; 0: the recipe's
-  bool validation_due = false;  // the one of this step was stopped
+  int64_t mark_step = 0;              // shrinking and patience are judged: none after the last step
+  int64_t since_best = 0;             // due validations after that one
+  int64_t shrinks = 0;                // of the learning rate
+  int64_t schedule_end = 0;           // found when the run began; 0: the recipe's
+  RunningLevels levels;               // of the steps so far, by which divergence is judged
+  int64_t skips = 0, since_skip = 0;  // updates that were not made, and sound steps since
+  int64_t restores = 0;               // of a checkpoint, after the run had diverged
+  bool validation_due = false;        // the one of this step was stopped
   uint64_t seed = 1;
   RunSettings settings;  // of the run that made the last of these steps
 
@@ -77,6 +83,11 @@ class ModelFolder {
                  const std::string& score = "loss") const;
   void save_last(const ParameterStore& store, const Progress& progress) const;
 
+  // What a run that diverges goes back to: one file with parameters and state.
+  bool has_good() const;
+  void save_good(const ParameterStore& store, const Progress& progress) const;
+  Progress restore_good(ParameterStore& store, const ir::Graph& graph) const;
+
   // Parameters for inference.
   ParameterStore load(ir::DType real = ir::DType::f32, Which which = Which::either) const;
   // Parameters, those of `graph` and no others, and state to go on with.
@@ -94,6 +105,7 @@ class ModelFolder {
   std::string file(std::string_view name) const { return path_ + "/" + std::string(name); }
   formats::Metadata belongings() const;
   Header header() const;
+  void read_best(Progress& progress) const;
   ir::NamedArrays read(const std::string& path, formats::Metadata& metadata) const;
 
   std::string path_;

@@ -58,6 +58,7 @@ void read_data(TomlTable& t, DataFiles& d, SideTokens& s, const std::filesystem:
   s.source = s.target = d.tokens;
   settings::read(t, s);
   for (const auto& [key, file] : {std::pair{"train", &d.train}, {"valid", &d.valid}}) {
+    if (file->empty() && file == &d.valid) continue;
     if (file->empty()) t.fail(key, ir::concat("'data.", key, "' must name a TSV file"));
     *file = (folder / *file).string();  // ".." is the system's business: the folder may be a link
   }
@@ -136,6 +137,7 @@ int64_t width_of(const seq2seq::Settings& model) {
 void read_training(TomlTable& t, Recipe& r) {
   settings::read(t, r.limits);
   settings::read(t, r.validation);
+  settings::read(t, r.divergence);
   try {
     check(r.validation);
   } catch (const ir::GraphError& e) {
@@ -145,6 +147,7 @@ void read_training(TomlTable& t, Recipe& r) {
   RunOptions run;
   settings::read(t, run);
   r.seed = run.seed;
+  r.freeze = run.freeze;
   if (t.has("memory_budget"))
     t.take_word("memory_budget", [&](const std::string& w) { r.memory_budget = bytes_named(w); });
   t.finish();
@@ -189,6 +192,10 @@ Recipe read_recipe(const std::string& path, seq2seq::Families known) {
   } catch (const BadRate& e) {
     optimizer.fail(optimizer.has(e.key) ? e.key : "schedule", e.what());
   }
+  if (r.data.valid.empty() && r.limits.patience > 0)
+    training.fail("patience", "'training.patience' needs data.valid, examples to validate on");
+  if (r.data.valid.empty() && r.rate.shrink < 1)
+    optimizer.fail("shrink", "'optimizer.shrink' needs data.valid, examples to validate on");
   r.batch.seed = r.seed;
   seq2seq::set_seed(r.model, r.seed);
   seq2seq::Settings whole = r.model;

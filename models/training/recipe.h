@@ -4,9 +4,9 @@
 //   [model]      family, and the fields of its settings
 //   [batch]      data::BatchOptions
 //   [optimizer]  OptimizerSettings, Rate
-//   [training]   Limits, ValidationSettings, RunOptions
+//   [training]   Limits, ValidationSettings, DivergenceSettings, RunOptions
 //
-// Every key has a default but data.train and data.valid; an unknown key is an error at its line.
+// Every key has a default but data.train; an unknown key is an error at its line.
 // docs/recipes.md lists them all, as `weft families` prints them.
 #pragma once
 #include "frontend/compile/optimizer.h"
@@ -18,6 +18,7 @@
 #include "models/families/seq2seq.h"
 #include "models/families/table.h"
 #include "models/settings/toml_table.h"
+#include "models/training/divergence.h"
 #include "models/training/schedule.h"
 #include "models/training/scores.h"
 
@@ -31,7 +32,8 @@ namespace weft::training {
 // The rest of [training].
 struct RunOptions {
   uint64_t seed = 1;
-  std::string memory_budget;  // "200MB"; empty: no limit
+  std::string memory_budget;        // "200MB"; empty: no limit
+  std::vector<std::string> freeze;  // globs of parameters' names
 };
 
 struct DataFiles {
@@ -60,8 +62,10 @@ struct Recipe {
   Rate rate;
   Limits limits;
   ValidationSettings validation;
+  DivergenceSettings divergence;
   uint64_t seed = 1;
   int64_t memory_budget = 0;  // bytes; 0: no limit
+  std::vector<std::string> freeze;
   std::string path;
   std::map<std::string, std::string> places;  // "file:line" of the keys that are there
 
@@ -83,6 +87,7 @@ void fields(SideTokens& s, settings::Fields& f);
 void fields(Rate& r, settings::Fields& f);
 void fields(Limits& l, settings::Fields& f);
 void fields(ValidationSettings& v, settings::Fields& f);
+void fields(DivergenceSettings& d, settings::Fields& f);
 void fields(RunOptions& r, settings::Fields& f);
 
 // The model's table alone, without its family, which model folders hold too.

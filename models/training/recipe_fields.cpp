@@ -56,7 +56,7 @@ namespace training {
 
 void fields(DataFiles& d, settings::Fields& f) {
   f.text("train", d.train, "examples to train on, a TSV file, relative to the recipe");
-  f.text("valid", d.valid, "examples to validate on");
+  f.text("valid", d.valid, "examples to validate on; empty: none, and no best model");
   f.choice("source", d.source, data::kSourceKinds,
            "what stands before the tab: tokens, or the place of features: file.npz, "
            "file.npz:NAME; sound: WAV, FLAC; an image: PNG, JPEG");
@@ -185,10 +185,26 @@ void fields(ValidationSettings& v, settings::Fields& f) {
   v.tokenizer = tokenizers[chosen];
 }
 
+void fields(DivergenceSettings& d, settings::Fields& f) {
+  f.choice(
+      "on_divergence", d.action, kOnDivergence,
+      "where a step is not sound: end, leave its update out, or go back to the last checkpoint "
+      "that was due and on with a lower rate");
+  f.real(
+      "divergence_factor", d.factor, up_to(1e30),
+      "a loss, or unless on_divergence is stop a norm of gradients, above this times its running "
+      "mean (of at least 1) is not sound; 0: only what is not finite");
+  f.integer("divergence_limit", d.limit, {1, kMost},
+            "then it ends: skips without 100 sound steps between them, or restores in all");
+  f.real("divergence_shrink", d.shrink, above_zero(1), "restore: the rate is multiplied by it");
+}
+
 void fields(RunOptions& r, settings::Fields& f) {
   settings::seed_field(f, "seed", r.seed, "of parameters, batches and dropout");
   f.text("memory_budget", r.memory_budget,
          "what a step may take, as in 200MB: less is kept, more computed again; empty: no limit");
+  f.texts("freeze", r.freeze,
+          "parameters that stay as they are, by patterns of their names, as in \"encoder/*\"");
 }
 
 std::vector<RecipeTable> recipe_tables() {
@@ -199,7 +215,8 @@ std::vector<RecipeTable> recipe_tables() {
       {"optimizer", "updates and their rate", {fields_of(OptimizerSettings()), fields_of(Rate())}},
       {"training",
        "when a run ends and saves",
-       {fields_of(Limits()), fields_of(ValidationSettings()), fields_of(RunOptions())}}};
+       {fields_of(Limits()), fields_of(ValidationSettings()), fields_of(DivergenceSettings()),
+        fields_of(RunOptions())}}};
 }
 
 }  // namespace training

@@ -28,11 +28,13 @@ std::string line_of(const LogRecord& r) {
          {"epoch", r.epoch},
          {"loss", finite(r.loss)}};
   if (r.validation) {
+    for (const Score& s : r.scores) j[s.name] = finite(s.value);
     j["best"] = r.best;
   } else {
     j["gradient_norm"] = finite(r.gradient_norm);
     j["rate"] = finite(r.rate);
     j["examples_per_second"] = finite(r.examples_per_second);
+    j["tokens_per_second"] = finite(r.tokens_per_second);
   }
   j["seconds"] = finite(r.seconds);
   return j.dump() + "\n";
@@ -50,9 +52,13 @@ LogRecord record_of(const Json& j) {
   r.epoch = j.at("epoch").get<int64_t>();
   r.loss = number(j, "loss");
   r.best = j.value("best", false);
+  if (r.validation)
+    for (const ScoreKind& kind : score_kinds())
+      if (j.contains(kind.name)) r.scores.push_back({kind.name, number(j, kind.name.c_str())});
   r.gradient_norm = number(j, "gradient_norm");
   r.rate = number(j, "rate");
   r.examples_per_second = number(j, "examples_per_second");
+  r.tokens_per_second = number(j, "tokens_per_second");
   r.seconds = number(j, "seconds");
   return r;
 }
@@ -86,6 +92,7 @@ class Writer {
              .step = e.step,
              .epoch = e.epoch + 1,
              .loss = e.loss,
+             .scores = e.scores,
              .seconds = e.seconds});
     } else if (e.kind == Event::Kind::finished && count_ > 0) {
       write_steps();
@@ -101,6 +108,7 @@ class Writer {
            .gradient_norm = norms_ / n,
            .rate = last_.rate,
            .examples_per_second = last_.examples_per_second,
+           .tokens_per_second = last_.tokens_per_second,
            .seconds = last_.seconds});
     losses_ = norms_ = 0, count_ = 0;
   }
@@ -110,11 +118,16 @@ class Writer {
     if (file_ && (std::fwrite(line.data(), 1, line.size(), file_.get()) != line.size() ||
                   std::fflush(file_.get()) != 0))
       fail();
-    events_.add(r.step, r.validation ? "validation/loss" : "training/loss", r.loss);
-    if (r.validation) return;
+    if (r.validation) {
+      for (const Score& s : r.scores) events_.add(r.step, "validation/" + s.name, s.value);
+      events_.flush();
+      return;
+    }
+    events_.add(r.step, "training/loss", r.loss);
     events_.add(r.step, "training/gradient_norm", r.gradient_norm);
     events_.add(r.step, "training/rate", r.rate);
     events_.add(r.step, "training/examples_per_second", r.examples_per_second);
+    events_.add(r.step, "training/tokens_per_second", r.tokens_per_second);
     events_.flush();
   }
 

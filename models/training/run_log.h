@@ -3,8 +3,9 @@
 //   log.jsonl   a line of JSON for every tenth step (the mean of those since the last) and every
 //               validation:
 //     {"kind":"step","step":20,"epoch":1,"loss":3.12,"gradient_norm":1.8,"rate":0.001,
-//      "examples_per_second":910,"seconds":4.2}
-//     {"kind":"validation","step":100,"epoch":1,"loss":2.71,"best":true,"seconds":21.7}
+//      "examples_per_second":910,"tokens_per_second":21300,"seconds":4.2}
+//     {"kind":"validation","step":100,"epoch":1,"loss":2.71,"bleu":31.2,"best":true,
+//      "seconds":21.7}                             and whatever else it measured (scores.h)
 //
 // Lines are appended; a run that goes on from step n writes over what was logged after n, which
 // readers take care of. A number that is not finite is null. The same values go to a TensorBoard
@@ -25,8 +26,10 @@ struct LogRecord {
   bool validation = false, best = false;
   int64_t step = 0, epoch = 1;
   double loss = 0;
-  double gradient_norm = 0, rate = 0, examples_per_second = 0;  // of steps
-  double seconds = 0;                                           // of this process's run
+  Scores scores;                       // of a validation, the loss the first
+  double gradient_norm = 0, rate = 0;  // of steps, as the next two
+  double examples_per_second = 0, tokens_per_second = 0;
+  double seconds = 0;  // of this process's run
 };
 
 // In the order of the steps; what a later run has written over is left out. Throws GraphError at

@@ -89,6 +89,14 @@ RunSettings settings_of(const ValidationSettings& v) {
   return s;
 }
 
+RunSettings settings_of(const DivergenceSettings& d) {
+  if (d.action == OnDivergence::stop) return {};
+  RunSettings s{{"training.on_divergence", std::string(settings::name_of(kOnDivergence, d.action))},
+                {"training.divergence_factor", real(d.factor)}};
+  if (d.action == OnDivergence::restore) s["training.divergence_shrink"] = real(d.shrink);
+  return s;
+}
+
 RunSettings settings_of(const OptimizerSettings& o, const Rate& r, const Limits& l) {
   RunSettings s{{"optimizer.kind", std::string(name(o.kind))},
                 {"optimizer.clip_norm", real(o.clip_norm)},

@@ -6,6 +6,7 @@
 #include "ir/error.h"
 #include "models/data/batching.h"
 #include "models/families/seq2seq.h"
+#include "models/training/divergence.h"
 #include "models/training/schedule.h"
 #include "models/training/scores.h"
 
@@ -24,6 +25,8 @@ RunSettings settings_of(const seq2seq::Settings& config);
 RunSettings settings_of(const OptimizerSettings& optimizer, const Rate& rate, const Limits& limits);
 // What patience, the schedule and the best model are judged by; nothing where that is the loss.
 RunSettings settings_of(const ValidationSettings& validation);
+// Nothing where a run that diverges stops.
+RunSettings settings_of(const DivergenceSettings& divergence);
 // "data.train" and "data.valid" are digests.
 RunSettings settings_of(const data::BatchOptions& batch, const data::ExampleStore& train,
                         const data::ExampleStore& valid);

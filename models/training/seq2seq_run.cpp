@@ -22,6 +22,7 @@ Seq2seqRun::operator TrainerSetup() const {
           .rate = rate,
           .limits = limits,
           .validation = validation,
+          .divergence = divergence,
           .seed = seed,
           .in_parts = batch.accumulate > 1,
           .program = program,

@@ -12,6 +12,7 @@ struct Seq2seqRun {
   Rate rate;
   Limits limits;
   ValidationSettings validation;
+  DivergenceSettings divergence;
   data::BatchOptions batch;
   uint64_t seed = 1;
   data::ExampleStore train, valid;  // valid may be empty: no best model then

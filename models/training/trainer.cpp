@@ -14,9 +14,6 @@ namespace {
 using ir::Array;
 using ir::concat;
 
-// Streams know a negative NaN.
-std::string spelled(double x) { return std::isnan(x) ? "NaN" : x > 0 ? "infinite" : "-infinite"; }
-
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
@@ -27,7 +24,17 @@ TrainerSetup checked(TrainerSetup s) {
   if (s.evaluation.outputs().empty()) s.evaluation = s.training;
   if (s.limits.patience > 0 && s.batches->validation().count == 0)
     throw ir::GraphError("patience needs examples to validate on");
+  if (s.divergence.action == OnDivergence::restore && !s.folder)
+    throw ir::GraphError("on_divergence is restore, which needs a folder to restore from");
   return s;
+}
+
+std::string frozen_parameters(const ir::Graph& graph) {
+  std::string names;
+  for (const ir::Argument& a : graph.arguments())
+    if (a.kind == ir::ArgumentKind::parameter && !a.trainable)
+      names += (names.empty() ? "" : ", ") + a.path;
+  return names;
 }
 
 }  // namespace
@@ -38,6 +45,7 @@ Trainer::Trainer(TrainerSetup setup)
       training_(setup_.training,
                 {.optimizer = setup_.optimizer,
                  .in_parts = setup_.in_parts,
+                 .conditional = setup_.divergence.action == OnDivergence::skip,
                  .loss = setup_.loss,
                  .weight = setup_.weight},
                 setup_.program),
@@ -51,7 +59,10 @@ Trainer::Trainer(TrainerSetup setup)
   progress_.seed = setup_.seed;
   progress_.settings = settings_of(setup_.optimizer, setup_.rate, setup_.limits);
   progress_.settings.merge(settings_of(setup_.validation));
+  progress_.settings.merge(settings_of(setup_.divergence));
   progress_.settings.merge(setup_.batches->settings());
+  if (const std::string frozen = frozen_parameters(setup_.training); !frozen.empty())
+    progress_.settings["training.freeze"] = frozen;
   training_.prepare(store_);
 }
 
@@ -92,7 +103,10 @@ Moment Trainer::moment() const {
           .end = end > 0 ? end : progress_.schedule_end};
 }
 
-double Trainer::rate() const { return rate_of(setup_.rate, moment()); }
+double Trainer::rate() const {
+  return rate_of(setup_.rate, moment()) *
+         std::pow(setup_.divergence.shrink, static_cast<double>(progress_.restores));
+}
 
 // Of some steps on a copy of the state, and of a validation; the run is where it was.
 Pace Trainer::measured_pace(const Stop& stop) {
@@ -143,18 +157,20 @@ void Trainer::find_schedule_end(const Observer& observe, const Stop& stop) {
 }
 
 void Trainer::diverged(const std::string& what) const {
-  throw ir::RuntimeError(
-      concat("the run diverged at step ", progress_.step, ": ", what,
-             "; a lower learning rate or clip_norm may help",
-             setup_.folder && saved_step_ > 0
-                 ? concat("; ", setup_.folder->path(), " holds step ", saved_step_)
-                 : std::string()));
+  throw Diverged(concat("the run diverged at step ", progress_.step, ": ", what,
+                        "; a lower learning rate or clip_norm may help",
+                        setup_.folder && saved_step_ > 0
+                            ? concat("; ", setup_.folder->path(), " holds step ", saved_step_)
+                            : std::string()),
+                 what);
 }
 
 void Trainer::check_finite() const {
-  for (const ir::NamedArrays& arrays : {store_.parameters(), store_.states()})
-    if (const auto name = first_not_finite(arrays))
-      diverged(concat("'", *name, "' is no longer finite"));
+  ir::NamedArrays arrays = store_.parameters();
+  for (const auto& state : store_.states())
+    if (!is_accumulator(state.name)) arrays.add(state.name, state.array);
+  if (const auto name = first_not_finite(arrays))
+    diverged(concat("'", *name, "' is no longer finite"));
 }
 
 // The batch's parts as the graph takes them at this step.
@@ -166,30 +182,64 @@ std::vector<ir::NamedArrays> Trainer::step_inputs(std::span<const ir::NamedArray
 }
 
 // Nothing is saved between the parts of a batch: a run goes on from whole updates.
-double Trainer::step(std::span<const ir::NamedArrays> parts) {
-  const auto [loss, weight, gradient_norm] = training_.update(store_, step_inputs(parts), rate());
-  gradient_norm_ = gradient_norm;
+double Trainer::step(std::span<const ir::NamedArrays> parts, const Observer& observe) {
+  const DivergenceSettings& d = setup_.divergence;
+  std::optional<std::string> fault;
+  const auto sound = [&](const TrainingProgram::Result& r) {
+    fault = divergence(d, progress_.levels, r.loss, r.gradient_norm);
+    return !fault;
+  };
+  const auto result = training_.update(store_, step_inputs(parts), rate(), sound);
+  gradient_norm_ = result.gradient_norm;
   ++progress_.step;
   progress_.position = setup_.batches->position();
-  if (!std::isfinite(loss)) diverged(concat("the loss is ", spelled(loss)));
-  if (!std::isfinite(gradient_norm_))
-    diverged(concat("the norm of the gradients is ", spelled(gradient_norm_)));
-  return loss;
+  if (result.applied) sound(result);
+  if (!fault) {
+    progress_.levels.add(result.loss, result.gradient_norm);
+    if (progress_.skips > 0 && ++progress_.since_skip >= kGoodSteps)
+      progress_.skips = progress_.since_skip = 0;
+  } else if (result.applied) {
+    diverged(*fault);
+  } else {
+    note_skip(*fault, observe);
+  }
+  return result.loss;
 }
 
-// Are these scores the best so far? `ending`: patience and the schedule do not hear of them.
-bool Trainer::judge(const Scores& scores, bool ending) {
-  const ScoreKind& kind = validation_.judge();
-  const double value = find(scores, kind.name)->value;
-  if (!ending) {
-    const bool improved = progress_.mark_step == 0 || better(kind, value, progress_.mark_score);
-    if (improved) progress_.mark_step = progress_.step, progress_.mark_score = value;
-    progress_.since_best = improved ? 0 : progress_.since_best + 1;
-    if (!improved && progress_.since_best % setup_.rate.shrink_patience == 0) ++progress_.shrinks;
-  }
-  const bool best = progress_.best_step == 0 || better(kind, value, progress_.best_score);
-  if (best) progress_.best_step = progress_.step, progress_.best_score = value;
-  return best;
+void Trainer::note_skip(const std::string& what, const Observer& observe) {
+  if (progress_.skips >= setup_.divergence.limit)
+    diverged(concat(what, ", after ", progress_.skips, " updates that were skipped"));
+  ++progress_.skips;
+  progress_.since_skip = 0;
+  if (observe)
+    observe({.kind = Event::Kind::note,
+             .step = progress_.step,
+             .epoch = progress_.position.epoch,
+             .why = concat("the update is skipped: ", what, " (", progress_.skips, " of ",
+                           setup_.divergence.limit, ")")});
+}
+
+// Back to the last checkpoint that was due, with a lower rate; false where that may not be.
+bool Trainer::restore(const std::string& what, const Observer& observe) {
+  const DivergenceSettings& d = setup_.divergence;
+  if (!restores() || !setup_.folder->has_good() || progress_.restores >= d.limit) return false;
+  Progress before = setup_.folder->restore_good(store_, setup_.evaluation);
+  before.settings = std::move(progress_.settings);
+  before.restores = progress_.restores + 1;
+  const int64_t diverged_at = progress_.step;
+  progress_ = std::move(before);
+  setup_.batches->seek(progress_.position);
+  validated_step_ = -1;
+  changed_ = true;
+  if (observe)
+    observe({.kind = Event::Kind::note,
+             .step = diverged_at,
+             .epoch = progress_.position.epoch,
+             .why = concat("diverged: ", what, "; going on from step ", progress_.step, " at ",
+                           std::pow(d.shrink, static_cast<double>(progress_.restores)),
+                           " times the rate (", progress_.restores, " of ", d.limit, ")")});
+  save(observe);  // a run that ends here goes on with the lower rate
+  return true;
 }
 
 bool Trainer::validate(const Observer& observe, const Stop& stop, double seconds, bool ending) {
@@ -198,8 +248,10 @@ bool Trainer::validate(const Observer& observe, const Stop& stop, double seconds
   if (!scores) return false;
   const double loss = scores->front().value;
   validated_step_ = progress_.step;
-  if (!std::isfinite(loss)) diverged(concat("the validation loss is ", spelled(loss)));
-  const bool best = judge(*scores, ending);
+  if (!std::isfinite(loss)) diverged(concat("the validation loss is ", spelled_not_finite(loss)));
+  const double score = find(*scores, validation_.judge().name)->value;
+  if (!ending) note_due_score(progress_, validation_.judge(), score, setup_.rate.shrink_patience);
+  const bool best = note_best_score(progress_, validation_.judge(), score);
   if (best && setup_.folder) {
     check_finite();
     setup_.folder->save_best(store_, progress_, validation_.judge().name);
@@ -210,6 +262,7 @@ bool Trainer::validate(const Observer& observe, const Stop& stop, double seconds
              .epoch = progress_.position.epoch,
              .loss = loss,
              .scores = *scores,
+             .judge = validation_.judge().name,
              .best = best,
              .seconds = seconds});
   return true;
@@ -218,15 +271,22 @@ bool Trainer::validate(const Observer& observe, const Stop& stop, double seconds
 // A validation that is stopped is still due when the run goes on.
 void Trainer::validate_and_save(const Observer& observe, const Stop& stop, double seconds) {
   progress_.validation_due = !validate(observe, stop, seconds, false);
-  saved_step_ = -1;
+  changed_ = true;
+  save_due(observe);
+}
+
+// What a run that diverges goes back to does not depend on where it was stopped.
+void Trainer::save_due(const Observer& observe) {
   save(observe);
+  if (restores()) setup_.folder->save_good(store_, progress_);
 }
 
 void Trainer::save(const Observer& observe) {
-  if (!setup_.folder || saved_step_ == progress_.step) return;
+  if (!setup_.folder || (saved_step_ == progress_.step && !changed_)) return;
   check_finite();
   setup_.folder->save_last(store_, progress_);
   saved_step_ = progress_.step;
+  changed_ = false;
   if (observe) observe({.kind = Event::Kind::saved, .step = progress_.step});
 }
 
@@ -243,67 +303,82 @@ std::string Trainer::left_of_schedule(Ended ended) const {
   return concat(", with ", std::lround(share * 100), " % of the schedule's fall left");
 }
 
+// A batch, and what is due behind it. A step that is not sound, where the run goes back, is no step.
+void Trainer::advance(Tally& tally, const Observer& observe, const Stop& stop) {
+  const Limits& limits = setup_.limits;
+  const int64_t epoch = progress_.position.epoch;
+  try {
+    const TrainingBatch batch = setup_.batches->next();
+    const double loss = step(batch.parts, observe);
+    // A stream stands at the first batch of an epoch when it has finished the one before.
+    const bool epoch_over = progress_.position.epoch != epoch;
+    tally.add(batch, loss);
+    const bool due =
+        limits.validate_every > 0 ? progress_.step % limits.validate_every == 0 : epoch_over;
+    const double seconds = tally.seconds();
+    if (due) validate_and_save(observe, stop, seconds);
+    if (limits.save_every > 0 && progress_.step % limits.save_every == 0) save_due(observe);
+    const double away = tally.seconds() - seconds;
+    if (observe) say_step(tally, epoch, loss, seconds, observe);
+    tally.add_away(away);
+  } catch (const Diverged& e) {
+    if (!restore(e.reason, observe)) throw;
+  }
+}
+
+void Trainer::say_step(const Tally& tally, int64_t epoch, double loss, double seconds,
+                       const Observer& observe) {
+  const double per_step = tally.seconds_per_step(seconds);
+  const Limits limits = this->limits();
+  if (!warned_ && limits.minutes > 0 && seconds > limits.minutes * 6) {  // a tenth of them
+    warned_ = true;
+    if (const auto text = time_warning(setup_.rate, limits, moment(), seconds, per_step))
+      observe({.kind = Event::Kind::note, .step = progress_.step, .why = *text});
+  }
+  observe({.step = progress_.step,
+           .epoch = epoch,
+           .loss = tally.smoothed_loss(),
+           .batch_loss = loss,
+           .gradient_norm = gradient_norm_,
+           .rate = rate(),
+           .examples_per_second = tally.examples_per_second(seconds),
+           .tokens_per_second = tally.tokens_per_second(seconds),
+           .seconds = seconds,
+           .seconds_left = seconds_left(limits, progress_, setup_.batches->batches_in_epoch(),
+                                        seconds, per_step)});
+}
+
 Ended Trainer::run(const Observer& observe, const Stop& stop) {
   const auto held = setup_.folder ? setup_.folder->lock() : nullptr;
-  const auto start = std::chrono::steady_clock::now();
+  Tally tally;
   bool asked = false;  // a stop that was asked for stays so
   const Stop stopped = [&] { return asked = asked || (stop && stop()); };
   find_schedule_end(observe, stopped);
   const Limits limits = this->limits();
-  if (setup_.folder && !resumed_ && saved_step_ < 0) {
+  const bool begins = setup_.folder && !resumed_ && saved_step_ < 0;
+  if (begins) {
     setup_.folder->check_free();
     save(observe);  // what a run goes on from that ends before the first validation
   }
-  const double before = seconds_since(start);
-  const int64_t first = progress_.step;
-  double smoothed = 0, examples = 0, tokens = 0;
-  bool warned = false;
+  if (restores() && (begins || !setup_.folder->has_good()))
+    setup_.folder->save_good(store_, progress_);
+  tally.begin_steps();
   if (progress_.validation_due) validate_and_save(observe, stopped, 0);
   std::optional<Ended> ended = limit_reached(limits, progress_, 0);
   if (!ended && stopped()) ended = Ended::stopped;
   while (!ended) {
-    const int64_t epoch = progress_.position.epoch;
-    const TrainingBatch batch = setup_.batches->next();
-    const double loss = step(batch.parts);
-    // A stream stands at the first batch of an epoch when it has finished the one before.
-    const bool epoch_over = progress_.position.epoch != epoch;
-    smoothed = progress_.step == first + 1 ? loss : 0.98 * smoothed + 0.02 * loss;
-    examples += static_cast<double>(batch.examples);
-    tokens += static_cast<double>(batch.tokens);
-    const bool due =
-        limits.validate_every > 0 ? progress_.step % limits.validate_every == 0 : epoch_over;
-    double seconds = seconds_since(start);
-    if (due) validate_and_save(observe, stopped, seconds);
-    if (limits.save_every > 0 && progress_.step % limits.save_every == 0) save(observe);
-    ended = limit_reached(limits, progress_, seconds);
+    advance(tally, observe, stopped);
+    ended = limit_reached(limits, progress_, tally.seconds());
     if (!ended && stopped()) ended = Ended::stopped;
-    if (!observe) continue;
-    const double per_step = (seconds - before) / static_cast<double>(progress_.step - first);
-    if (!warned && limits.minutes > 0 && seconds > limits.minutes * 6) {  // a tenth of them
-      warned = true;
-      if (const auto text = time_warning(setup_.rate, limits, moment(), seconds, per_step))
-        observe({.kind = Event::Kind::note, .step = progress_.step, .why = *text});
-    }
-    observe({.step = progress_.step,
-             .epoch = epoch,
-             .loss = smoothed,
-             .batch_loss = loss,
-             .gradient_norm = gradient_norm_,
-             .rate = rate(),
-             .examples_per_second = examples / std::max(seconds, 1e-9),
-             .tokens_per_second = tokens / std::max(seconds, 1e-9),
-             .seconds = seconds,
-             .seconds_left = seconds_left(limits, progress_, setup_.batches->batches_in_epoch(),
-                                          seconds, per_step)});
   }
   // The last model may be the best. This validation leaves no trace in what resuming goes on from.
-  if (*ended != Ended::stopped) validate(observe, stopped, seconds_since(start), true);
+  if (*ended != Ended::stopped) validate(observe, stopped, tally.seconds(), true);
   save(observe);
   if (observe)
     observe({.kind = Event::Kind::finished,
              .step = progress_.step,
              .epoch = progress_.position.epoch,
-             .seconds = seconds_since(start),
+             .seconds = tally.seconds(),
              .why = concat(why(*ended), left_of_schedule(*ended))});
   return *ended;
 }

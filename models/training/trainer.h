@@ -8,6 +8,7 @@
 #include "models/training/limits.h"
 #include "models/training/model_folder.h"
 #include "models/training/schedule_end.h"
+#include "models/training/tally.h"
 #include "models/training/validation.h"
 
 #include <functional>
@@ -29,6 +30,7 @@ struct TrainerSetup {
   Rate rate;
   Limits limits;
   ValidationSettings validation;
+  DivergenceSettings divergence;
   DecodedScores decoded;  // where validation measures what the model says
   uint64_t seed = 1;      // of the parameters
   bool in_parts = false;  // batches come in parts
@@ -43,11 +45,20 @@ struct Event {
   double loss = 0;        // of the step (smoothed over the last ones), or of validation
   double batch_loss = 0;  // of the step alone
   double gradient_norm = 0, rate = 0;
-  Scores scores;                                          // of a validation, its loss the first
-  bool best = false;                                      // of a validation
+  Scores scores;      // of a validation, its loss the first
+  std::string judge;  // the one of them that decides what is best
+  bool best = false;  // of a validation
   double examples_per_second = 0, tokens_per_second = 0;  // tokens: of both sides, no padding
   double seconds = 0, seconds_left = 0;                   // left: 0 where no limit says
   std::string why;                                        // of finished; what is noted
+};
+
+// A run that may not go on.
+struct Diverged : ir::RuntimeError {
+  Diverged(const std::string& message, std::string why)
+      : ir::RuntimeError(message), reason(std::move(why)) {}
+
+  std::string reason;  // "the loss is NaN"
 };
 
 class Trainer {
@@ -62,14 +73,15 @@ class Trainer {
   std::vector<SettingChange> resume();
   // Runs until a limit is reached or `stop` says so (asked before each step and while it
   // validates: that is done again when the run goes on); saves at the end.
-  // Throws RuntimeError where the run diverges, that is, where a loss, a gradient or a parameter is
-  // no longer finite; what is saved by then stays.
+  // Throws Diverged where a step is not sound (divergence.h) and the run may not go on, or a
+  // parameter is no longer finite; what is saved by then stays.
   Ended run(const Observer& observe = {}, const Stop& stop = {});
 
   // Mean loss of a token over these batches.
   double evaluate(const EvaluationBatches& batches) { return *validation_.loss(store_, batches); }
 
   const Progress& progress() const { return progress_; }
+  int64_t saved_step() const { return saved_step_; }  // of the last checkpoint; negative: none yet
   ParameterStore& store() { return store_; }
   const Program& training() const { return training_.step(); }
   const Program& evaluation() const { return validation_.program(); }
@@ -82,15 +94,22 @@ class Trainer {
   void find_schedule_end(const Observer& observe, const Stop& stop);
   std::string left_of_schedule(Ended ended) const;
   std::vector<ir::NamedArrays> step_inputs(std::span<const ir::NamedArrays> parts) const;
+  bool restores() const { return setup_.divergence.action == OnDivergence::restore; }
   [[noreturn]] void diverged(const std::string& what) const;
   void check_finite() const;
-  double step(std::span<const ir::NamedArrays> parts);
+  double step(std::span<const ir::NamedArrays> parts, const Observer& observe);
+  void note_skip(const std::string& what, const Observer& observe);
+  bool restore(const std::string& what, const Observer& observe);
   // `ending`: after the last step; may update the best model, not patience or the schedule.
   // False where it was stopped.
   bool validate(const Observer& observe, const Stop& stop, double seconds, bool ending);
   void validate_and_save(const Observer& observe, const Stop& stop, double seconds);
-  bool judge(const Scores& scores, bool ending);
   void save(const Observer& observe);
+  void save_due(const Observer& observe);
+
+  void advance(Tally& tally, const Observer& observe, const Stop& stop);
+  void say_step(const Tally& tally, int64_t epoch, double loss, double seconds,
+                const Observer& observe);
 
   TrainerSetup setup_;
   ParameterStore store_;
@@ -98,7 +117,9 @@ class Trainer {
   Validation validation_;
   Progress progress_;
   bool resumed_ = false;
+  bool warned_ = false;  // that the schedule is longer than the time
   int64_t saved_step_ = -1, validated_step_ = -1;
+  bool changed_ = false;  // progress, since that was saved, at the same step
   double gradient_norm_ = 0;
 };
 

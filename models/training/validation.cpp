@@ -52,4 +52,17 @@ std::optional<Scores> Validation::run(ParameterStore& store, const Stop& stop) {
   return scores;
 }
 
+void note_due_score(Progress& p, const ScoreKind& kind, double score, int64_t shrink_patience) {
+  const bool improved = p.mark_step == 0 || better(kind, score, p.mark_score);
+  if (improved) p.mark_step = p.step, p.mark_score = score;
+  p.since_best = improved ? 0 : p.since_best + 1;
+  if (!improved && p.since_best % shrink_patience == 0) ++p.shrinks;
+}
+
+bool note_best_score(Progress& p, const ScoreKind& kind, double score) {
+  const bool best = p.best_step == 0 || better(kind, score, p.best_score);
+  if (best) p.best_step = p.step, p.best_score = score;
+  return best;
+}
+
 }  // namespace weft::training

@@ -2,6 +2,7 @@
 #pragma once
 #include "frontend/compile/session.h"
 #include "models/training/batch_maker.h"
+#include "models/training/model_folder.h"
 #include "models/training/scores.h"
 
 #include <functional>
@@ -45,5 +46,12 @@ class Validation {
   ValidationSetup setup_;
   Program program_;
 };
+
+// What patience and the schedule hear of a validation that was due: the rate shrinks at every
+// `shrink_patience`th in a row that is not the best.
+void note_due_score(Progress& progress, const ScoreKind& kind, double score,
+                    int64_t shrink_patience);
+// Is the model that has this score the best so far?
+bool note_best_score(Progress& progress, const ScoreKind& kind, double score);
 
 }  // namespace weft::training

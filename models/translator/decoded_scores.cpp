@@ -4,6 +4,7 @@
 #include "models/metrics/table.h"
 #include "models/search/beam_search.h"
 
+#include <algorithm>
 #include <map>
 #include <memory>
 
@@ -14,7 +15,7 @@ using training::Scores;
 
 // Few rows: the arena is there beside that of a training step.
 constexpr data::BatchOptions kBatches{.max_rows = 64, .max_tokens = 8192, .round_source = 8};
-constexpr size_t kBetweenStops = 256;  // examples
+constexpr size_t kBetweenStops = 128;  // examples
 
 class Decoding {
  public:
@@ -49,18 +50,28 @@ class Decoding {
   }
 
  private:
+  // By length, so that what is decoded between two stops is few batches, and full ones.
   void add_examples(const Task& task) {
-    std::map<std::string, size_t> segments;  // by source
+    struct Segment {
+      data::EncodedExample first;
+      std::vector<std::string> references;
+    };
+    std::map<std::string, size_t> places;  // by source
+    std::vector<Segment> segments;
     const data::NextExample next = task.valid.text->examples();
     for (int64_t i = 0; i < task.valid.size(); ++i) {
       const auto e = next();
       if (!e || (settings_.sentences > 0 && i >= settings_.sentences)) break;
-      const auto [at, is_new] = segments.emplace(e->source, examples_.size());
-      if (is_new) {
-        examples_.push_back(task.valid.encoded.at(i));
-        corpus_.references.emplace_back();
-      }
-      corpus_.references[at->second].push_back(e->target);
+      const auto [at, is_new] = places.emplace(e->source, segments.size());
+      if (is_new) segments.push_back({task.valid.encoded.at(i), {}});
+      segments[at->second].references.push_back(e->target);
+    }
+    std::stable_sort(segments.begin(), segments.end(), [](const Segment& a, const Segment& b) {
+      return a.first.source_length() < b.first.source_length();
+    });
+    for (Segment& segment : segments) {
+      examples_.push_back(std::move(segment.first));
+      corpus_.references.push_back(std::move(segment.references));
     }
   }
 

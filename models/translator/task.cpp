@@ -5,6 +5,7 @@
 #include "frontend/formats/digest.h"
 #include "ir/error.h"
 #include "models/data/features.h"
+#include "models/training/transfer.h"
 #include "models/translator/decoded_scores.h"
 
 #include <algorithm>
@@ -215,6 +216,16 @@ data::SubwordSampling sampling_of(const Task& task) {
           .best = task.recipe.data.subword_nbest};
 }
 
+ir::Graph training_graph(const Task& task) {
+  ir::Graph graph = seq2seq::loss_graph(task.config);
+  try {
+    training::freeze(graph, task.recipe.freeze);
+  } catch (const ir::GraphError& e) {
+    throw ir::GraphError(ir::concat(task.recipe.where("training.freeze"), ": error: ", e.what()));
+  }
+  return graph;
+}
+
 training::TrainerSetup trainer_setup(const Task& task, const training::ModelFolder& folder,
                                      ProgramOptions program) {
   if (program.backend == nullptr) program.backend = backends::make_onednn();
@@ -227,6 +238,7 @@ training::TrainerSetup trainer_setup(const Task& task, const training::ModelFold
                            .rate = recipe.rate,
                            .limits = recipe.limits,
                            .validation = recipe.validation,
+                           .divergence = recipe.divergence,
                            .batch = recipe.batch,
                            .seed = recipe.seed,
                            .train = task.train.encoded,
@@ -235,6 +247,7 @@ training::TrainerSetup trainer_setup(const Task& task, const training::ModelFold
                            .data = settings_of(recipe.data, recipe.tokens),
                            .program = program,
                            .folder = folder};
+  setup.training = training_graph(task);
   setup.decoded = decoded_scores(task, program);
   return setup;
 }

@@ -50,6 +50,10 @@ BatchSizes largest_batch(const Task& task);
 // How the pieces of its examples are drawn.
 data::SubwordSampling sampling_of(const Task& task);
 
+// The graph of the loss as a step computes it, the recipe's frozen parameters not trained. Throws
+// GraphError "file:line: ..." where a pattern of training.freeze matches nothing.
+ir::Graph training_graph(const Task& task);
+
 // What trains the task into a folder, on the onednn backend unless `program` names another; the
 // memory budget of the recipe is met for the largest batch, unless `program` has one.
 training::TrainerSetup trainer_setup(const Task& task, const training::ModelFolder& folder,

@@ -190,5 +190,140 @@ TEST_CASE("train: a folder that cannot be written to is noticed before training"
   }
 }
 
+std::string with(std::string text, const std::string& what, const std::string& instead) {
+  return text.replace(text.find(what), what.size(), instead);
+}
+
+TEST_CASE("train: validation by scores of decoded text, which evaluate and the log say too") {
+  Task task;
+  task.folder.write("r.toml", recipe(200) + "validate = [\"bleu\", \"per\", \"perplexity\"]\n");
+  const Outcome o = task.train();
+  REQUIRE(o.code == 0);
+  has(o.err, "step 200: validation loss ");
+  has(o.err, " nats/token, BLEU ");
+  has(o.err, ", perplexity ");
+  const std::string log = task.folder.read("model/log.jsonl");
+  const size_t at = log.find("\"bleu\":", log.find("\"kind\":\"validation\",\"step\":200"));
+  REQUIRE(at != log.npos);
+  const double logged = std::stod(log.substr(at + 7));
+  const Outcome evaluated = weft({"evaluate", task.model, "--data", task.folder / "valid.tsv",
+                                  "--metric", "bleu", "--checkpoint", "last"});
+  REQUIRE(evaluated.code == 0);
+  const double said = std::stod(evaluated.out.substr(evaluated.out.find("BLEU ") + 5));
+  CHECK(said == doctest::Approx(logged).epsilon(0.001));
+  for (const std::string score : {"bleu", "loss"})
+    CHECK(
+        weft({"curves", task.model, "--score", score, "-o", task.folder / (score + ".svg")}).code ==
+        0);
+  has(weft({"curves", task.model, "-o", "-"}).out, "validation BLEU");
+  has(weft({"curves", task.model, "--score", "ter", "-o", "-"}).err,
+      "no validation of these runs measured 'ter'");
+}
+
+TEST_CASE("train: patience and the rate by a score of decoded text go on bit for bit") {
+  const auto text = [](int steps) {
+    return with(recipe(steps, "shrink = 0.8\n"), "validate_every = 100", "validate_every = 10") +
+           "validate = [\"chrf\"]\nvalidate_beam = 2\nvalidate_sentences = 20\npatience = 5\n";
+  };
+  Task whole, parts;
+  whole.folder.write("r.toml", text(60));
+  REQUIRE(whole.train().code == 0);
+  parts.folder.write("r.toml", text(25));
+  REQUIRE(parts.train().code == 0);
+  parts.folder.write("r.toml", text(60));
+  const Outcome o = parts.train({"--resume"});
+  REQUIRE(o.code == 0);
+  CHECK(o.err.find("going on differently") == o.err.npos);
+  CHECK(whole.folder.read("model/last.safetensors") == parts.folder.read("model/last.safetensors"));
+}
+
+TEST_CASE("train: a recipe without validation data or without limits says what that means") {
+  Task task;
+  task.folder.write("r.toml", with(recipe(5), "valid = \"valid.tsv\"\n", ""));
+  const Outcome o = task.train();
+  CHECK(o.code == 0);
+  has(o.err, "there is no data.valid: nothing is validated, the last model counts as the best");
+  CHECK(weft({"translate", task.model}, "a b\n").code == 0);
+  const auto refused = [&](const std::string& text, const std::string& says) {
+    Task other;
+    other.folder.write("r.toml", text);
+    const Outcome refusal = other.train();
+    CHECK(not_a_clear_refusal(refusal) == "");
+    has(refusal.err, says);
+  };
+  const std::string without = with(recipe(5), "valid = \"valid.tsv\"\n", "");
+  refused(without + "patience = 2\n", "r.toml:14: error: 'training.patience' needs data.valid");
+  refused(recipe(5) + "validate = [\"blue\"]\n",
+          "r.toml:15: error: 'training.validate': there is no score 'blue'");
+  refused(recipe(5) + "freeze = [\"encoder/*\", \"nothing\"]\n",
+          "r.toml:15: error: freeze: no parameter's name matches 'nothing'; there are ");
+  Task endless_task;
+  endless_task.folder.write("r.toml", with(recipe(5), "steps = 5\n", ""));
+  while_training(endless_task, "sleep 0.1; kill -INT $pid");
+  has(endless_task.folder.read("err"), "it trains until it is stopped; Ctrl-C saves");
+}
+
+TEST_CASE("train: a run begins with another model's parameters, of its vocabulary or a new one") {
+  Task task(20);
+  REQUIRE(task.train().code == 0);
+  const auto from = [&](const std::string& name, std::vector<std::string> more) {
+    more.insert(more.begin(),
+                {"train", task.recipe_file, "--out", task.folder / name, "--from", task.model});
+    return weft(more);
+  };
+  task.folder.write("r.toml", recipe(3) + "freeze = [\"encoder/*\"]\n");
+  Outcome o = from("same", {});
+  CHECK(o.code == 0);
+  has(o.err, task.model + ": taken over: ");
+  CHECK(weft({"train", task.recipe_file, "--out", task.folder / "file", "--from",
+              task.model + "/best.safetensors"})
+            .code == 0);
+  task.folder.write("train.tsv", examples(5, 100) + "a new b\tw new x\n");
+  o = from("new", {});
+  CHECK(o.code == 0);
+  has(o.err,
+      "; of the source vocabulary 8 tokens, 1 are new; of the target vocabulary 8 tokens, 1");
+  o = from("kept", {"--keep-vocabulary"});
+  CHECK(o.code == 0);
+  has(o.err, "tokens of");
+  task.folder.write("r.toml", with(recipe(3), "hidden = 24", "hidden = 32"));
+  o = from("other", {});
+  CHECK(not_a_clear_refusal(o) == "");
+  has(o.err, task.model + ": error: has of another shape ");
+  CHECK_FALSE(task.folder.has("other"));
+  CHECK(from("same", {"--resume"}).code == 2);
+}
+
+// A file may not grow beyond so many kB: as of a full disk, and of one that fills between two files.
+TEST_CASE("train: where the disk is full the last checkpoint stays, and the run goes on from it") {
+  // Of Adam the state, twice the parameters, no longer fits; sgd has next to no state, but the
+  // parameters that are written behind it do not.
+  constexpr int kKilobytes = 40;
+  for (const std::string optimiser : {"kind = \"adam\"\n", "kind = \"sgd\"\n"}) {
+    INFO(optimiser);
+    Task task, whole;
+    const auto text = [&](int steps) { return recipe(steps, optimiser) + "save_every = 10\n"; };
+    task.folder.write("r.toml", text(15));
+    whole.folder.write("r.toml", text(30));
+    REQUIRE(task.train().code == 0);
+    REQUIRE(whole.train().code == 0);
+    const std::string before = task.folder.read("model/last.safetensors");
+    REQUIRE(before.size() > 40'000);
+    task.folder.write("r.toml", text(30));
+    const Outcome full = shell(
+        "ulimit -f " + std::to_string(kKilobytes) + "; $weft train r.toml --out model --resume",
+        task.folder / "");
+    CHECK(full.code == 1);
+    has(full.err, "model/");
+    has(full.err, "cannot write: File too large");
+    has(full.err, "holds step 15, from which --resume goes on");
+    CHECK(task.folder.read("model/last.safetensors") == before);
+    for (const std::string& name : task.folder.names()) CHECK(name.find(".tmp") == name.npos);
+    CHECK(task.train({"--resume"}).code == 0);
+    CHECK(task.folder.read("model/last.safetensors") ==
+          whole.folder.read("model/last.safetensors"));
+  }
+}
+
 }  // namespace
 }  // namespace weft::tests

@@ -1,6 +1,7 @@
 // tests/data/error_rate_test.cpp -- phone and word error rates, token accuracy.
 #include "models/metrics/error_rate.h"
 
+#include "models/data/tokenizer.h"
 #include "tests/formats/temporary_folder.h"
 
 #include <doctest/doctest.h>
@@ -61,6 +62,22 @@ TEST_CASE("token accuracy: shapes that do not fit are named") {
       tests::message_of<ir::GraphError>([&] {
         accuracy.add(Array(DType::s32, {2, 3}), Array(DType::s32, {2, 4}), Array(DType::s32, {2}));
       }) == "token accuracy needs [B,T], [B,T] and [B], not [2,3], [2,4] and [2]");
+}
+
+TEST_CASE("error rates: as scores of texts they are the same rates, in per cent") {
+  const Corpus corpus{{"a b c", "x y", ""}, {{"a b d", "a c"}, {"x y"}, {"q"}}};
+  ErrorRate rate;
+  for (size_t i = 0; i < corpus.hypotheses.size(); ++i) {
+    std::vector<Tokens> references;
+    for (const std::string& r : corpus.references[i]) references.push_back(data::split_tokens(r));
+    rate.add(data::split_tokens(corpus.hypotheses[i]), references);
+  }
+  CHECK(corpus_score(token_error_rate(), corpus) == doctest::Approx(100 * rate.phone_error_rate()));
+  CHECK(corpus_score(line_error_rate(), corpus) == doctest::Approx(100 * rate.word_error_rate()));
+  CHECK(corpus_score(line_accuracy(), corpus) ==
+        doctest::Approx(100 - 100 * rate.word_error_rate()));
+  CHECK(line_accuracy().higher_is_better);
+  CHECK_FALSE(token_error_rate().higher_is_better);
 }
 
 }  // namespace

@@ -101,3 +101,33 @@ TEST_CASE("training program: both entries are graphs that can be read") {
   CHECK(program.step().graph().find_output("out.W") < 0);
   CHECK(is_accumulator("accumulated/out/W"));
 }
+
+TEST_CASE(
+    "training program: an update that is declined changes nothing, its norm is known before") {
+  for (const bool in_parts : {false, true}) {
+    TrainingProgram program(regression(), {.in_parts = in_parts, .conditional = true}, options());
+    ParameterStore store(1, f64);
+    const NamedArrays cut[] = {rows(0, 7), rows(7, 5)};
+    const auto parts = std::span<const NamedArrays>(cut).first(in_parts ? 2 : 1);
+    program.update(store, parts, 0.1);
+    const ParameterStore before = store.clone();
+    double norm = 0;
+    const auto with = [&](bool accepted) {
+      return program.update(store, parts, 0.1, [&](const TrainingProgram::Result& r) {
+        norm = r.gradient_norm;
+        return accepted;
+      });
+    };
+    const auto declined = with(false);
+    CHECK_FALSE(declined.applied);
+    CHECK(declined.gradient_norm == norm);
+    check_same(before, store, 0);
+    for (const auto& [name, array] : before.states())
+      for (int64_t i = 0; i < array.size() && !is_accumulator(name); ++i)
+        CHECK(array.at(i) == store.at(name).at(i));
+    const auto accepted = with(true);
+    CHECK(accepted.applied);
+    CHECK(std::abs(accepted.gradient_norm - norm) < 1e-12);
+    CHECK(accepted.loss == declined.loss);
+  }
+}

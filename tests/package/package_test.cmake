@@ -29,6 +29,7 @@ foreach(compiler ${compilers})
   run(${CMAKE_COMMAND} --build ${here}/${name})
   run(${here}/${name}/bahdanau)
   run(${here}/${name}/pronounce)
+  run(${here}/${name}/own_graph)
   # And through pkg-config.
   set(ENV{PKG_CONFIG_PATH} ${pc})
   execute_process(COMMAND ${pkg_config} --cflags --libs weft OUTPUT_VARIABLE words RESULT_VARIABLE result

@@ -1,0 +1,31 @@
+// models/training/tally.h -- what the steps of one run, in one process, came to.
+#pragma once
+#include "models/training/batch_maker.h"
+
+#include <chrono>
+#include <cstdint>
+
+namespace weft::training {
+
+class Tally {
+ public:
+  void begin_steps() { before_ = away_ = seconds(); }
+  void add(const TrainingBatch& batch, double loss);
+  void add_away(double seconds) { away_ += seconds; }  // of a validation or a checkpoint
+
+  double seconds() const;  // since the run began
+  double smoothed_loss() const { return smoothed_; }
+  // `now`: seconds. Without what was spent on other things than steps.
+  double examples_per_second(double now) const;
+  double tokens_per_second(double now) const;
+  double seconds_per_step(double now) const;  // with it
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  int64_t steps_ = 0, examples_ = 0, tokens_ = 0;
+  double smoothed_ = 0;
+  double before_ = 0;  // the first step, in seconds
+  double away_ = 0;    // the same, and what was spent on other things since
+};
+
+}  // namespace weft::training
