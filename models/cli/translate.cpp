@@ -80,7 +80,9 @@ void translate(const TranslateOptions& o) {
   if (o.n_best > o.model.options.beam)
     throw UsageError(fmt::format("--nbest {} asks for more than --beam {} keeps", o.n_best,
                                  o.model.options.beam));
-  Translator model = o.model.translator();
+  TranslatorFlags flags = o.model;
+  flags.options.scores = o.n_best > 0;
+  Translator model = flags.translator();
   // Somebody who types wants an answer at once.
   const bool by_words = model.tokenizers().source.kind() == data::TokenizerKind::words;
   const size_t at_once = from_standard_input && isatty(STDIN_FILENO) ? 1 : kLinesAtOnce;

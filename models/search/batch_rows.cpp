@@ -13,7 +13,7 @@ using ir::Array;
 
 // Caches grow with the hypotheses: they begin this long, or a multiple of the unit where the limit
 // is less, and double.
-constexpr int64_t kFirstCapacity = 64, kCapacityUnit = 16;
+constexpr int64_t kFirstCapacity = 32, kCapacityUnit = 16;
 constexpr int64_t kExact = 16;  // rows up to which executables have no more than there are
 
 int64_t round_up(int64_t n, int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
@@ -42,27 +42,36 @@ Array first_rows(Array x, int64_t rows) {
   return Array::view(x.dtype(), std::move(dims), data, std::make_shared<Array>(std::move(x)));
 }
 
-// Zeros of these sizes, with `x` in the corner of the lowest indices.
-Array enlarged(const Array& x, const ir::Dims& dims) {
-  if (x.dims() == dims) return x;
-  Array y(x.dtype(), dims);
-  // Blocks that are contiguous in both, and the axes before them.
-  int axis = x.rank() - 1;
-  while (axis > 0 && x.dim(axis) == y.dim(axis)) --axis;
-  int64_t block = x.bytes(), ahead = y.bytes(), blocks = 1;
-  for (int i = 0; i < axis; ++i) block /= x.dim(i), ahead /= y.dim(i), blocks *= x.dim(i);
-  for (int64_t i = 0; i < blocks; ++i) {
-    int64_t at = 0, rest = i, stride = 1;
-    for (int a = axis - 1; a >= 0; --a) {
-      at += rest % x.dim(a) * stride;
-      rest /= x.dim(a);
-      stride *= y.dim(a);
-    }
-    std::memcpy(static_cast<char*>(y.raw()) + at * ahead,
-                static_cast<const char*>(x.raw()) + i * block, static_cast<size_t>(block));
+// Blocks of `x` that stay contiguous in an array of larger sizes, and where there the i-th of them
+// is, in bytes.
+class Blocks {
+ public:
+  Blocks(const Array& x, const ir::Dims& dims) : x_(x.dims()), y_(dims), axis_(x.rank() - 1) {
+    while (axis_ > 0 && x_[at(axis_)] == y_[at(axis_)]) --axis_;
+    bytes = ahead_ = ir::bytes(x.dtype());
+    for (int i = axis_; i < x.rank(); ++i) bytes *= x_[at(i)], ahead_ *= y_[at(i)];
+    for (int i = 0; i < axis_; ++i) count *= x_[at(i)];
   }
-  return y;
-}
+
+  int64_t count = 1, bytes = 1;
+
+  int64_t place(int64_t i) const {
+    int64_t place = 0, stride = ahead_;
+    for (int a = axis_ - 1; a >= 0; --a) {
+      place += i % x_[at(a)] * stride;
+      i /= x_[at(a)];
+      stride *= y_[at(a)];
+    }
+    return place;
+  }
+
+ private:
+  static size_t at(int axis) { return static_cast<size_t>(axis); }
+
+  ir::Dims x_, y_;
+  int axis_;
+  int64_t ahead_ = 1;  // bytes from one block to the next in the innermost of the axes before
+};
 
 }  // namespace
 
@@ -114,9 +123,40 @@ void BatchRows::start(const Array& source, const Array& lengths) {
     else if (const Array* const given = encode.find_result(name))
       inputs.add(name, given->reshaped(ir::values(type.shape, sizes)));
     else
-      inputs.add(name, Array(dtype, ir::values(type.shape, sizes)));
+      inputs.add(name, zeros(name, dtype, ir::values(type.shape, sizes)));
   }
   bind(inputs);
+}
+
+Array BatchRows::zeros(const std::string& name, ir::DType dtype, const ir::Dims& dims) {
+  const int64_t bytes = ir::element_count(dims) * ir::bytes(dtype);
+  Array& held = decoder_.room[name];
+  if (held.bytes() < bytes)
+    held = Array(ir::DType::u8, {bytes});
+  else
+    std::memset(held.raw(), 0, static_cast<size_t>(bytes));
+  return Array::view(dtype, dims, held.raw(), std::make_shared<Array>(held));
+}
+
+// `x` in the corner of the lowest indices, zeros around it: where it lies, from its end on, if there
+// is room, else elsewhere.
+Array BatchRows::enlarged(const std::string& name, const Array& x, const ir::Dims& dims) {
+  if (x.dims() == dims) return x;
+  const Blocks blocks(x, dims);
+  const int64_t bytes = ir::element_count(dims) * ir::bytes(x.dtype());
+  Array& held = decoder_.room[name];
+  const bool in_place = held.raw() == x.raw() && held.bytes() >= bytes;
+  Array y = in_place ? Array::view(x.dtype(), dims, held.raw(), std::make_shared<Array>(held))
+                     : zeros(name, x.dtype(), dims);
+  const char* const from = static_cast<const char*>(x.raw());
+  char* const to = static_cast<char*>(y.raw());
+  for (int64_t i = blocks.count - 1, end = bytes; i >= 0; --i) {
+    const int64_t place = blocks.place(i), after = place + blocks.bytes;
+    std::memmove(to + place, from + i * blocks.bytes, static_cast<size_t>(blocks.bytes));
+    if (in_place) std::memset(to + after, 0, static_cast<size_t>(end - after));
+    end = place;
+  }
+  return y;
 }
 
 void BatchRows::bind(const Inputs& inputs) {
@@ -136,7 +176,7 @@ void BatchRows::resize() {
       if (shape[i] == ir::Dim::symbol("K")) dims[i] = beams_;
       if (shape[i] == ir::Dim::symbol("C")) dims[i] = capacity_;
     }
-    inputs.add(name, enlarged(x, dims));
+    inputs.add(name, enlarged(name, x, dims));
   }
   bind(inputs);
 }

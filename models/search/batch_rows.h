@@ -16,6 +16,7 @@
 
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -48,6 +49,8 @@ class BatchRows {
   using Inputs = ir::NamedArrays;
 
   void start(const ir::Array& source, const ir::Array& lengths);
+  ir::Array zeros(const std::string& name, ir::DType dtype, const ir::Dims& dims);
+  ir::Array enlarged(const std::string& name, const ir::Array& x, const ir::Dims& dims);
   void resize();  // to the present beams and capacity, what there is at its place
   void bind(const Inputs& inputs);
   int64_t most_capacity() const;

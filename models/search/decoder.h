@@ -3,6 +3,9 @@
 #include "frontend/compile/session.h"
 #include "models/data/special_ids.h"
 
+#include <map>
+#include <string>
+
 namespace weft::search {
 
 // What a search must know of a model beside its graphs.
@@ -26,6 +29,9 @@ struct Decoder {
   bool weights = false;  // the step yields attention weights
   bool scores = false;   // ... and log-probabilities of candidates, not logits
   DecoderTraits traits;
+  // Memory of what steps carry, by input, from one batch to the next: caches are large, and fresh
+  // memory is slow.
+  std::map<std::string, ir::Array> room;
 };
 
 }  // namespace weft::search

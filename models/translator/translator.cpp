@@ -31,9 +31,12 @@ struct Translator::Content {
         config(folder.config()),
         tokenizers(folder.tokenizers()),
         store(folder.load(o.program.real, o.which)),
-        decoder(seq2seq::decoder(
-            config, {.beam = o.beam, .weights = o.weights, .ids = tokenizers.target.special()},
-            with_backend(o.program))) {}
+        decoder(seq2seq::decoder(config,
+                                 {.beam = o.beam,
+                                  .weights = o.weights,
+                                  .scores = o.scores || o.beam > 1,
+                                  .ids = tokenizers.target.special()},
+                                 with_backend(o.program))) {}
 
   bool reads_text() const { return seq2seq::ends(config).source.kind == data::SourceKind::tokens; }
   // Throws GraphError where the source is no place of what the model reads.

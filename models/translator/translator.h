@@ -25,6 +25,7 @@ namespace weft {
 struct TranslatorOptions {
   int64_t beam = 1;      // beginnings that are kept at every step; 1: greedy search
   bool weights = false;  // hypotheses come with what the decoder looked at
+  bool scores = true;    // off, with a beam of 1: hypotheses come without, a little sooner
   training::Which which = training::Which::either;
   search::SearchOptions search;
   ProgramOptions program;  // without a backend: onednn

@@ -131,6 +131,8 @@ void measure_file(const bench::Workload& w, int64_t beam, const Options& options
   std::vector<double> times, shares;
   for (int i = 0; i < options.reps; ++i) {  // each with executables yet to be made
     search::Decoder decoder = seq2seq::decoder(w.config, {.beam = beam}, program);
+    store.prepare(decoder.encode.graph());
+    store.prepare(decoder.step.graph());
     const double start = seconds();
     search::search(decoder, store, examples, kBatches, limits);
     times.push_back(seconds() - start);
