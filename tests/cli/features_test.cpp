@@ -132,7 +132,7 @@ TEST_CASE("frames: sound is read as it is, and a model hears it as it was traine
   const std::string text =
       "[data]\ntrain = \"train.tsv\"\nvalid = \"valid.tsv\"\nsource = \"frames\"\nsample_rate = "
       "8000\nmel_bins = 16\n[model]\nembedding = 16\nhidden = 24\n[batch]\nmax_rows = 16\n"
-      "[optimizer]\nlearning_rate = 1e-2\n[training]\nsteps = 100\nseed = 3\n";
+      "[optimizer]\nlearning_rate = 1e-2\n[training]\nsteps = 30\nseed = 3\n";
   const std::string recipe = folder.write("r.toml", text);
   const Outcome trained = weft({"train", recipe, "--out", folder / "m"});
   INFO(trained.err);
