@@ -20,7 +20,7 @@ namespace {
 struct TrainOptions {
   std::string recipe, folder, budget;
   std::string from;
-  bool resume = false, keep_vocabulary = false;
+  bool resume = false;
 };
 
 std::string folder_for(const TrainOptions& o) {
@@ -29,6 +29,7 @@ std::string folder_for(const TrainOptions& o) {
 
 // Vocabularies are made once. A recipe that would make others now says something that is not done.
 void check_vocabularies(const Task& task) {
+  if (!task.recipe.data.vocabulary_from.empty()) return;
   // What SentencePiece learns is told by its settings and by the examples.
   if (data::has_subwords(task.tokenizers.source.kind()) ||
       data::has_subwords(task.tokenizers.target.kind()))
@@ -109,8 +110,6 @@ void say_surprises(const Task& task) {
 void check_options(const TrainOptions& o) {
   if (o.resume && !o.from.empty())
     throw UsageError("--from begins a run and --resume goes on with one: give one of them");
-  if (o.keep_vocabulary && !std::filesystem::is_directory(o.from))
-    throw UsageError("--keep-vocabulary takes the vocabularies of the folder given to --from");
 }
 
 void train(const TrainOptions& o) {
@@ -121,9 +120,7 @@ void train(const TrainOptions& o) {
                          ": there is no model to go on with; without --resume a run begins there");
   if (!o.resume) folder.check_free();
   // The folder is taken at once; where what is asked for cannot work, none stays behind.
-  const auto known = o.resume            ? std::optional(folder.tokenizers())
-                     : o.keep_vocabulary ? training::ModelFolder(o.from).tokenizers()
-                                         : std::optional<training::Tokenizers>();
+  const auto known = o.resume ? std::optional(folder.tokenizers()) : std::nullopt;
   NewFolder made(folder.path());  // goes after the lock
   const auto held = folder.lock();
   const Task task =
@@ -216,8 +213,6 @@ void add_train(Command& program) {
           "Begin with the parameters of this model, by name; of other vocabularies the rows "
           "of tokens that both have are taken over")
       ->type_name("MODEL|FILE");
-  command->add_flag("--keep-vocabulary", o->keep_vocabulary,
-                    "With --from: take that model's vocabularies too, instead of new ones");
   command
       ->add_option("--memory-budget", o->budget,
                    "What a training step may take, parameters and optimiser state included, as in "

@@ -62,6 +62,7 @@ void read_data(TomlTable& t, DataFiles& d, SideTokens& s, const std::filesystem:
     if (file->empty()) t.fail(key, ir::concat("'data.", key, "' must name a TSV file"));
     *file = (folder / *file).string();  // ".." is the system's business: the folder may be a link
   }
+  if (!d.vocabulary_from.empty()) d.vocabulary_from = (folder / d.vocabulary_from).string();
   check_tokens(t, d, s);
   t.finish();
 }

@@ -38,6 +38,7 @@ struct RunOptions {
 
 struct DataFiles {
   std::string train, valid;
+  std::string vocabulary_from;     // a model folder; empty: made of the training data
   data::TokenizerSettings tokens;  // of both sides
   bool shared_vocabulary = false;
   double subword_alpha = 0;  // 0: texts have one segmentation

@@ -57,6 +57,8 @@ namespace training {
 void fields(DataFiles& d, settings::Fields& f) {
   f.text("train", d.train, "examples to train on, a TSV file, relative to the recipe");
   f.text("valid", d.valid, "examples to validate on; empty: none, and no best model");
+  f.text("vocabulary_from", d.vocabulary_from,
+         "a model folder whose vocabularies are used, as for --from; empty: made of the examples");
   f.choice("source", d.source, data::kSourceKinds,
            "what stands before the tab: tokens, or the place of features: file.npz, "
            "file.npz:NAME; sound: WAV, FLAC; an image: PNG, JPEG");

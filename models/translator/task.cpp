@@ -141,9 +141,30 @@ data::Source source_of(const Task& task, data::FeatureReader& reader) {
   }
 }
 
+// Of the folder that the recipe names.
+training::Tokenizers tokenizers_from_folder(const Task& task) {
+  const std::string& where = task.recipe.where("data.vocabulary_from");
+  try {
+    training::Tokenizers t = training::ModelFolder(task.recipe.data.vocabulary_from).tokenizers();
+    const auto check = [&](const char* side, data::TokenizerKind found,
+                           data::TokenizerKind needed) {
+      if (found != needed)
+        throw ir::GraphError(ir::concat(task.recipe.data.vocabulary_from, ": its ", side,
+                                        " is cut into ", data::name(found), ", 'data.tokens' says ",
+                                        data::name(needed)));
+    };
+    if (has_tokens(task)) check("source", t.source.kind(), task.recipe.tokens.source.kind);
+    check("target", t.target.kind(), task.recipe.tokens.target.kind);
+    return t;
+  } catch (const std::runtime_error& e) {
+    throw ir::GraphError(ir::concat(where, ": error: ", e.what()));
+  }
+}
+
 }  // namespace
 
 training::Tokenizers make_tokenizers(const Task& task) {
+  if (!task.recipe.data.vocabulary_from.empty()) return tokenizers_from_folder(task);
   const training::SideTokens& sides = task.recipe.tokens;
   if (task.recipe.data.shared_vocabulary) {
     const data::Tokenizer both =

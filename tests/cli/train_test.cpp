@@ -25,6 +25,10 @@ void while_training(const Task& task, const std::string& then, bool resume = fal
   CHECK(std::system(script.c_str()) == 0);
 }
 
+std::string with(std::string text, const std::string& what, const std::string& instead) {
+  return text.replace(text.find(what), what.size(), instead);
+}
+
 std::string endless() {
   std::string text = recipe(1000000);
   return text.replace(text.find("validate_every = 100"), 20, "validate_every = 1000000");
@@ -90,7 +94,11 @@ TEST_CASE("train: killed at any moment, a run goes on or another one begins") {
   for (const double seconds : {0.05, 0.3, 0.6, 1.2}) {
     INFO(seconds);
     Task task(5);
-    task.folder.write("r.toml", endless());
+    const bool writes_often = seconds > 0.5;
+    task.folder.write(
+        "r.toml", writes_often ? with(endless(), "validate_every = 1000000", "validate_every = 3") +
+                                     "validate = [\"bleu\"]\non_divergence = \"restore\"\n"
+                               : endless());
     CHECK(weft({"train", task.recipe_file, "--out", task.model}, "", seconds).signal == SIGKILL);
     task.folder.write("r.toml", recipe(5));
     const Outcome anew = task.train();
@@ -190,10 +198,6 @@ TEST_CASE("train: a folder that cannot be written to is noticed before training"
   }
 }
 
-std::string with(std::string text, const std::string& what, const std::string& instead) {
-  return text.replace(text.find(what), what.size(), instead);
-}
-
 TEST_CASE("train: validation by scores of decoded text, which evaluate and the log say too") {
   Task task;
   task.folder.write("r.toml", recipe(200) + "validate = [\"bleu\", \"per\", \"perplexity\"]\n");
@@ -283,9 +287,17 @@ TEST_CASE("train: a run begins with another model's parameters, of its vocabular
   CHECK(o.code == 0);
   has(o.err,
       "; of the source vocabulary 8 tokens, 1 are new; of the target vocabulary 8 tokens, 1");
-  o = from("kept", {"--keep-vocabulary"});
+  const std::string kept = with(recipe(3), "[model]", "vocabulary_from = \"model\"\n[model]");
+  task.folder.write("r.toml", kept);
+  o = from("kept", {});
   CHECK(o.code == 0);
-  has(o.err, "tokens of");
+  has(o.err, "8 source and 8 target tokens");
+  CHECK(weft({"train", task.recipe_file, "--out", task.folder / "kept", "--resume"}).code == 0);
+  task.folder.write("r.toml", with(kept, "\"model\"", "\"gone\""));
+  o = from("gone", {});
+  CHECK(not_a_clear_refusal(o) == "");
+  has(o.err, "r.toml:4: error: ");
+  CHECK_FALSE(task.folder.has("gone"));
   task.folder.write("r.toml", with(recipe(3), "hidden = 24", "hidden = 32"));
   o = from("other", {});
   CHECK(not_a_clear_refusal(o) == "");
