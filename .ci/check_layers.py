@@ -46,7 +46,7 @@ PACKAGES = {
     r"sentencepiece": ["models/data/"],
     r"sndfile|kissfft/|png\.h|jpeglib": ["models/data/"],
     r"unicode/": ["models/data/", "models/metrics/"],
-    r"zip\.h": ["frontend/formats/"],
+    r"zip\.h|zlib\.h|zstd\.h": ["frontend/formats/"],
     r"CLI/": ["models/cli/"],
     r"omp\.h|immintrin\.h": ["backends/onednn/"],
     r"sys/mman\.h": ["ir/host/memory.cpp", "frontend/formats/mapped_file.cpp"],

@@ -8,7 +8,7 @@ packages=(
   clang cmake ninja-build pkg-config python3
   libomp-dev libdnnl-dev ocl-icd-opencl-dev opencl-headers
   libxtensor-dev librandom123-dev
-  libcli11-dev libfmt-dev libtomlplusplus-dev nlohmann-json3-dev libzip-dev zlib1g-dev
+  libcli11-dev libfmt-dev libtomlplusplus-dev nlohmann-json3-dev libzip-dev zlib1g-dev libzstd-dev
   libgraphviz-dev libicu-dev libsentencepiece-dev doctest-dev
   libsndfile1-dev libkissfft-dev libpng-dev libjpeg-dev
 )

@@ -11,7 +11,7 @@
 #pragma once
 #include "models/data/batching.h"
 #include "models/data/corpus.h"
-#include "models/data/tsv.h"
+#include "models/data/parallel_text.h"
 #include "models/data/vocabulary.h"
 #include "models/families/seq2seq.h"
 #include "models/metrics/error_rate.h"

@@ -91,14 +91,4 @@ size_t ByteSource::read(void* data, size_t size) {
   }
 }
 
-SourceBuffer::SourceBuffer(ByteSource source)
-    : source_(std::move(source)), bytes_(new char[kBytes]) {}
-
-SourceBuffer::int_type SourceBuffer::underflow() {
-  const size_t count = source_.read(bytes_.get(), kBytes);
-  if (count == 0) return traits_type::eof();
-  setg(bytes_.get(), bytes_.get(), bytes_.get() + count);
-  return traits_type::to_int_type(*gptr());
-}
-
 }  // namespace weft::formats

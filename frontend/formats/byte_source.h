@@ -7,9 +7,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
-#include <streambuf>
 #include <string>
 
 namespace weft::formats {
@@ -39,20 +37,6 @@ class ByteSource {
   int descriptor_ = -1;
   std::optional<int64_t> file_size_;
   std::optional<char> first_;  // a byte read while waiting for a writer
-};
-
-// The same as a stream's buffer.
-class SourceBuffer : public std::streambuf {
- public:
-  explicit SourceBuffer(ByteSource source);
-
- protected:
-  int_type underflow() override;
-
- private:
-  static constexpr size_t kBytes = 1 << 16;
-  ByteSource source_;
-  std::unique_ptr<char[]> bytes_;
 };
 
 }  // namespace weft::formats

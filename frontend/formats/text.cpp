@@ -1,7 +1,7 @@
 // frontend/formats/text.cpp -- lines of UTF-8 text.
 #include "frontend/formats/text.h"
 
-#include "frontend/formats/byte_source.h"
+#include "frontend/formats/decompression.h"
 #include "ir/error.h"
 
 #include <cerrno>
@@ -49,7 +49,7 @@ size_t find_malformed_utf8(std::string_view text) {
 }
 
 LineReader::LineReader(const std::string& path, LineLimits limits)
-    : file_(std::make_unique<SourceBuffer>(ByteSource(path))),
+    : file_(std::make_unique<SourceBuffer>(DecompressedSource(ByteSource(path)))),
       bytes_(file_.get()),
       name_(input_name(path)),
       limits_(limits) {}
@@ -66,12 +66,15 @@ std::optional<std::string_view> LineReader::next() {
   // Room for what is stripped below: a byte order mark and a carriage return.
   const size_t most = static_cast<size_t>(limits_.max_bytes) + kByteOrderMark.size() + 1;
   try {
+    if (in_line_) skip_rest();
     if (bytes_->sgetc() == kEnd) return std::nullopt;
     ++line_;
+    in_line_ = true;
     for (int c = bytes_->sbumpc(); c != '\n' && c != kEnd; c = bytes_->sbumpc()) {
       if (buffer_.size() == most) fail(concat("is longer than ", limits_.max_bytes, " bytes"));
       buffer_.push_back(static_cast<char>(c));
     }
+    in_line_ = false;
   } catch (const std::ios_base::failure&) {  // thrown by file buffers when the disk fails
     throw GraphError(concat(name_, ": cannot read: ", std::strerror(errno)));
   }
@@ -85,10 +88,20 @@ std::optional<std::string_view> LineReader::next() {
   return line;
 }
 
+void LineReader::skip_rest() {
+  constexpr int64_t kMost = int64_t{1} << 30;
+  constexpr int kEnd = std::char_traits<char>::eof();
+  int64_t count = 0;
+  for (int c = bytes_->sbumpc(); c != '\n' && c != kEnd; c = bytes_->sbumpc())
+    if (++count > kMost)
+      throw GraphError(concat(where(), ": does not end within ", kMost, " bytes"));
+  in_line_ = false;
+}
+
 std::string LineReader::where() const { return concat(name_, ":", line_); }
 
 void LineReader::fail(const std::string& message) const {
-  throw GraphError(concat(where(), ": ", message));
+  throw LineError(concat(where(), ": ", message));
 }
 
 }  // namespace weft::formats

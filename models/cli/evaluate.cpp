@@ -3,7 +3,7 @@
 #include "models/cli/line_list.h"
 #include "models/cli/translator_flags.h"
 #include "models/data/features.h"
-#include "models/data/tsv.h"
+#include "models/data/parallel_text.h"
 #include "models/metrics/error_rate.h"
 #include "models/metrics/significance.h"
 #include "models/metrics/table.h"
@@ -19,7 +19,7 @@ namespace {
 
 struct EvaluateOptions {
   TranslatorFlags model;
-  std::string data, output, tokenizer = "13a";
+  std::string data, source, reference, output, tokenizer = "13a";
   std::vector<std::string> metrics;
   bool lower_case = false;
 };
@@ -33,6 +33,13 @@ std::string score_text(const metrics::Metric& metric, const metrics::Corpus& cor
                      segments.size(), metrics::signature(metric, corpus));
 }
 
+data::ParallelFile file_of(const EvaluateOptions& o) {
+  if (o.source.empty() != o.reference.empty() || o.source.empty() == o.data.empty())
+    throw UsageError("what to evaluate on is said by --data, or by --source and --reference");
+  if (!o.data.empty()) return {.source = o.data, .target = ""};
+  return {.source = o.source, .target = o.reference};
+}
+
 void evaluate(const EvaluateOptions& o) {
   // Lines with the same source are one word with several references.
   std::vector<metrics::Metric> scores;  // a wrong name is told before anything is translated
@@ -42,9 +49,10 @@ void evaluate(const EvaluateOptions& o) {
   std::vector<std::string> sources;
   std::vector<int64_t> lines_of_sources;
   Translator model = o.model.translator();
-  data::Examples examples = data::read_tsv(o.data);
+  const data::ParallelFile file = file_of(o);
+  data::Examples examples = data::read_pairs(file);
   if (seq2seq::ends(model.config()).source.kind != data::SourceKind::tokens)
-    for (data::Example& e : examples) e.source = data::located(e.source, o.data);
+    for (data::Example& e : examples) e.source = data::located(e.source, file.source);
   for (const data::Example& e : examples) {
     std::vector<std::string>& list = references[e.source];
     if (list.empty()) sources.push_back(e.source), lines_of_sources.push_back(e.id);
@@ -98,8 +106,10 @@ void add_evaluate(Command& program) {
   command
       ->add_option("--data", o->data,
                    "Examples, source<TAB>target; several lines with one source are its references")
-      ->required()
       ->type_name("FILE.tsv");
+  command->add_option("--source", o->source, "Or sources, one a line, with")->type_name("FILE");
+  command->add_option("--reference", o->reference, "what they should become, one a line")
+      ->type_name("FILE");
   command->add_option("-o,--output", o->output, "Write what the model said here, source<TAB>target")
       ->type_name("FILE.tsv");
   std::string kinds, tokenizers;

@@ -20,9 +20,8 @@ std::string table_of(const std::vector<settings::Walk>& records) {
 std::string page() {
   std::string s =
       "# Recipes\n\nA recipe is a TOML file of five tables. Every key has a default but "
-      "`data.train` "
-      "and `data.valid`; a key that is not\nhere is an error at its line. `weft families` prints "
-      "this page.\n";
+      "`data.train`; a key that is not here is an error at its line.\n`weft families` prints this "
+      "page.\n";
   const auto add_tables = [&](bool before_model) {
     for (const training::RecipeTable& t : training::recipe_tables())
       if ((t.name == "data") == before_model)

@@ -147,7 +147,7 @@ void train(const TrainOptions& o) {
   if (o.resume)
     resume(trainer, task, folder.path());
   else
-    folder.create(task.config, task.tokenizers);
+    folder.create(task.config, task.tokenizers, task.train.encoded.counts().longest_source);
   made.keep();
   for (const std::string& remark : task.remarks) say(remark);
   say(fmt::format(

@@ -34,6 +34,7 @@ std::string lines_of(const search::Hypotheses& found, const Translator& model, i
                      bool n_best) {
   const auto text = [&](const search::Hypothesis& h) { return model.text_of(h) + "\n"; };
   if (!n_best) return found.empty() ? "\n" : text(found.front());
+  if (found.empty()) return fmt::format("{}\t{}\t\n", number, score_text(0));
   std::string s;
   for (const search::Hypothesis& h : found)
     s += fmt::format("{}\t{}\t{}", number, score_text(h.score), text(h));
@@ -59,9 +60,14 @@ std::string cut_text(const search::Hypotheses& found, bool n_best) {
 
 // What is said of the lines that were read together.
 struct Notes {
-  LineList cut, with_tabs, unknown;
+  LineList cut, with_tabs, unknown, long_lines;
 
-  void print(const std::string& limit) const {
+  void print(const std::string& limit, const Translator& model) const {
+    if (!long_lines.empty())
+      say(
+          fmt::format("{}: longer than any the model was trained on ({} tokens); such results are "
+                      "often wrong",
+                      long_lines.str(), model.longest_trained()));
     if (!with_tabs.empty())
       say(fmt::format("{}: with a tab; tokens are separated by spaces", with_tabs.str()));
     if (!unknown.empty())
@@ -92,21 +98,32 @@ void translate(const TranslateOptions& o) {
     std::vector<std::string> sources;
     Notes notes;
     while (sources.size() < at_once && more) {
-      const auto line = lines.next();
-      more = line.has_value();
-      if (!more) break;
-      if (by_words && line->find('\t') != line->npos) notes.with_tabs.add(lines.line());
-      sources.emplace_back(*line);
-      if (const auto why = model.refusal(sources.back())) {
+      try {
+        const auto line = lines.next();
+        more = line.has_value();
+        if (!more) break;
+        sources.emplace_back(*line);
+      } catch (const formats::LineError& e) {
+        say(fmt::format("{}; its result is empty", e.what()));
+        sources.emplace_back();
+        ++refused;
+        continue;
+      }
+      const std::string& line = sources.back();
+      if (by_words && line.find('\t') != line.npos) notes.with_tabs.add(lines.line());
+      if (const auto why = model.refusal(line)) {
         say(fmt::format("{}: {}; its result is empty", lines.where(), *why));
         ++refused;
         continue;
       }
-      if (const auto unknown = model.unknown(sources.back()); !unknown.empty()) {
+      const int64_t count = model.tokens_in(line);
+      if (model.longest_trained() > 0 && count > model.longest_trained())
+        notes.long_lines.add(lines.line(), fmt::format("{} tokens", count));
+      if (const auto unknown = model.unknown(line); !unknown.empty()) {
         notes.unknown.add(lines.line(), listed(unknown));
         unknown_tokens += std::ssize(unknown);
       }
-      if (by_words) tokens += std::ssize(data::split_tokens(*line));
+      tokens += count;
     }
     std::string text;
     for (const search::Hypotheses& found : model.search(sources, options)) {
@@ -115,7 +132,7 @@ void translate(const TranslateOptions& o) {
       text += lines_of(found, model, number++, o.n_best > 0);
       if (cut) notes.cut.add(number, cut_text(found, o.n_best > 0));
     }
-    notes.print(limit_text(model, options));
+    notes.print(limit_text(model, options), model);
     if (to_standard_output)
       put(text);
     else

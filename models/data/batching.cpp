@@ -6,6 +6,7 @@
 #include "models/data/shuffle.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <utility>
 
@@ -19,7 +20,8 @@ using ir::GraphError;
 
 using Rows = std::vector<int64_t>;
 
-constexpr int64_t kMost = 1 << 24;  // of any option but bytes
+constexpr int64_t kMost = 1 << 24;                    // of any option but bytes
+constexpr uint64_t kWeightStream = 0x77656967687400;  // apart from what else uses the seed
 
 int64_t length(const std::vector<int32_t>& tokens) { return static_cast<int64_t>(tokens.size()); }
 
@@ -302,9 +304,32 @@ void BatchStream::begin_epoch(int64_t epoch) {
 void BatchStream::plan_group(size_t group) {
   group_ = group;
   for (const int64_t block : groups_[group]) examples_.will_need(block);
-  plan_ = shuffled(rows_of(examples_, examples_of(examples_.blocks(), groups_[group])), options_,
-                   examples_.has_images(),
+  plan_ = shuffled(rows_of(examples_, drawn(examples_of(examples_.blocks(), groups_[group]))),
+                   options_, examples_.has_images(),
                    group_random(options_.seed, position_.epoch, static_cast<int64_t>(group)));
+}
+
+int64_t draws(int64_t id, const BatchOptions& options, int64_t epoch) {
+  const auto& weights = options.weights;
+  const auto at = std::lower_bound(weights.begin(), weights.end(), id,
+                                   [](const DrawWeight& w, int64_t i) { return w.last_id < i; });
+  if (at == weights.end()) return 1;
+  // Where the example stands between two draws is its own.
+  const double begin = Random(options.seed, kWeightStream ^ static_cast<uint64_t>(id)).uniform();
+  const auto until = [&](int64_t e) {
+    return std::floor(static_cast<double>(e) * at->weight + begin);
+  };
+  return static_cast<int64_t>(until(epoch + 1) - until(epoch));
+}
+
+Rows BatchStream::drawn(Rows rows) const {
+  if (options_.weights.empty()) return rows;
+  Rows all;
+  for (const int64_t row : rows)
+    all.insert(all.end(), static_cast<size_t>(draws(examples_.id(row), options_, position_.epoch)),
+               row);
+  if (all.empty()) all.push_back(rows.front());  // something is read of every part of the data
+  return all;
 }
 
 // What one group holds stays: it is all there is.

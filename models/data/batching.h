@@ -19,6 +19,12 @@
 
 namespace weft::data {
 
+// Examples are drawn `weight` times in an epoch.
+struct DrawWeight {
+  int64_t last_id;  // of the examples with it: those behind the last of the one before
+  double weight;
+};
+
 struct BatchOptions {
   int64_t max_rows = 64;
   int64_t max_tokens = 0;     // rows * max(padded S, padded T) stays within it; 0: no limit
@@ -28,6 +34,7 @@ struct BatchOptions {
   int64_t accumulate = 1;     // a batch is cut into so many parts, whose gradients are summed
   int64_t pool_batches = 64;  // a pool holds this many batches' worth of rows
   int64_t shuffle_bytes = int64_t{256} << 20;  // of a file, shuffled together
+  std::vector<DrawWeight> weights;  // by ids, ascending; none: every example once in an epoch
   uint64_t seed = 1;
   bool one_source_width = false;  // a batch holds sources of one padded S only
   SpecialIds source_ids, target_ids;
@@ -76,6 +83,10 @@ Batch make_stored_batch(const ExampleStore& examples, std::span<const int64_t> r
 std::vector<Batch> make_parts(std::span<const EncodedExample> examples,
                               std::span<const int64_t> rows, const BatchOptions& options);
 
+// How often the example is drawn in this epoch: weight rounded down or up, so that after n epochs it
+// was drawn n * weight times, rounded likewise. A function of (options.weights and seed, epoch, id).
+int64_t draws(int64_t id, const BatchOptions& options, int64_t epoch);
+
 // All batches of all epochs, one after the other.
 class BatchStream {
  public:
@@ -102,7 +113,8 @@ class BatchStream {
   void begin_epoch(int64_t epoch);
   void plan_group(size_t group);
   void release_group() const;
-  std::vector<EncodedExample> rows() const;  // of the batch that is next
+  std::vector<int64_t> drawn(std::vector<int64_t> rows) const;  // by their weights
+  std::vector<EncodedExample> rows() const;                     // of the batch that is next
   void advance();
 
   ExampleStore examples_;

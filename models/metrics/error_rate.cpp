@@ -49,7 +49,7 @@ double ErrorRate::phone_error_rate() const { return ratio(edits, reference_token
 double ErrorRate::word_error_rate() const { return ratio(wrong_words, words); }
 
 std::string ErrorRate::str() const {
-  return fmt::format("PER {:.2f} % ({} of {} phones), WER {:.2f} % ({} of {} words)",
+  return fmt::format("PER {:.2f} % ({} of {} tokens), WER {:.2f} % ({} of {} lines)",
                      100 * phone_error_rate(), edits, reference_tokens, 100 * word_error_rate(),
                      wrong_words, words);
 }

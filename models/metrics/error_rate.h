@@ -25,7 +25,7 @@ struct ErrorRate {
 
   double phone_error_rate() const;  // 0 when nothing was added
   double word_error_rate() const;
-  // "PER 7.31 % (2204 of 30150 phones), WER 29.80 % (1490 of 5000 words)"
+  // "PER 7.31 % (2204 of 30150 tokens), WER 29.80 % (1490 of 5000 lines)"
   std::string str() const;
 
   // Throws GraphError when there is no reference.

@@ -33,6 +33,19 @@ class Values final : public Fields {
  public:
   std::vector<FieldValue> list;
 
+  void records(std::string_view key, RecordList& x, std::string_view) override {
+    std::string all;
+    for (size_t i = 0; i < x.size(); ++i) {
+      Values inner;
+      x.walk(i, inner);
+      std::string table;
+      for (const FieldValue& v : inner.list)
+        table += concat(table.empty() ? "" : ", ", v.key, " = ", v.value);
+      all += concat(all.empty() ? "" : ", ", "{", table, "}");
+    }
+    add(key, "[" + all + "]");
+  }
+
   void integer(std::string_view key, int64_t& x, const Whole&, std::string_view) override {
     add(key, std::to_string(x));
   }
@@ -63,6 +76,15 @@ class Documentation final : public Fields {
  public:
   std::vector<FieldDoc> list;
 
+  void records(std::string_view key, RecordList& x, std::string_view doc) override {
+    Documentation inner;
+    x.walk_defaults(inner);
+    std::string keys;
+    for (const FieldDoc& d : inner.list)
+      keys += concat(keys.empty() ? "" : "; ", d.key, ": ", d.doc);
+    add(key, "a text, a table, or a list of them", concat(doc, ". Keys of a table: ", keys));
+  }
+
   void integer(std::string_view key, int64_t&, const Whole& range, std::string_view doc) override {
     add(key, concat("a whole number ", range), doc);
   }
@@ -91,6 +113,9 @@ class Documentation final : public Fields {
 
 class RangeCheck final : public Fields {
  public:
+  void records(std::string_view, RecordList& x, std::string_view) override {
+    for (size_t i = 0; i < x.size(); ++i) x.walk(i, *this);
+  }
   void integer(std::string_view key, int64_t& x, const Whole& range, std::string_view) override {
     if (!range.contains(x))
       throw GraphError(concat(key, " is ", x, ", needed is a whole number ", range));

@@ -30,6 +30,19 @@ struct Choice {
 template <typename E, size_t N>
 using Choices = std::array<Choice<E>, N>;
 
+class Fields;
+
+// Records of one kind, one after the other, whatever the kind.
+class RecordList {
+ public:
+  virtual ~RecordList() = default;
+  virtual size_t size() const = 0;
+  virtual void clear() = 0;
+  virtual void add() = 0;  // one with its defaults, at the end
+  virtual void walk(size_t i, Fields& f) = 0;
+  virtual void walk_defaults(Fields& f) const = 0;
+};
+
 class Fields {
  public:
   virtual ~Fields() = default;
@@ -41,9 +54,30 @@ class Fields {
   virtual void text(std::string_view key, std::string& value, std::string_view doc) = 0;
   virtual void texts(std::string_view key, std::vector<std::string>& value,
                      std::string_view doc) = 0;
+  // In TOML a list of tables; a text stands for a record with its first field alone, and one of
+  // either for a list of one.
+  virtual void records(std::string_view key, RecordList& list, std::string_view doc) = 0;
   // `value`: which of the names
   virtual void word(std::string_view key, size_t& value, std::span<const std::string_view> names,
                     std::string_view doc) = 0;
+
+  template <typename R>
+  void list(std::string_view key, std::vector<R>& values, std::string_view doc) {
+    struct List final : RecordList {
+      std::vector<R>& values;
+      explicit List(std::vector<R>& v) : values(v) {}
+      size_t size() const override { return values.size(); }
+      void clear() override { values.clear(); }
+      void add() override { values.emplace_back(); }
+      void walk(size_t i, Fields& f) override { fields(values[i], f); }
+      void walk_defaults(Fields& f) const override {
+        R record;
+        fields(record, f);
+      }
+    };
+    List list(values);
+    records(key, list, doc);
+  }
 
   template <typename E, size_t N>
   void choice(std::string_view key, E& value, const Choices<E, N>& choices, std::string_view doc) {

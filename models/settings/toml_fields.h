@@ -15,6 +15,7 @@ class TomlFields final : public Fields {
   void flag(std::string_view key, bool& value, std::string_view) override;
   void text(std::string_view key, std::string& value, std::string_view) override;
   void texts(std::string_view key, std::vector<std::string>& value, std::string_view) override;
+  void records(std::string_view key, RecordList& list, std::string_view) override;
   void word(std::string_view key, size_t& value, std::span<const std::string_view> names,
             std::string_view) override;
 

@@ -164,6 +164,29 @@ void TomlTable::take_word(std::string_view key,
   }
 }
 
+void TomlTable::take_list(std::string_view key, const std::function<void(const std::string&)>& text,
+                          const std::function<void(TomlTable&)>& table) {
+  const toml::node* n = content_->node(key);
+  if (n == nullptr) return;
+  const auto take_one = [&](const toml::node& element) {
+    if (const auto found = element.value_exact<std::string>()) return text(*found);
+    if (!element.is_table())
+      fail(key, concat("'", content_->name, key,
+                       "' must be a string, a table or a list of them, found ", spelled(element)));
+    auto inner = std::make_unique<Content>();
+    inner->file = content_->file;
+    inner->name = concat(content_->name, key, ".");
+    inner->root = content_->root;
+    inner->table = element.as_table();
+    TomlTable record(std::move(inner));
+    table(record);
+  };
+  if (const toml::array* list = n->as_array())
+    for (const toml::node& element : *list) take_one(element);
+  else
+    take_one(*n);
+}
+
 TomlTable TomlTable::table(std::string_view key) {
   const toml::node* n = content_->node(key);
   if (n != nullptr && !n->is_table())

@@ -29,6 +29,9 @@ class TomlTable {
   void take(std::string_view key, std::vector<std::string>& value);  // a list, or one string
   // A word that `read` understands or throws a GraphError for, which gets file and line.
   void take_word(std::string_view key, const std::function<void(const std::string&)>& read);
+  // A list of texts and tables, or one of either.
+  void take_list(std::string_view key, const std::function<void(const std::string&)>& text,
+                 const std::function<void(TomlTable&)>& table);
   // A table within; empty where it is missing.
   TomlTable table(std::string_view key);
 

@@ -189,7 +189,8 @@ std::shared_ptr<const formats::FileLock> ModelFolder::lock() const {
   return held;
 }
 
-void ModelFolder::create(const seq2seq::Settings& c, const Tokenizers& t) const {
+void ModelFolder::create(const seq2seq::Settings& c, const Tokenizers& t,
+                         int64_t longest_source) const {
   const auto held = lock();
   check_free();
   // Whatever happens from here on: as long as there is no last.safetensors, a run begins anew.
@@ -204,6 +205,7 @@ void ModelFolder::create(const seq2seq::Settings& c, const Tokenizers& t) const 
       concat("format = 1\nfamily = ", toml_string(c.family().name), "\n",
              tokens ? concat("source_tokens = ", toml_string(data::name(header.source)), "\n") : "",
              "target_tokens = ", toml_string(data::name(header.target)), "\n",
+             longest_source > 0 ? concat("longest_source = ", longest_source, "\n") : "",
              settings::toml(settings::fields_of(seq2seq::ends(c))), "\n[model]\n", config_toml(c)));
 }
 
@@ -222,6 +224,7 @@ ModelFolder::Header ModelFolder::header() const {
     t.take_word(key, [&, kind = kind](const std::string& w) {
       *kind = settings::named(data::kTokenizerKinds, "kind of tokens", w);
     });
+  t.take("longest_source", header.longest_source, {0, int64_t{1} << 40});
   seq2seq::Ends ends;
   settings::read(t, ends);
   seq2seq::set_ends(c, ends);
@@ -238,6 +241,7 @@ ModelFolder::Header ModelFolder::header() const {
 }
 
 seq2seq::Settings ModelFolder::config() const { return header().config; }
+int64_t ModelFolder::longest_source() const { return header().longest_source; }
 
 Tokenizers ModelFolder::tokenizers() const {
   const Header h = header();

@@ -74,9 +74,12 @@ class ModelFolder {
   std::shared_ptr<const formats::FileLock> lock() const;
 
   // Writes what describes the model; a folder in which nothing was learnt yet begins anew.
-  void create(const seq2seq::Settings& config, const Tokenizers& tokenizers) const;
+  // `longest_source`: in tokens, of the examples to train on; 0: not known.
+  void create(const seq2seq::Settings& config, const Tokenizers& tokenizers,
+              int64_t longest_source = 0) const;
   seq2seq::Settings config() const;
   Tokenizers tokenizers() const;
+  int64_t longest_source() const;
 
   // `score`: the name of the one that is best.
   void save_best(const ParameterStore& store, const Progress& progress,
@@ -100,6 +103,7 @@ class ModelFolder {
     seq2seq::Settings config;
     data::TokenizerKind source = data::TokenizerKind::words;  // folders of earlier versions do not
     data::TokenizerKind target = data::TokenizerKind::words;  // say it
+    int64_t longest_source = 0;
   };
 
   std::string file(std::string_view name) const { return path_ + "/" + std::string(name); }

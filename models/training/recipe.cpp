@@ -53,17 +53,43 @@ void check_tokens(const TomlTable& t, const DataFiles& d, const SideTokens& s) {
            s.target.min_count);
 }
 
-void read_data(TomlTable& t, DataFiles& d, SideTokens& s, const std::filesystem::path& folder) {
-  settings::read(t, d);
-  s.source = s.target = d.tokens;
-  settings::read(t, s);
-  for (const auto& [key, file] : {std::pair{"train", &d.train}, {"valid", &d.valid}}) {
-    if (file->empty() && file == &d.valid) continue;
-    if (file->empty()) t.fail(key, ir::concat("'data.", key, "' must name a TSV file"));
-    *file = (folder / *file).string();  // ".." is the system's business: the folder may be a link
+std::vector<data::ParallelFile> read_files(const TomlTable& t, const char* key,
+                                           const std::vector<data::FilePattern>& patterns,
+                                           const std::string& folder) {
+  std::vector<data::ParallelFile> files;
+  for (const data::FilePattern& pattern : patterns) {
+    if (pattern == data::FilePattern()) continue;  // "": none
+    try {
+      const auto some = data::files_of(pattern, folder);
+      files.insert(files.end(), some.begin(), some.end());
+    } catch (const ir::GraphError& e) {
+      t.fail(key, ir::concat("'data.", key, "': ", e.what()));
+    }
   }
-  if (!d.vocabulary_from.empty()) d.vocabulary_from = (folder / d.vocabulary_from).string();
-  check_tokens(t, d, s);
+  return files;
+}
+
+void read_data(TomlTable& t, Recipe& r, const std::string& folder) {
+  DataFiles& d = r.data;
+  settings::read(t, d);
+  r.tokens.source = r.tokens.target = d.tokens;
+  settings::read(t, r.tokens);
+  settings::read(t, r.filters);
+  r.train = read_files(t, "train", d.train, folder);
+  r.valid = read_files(t, "valid", d.valid, folder);
+  if (r.train.empty())
+    t.fail("train", "'data.train' must name a TSV file, or a source and a target");
+  for (const data::FilePattern& p : d.valid)
+    if (p.weight != 1) t.fail("valid", "'data.valid' is read once: its files have no weight");
+  if (d.source != data::SourceKind::tokens)
+    for (const auto& [key, files] : {std::pair{"train", &r.train}, {"valid", &r.valid}})
+      for (const data::ParallelFile& file : *files)
+        if (!file.is_tsv())
+          t.fail(key, ir::concat("'data.", key, "' must name TSV files where the source is ",
+                                 data::name(d.source)));
+  if (!d.vocabulary_from.empty())
+    d.vocabulary_from = (std::filesystem::path(folder) / d.vocabulary_from).string();
+  check_tokens(t, d, r.tokens);
   t.finish();
 }
 
@@ -177,7 +203,7 @@ Recipe read_recipe(const std::string& path, seq2seq::Families known) {
   r.places = file.places();
   // A recipe that comes through a pipe stands nowhere: its paths start where the program does.
   const bool is_file = std::filesystem::is_regular_file(path);
-  read_data(data, r.data, r.tokens, is_file ? std::filesystem::path(path).parent_path() : "");
+  read_data(data, r, is_file ? std::filesystem::path(path).parent_path().string() : "");
   r.model = known.front()->defaults();
   model.take_word("family", [&](const std::string& w) {
     r.model = seq2seq::family_named(w, known).defaults();

@@ -1,6 +1,6 @@
 // models/training/recipe.h -- all that a training run depends on, as a TOML file.
 //
-//   [data]       DataFiles, SideTokens
+//   [data]       DataFiles, SideTokens, data::FilterSettings
 //   [model]      family, and the fields of its settings
 //   [batch]      data::BatchOptions
 //   [optimizer]  OptimizerSettings, Rate
@@ -12,9 +12,10 @@
 #include "frontend/compile/optimizer.h"
 #include "models/data/batching.h"
 #include "models/data/features.h"
+#include "models/data/filters.h"
+#include "models/data/parallel_text.h"
 #include "models/data/source.h"
 #include "models/data/tokenizer.h"
-#include "models/data/tsv.h"
 #include "models/families/seq2seq.h"
 #include "models/families/table.h"
 #include "models/settings/toml_table.h"
@@ -37,13 +38,12 @@ struct RunOptions {
 };
 
 struct DataFiles {
-  std::string train, valid;
+  std::vector<data::FilePattern> train, valid;
   std::string vocabulary_from;     // a model folder; empty: made of the training data
   data::TokenizerSettings tokens;  // of both sides
   bool shared_vocabulary = false;
   double subword_alpha = 0;  // 0: texts have one segmentation
   int64_t subword_nbest = 64;
-  int64_t max_tokens = 1000;
   data::SourceKind source = data::SourceKind::tokens;
   int64_t stack = 1, patch = 16;
   data::FeatureSettings features{.audio = {.features = data::AudioFeatures::log_mel}, .image = {}};
@@ -56,7 +56,9 @@ struct SideTokens {
 
 struct Recipe {
   DataFiles data;
+  std::vector<data::ParallelFile> train, valid;  // the files of both
   SideTokens tokens;
+  data::FilterSettings filters;
   seq2seq::Settings model;  // without the vocabularies' sizes
   data::BatchOptions batch;
   OptimizerSettings optimizer;

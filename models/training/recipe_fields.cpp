@@ -55,8 +55,10 @@ void fields(OptimizerSettings& o, settings::Fields& f) {
 namespace training {
 
 void fields(DataFiles& d, settings::Fields& f) {
-  f.text("train", d.train, "examples to train on, a TSV file, relative to the recipe");
-  f.text("valid", d.valid, "examples to validate on; empty: none, and no best model");
+  f.list("train", d.train,
+         "examples to train on: files relative to the recipe, or patterns as news.*.tsv.gz; plain, "
+         "or packed by gzip or Zstandard");
+  f.list("valid", d.valid, "examples to validate on; empty: none, and no best model");
   f.text("vocabulary_from", d.vocabulary_from,
          "a model folder whose vocabularies are used, as for --from; empty: made of the examples");
   f.choice("source", d.source, data::kSourceKinds,
@@ -94,8 +96,6 @@ void fields(DataFiles& d, settings::Fields& f) {
          "pieces are drawn with P(x)^alpha, as 0.2 (Kudo 2018)");
   f.integer("subword_nbest", d.subword_nbest, {1, 512},
             "unigram: of so many most probable segmentations");
-  f.integer("max_tokens", d.max_tokens, {1, 1 << 20},
-            "a line with more on either side is an error");
 }
 
 void fields(SideTokens& s, settings::Fields& f) {
@@ -212,7 +212,9 @@ void fields(RunOptions& r, settings::Fields& f) {
 std::vector<RecipeTable> recipe_tables() {
   using settings::fields_of;
   return {
-      {"data", "examples and vocabularies", {fields_of(DataFiles()), fields_of(SideTokens())}},
+      {"data",
+       "examples and vocabularies",
+       {fields_of(DataFiles()), fields_of(SideTokens()), fields_of(data::FilterSettings())}},
       {"batch", "how examples are put together", {fields_of(data::BatchOptions())}},
       {"optimizer", "updates and their rate", {fields_of(OptimizerSettings()), fields_of(Rate())}},
       {"training",

@@ -129,6 +129,13 @@ RunSettings settings_of(const DataFiles& d, const SideTokens& sides) {
     s[t->size == d.tokens.size ? "data.vocabulary_size" : side + "max_size"] =
         std::to_string(t->size);
   }
+  std::string weights;
+  bool weighted = false;
+  for (const data::FilePattern& p : d.train) {
+    weights += (weights.empty() ? "" : ", ") + real(p.weight);
+    weighted = weighted || p.weight != 1;
+  }
+  if (weighted) s["data.weights"] = weights;
   if (d.shared_vocabulary) s["data.shared_vocabulary"] = flag(true);
   if (!subwords) return s;
   s["data.character_coverage"] = real(d.tokens.coverage);

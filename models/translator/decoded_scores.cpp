@@ -60,8 +60,10 @@ class Decoding {
     std::vector<Segment> segments;
     const data::NextExample next = task.valid.text->examples();
     for (int64_t i = 0; i < task.valid.size(); ++i) {
-      const auto e = next();
-      if (!e || (settings_.sentences > 0 && i >= settings_.sentences)) break;
+      if (settings_.sentences > 0 && i >= settings_.sentences) break;
+      auto e = next();
+      while (e && e->id != task.valid.encoded.id(i)) e = next();  // lines that are left out
+      if (!e) break;
       const auto [at, is_new] = places.emplace(e->source, segments.size());
       if (is_new) segments.push_back({task.valid.encoded.at(i), {}});
       segments[at->second].references.push_back(e->target);

@@ -9,6 +9,7 @@
 #include "models/translator/decoded_scores.h"
 
 #include <algorithm>
+#include <exception>
 #include <filesystem>
 #include <set>
 #include <utility>
@@ -16,54 +17,112 @@
 namespace weft {
 namespace {
 
-// Examples with too many tokens, or that the model has too few positions for, are refused at their
-// line.
-void check_lengths(const data::ExampleStore& examples, const std::string& file,
-                   const training::Recipe& recipe, int64_t positions) {
-  const int64_t most = recipe.data.max_tokens;
-  const data::ExampleCounts& counts = examples.counts();
-  const bool tokens = recipe.data.source == data::SourceKind::tokens;
-  const auto fits = [&](int64_t source, int64_t target) {
-    return (!tokens || source <= most) && target <= most &&
-           (positions == 0 || (source <= positions && target + 1 <= positions));
-  };
-  if (fits(counts.longest_source, counts.longest_target)) return;
-  for (int64_t i = 0; i < examples.size(); ++i) {
-    const data::ExampleLengths n = examples.lengths(i);
-    if (fits(n.source, n.target)) continue;
-    const bool source = (tokens && n.source > most) || (positions > 0 && n.source > positions);
-    const int64_t length = source ? n.source : n.target;
-    const std::string what = ir::concat(file, ":", examples.id(i), ": error: the ",
-                                        source ? "source" : "target", " has ", length, " tokens");
-    if (length > most && (tokens || !source))
-      throw ir::GraphError(what +
-                           ir::concat(", at most ", most, " are accepted (data.max_tokens)"));
-    throw ir::GraphError(what + ir::concat(source ? "" : " and </s>", ", model.max_positions is ",
-                                           positions, " (", recipe.where("model.max_positions"),
-                                           ")"));
-  }
-}
+// What is asked of the pairs of a recipe's files, as text and by their tokens.
+class Filter {
+ public:
+  // `whole`: of data to train on; what is validated on is neither filtered by ratio nor by what was
+  // there before.
+  Filter(const Task& task, const data::ParallelCorpus& text, bool whole)
+      : task_(task), text_(text), filter_(settings(task, whole)), counts_(text.files().size()) {}
 
-// The texts of one side of the examples after the other; of both, line by line, where both are wanted.
-data::Tokenizer::Sentences sentences(const data::TsvFile& file, bool source, bool target) {
-  return [next = file.examples(), source, target,
+  // Those that are kept as text. Errors name the line.
+  std::optional<data::Example> next(const data::NextExample& next) {
+    while (auto e = next()) {
+      const bool kept = at_line(*e, [&] { return filter_.keeps(*e, counts(*e)); });
+      if (kept) return e;
+    }
+    return std::nullopt;
+  }
+
+  bool keeps(const data::Example& line, const data::EncodedExample& e) {
+    const training::Recipe& recipe = task_.recipe;
+    const int64_t positions = recipe.batch.widest, target = std::ssize(e.target);
+    if (positions > 0 && (e.source_length() > positions || target + 1 > positions)) {
+      const bool source = e.source_length() > positions;
+      if (recipe.filters.long_lines == data::Misfit::refuse)
+        throw ir::GraphError(
+            ir::concat(place(line, source), ": error: the ", source ? "source" : "target", " has ",
+                       source ? e.source_length() : target, source ? " tokens" : " tokens and </s>",
+                       ", model.max_positions is ", positions, " (",
+                       recipe.where("model.max_positions"), ")"));
+      ++counts(line).too_long;
+      return false;
+    }
+    // Frames and patches are no tokens.
+    return at_line(line, [&] { return filter_.keeps(std::ssize(e.source), target, counts(line)); });
+  }
+
+  // "train.tsv: 3 of 100 lines dropped: ..."
+  std::vector<std::string> remarks() const {
+    std::vector<std::string> list;
+    for (size_t i = 0; i < counts_.size(); ++i)
+      if (counts_[i].dropped() > 0)
+        list.push_back(ir::concat(text_.files()[i].name(), ": ", counts_[i].str()));
+    return list;
+  }
+
+ private:
+  static data::FilterSettings settings(const Task& task, bool whole) {
+    data::FilterSettings s = task.recipe.filters;
+    if (!whole || task.recipe.data.source != data::SourceKind::tokens) s.max_ratio = 0;
+    if (!whole) s.drop_duplicates = false;
+    return s;
+  }
+  data::FilterCounts& counts(const data::Example& e) { return counts_[text_.file_of(e.id)]; }
+  std::string place(const data::Example& e, bool source) const {
+    return source ? text_.source_place(e.id) : text_.target_place(e.id);
+  }
+  template <typename F>
+  bool at_line(const data::Example& e, const F& keeps) const {
+    try {
+      return keeps();
+    } catch (const ir::GraphError& error) {
+      const std::string what = error.what();
+      throw ir::GraphError(
+          ir::concat(place(e, !what.starts_with("the target")), ": error: ", what));
+    }
+  }
+
+  const Task& task_;
+  const data::ParallelCorpus& text_;
+  data::PairFilter filter_;
+  std::vector<data::FilterCounts> counts_;  // by file
+};
+
+// The texts of one side of the examples to train on; of both, line by line, where both are wanted.
+data::Tokenizer::Sentences sentences(const Task& task, bool source, bool target) {
+  const data::ParallelCorpus& text = *task.train.text;
+  const auto filter = std::make_shared<Filter>(task, text, true);
+  return [next = text.examples(), filter, source, target,
           held = std::optional<std::string>()]() mutable -> std::optional<std::string> {
     if (held) return std::exchange(held, std::nullopt);
-    auto e = next();
+    auto e = filter->next(next);
     if (!e) return std::nullopt;
     if (source && target) held = std::move(e->target);
     return std::move(source ? e->source : e->target);
   };
 }
 
-// `key`: the one that has the size.
+// Faults of the text are told at its own lines, all others at the recipe's key.
 data::Tokenizer tokenizer_of(const data::TokenizerSettings& settings,
                              const training::Recipe& recipe, const std::string& side,
                              const data::Tokenizer::Sentences& next) {
+  std::exception_ptr fault;
+  const auto sentence = [&]() -> std::optional<std::string> {
+    try {
+      return next();
+    } catch (...) {
+      fault = std::current_exception();
+      return std::nullopt;
+    }
+  };
   try {
-    return data::Tokenizer::train(settings, side.empty() ? "vocabulary" : side + " vocabulary",
-                                  next);
+    data::Tokenizer tokenizer = data::Tokenizer::train(
+        settings, side.empty() ? "vocabulary" : side + " vocabulary", sentence);
+    if (fault) std::rethrow_exception(fault);
+    return tokenizer;
   } catch (const ir::GraphError& e) {
+    if (fault) std::rethrow_exception(fault);
     const std::string own = data::has_subwords(settings.kind) ? "_max_size" : "_min_count";
     const std::string key = recipe.places.contains("data." + side + own)     ? side + own
                             : recipe.places.contains("data.vocabulary_size") ? "vocabulary_size"
@@ -74,9 +133,14 @@ data::Tokenizer tokenizer_of(const data::TokenizerSettings& settings,
 
 bool has_tokens(const Task& task) { return task.recipe.data.source == data::SourceKind::tokens; }
 
+// The file that an example's place stands in.
+const std::string& list_of(const data::ParallelCorpus& text, int64_t id) {
+  return text.files()[text.file_of(id)].source;
+}
+
 // The digest of all that a file's encoded examples are a function of; nothing where it cannot be read
 // twice.
-std::optional<std::string> digest_of(const Task& task, const data::TsvFile& file) {
+std::optional<std::string> digest_of(const Task& task, const data::ParallelCorpus& file) {
   const auto content = file.digest();
   if (!content) return std::nullopt;
   formats::Digest digest;
@@ -86,11 +150,14 @@ std::optional<std::string> digest_of(const Task& task, const data::TsvFile& file
   seq2seq::Ends ends = seq2seq::ends(task.config);
   ends.seed = 1;
   digest.add_text(settings::toml(settings::fields_of(ends)));
+  digest.add_text(settings::toml(settings::fields_of(task.recipe.filters)));
+  digest.add_text(std::to_string(task.recipe.batch.widest));
   if (has_tokens(task)) return digest.str();
   std::set<std::string> places;
   const data::NextExample next = file.examples();
   while (const auto e = next()) {
-    const std::string path = data::FeatureReader::file_of(data::located(e->source, file.path()));
+    const std::string path =
+        data::FeatureReader::file_of(data::located(e->source, list_of(file, e->id)));
     if (places.insert(path).second && std::filesystem::is_regular_file(path))
       digest.add_text(data::file_digest(path));
   }
@@ -100,32 +167,35 @@ std::optional<std::string> digest_of(const Task& task, const data::TsvFile& file
 // `name`: of the cache, "train".
 void encode(Task& task, TaskFile& file, const std::string& name, data::FeatureReader& reader,
             const std::string& cache) {
-  const data::TsvFile& text = *file.text;
+  const data::ParallelCorpus& text = *file.text;
   const auto key = cache.empty() ? std::nullopt : digest_of(task, text);
   const std::string path = key ? cache + "/" + name + ".examples" : std::string();
   const training::Tokenizers& t = task.tokenizers;
   const data::Source source = seq2seq::ends(task.config).source;
   std::string why;
+  Filter filter(task, text, name == "train");
   file.encoded = data::cached_examples(
       path,
       {.key = key.value_or(""),
        .unknown = {.source = t.source.special().unknown, .target = t.target.special().unknown}},
       [&](const auto& add) {
         const data::NextExample next = text.examples();
-        while (auto e = next()) {
-          if (has_tokens(task)) {
-            add(data::encode(*e, t.source, t.target));
-            continue;
-          }
+        while (auto e = filter.next(next)) {
+          data::EncodedExample encoded;
           try {
-            e->source = data::located(e->source, text.path());
-            add(data::encode(*e, reader, source, t.target));
+            if (!has_tokens(task)) e->source = data::located(e->source, list_of(text, e->id));
+            encoded = has_tokens(task) ? data::encode(*e, t.source, t.target)
+                                       : data::encode(*e, reader, source, t.target);
           } catch (const ir::GraphError& error) {
-            throw ir::GraphError(ir::concat(text.path(), ":", e->id, ": error: ", error.what()));
+            throw ir::GraphError(ir::concat(text.source_place(e->id), ": error: ", error.what()));
           }
+          if (filter.keeps(*e, encoded)) add(encoded);
         }
       },
       &why);
+  for (std::string& remark : filter.remarks()) task.remarks.push_back(std::move(remark));
+  if (file.encoded.size() == 0)
+    throw ir::GraphError(ir::concat(text.name(), ": error: no line is left"));
   if (!why.empty()) task.remarks.push_back(ir::concat(path, " ", why, ": it is made anew"));
 }
 
@@ -135,9 +205,11 @@ data::Source source_of(const Task& task, data::FeatureReader& reader) {
   if (has_tokens(task)) return {.vocabulary = task.tokenizers.source.size()};
   const data::Example first = *task.train.text->examples()();
   try {
-    return reader.source(data::located(first.source, files.train), files.stack, files.patch);
+    return reader.source(data::located(first.source, list_of(*task.train.text, first.id)),
+                         files.stack, files.patch);
   } catch (const ir::GraphError& e) {
-    throw ir::GraphError(ir::concat(files.train, ":", first.id, ": error: ", e.what()));
+    throw ir::GraphError(
+        ir::concat(task.train.text->source_place(first.id), ": error: ", e.what()));
   }
 }
 
@@ -168,30 +240,40 @@ training::Tokenizers make_tokenizers(const Task& task) {
   const training::SideTokens& sides = task.recipe.tokens;
   if (task.recipe.data.shared_vocabulary) {
     const data::Tokenizer both =
-        tokenizer_of(sides.source, task.recipe, "", sentences(*task.train.text, true, true));
+        tokenizer_of(sides.source, task.recipe, "", sentences(task, true, true));
     return {both, both};
   }
   training::Tokenizers t;
   if (has_tokens(task))
-    t.source =
-        tokenizer_of(sides.source, task.recipe, "source", sentences(*task.train.text, true, false));
-  t.target =
-      tokenizer_of(sides.target, task.recipe, "target", sentences(*task.train.text, false, true));
+    t.source = tokenizer_of(sides.source, task.recipe, "source", sentences(task, true, false));
+  t.target = tokenizer_of(sides.target, task.recipe, "target", sentences(task, false, true));
   return t;
 }
 
+namespace {
+
+// Of files that are drawn more or less often than others.
+void add_weights(Task& task) {
+  const auto& files = task.recipe.train;
+  if (std::all_of(files.begin(), files.end(), [](const auto& f) { return f.weight == 1; })) return;
+  const std::vector<int64_t>& last = task.train.text->last_ids();
+  for (size_t i = 0; i < files.size(); ++i)
+    task.recipe.batch.weights.push_back({last[i], files[i].weight});
+}
+
+}  // namespace
+
 Task read_task(const std::string& path, const TaskOptions& options) {
   Task task{.recipe = training::read_recipe(path)};
-  const training::DataFiles& files = task.recipe.data;
-  task.train.text.emplace(files.train);
-  if (!files.valid.empty()) task.valid.text.emplace(files.valid);
+  task.train.text.emplace(task.recipe.train);
+  if (!task.recipe.valid.empty()) task.valid.text.emplace(task.recipe.valid);
   const int64_t positions = seq2seq::most_positions(task.recipe.model);
   task.recipe.batch.widest = positions;
   task.tokenizers = options.tokenizers != nullptr ? *options.tokenizers : make_tokenizers(task);
   task.recipe.batch.source_ids = task.tokenizers.source.special();
   task.recipe.batch.target_ids = task.tokenizers.target.special();
   task.config = task.recipe.model;
-  data::FeatureReader reader(files.source, files.features);
+  data::FeatureReader reader(task.recipe.data.source, task.recipe.data.features);
   seq2seq::set_ends(task.config, {.source = source_of(task, reader),
                                   .target_vocabulary = task.tokenizers.target.size(),
                                   .seed = task.recipe.seed});
@@ -208,8 +290,8 @@ Task read_task(const std::string& path, const TaskOptions& options) {
   for (const auto& [file, name] : {std::pair{&task.train, "train"}, {&task.valid, "valid"}}) {
     if (!file->text) continue;
     encode(task, *file, name, reader, options.cache);
-    check_lengths(file->encoded, file->text->path(), task.recipe, positions);
   }
+  add_weights(task);
   return task;
 }
 
@@ -280,7 +362,7 @@ std::string unknown_tokens(const Task& task) {
     const int64_t n = counts.unknown_source + counts.unknown_target;
     if (n == 0) continue;
     text += ir::concat("; ", n, " of ", counts.source_tokens + counts.target_tokens, " tokens of ",
-                       file->text->path(), " are not in the vocabulary");
+                       file->text->name(), " are not in the vocabulary");
     const data::NextExample next = file->text->examples();
     auto e = next();
     while (e && e->id != counts.first_unknown) e = next();
@@ -289,7 +371,9 @@ std::string unknown_tokens(const Task& task) {
     if (has_tokens(task)) unknown = task.tokenizers.source.unknown(e->source);
     if (unknown.empty()) unknown = task.tokenizers.target.unknown(e->target);
     if (!unknown.empty())
-      text += ir::concat(", the first is '", unknown.front(), "' on line ", e->id);
+      text += ir::concat(", the first is '", unknown.front(), "' on ",
+                         file->text->files().size() > 1 ? file->text->source_place(e->id)
+                                                        : ir::concat("line ", e->id));
   }
   return text;
 }

@@ -2,7 +2,7 @@
 // starts from.
 #pragma once
 #include "models/data/example_store.h"
-#include "models/data/tsv.h"
+#include "models/data/parallel_text.h"
 #include "models/training/recipe.h"
 #include "models/training/seq2seq_run.h"
 
@@ -12,9 +12,9 @@
 
 namespace weft {
 
-// A file of examples, as text and encoded.
+// Files of examples, as text and encoded: those that are kept (models/data/filters.h).
 struct TaskFile {
-  std::optional<data::TsvFile> text;
+  std::optional<data::ParallelCorpus> text;
   data::ExampleStore encoded;
 
   int64_t size() const { return encoded.size(); }
@@ -23,9 +23,10 @@ struct TaskFile {
 struct Task {
   training::Recipe recipe;
   training::Tokenizers tokenizers;
-  seq2seq::Settings config;          // the recipe's, with the vocabularies' sizes
-  TaskFile train, valid;             // valid may be none
-  std::vector<std::string> remarks;  // of caches that were made anew
+  seq2seq::Settings config;  // the recipe's, with the vocabularies' sizes
+  TaskFile train, valid;     // valid may be none
+  std::vector<std::string>
+      remarks;  // of caches that were made anew, and of lines that were dropped
 };
 
 struct TaskOptions {

@@ -30,6 +30,7 @@ struct Translator::Content {
       : options(o),
         config(folder.config()),
         tokenizers(folder.tokenizers()),
+        longest_trained(folder.longest_source()),
         store(folder.load(o.program.real, o.which)),
         decoder(seq2seq::decoder(config,
                                  {.beam = o.beam,
@@ -54,6 +55,7 @@ struct Translator::Content {
   TranslatorOptions options;
   seq2seq::Settings config;
   training::Tokenizers tokenizers;
+  int64_t longest_trained;
   ParameterStore store;
   search::Decoder decoder;
   data::FeatureReader reader{seq2seq::ends(config).source};
@@ -113,6 +115,14 @@ Translator::Tokens Translator::labels(const std::string& source) const {
 Translator::Tokens Translator::unknown(const std::string& source) const {
   return content_->reads_text() ? tokenizers().source.unknown(source) : Tokens();
 }
+
+int64_t Translator::tokens_in(const std::string& source) const {
+  const std::scoped_lock lock(content_->asked);
+  if (is_blank(source) || content_->refusal(source)) return 0;
+  return content_->encoded(source, 0).source_length();
+}
+
+int64_t Translator::longest_trained() const { return content_->longest_trained; }
 
 std::vector<search::Hypotheses> Translator::search(std::span<const std::string> sources) {
   return search(sources, content_->options.search);

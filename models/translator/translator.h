@@ -56,6 +56,10 @@ class Translator {
   Tokens labels(const std::string& source) const;
   // Its tokens that the model does not know.
   Tokens unknown(const std::string& source) const;
+  // How many it is; 0 of one that is refused.
+  int64_t tokens_in(const std::string& source) const;
+  // Tokens of the longest source the model was trained on; 0: not known.
+  int64_t longest_trained() const;
 
   // Why a source is not translated, "has 1200 tokens, at most ...", or nothing.
   std::optional<std::string> refusal(const std::string& source) const;

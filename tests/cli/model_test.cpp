@@ -31,10 +31,23 @@ TEST_CASE("model: trained, it translates, is evaluated, drawn and dumped") {
     CHECK(weft({"translate", task.model}, "d\na b c d a\nb b b b b b b\n").out.find("\n" + alone) !=
           std::string::npos);
   }
-  SUBCASE("bad lines are refused, and nothing comes out") {
+  SUBCASE("a line that is no text, or too long to be one, is told, and the others are translated") {
     const std::string long_line(3 << 20, 'a');
-    for (const std::string& bad : {std::string("a\n\xFF\xFE\n"), long_line})
-      CHECK(not_a_clear_refusal(weft({"translate", task.model}, bad)) == "");
+    for (const std::string& bad : {std::string("\xFF\xFE"), long_line}) {
+      const Outcome o = weft({"translate", task.model}, "a b c\n" + bad + "\nd a\n");
+      CHECK(o.code == 1);
+      CHECK(o.out == "w x y\n\nz w\n");
+      CHECK(o.err.starts_with("standard input:2: is "));
+      CHECK(o.err.find("1 of 3 lines were not translated") != std::string::npos);
+    }
+  }
+  SUBCASE("a line longer than any that was learnt from is translated with a warning") {
+    const Outcome o = weft({"translate", task.model}, "a b c\na b c d a b c d\n");
+    CHECK(o.code == 0);
+    CHECK(o.err.find("line 2 (8 tokens): longer than any the model was trained on (5 tokens)") !=
+          std::string::npos);
+  }
+  SUBCASE("what cannot be read is refused, and nothing comes out") {
     CHECK(not_a_clear_refusal(weft({"translate", task.model, "--input", task.folder / "nope", "-o",
                                     task.folder / "out"})) == "");
     CHECK_FALSE(task.folder.has("out"));
@@ -85,8 +98,9 @@ TEST_CASE("model: trained, it translates, is evaluated, drawn and dumped") {
     const Outcome o =
         weft({"translate", task.model, "--beam", "4", "--nbest", "2"}, "a b c\n\nd a\n");
     CHECK(o.code == 0);
-    CHECK(std::count(o.out.begin(), o.out.end(), '\n') == 4);
+    CHECK(std::count(o.out.begin(), o.out.end(), '\n') == 5);
     CHECK(o.out.starts_with("0\t-"));
+    CHECK(o.out.find("\n1\t0.000000\t\n2\t-") != std::string::npos);
     CHECK(o.out.find("\tw x y\n") != std::string::npos);
     CHECK(o.out.find("\n2\t-") != std::string::npos);
     std::set<std::string> distinct;
@@ -109,7 +123,7 @@ TEST_CASE("model: trained, it translates, is evaluated, drawn and dumped") {
               .out.starts_with("PER "));
     CHECK(
         weft({"evaluate", task.model, "--data", task.folder.write("r.tsv", "a b\tz z\na b\tw x\n")})
-            .out.find("0.00 % (0 of 1 words)") != std::string::npos);
+            .out.find("0.00 % (0 of 1 lines)") != std::string::npos);
     CHECK(not_a_clear_refusal(weft(
               {"evaluate", task.model, "--data", task.folder.write("bad.tsv", "a b\n")})) == "");
   }

@@ -3,7 +3,7 @@
 
 #include <doctest/doctest.h>
 
-#include <fstream>
+#include <algorithm>
 
 namespace weft::tests {
 namespace {
@@ -162,6 +162,77 @@ TEST_CASE("raw text: a model of words says that it was given something else") {
   CHECK(o.err.find("separated by spaces") == std::string::npos);
   has(weft({"translate", task.model}, "abc\ncab\n").err,
       "2 tokens are not in the model's vocabulary, of 2: it knows tokens separated by spaces");
+}
+
+TEST_CASE("files: two files, packed ones, patterns and weights train; what is dropped is said") {
+  Folder folder;
+  std::string en, de;
+  for (int i = 0; i < 60; ++i) {
+    en += std::string(i % 2 == 0 ? "a b" : "b c") + "\n";
+    de += std::string(i % 2 == 0 ? "w x" : "x y") + "\n";
+  }
+  folder.write("n.1.en", en);
+  folder.write("n.1.de", de);
+  folder.write("n.2.en", "a\n\na b c d e f\nc\na\n");
+  folder.write("n.2.de", "w\nx\nw x y z w x\ny z w x\nw\n");
+  const char packed[] =
+      "\x1F\x8B\x08\x00\x00\x00\x00\x00\x02\x03\x05\xC1\x49\x01\x00\x30\x08\x04\xB1\xF7\xAE\x8A\xB1"
+      "\x06\xD4\x03\x87\xFA\x26\x41\xAA\x19\x27\xA5\x61\x5D\x3C\x2D\xE7\x47\xE8\x68\x7F\x00\x8F\x33"
+      "\x81\x20\x00\x00\x00";
+  folder.write("more.tsv.gz", std::string(packed, sizeof packed - 1));
+  const auto recipe = [&](const std::string& data) {
+    return folder.write("r.toml", "[data]\n" + data +
+                                      "[model]\nembedding = 8\nhidden = 8\n[batch]\nmax_rows = 8\n"
+                                      "[training]\nsteps = 12\n");
+  };
+  const std::string files =
+      "train = [\"more.tsv.gz\", {source = \"n.*.en\", target = \"n.*.de\", weight = 0.5}]\n";
+  const auto train = [&](const std::string& out) {
+    return weft({"train", folder / "r.toml", "--out", folder / out});
+  };
+  recipe(files +
+         "empty_lines = \"drop\"\nlong_lines = \"drop\"\nmax_tokens = 5\nmax_ratio = 3\n"
+         "drop_duplicates = true\n");
+  const Outcome o = train("m");
+  INFO(o.err);
+  REQUIRE(o.code == 0);
+  // Of 60 lines two are different ones, and "a b" is in the packed file, as is "b c".
+  has(o.err, "n.1.en and " + (folder / "n.1.de") + ": 60 of 60 lines dropped: 60 there before");
+  has(o.err,
+      "4 of 5 lines dropped: 1 with an empty side, 1 there before, 1 too long, 1 of too different "
+      "lengths");
+  has(o.err, "5 examples, 0 to validate on");
+  CHECK(weft({"translate", folder / "m"}, "a b\n").code == 0);
+
+  SUBCASE("by default a line that does not fit is an error at its place, with the cure") {
+    recipe(files);
+    const Outcome refused = train("other");
+    CHECK(not_a_clear_refusal(refused) == "");
+    has(refused.err, "n.2.en:2: error: the source is empty (data.empty_lines = \"drop\"");
+    CHECK_FALSE(folder.has("other"));
+  }
+  SUBCASE("faults of files are told at the recipe's line, or with both names") {
+    recipe("train = {source = \"n.*.en\", target = \"n.1.de\"}\n");
+    has(train("other").err, "r.toml:2: error: 'data.train': 'n.*.en' names 2 files, 'n.1.de' 1");
+    recipe("train = {source = \"n.1.en\", target = \"n.2.de\"}\n");
+    has(train("other").err, "n.1.en: has 60 lines, " + (folder / "n.2.de") + " has 5");
+    recipe("train = {source = \"n.1.en\", weigth = 2}\n");
+    has(train("other").err, "r.toml:2: error: there is no 'data.train.weigth'");
+    recipe("train = [3]\n");
+    has(train("other").err, "r.toml:2: error: 'data.train' must be a string, a table or a list");
+  }
+  SUBCASE("evaluation takes two files, translation a packed one") {
+    folder.write("t.en", "a b\n");
+    folder.write("t.de", "w x\n");
+    CHECK(weft({"evaluate", folder / "m", "--source", folder / "t.en", "--reference",
+                folder / "t.de"})
+              .code == 0);
+    CHECK(not_a_clear_refusal(weft({"evaluate", folder / "m", "--source", folder / "t.en"}), 2) ==
+          "");
+    const Outcome translated = weft({"translate", folder / "m", "--input", folder / "more.tsv.gz"});
+    CHECK(translated.code == 0);
+    CHECK(std::count(translated.out.begin(), translated.out.end(), '\n') == 4);
+  }
 }
 
 }  // namespace

@@ -212,5 +212,52 @@ TEST_CASE("batch: parts hold its rows in turns, each once, longest targets first
   }
 }
 
+TEST_CASE("weights: an example is drawn as often as its file says, over the epochs") {
+  BatchOptions options;
+  options.weights = {{10, 2}, {20, 0.25}, {30, 1.5}};
+  for (const auto& [id, weight] : {std::pair<int64_t, double>{3, 2}, {15, 0.25}, {25, 1.5}}) {
+    int64_t all = 0;
+    for (int64_t epoch = 0; epoch < 40; ++epoch) {
+      const int64_t n = draws(id, options, epoch);
+      CHECK(std::abs(static_cast<double>(n) - weight) < 1);
+      all += n;
+    }
+    CHECK(static_cast<double>(all) == 40 * weight);
+  }
+  CHECK(draws(31, options, 0) == 1);
+  // Which of many are drawn differs by epoch.
+  int64_t first = 0, both = 0;
+  BatchOptions half;
+  half.weights = {{1000, 0.5}};
+  for (int64_t id = 1; id <= 1000; ++id) {
+    first += draws(id, half, 0);
+    both += draws(id, half, 0) * draws(id, half, 1);
+  }
+  CHECK(first > 420);
+  CHECK(first < 580);
+  CHECK(both == 0);
+}
+
+TEST_CASE("weights: a stream's epochs hold each example that often, and can be sought") {
+  std::vector<EncodedExample> examples = some_examples(40);
+  for (size_t i = 0; i < examples.size(); ++i) examples[i].id = static_cast<int64_t>(i) + 1;
+  BatchOptions options{.max_rows = 4};
+  options.weights = {{20, 2}, {40, 0.5}};
+  BatchStream stream(examples, options);
+  std::vector<int64_t> ids;
+  while (stream.position().epoch < 2) {
+    const Batch batch = stream.next();
+    for (int64_t b = 0; b < batch.rows(); ++b) ids.push_back(batch.row_ids.integer_at(b));
+  }
+  CHECK(std::count(ids.begin(), ids.end(), 7) == 4);
+  CHECK(std::count(ids.begin(), ids.end(), 33) == 1);
+  CHECK(ids.size() == 20 * 4 + 20);
+  BatchStream other(examples, options);
+  other.seek({1, 2});
+  stream.seek({1, 2});
+  const ir::Array sought = other.next().row_ids, again = stream.next().row_ids;
+  CHECK(std::ranges::equal(sought.values<int64_t>(), again.values<int64_t>()));
+}
+
 }  // namespace
 }  // namespace weft::data

@@ -22,7 +22,7 @@ TEST_CASE("error rate: the closest reference counts, with its own length") {
   rate.add(Tokens{"a"}, {{"b"}, {"a"}});
   CHECK(rate.phone_error_rate() == doctest::Approx(2.0 / 6));
   CHECK(rate.word_error_rate() == doctest::Approx(1.0 / 2));
-  CHECK(rate.str() == "PER 33.33 % (2 of 6 phones), WER 50.00 % (1 of 2 words)");
+  CHECK(rate.str() == "PER 33.33 % (2 of 6 tokens), WER 50.00 % (1 of 2 lines)");
 }
 
 TEST_CASE("error rate: of references at the same distance the shorter counts") {

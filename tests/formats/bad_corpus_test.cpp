@@ -6,7 +6,7 @@
 #include "frontend/formats/safetensors.h"
 #include "frontend/formats/text.h"
 #include "ir/error.h"
-#include "models/data/tsv.h"
+#include "models/data/parallel_text.h"
 #include "tests/formats/peak_memory.h"
 #include "tests/formats/temporary_folder.h"
 
@@ -82,7 +82,7 @@ TEST_CASE("bad corpus: text files are rejected or accepted as expected") {
 }
 
 TEST_CASE("bad corpus: .tsv files are rejected or accepted as expected") {
-  check_folder("tsv", [](const std::string& path) { data::read_tsv(path); });
+  check_folder("tsv", [](const std::string& path) { data::read_pairs({.source = path}); });
 }
 
 }  // namespace

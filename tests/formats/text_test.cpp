@@ -65,6 +65,19 @@ TEST_CASE("text: a line may be as long as the limit, its end not counted, and no
   CHECK(refusal(std::string(100, 'x'), {.max_bytes = 4}) == "text:1: is longer than 4 bytes");
 }
 
+TEST_CASE("text: behind a line that is at fault the next one is read") {
+  std::istringstream in("abcdefgh\nok\n\xE9\n\nx");
+  LineReader reader(in, "text", {.max_bytes = 4});
+  CHECK_THROWS_AS(reader.next(), LineError);
+  CHECK(*reader.next() == "ok");
+  CHECK(reader.line() == 2);
+  CHECK_THROWS_AS(reader.next(), LineError);
+  CHECK(*reader.next() == "");
+  CHECK(*reader.next() == "x");
+  CHECK(reader.line() == 5);
+  CHECK_FALSE(reader.next().has_value());
+}
+
 TEST_CASE("text: an endless line is given up at the limit") {
   CHECK(message_of<ir::GraphError>([] { LineReader("/dev/zero").next(); }) ==
         "/dev/zero:1: is longer than 1048576 bytes");

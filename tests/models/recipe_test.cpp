@@ -22,7 +22,7 @@ TEST_CASE("recipe: every key is read, faults name file and line") {
   const Recipe r = read(data +
                         "[model]\nattention = \"general\"\ncell = \"lstm\"\nlayers = "
                         "2\n[optimizer]\nkind = \"adadelta\"\n[training]\nsteps = 9\nseed = 5\n");
-  CHECK(r.data.train == folder / "a.tsv");
+  CHECK(r.train.front().source == folder / "a.tsv");
   CHECK(r.model.as<rnn::Config>().attention == rnn::AttentionKind::general);
   CHECK(r.optimizer.kind == OptimizerKind::adadelta);
   CHECK(r.rate.learning_rate == 1);
@@ -34,7 +34,8 @@ TEST_CASE("recipe: every key is read, faults name file and line") {
   const auto has = [](const std::string& text, const char* part) {
     return text.find(part) != std::string::npos;
   };
-  CHECK(has(error(""), "r.toml: error: 'data.train' must name a TSV file"));
+  CHECK(
+      has(error(""), "r.toml: error: 'data.train' must name a TSV file, or a source and a target"));
   CHECK(has(error(data + "[model]\nhiden = 3\n"),
             "r.toml:5: error: there is no 'model.hiden'; known are "));
   CHECK(has(error(data + "[model]\nhidden = \"x\"\n"),
