@@ -18,25 +18,44 @@ using ir::GraphError;
 
 bool is_pattern(const std::string& text) { return text.find_first_of("*?[") != text.npos; }
 
-std::vector<std::string> matches(const std::string& pattern) {
-  if (!is_pattern(pattern) || std::filesystem::exists(pattern)) return {pattern};
+// ".." is the system's business: the folder may be a link.
+std::string joined(const std::string& folder, const std::string& path) {
+  return (std::filesystem::path(folder) / path).string();
+}
+
+// A folder's own name is no pattern.
+std::string escaped(const std::string& folder) {
+  std::string text;
+  for (const char c : folder) {
+    if (std::string_view("*?[\\").find(c) != std::string_view::npos) text += '\\';
+    text += c;
+  }
+  return text;
+}
+
+std::vector<std::string> matches(const std::string& folder, const std::string& pattern) {
+  const std::string whole = joined(folder, pattern);
+  if (!is_pattern(pattern) || std::filesystem::exists(whole)) return {whole};
   glob_t found{};
-  const int status = ::glob(pattern.c_str(), GLOB_ERR, nullptr, &found);
+  const int status = ::glob(joined(escaped(folder), pattern).c_str(), GLOB_ERR, nullptr, &found);
   std::vector<std::string> paths(found.gl_pathv, found.gl_pathv + found.gl_pathc);
   ::globfree(&found);
-  if (status == GLOB_NOSPACE) throw ir::RuntimeError(pattern + ": out of memory");
-  if (paths.empty()) throw GraphError(concat("no file is named as in '", pattern, "'"));
+  if (status == GLOB_NOSPACE) throw ir::RuntimeError(whole + ": out of memory");
+  if (paths.empty()) throw GraphError(concat("no file is named as in '", whole, "'"));
   std::sort(paths.begin(), paths.end());
   return paths;
 }
 
 // What the only star of a pattern stands for in one of its matches; nothing where there are more.
-std::optional<std::string> captured(const std::string& pattern, const std::string& path) {
+std::optional<std::string> captured(const std::string& folder, const std::string& pattern,
+                                    const std::string& path) {
   const size_t star = pattern.find('*');
   if (star == pattern.npos || pattern.find_first_of("*?[", star + 1) != pattern.npos ||
       pattern.find_first_of("?[") < star)
     return std::nullopt;
-  return path.substr(star, path.size() - (pattern.size() - 1));
+  const size_t before = joined(folder, pattern).size() - (pattern.size() - star);
+  const size_t behind = pattern.size() - star - 1;
+  return path.substr(before, path.size() - before - behind);
 }
 
 std::string trimmed(std::string_view text) {
@@ -83,23 +102,20 @@ std::vector<ParallelFile> files_of(const FilePattern& p, const std::string& fold
   if (p.file.empty() ? p.source.empty() || p.target.empty()
                      : !p.source.empty() || !p.target.empty())
     throw GraphError("needed is a TSV file, or a source and a target");
-  // ".." is the system's business: the folder may be a link.
-  const auto in_folder = [&](const std::string& path) {
-    return (std::filesystem::path(folder) / path).string();
-  };
   std::vector<ParallelFile> files;
   if (!p.file.empty()) {
-    for (const std::string& path : matches(in_folder(p.file)))
+    for (const std::string& path : matches(folder, p.file))
       files.push_back({.source = path, .target = "", .weight = p.weight});
     return files;
   }
-  const std::string source = in_folder(p.source), target = in_folder(p.target);
-  const std::vector<std::string> sources = matches(source), targets = matches(target);
+  const std::vector<std::string> sources = matches(folder, p.source),
+                                 targets = matches(folder, p.target);
   if (sources.size() != targets.size())
     throw GraphError(concat("'", p.source, "' names ", sources.size(), " files, '", p.target, "' ",
                             targets.size()));
   for (size_t i = 0; i < sources.size(); ++i) {
-    const auto a = captured(source, sources[i]), b = captured(target, targets[i]);
+    const auto a = captured(folder, p.source, sources[i]),
+               b = captured(folder, p.target, targets[i]);
     if (a && b && *a != *b)
       throw GraphError(concat(sources[i], " would be read with ", targets[i],
                               ": one of the two has no counterpart"));
