@@ -1,6 +1,7 @@
 // tests/models/search_test.cpp -- beam search against exhaustive search and other systems, alone
 // and in batches.
 #include "frontend/formats/npz.h"
+#include "ir/text/text.h"
 #include "models/families/rnn/rnn.h"
 #include "models/search/batch_rows.h"
 #include "models/search/beam_search.h"
@@ -442,6 +443,15 @@ TEST_CASE("search: a sentence's result does not depend on its batch, bit for bit
         }
       }
     }
+}
+
+TEST_CASE("search: encoders compute the real tokens of their sources") {
+  const std::vector<seq2seq::Settings> models{config_of(rnn::AttentionKind::additive),
+                                              tests::small_transformer(16)};
+  for (const seq2seq::Settings& s : models) {
+    const search::Decoder d = seq2seq::decoder(s, {}, tests::fast_options());
+    CHECK(ir::print(d.encode.graph()).find(" = pack(") != std::string::npos);
+  }
 }
 
 TEST_CASE("search: executables have the rows there are, or up to an eighth more") {

@@ -212,9 +212,12 @@ ir::Graph encode_graph(const Config& c) {
   const auto [source, source_lengths] = seq2seq::source_inputs(m, c.source);
   const Tensor h = encode(m.scope(), c, source, source_lengths);
   const Memory memory = project_memory(m.scope(), c, h, source_lengths);
+  // Zeros behind a source's end, as all encoders have them: what is there need not be computed.
+  const Tensor real = expand(expand(memory.mask, 2), 3);
   for (int64_t i = 0; i < c.decoder_layers; ++i) {
-    m.output(part_name("memory", i, "keys"), memory.layers[static_cast<size_t>(i)].keys);
-    m.output(part_name("memory", i, "values"), memory.layers[static_cast<size_t>(i)].values);
+    const KeysValues& layer = memory.layers[static_cast<size_t>(i)];
+    m.output(part_name("memory", i, "keys"), where(real, layer.keys, 0));
+    m.output(part_name("memory", i, "values"), where(real, layer.values, 0));
   }
   return m.graph();
 }
