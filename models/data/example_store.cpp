@@ -309,10 +309,20 @@ void ExampleWriter::commit() {
   file_.commit();
 }
 
-ExampleStore cached_examples(
-    const std::string& path, const ExampleWriter::Options& options,
-    const std::function<void(const std::function<void(const EncodedExample&)>&)>& make,
-    std::string* why) {
+ExampleStore ExampleStore::counted(const ExampleCounts& counts) {
+  const auto content = std::make_shared<Content>();
+  content->counts = counts;
+  return ExampleStore(content);
+}
+
+ExampleStore counted_examples(const UnknownIds& unknown_ids, const MakeExamples& make) {
+  ExampleCounts counts;
+  make([&](const EncodedExample& e) { counts.add(e, unknown_ids); });
+  return ExampleStore::counted(counts);
+}
+
+ExampleStore cached_examples(const std::string& path, const ExampleWriter::Options& options,
+                             const MakeExamples& make, std::string* why) {
   if (path.empty()) {
     std::vector<EncodedExample> examples;
     make([&](const EncodedExample& e) { examples.push_back(e); });

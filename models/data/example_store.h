@@ -57,6 +57,8 @@ class ExampleStore {
  public:
   // In memory, as one block.
   ExampleStore(std::vector<EncodedExample> examples = {}, const UnknownIds& unknown = {});
+  // Examples that were counted and not kept: `size` and `counts` are all that may be asked for.
+  static ExampleStore counted(const ExampleCounts& counts);
   // The file, where it is there, whole, and has this key; otherwise nothing, and why:
   // "is not there", "was made from other data", "was changed". All of it is read.
   static std::optional<ExampleStore> open(const std::string& path, const std::string& key,
@@ -112,13 +114,15 @@ class ExampleWriter {
   int64_t rank_ = 0;                 // 0: tokens
 };
 
+// Hands examples over, one after the other.
+using MakeExamples = std::function<void(const std::function<void(const EncodedExample&)>& add)>;
+
 // The examples of the file at `path`, or, where it cannot be opened, those that `make` hands over,
 // which are written there; in memory where `path` is empty. `why` is set where a file that is there was
 // not used: see ExampleStore::open.
-ExampleStore cached_examples(
-    const std::string& path, const ExampleWriter::Options& options,
-    const std::function<void(const std::function<void(const EncodedExample&)>&)>& make,
-    std::string* why = nullptr);
+ExampleStore cached_examples(const std::string& path, const ExampleWriter::Options& options,
+                             const MakeExamples& make, std::string* why = nullptr);
+ExampleStore counted_examples(const UnknownIds& unknown, const MakeExamples& make);
 
 // The digest of examples one by one, as stores have it.
 void add_to(formats::Digest& digest, const EncodedExample& example);

@@ -41,7 +41,7 @@ Subject read_subject(const std::string& what, const ir::Bindings& bind, int64_t 
   s.title = std::filesystem::path(what).filename().string();
   seq2seq::Settings config;
   if (what.ends_with(".toml")) {
-    const Task task = read_task(what);
+    const Task task = read_task(what, {.counted = true});
     const BatchSizes sizes = largest_batch(task);
     config = task.config;
     s.optimizer = task.recipe.optimizer;

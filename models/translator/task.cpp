@@ -166,33 +166,34 @@ std::optional<std::string> digest_of(const Task& task, const data::ParallelCorpu
 
 // `name`: of the cache, "train".
 void encode(Task& task, TaskFile& file, const std::string& name, data::FeatureReader& reader,
-            const std::string& cache) {
+            const TaskOptions& options) {
   const data::ParallelCorpus& text = *file.text;
-  const auto key = cache.empty() ? std::nullopt : digest_of(task, text);
-  const std::string path = key ? cache + "/" + name + ".examples" : std::string();
+  const auto key = options.cache.empty() ? std::nullopt : digest_of(task, text);
+  const std::string path = key ? options.cache + "/" + name + ".examples" : std::string();
   const training::Tokenizers& t = task.tokenizers;
   const data::Source source = seq2seq::ends(task.config).source;
   std::string why;
   Filter filter(task, text, name == "train");
-  file.encoded = data::cached_examples(
-      path,
-      {.key = key.value_or(""),
-       .unknown = {.source = t.source.special().unknown, .target = t.target.special().unknown}},
-      [&](const auto& add) {
-        const data::NextExample next = text.examples();
-        while (auto e = filter.next(next)) {
-          data::EncodedExample encoded;
-          try {
-            if (!has_tokens(task)) e->source = data::located(e->source, list_of(text, e->id));
-            encoded = has_tokens(task) ? data::encode(*e, t.source, t.target)
-                                       : data::encode(*e, reader, source, t.target);
-          } catch (const ir::GraphError& error) {
-            throw ir::GraphError(ir::concat(text.source_place(e->id), ": error: ", error.what()));
-          }
-          if (filter.keeps(*e, encoded)) add(encoded);
-        }
-      },
-      &why);
+  const data::UnknownIds unknown{.source = t.source.special().unknown,
+                                 .target = t.target.special().unknown};
+  const data::MakeExamples make = [&](const auto& add) {
+    const data::NextExample next = text.examples();
+    while (auto e = filter.next(next)) {
+      data::EncodedExample encoded;
+      try {
+        if (!has_tokens(task)) e->source = data::located(e->source, list_of(text, e->id));
+        encoded = has_tokens(task) ? data::encode(*e, t.source, t.target)
+                                   : data::encode(*e, reader, source, t.target);
+      } catch (const ir::GraphError& error) {
+        throw ir::GraphError(ir::concat(text.source_place(e->id), ": error: ", error.what()));
+      }
+      if (filter.keeps(*e, encoded)) add(encoded);
+    }
+  };
+  file.encoded =
+      options.counted
+          ? data::counted_examples(unknown, make)
+          : data::cached_examples(path, {.key = key.value_or(""), .unknown = unknown}, make, &why);
   for (std::string& remark : filter.remarks()) task.remarks.push_back(std::move(remark));
   if (file.encoded.size() == 0)
     throw ir::GraphError(ir::concat(text.name(), ": error: no line is left"));
@@ -289,7 +290,7 @@ Task read_task(const std::string& path, const TaskOptions& options) {
   }
   for (const auto& [file, name] : {std::pair{&task.train, "train"}, {&task.valid, "valid"}}) {
     if (!file->text) continue;
-    encode(task, *file, name, reader, options.cache);
+    encode(task, *file, name, reader, options);
   }
   add_weights(task);
   return task;

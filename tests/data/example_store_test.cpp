@@ -77,6 +77,17 @@ TEST_CASE("store: a file holds what was written, block by block") {
   }
 }
 
+TEST_CASE("store: examples may be counted only") {
+  const auto examples = sentences(50);
+  const ExampleStore counted = counted_examples({.source = 3}, [&](const auto& add) {
+    for (const EncodedExample& e : examples) add(e);
+  });
+  const ExampleStore kept(examples, {.source = 3});
+  CHECK(counted.size() == 50);
+  CHECK(counted.counts().longest_source == kept.counts().longest_source);
+  CHECK(counted.counts().unknown_source == kept.counts().unknown_source);
+}
+
 TEST_CASE("store: features are views of the file") {
   const TemporaryFolder folder;
   for (const ir::Dims& dims : {ir::Dims{3, 2}, ir::Dims{2, 4, 1}}) {
