@@ -13,10 +13,17 @@ const VjpRule squared_norm{&ops::squared_norm, [](Vjp& g) -> Grads {
                            }};
 
 const VjpRule adadelta_update = not_differentiable(ops::adadelta_update),
-              adam_update = not_differentiable(ops::adam_update);
+              adafactor_update = not_differentiable(ops::adafactor_update),
+              adagrad_update = not_differentiable(ops::adagrad_update),
+              adam_update = not_differentiable(ops::adam_update),
+              lion_update = not_differentiable(ops::lion_update),
+              moving_average = not_differentiable(ops::moving_average),
+              sgd_update = not_differentiable(ops::sgd_update);
 
 std::span<const VjpRule* const> of_optimizer() {
-  static const VjpRule* const kRules[] = {&squared_norm, &adadelta_update, &adam_update};
+  static const VjpRule* const kRules[] = {&squared_norm,   &adadelta_update, &adafactor_update,
+                                          &adagrad_update, &adam_update,     &lion_update,
+                                          &moving_average, &sgd_update};
   return kRules;
 }
 

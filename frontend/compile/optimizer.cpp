@@ -1,10 +1,12 @@
-// frontend/compile/optimizer.cpp -- each update rule, one parameter at a time; a pass makes one op of all.
+// frontend/compile/optimizer.cpp -- the norm of all gradients, and one op that updates all parameters.
 #include "frontend/compile/optimizer.h"
 
 #include "ir/check.h"
 #include "ir/rewrite/builder.h"
 
 #include <algorithm>
+#include <array>
+#include <functional>
 
 namespace weft {
 namespace {
@@ -12,41 +14,54 @@ namespace {
 using ir::Value;
 using ir::Values;
 
+constexpr std::array kKinds{OptimizerKind::sgd,       OptimizerKind::adam,
+                            OptimizerKind::adadelta,  OptimizerKind::adagrad,
+                            OptimizerKind::adafactor, OptimizerKind::lion};
+
+// All parameters, their gradients, and what goes with them in an update.
+struct Parameters {
+  std::vector<std::string> paths;
+  Values p, g;
+};
+
 class Updater {
  public:
   Updater(ir::Graph& graph, const OptimizerSettings& settings, const std::string& weight)
       : graph_(graph), s_(settings), b_(graph, {"optimizer", {}, {}, ir::Part::optimizer}) {
     if (!weight.empty())
-      share_ = b_.div(real(1), graph_.add_argument({ir::DType::f32, {}}, weight));
+      scale_ = b_.div(real(1), graph_.add_argument({ir::DType::f32, {}}, weight));
   }
 
   void run(const std::vector<std::string>& paths, const Values& gradients) {
     lr_ = graph_.add_argument({ir::DType::f32, {}}, "lr");
-    Values g = gradients;
-    clip(g);
-    if (s_.kind == OptimizerKind::adam) count_steps();
-    for (size_t i = 0; i < paths.size(); ++i) update(paths[i], g[i]);
+    clip(gradients);
+    Parameters all{paths, {}, gradients};
+    for (const std::string& path : paths)
+      all.p.push_back(graph_.arguments()[static_cast<size_t>(graph_.find_argument(path))].value);
+    update(all);
+    if (s_.average_decay > 0) average(all);
   }
+
+  std::vector<ir::Output> outputs;
 
  private:
   Value real(double x) { return b_.scalar(x, ir::DType::f32); }
   Value sum_of_squares(Value g) { return b_.sum_all(b_.mul(g, g)); }
-
-  Value shared(Value x) { return share_.valid() ? b_.mul(x, share_) : x; }
+  Value least(Value a, Value b) { return b_.emit(ir::ops::minimum, {{a}, {b}}); }
+  Value power(Value x, double y) { return b_.emit(ir::ops::pow, {{x}, {real(y)}}); }
 
   // scale = min(1, clip / (norm + 1e-6)), as PyTorch has it. Of sums, the norm is that of the mean.
-  void clip(Values& gradients) {
+  void clip(const Values& gradients) {
     Value total;
     for (const Value g : gradients)
       total = total.valid() ? b_.add(total, sum_of_squares(g)) : sum_of_squares(g);
+    const auto shared = [&, share = scale_](Value x) {
+      return share.valid() ? b_.mul(x, share) : x;
+    };
     const Value norm = shared(b_.sqrt(total));
     outputs.push_back({"gradient_norm", norm});
-    Value scale = share_;
     if (s_.clip_norm != 0)
-      scale = shared(b_.emit(ir::ops::minimum,
-                             {{real(1)}, {b_.div(real(s_.clip_norm), b_.add(norm, real(1e-6)))}}));
-    if (!scale.valid()) return;
-    for (Value& g : gradients) g = b_.mul(g, scale);
+      scale_ = shared(least(real(1), b_.div(real(s_.clip_norm), b_.add(norm, real(1e-6)))));
   }
 
   Value state(const std::string& path, const ir::TensorType& type) {
@@ -58,75 +73,135 @@ class Updater {
     graph_.set_donated(graph_.find_argument(path), true);
   }
 
-  void count_steps() {
-    const Value before = state("optimizer/step", {ir::DType::s64, {}});
-    const Value now = b_.add(before, b_.scalar(1, ir::DType::s64));
-    keep("optimizer/step", now);
-    const Value t = b_.cast(now, ir::DType::f32);
-    correction1_ = b_.sub(real(1), b_.emit(ir::ops::pow, {{real(s_.beta1)}, {t}}));
-    correction2_ = b_.sub(real(1), b_.emit(ir::ops::pow, {{real(s_.beta2)}, {t}}));
+  // What a state says before this update; it is one more behind it.
+  Value counted(const std::string& path) {
+    const Value before = state(path, {ir::DType::s64, {}});
+    keep(path, b_.add(before, b_.scalar(1, ir::DType::s64)));
+    return before;
+  }
+  Value step() {  // from 1
+    counted("optimizer/step");
+    return outputs.back().value;
   }
 
-  void update(const std::string& path, Value g) {
-    Value p = graph_.arguments()[static_cast<size_t>(graph_.find_argument(path))].value;
+  // A kind of state: its name, and its type beside a parameter's.
+  struct State {
+    std::string name;
+    std::function<ir::TensorType(const ir::TensorType&)> type = [](const auto& t) { return t; };
+  };
+
+  // The op takes p, g, the states, the scalars and the scale; new parameters take the place of the
+  // old ones. A group of states that is not there has no name.
+  void apply(const ir::OpDef& op, Parameters& all, const std::vector<State>& states,
+             const Values& scalars, ir::Attrs attrs) {
+    if (all.p.empty()) return;
+    ir::OperandGroups groups{all.p, all.g};
+    std::vector<std::string> kept = all.paths;
+    for (const State& s : states) {
+      groups.emplace_back();
+      for (size_t i = 0; i < all.p.size() && !s.name.empty(); ++i) {
+        kept.push_back("optimizer/" + s.name + "/" + all.paths[i]);
+        groups.back().push_back(state(kept.back(), s.type(b_.type(all.p[i]))));
+      }
+    }
+    for (const Value v : scalars) groups.push_back({v});
+    groups.push_back(scale_.valid() ? Values{scale_} : Values{});
+    if (s_.decay != 0) {
+      attrs.set("decay", s_.decay);
+      attrs.set("decoupled", s_.decoupled);
+    }
+    const Values results = b_.emit_all(op, groups, std::move(attrs));
+    for (size_t i = 0; i < results.size(); ++i) keep(kept[i], results[i]);
+    std::copy_n(results.begin(), all.p.size(), all.p.begin());
+  }
+
+  void update(Parameters& all) {
     switch (s_.kind) {
       case OptimizerKind::sgd:
-        return keep(path, b_.sub(p, b_.mul(lr_, g)));
+        return apply(ir::ops::sgd_update, all, {{s_.momentum > 0 ? "m" : ""}}, {lr_},
+                     {{"momentum", s_.momentum}, {"nesterov", s_.nesterov}});
       case OptimizerKind::adam:
-        return adam(path, p, g);
+        return apply(ir::ops::adam_update, all, {{"m"}, {"v"}}, {step(), lr_},
+                     {{"beta1", s_.beta1}, {"beta2", s_.beta2}, {"eps", s_.eps}});
       case OptimizerKind::adadelta:
-        return adadelta(path, p, g);
+        return apply(ir::ops::adadelta_update, all, {{"a"}, {"d"}}, {lr_},
+                     {{"rho", s_.rho}, {"eps", s_.adadelta_eps}});
+      case OptimizerKind::adagrad:
+        return apply(ir::ops::adagrad_update, all, {{"a"}}, {lr_},
+                     {{"eps", s_.adagrad_eps}, {"initial", s_.initial_squares}});
+      case OptimizerKind::adafactor:
+        return adafactor(all);
+      case OptimizerKind::lion:
+        return apply(ir::ops::lion_update, all, {{"m"}}, {lr_},
+                     {{"beta1", s_.beta1}, {"beta2", s_.beta2}});
     }
   }
 
-  // m = b1 m + (1-b1) g;  v = b2 v + (1-b2) g^2;  p -= lr m' / (sqrt(v') + eps), m', v'
-  // bias-corrected
-  void adam(const std::string& path, Value p, Value g) {
-    const ir::TensorType type = b_.type(p);
-    const Value old_m = state("optimizer/m/" + path, type),
-                old_v = state("optimizer/v/" + path, type);
-    if (s_.decay != 0 && !s_.decoupled) g = b_.add(g, b_.mul(p, real(s_.decay)));
-    if (s_.decay != 0 && s_.decoupled) p = b_.sub(p, b_.mul(p, b_.mul(lr_, real(s_.decay))));
-    const Value m = b_.add(b_.mul(old_m, real(s_.beta1)), b_.mul(g, real(1 - s_.beta1)));
-    const Value v = b_.add(b_.mul(old_v, real(s_.beta2)), b_.mul(b_.mul(g, g), real(1 - s_.beta2)));
-    const Value denominator = b_.add(b_.sqrt(b_.div(v, correction2_)), real(s_.eps));
-    keep(path, b_.sub(p, b_.mul(lr_, b_.div(b_.div(m, correction1_), denominator))));
-    keep("optimizer/m/" + path, m);
-    keep("optimizer/v/" + path, v);
+  // Matrices have second moments of rows and columns, vectors of elements: an op for each of both.
+  void adafactor(Parameters& all) {
+    const Value t = b_.cast(step(), ir::DType::f32);
+    const Value beta2 = b_.sub(real(1), power(t, -s_.decay_rate));
+    Value rate = lr_;
+    if (s_.relative_step) {
+      const Value most = s_.relative_warmup ? b_.mul(t, real(1e-6)) : real(1e-2);
+      rate = b_.mul(rate, least(most, power(t, -0.5)));
+    }
+    const ir::Attrs attrs{{"beta1", s_.beta1},
+                          {"eps", s_.adafactor_eps},
+                          {"clip", s_.clip_update},
+                          {"least_scale", s_.least_scale},
+                          {"scaled", s_.scale_by_parameter}};
+    const State first{s_.beta1 > 0 ? "m" : ""};
+    const State rows{"r", [](ir::TensorType type) {
+                       type.shape.pop_back();
+                       return type;
+                     }};
+    const State columns{"c", [](ir::TensorType type) {
+                          type.shape.erase(type.shape.end() - 2);
+                          return type;
+                        }};
+    for (const bool matrices : {true, false}) {
+      Parameters some;
+      std::vector<size_t> places;
+      for (size_t i = 0; i < all.p.size(); ++i) {
+        if ((b_.type(all.p[i]).rank() >= 2) != matrices) continue;
+        places.push_back(i);
+        some.paths.push_back(all.paths[i]);
+        some.p.push_back(all.p[i]);
+        some.g.push_back(all.g[i]);
+      }
+      apply(ir::ops::adafactor_update, some,
+            {first, matrices ? rows : State{"v"}, matrices ? columns : State{""}}, {beta2, rate},
+            attrs);
+      for (size_t k = 0; k < places.size(); ++k) all.p[places[k]] = some.p[k];
+    }
   }
 
-  // a = rho a + (1-rho) g^2;  u = sqrt(d+eps) / sqrt(a+eps) g;  d = rho d + (1-rho) u^2;  p -= lr u
-  void adadelta(const std::string& path, Value p, Value g) {
-    const ir::TensorType type = b_.type(p);
-    const Value old_a = state("optimizer/a/" + path, type),
-                old_d = state("optimizer/d/" + path, type);
-    const Value eps = real(s_.adadelta_eps), rho = real(s_.rho), rest = real(1 - s_.rho);
-    const Value a = b_.add(b_.mul(old_a, rho), b_.mul(b_.mul(g, g), rest));
-    const Value u = b_.mul(b_.div(b_.sqrt(b_.add(old_d, eps)), b_.sqrt(b_.add(a, eps))), g);
-    const Value d = b_.add(b_.mul(old_d, rho), b_.mul(b_.mul(u, u), rest));
-    keep(path, b_.sub(p, b_.mul(lr_, u)));
-    keep("optimizer/a/" + path, a);
-    keep("optimizer/d/" + path, d);
+  void average(const Parameters& all) {
+    const Value t = b_.cast(counted("average_updates"), ir::DType::f32);
+    const Value decay = least(real(s_.average_decay), b_.div(t, b_.add(t, real(10))));
+    Values old;
+    for (size_t i = 0; i < all.p.size(); ++i)
+      old.push_back(state(average_path(all.paths[i]), b_.type(all.p[i])));
+    const Values now = b_.emit_all(ir::ops::moving_average, {all.p, old, {decay}});
+    for (size_t i = 0; i < now.size(); ++i) keep(average_path(all.paths[i]), now[i]);
   }
 
   ir::Graph& graph_;
   const OptimizerSettings& s_;
   ir::Builder b_;
-  Value lr_, correction1_, correction2_;
-  Value share_;  // 1 / weight, where gradients are sums
-
- public:
-  std::vector<ir::Output> outputs;
+  Value lr_, scale_;  // scale: what gradients are multiplied by, where they are
 };
 
 }  // namespace
 
 OptimizerKind optimizer_named(std::string_view wanted) {
-  for (const OptimizerKind kind :
-       {OptimizerKind::sgd, OptimizerKind::adam, OptimizerKind::adadelta})
+  std::string names;
+  for (const OptimizerKind kind : kKinds) {
     if (name(kind) == wanted) return kind;
-  throw ir::GraphError(
-      ir::concat("there is no optimizer '", wanted, "'; there are sgd, adam, adadelta"));
+    names += (names.empty() ? "" : ", ") + std::string(name(kind));
+  }
+  throw ir::GraphError(ir::concat("there is no optimizer '", wanted, "'; there are ", names));
 }
 
 std::string_view name(OptimizerKind kind) {
@@ -137,8 +212,22 @@ std::string_view name(OptimizerKind kind) {
       return "adam";
     case OptimizerKind::adadelta:
       return "adadelta";
+    case OptimizerKind::adagrad:
+      return "adagrad";
+    case OptimizerKind::adafactor:
+      return "adafactor";
+    case OptimizerKind::lion:
+      return "lion";
   }
   return {};
+}
+
+OptimizerSettings default_settings(OptimizerKind kind) {
+  OptimizerSettings s{.kind = kind};
+  s.decoupled = kind == OptimizerKind::lion || kind == OptimizerKind::adafactor;
+  if (kind == OptimizerKind::lion) s.beta2 = 0.99;
+  if (kind == OptimizerKind::adafactor) s.beta1 = 0;
+  return s;
 }
 
 void check(const OptimizerSettings& s) {
@@ -159,9 +248,23 @@ void check(const OptimizerSettings& s) {
   share("beta1", s.beta1);
   share("beta2", s.beta2);
   share("rho", s.rho);
+  share("momentum", s.momentum);
+  share("average_decay", s.average_decay);
   small("eps", s.eps);
   small("adadelta_eps", s.adadelta_eps);
+  small("adagrad_eps", s.adagrad_eps);
+  small("adafactor_eps", s.adafactor_eps);
+  small("least_scale", s.least_scale);
+  small("decay_rate", s.decay_rate);
+  needs("clip_update", s.clip_update,
+        static_cast<float>(s.clip_update) > 0 && s.clip_update <= 1e30,
+        "more than 0, at most 1e30");
+  needs("initial_squares", s.initial_squares, s.initial_squares >= 0 && s.initial_squares <= 1e30,
+        "0 to 1e30");
+  if (s.nesterov && s.momentum == 0) throw ir::GraphError("nesterov needs a momentum above 0");
 }
+
+std::string average_path(std::string_view parameter) { return "average/" + std::string(parameter); }
 
 std::string output_name(std::string path) {
   std::replace(path.begin(), path.end(), '/', '.');

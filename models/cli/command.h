@@ -89,6 +89,7 @@ class CommandLine {
 };
 
 void add_attend(Command& program);
+void add_average(Command& program);
 void add_bench(Command& program);
 void add_curves(Command& program);
 void add_data(Command& program);

@@ -85,9 +85,10 @@ void run(int argc, char** argv) {
       "more.");
   for (const auto add :
        {weft::cli::add_train, weft::cli::add_translate, weft::cli::add_evaluate,
-        weft::cli::add_attend, weft::cli::add_bench, weft::cli::add_dump, weft::cli::add_inspect,
-        weft::cli::add_stages, weft::cli::add_opt, weft::cli::add_run, weft::cli::add_curves,
-        weft::cli::add_families, weft::cli::add_data, weft::cli::add_doctor, weft::cli::add_ops})
+        weft::cli::add_attend, weft::cli::add_average, weft::cli::add_bench, weft::cli::add_dump,
+        weft::cli::add_inspect, weft::cli::add_stages, weft::cli::add_opt, weft::cli::add_run,
+        weft::cli::add_curves, weft::cli::add_families, weft::cli::add_data, weft::cli::add_doctor,
+        weft::cli::add_ops})
     add(program.commands());
   program.run(argc, argv);
 }

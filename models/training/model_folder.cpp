@@ -12,6 +12,7 @@
 #include <charconv>
 #include <cstring>
 #include <filesystem>
+#include <map>
 
 namespace weft::training {
 namespace {
@@ -306,16 +307,84 @@ void ModelFolder::save_last(const ParameterStore& store, const Progress& progres
   }
 }
 
-ParameterStore ModelFolder::load(ir::DType real, Which which) const {
+namespace {
+
+// The step of "checkpoint-N.safetensors"; -1 for any other name.
+int64_t step_of(const std::string& name) {
+  constexpr std::string_view kBefore = "checkpoint-", kBehind = ".safetensors";
+  if (!name.starts_with(kBefore) || !name.ends_with(kBehind)) return -1;
+  const char *begin = name.data() + kBefore.size(),
+             *end = name.data() + name.size() - kBehind.size();
+  int64_t step = -1;
+  const auto [stop, error] = std::from_chars(begin, end, step);
+  return error == std::errc() && stop == end ? step : -1;
+}
+
+}  // namespace
+
+std::vector<std::string> ModelFolder::kept() const {
+  std::map<int64_t, std::string> by_step;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(path_, ignored))
+    if (const std::string name = entry.path().filename().string(); step_of(name) >= 0)
+      by_step[step_of(name)] = file(name);
+  std::vector<std::string> paths;
+  for (const auto& [step, path] : by_step) paths.push_back(path);
+  return paths;
+}
+
+void ModelFolder::keep(const ParameterStore& store, int64_t step, int64_t count) const {
+  Metadata m{{"step", std::to_string(step)}};
+  m.merge(belongings());
+  write_checkpoint(file(concat("checkpoint-", step, ".safetensors")), store.parameters(),
+                   std::move(m));
+  const std::vector<std::string> all = kept();
+  std::error_code ignored;
+  for (int64_t i = 0; i < std::ssize(all) - count; ++i)
+    fs::remove(all[static_cast<size_t>(i)], ignored);
+}
+
+void ModelFolder::save_model_of(const ModelFolder& other, const ParameterStore& store,
+                                int64_t step) const {
+  const auto held = lock();
+  check_free();
+  for (const auto& [name, digest] : other.belongings())
+    formats::write_file_atomically(file(name), formats::read_text_file(other.file(name)));
+  Metadata m{{"step", std::to_string(step)}};
+  m.merge(belongings());
+  write_checkpoint(file("best.safetensors"), store.parameters(), std::move(m));
+}
+
+ParameterStore ModelFolder::load(const std::string& path, int64_t* step, ir::DType real) const {
   const seq2seq::Settings c = config();
-  const std::string best = file("best.safetensors"), last = file("last.safetensors");
-  if (which == Which::either) which = fs::exists(best) ? Which::best : Which::last;
-  const std::string& name = which == Which::best ? best : last;
-  if (!is_trained()) throw GraphError(concat(path_, ": error: holds no trained parameters yet"));
-  if (!fs::exists(name)) throw GraphError(concat(name, ": error: is not there"));
   ParameterStore store(seq2seq::seed(c), real);
   Metadata metadata;
-  load_parameters(store, read(name, metadata), seq2seq::loss_graph(c, false), name);
+  load_parameters(store, read(path, metadata), seq2seq::loss_graph(c, false), path);
+  if (step != nullptr && metadata.contains("step")) *step = number<int64_t>(metadata, "step", path);
+  return store;
+}
+
+// The last parameters of a run that averages them are not the model yet.
+void ModelFolder::put_average(ParameterStore& store, const Metadata& last) const {
+  if (!last.contains(kSetting + "optimizer.average_decay")) return;
+  const int64_t step = number<int64_t>(last, "step", file("last.safetensors"));
+  if (step == 0) return;
+  Metadata ignored;
+  const NamedArrays states = read_checkpoint(file(state_file(step)), &ignored);
+  for (const auto& p : store.parameters())
+    if (const ir::Array* average = states.find(average_path(p.name)))
+      store.set(p.name, ir::ArgumentKind::parameter, *average);
+}
+
+ParameterStore ModelFolder::load(ir::DType real, Which which) const {
+  config();  // is it a model folder at all
+  const std::string best = file("best.safetensors"), last = file("last.safetensors");
+  if (!is_trained()) throw GraphError(concat(path_, ": error: holds no trained parameters yet"));
+  if (which == Which::either) which = fs::exists(best) ? Which::best : Which::last;
+  const std::string& name = which == Which::best ? best : last;
+  if (!fs::exists(name)) throw GraphError(concat(name, ": error: is not there"));
+  ParameterStore store = load(name, nullptr, real);
+  if (which == Which::last) put_average(store, formats::SafetensorsReader(name).metadata());
   return store;
 }
 

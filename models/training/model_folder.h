@@ -8,6 +8,7 @@
 //   state-N.safetensors        the optimiser's state after step N
 //   good.safetensors           both, of the last checkpoint that was due, where a run that diverges
 //                              goes back to it
+//   checkpoint-N.safetensors   parameters of the model after step N, where some are kept
 //   .lock                      while a run trains into the folder
 //
 // Every file appears whole or not at all, and last.safetensors after the state it names: a run that
@@ -91,8 +92,19 @@ class ModelFolder {
   void save_good(const ParameterStore& store, const Progress& progress) const;
   Progress restore_good(ParameterStore& store, const ir::Graph& graph) const;
 
-  // Parameters for inference.
+  // Keeps the parameters after a step beside the last ones, and of those kept before all but
+  // `count - 1`.
+  void keep(const ParameterStore& store, int64_t step, int64_t count) const;
+  std::vector<std::string> kept() const;  // paths, by step
+  // Another folder's model, with parameters of this one, such as a mean of checkpoints.
+  // `step`: they are of.
+  void save_model_of(const ModelFolder& other, const ParameterStore& store, int64_t step) const;
+
+  // Parameters for inference; with a moving average, that.
   ParameterStore load(ir::DType real = ir::DType::f32, Which which = Which::either) const;
+  // Of a file with all of the model's parameters, and of which step they are.
+  ParameterStore load(const std::string& path, int64_t* step = nullptr,
+                      ir::DType real = ir::DType::f32) const;
   // Parameters, those of `graph` and no others, and state to go on with.
   Progress resume(ParameterStore& store, const ir::Graph& graph) const;
   const std::string& path() const { return path_; }
@@ -111,6 +123,7 @@ class ModelFolder {
   Header header() const;
   void read_best(Progress& progress) const;
   ir::NamedArrays read(const std::string& path, formats::Metadata& metadata) const;
+  void put_average(ParameterStore& store, const formats::Metadata& last) const;
 
   std::string path_;
   std::shared_ptr<std::weak_ptr<const formats::FileLock>> lock_ =

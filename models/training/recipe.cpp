@@ -122,11 +122,25 @@ void refuse_unused(const TomlTable& t, const char* which, E chosen,
   }
 }
 
+double default_rate(const OptimizerSettings& o) {
+  switch (o.kind) {
+    case OptimizerKind::adadelta:
+      return 1;
+    case OptimizerKind::adafactor:
+      return o.relative_step ? 1 : Rate().learning_rate;
+    case OptimizerKind::adagrad:
+      return 1e-2;
+    case OptimizerKind::lion:
+      return 1e-4;
+    default:
+      return Rate().learning_rate;
+  }
+}
+
 void read_rate(TomlTable& t, const OptimizerSettings& o, Rate& r) {
+  r.learning_rate = default_rate(o);
   settings::read(t, r);
-  if (!t.has("learning_rate") &&
-      (o.kind == OptimizerKind::adadelta || r.schedule == Schedule::noam))
-    r.learning_rate = 1;
+  if (!t.has("learning_rate") && r.schedule == Schedule::noam) r.learning_rate = 1;
   using enum Schedule;
   refuse_unused<Schedule>(t, "schedule", r.schedule,
                           {{"schedule_steps", {linear, cosine, polynomial}},
@@ -141,11 +155,32 @@ void read_rate(TomlTable& t, const OptimizerSettings& o, Rate& r) {
 }
 
 void read_optimizer(TomlTable& t, OptimizerSettings& o, Rate& r) {
+  t.take_word("kind", [&](const std::string& w) { o = default_settings(optimizer_named(w)); });
   settings::read(t, o);
+  using enum OptimizerKind;
+  refuse_unused<OptimizerKind>(t, "kind", o.kind,
+                               {{"momentum", {sgd}},
+                                {"nesterov", {sgd}},
+                                {"beta1", {adam, lion, adafactor}},
+                                {"beta2", {adam, lion}},
+                                {"eps", {adam}},
+                                {"rho", {adadelta}},
+                                {"adadelta_eps", {adadelta}},
+                                {"adagrad_eps", {adagrad}},
+                                {"initial_squares", {adagrad}},
+                                {"adafactor_eps", {adafactor}},
+                                {"least_scale", {adafactor}},
+                                {"clip_update", {adafactor}},
+                                {"decay_rate", {adafactor}},
+                                {"scale_by_parameter", {adafactor}},
+                                {"relative_step", {adafactor}},
+                                {"relative_warmup", {adafactor}}});
   read_rate(t, o, r);
-  if (o.kind != OptimizerKind::adam && o.decay != 0)
-    t.fail("decay", ir::concat("'optimizer.decay' is taken by adam only, 'optimizer.kind' is ",
-                               name(o.kind)));
+  try {
+    check(o);
+  } catch (const ir::GraphError& e) {
+    t.fail(t.has("nesterov") ? "nesterov" : "", e.what());
+  }
   if (o.decoupled && r.learning_rate * o.decay >= 1)
     t.fail("decay",
            ir::concat("'optimizer.decay' times the learning rate is ", r.learning_rate * o.decay,

@@ -35,21 +35,50 @@ void fields(BatchOptions& b, settings::Fields& f) {
 }  // namespace data
 
 void fields(OptimizerSettings& o, settings::Fields& f) {
-  static const settings::Choices<OptimizerKind, 3> kinds{
+  static const settings::Choices<OptimizerKind, 6> kinds{
       {{name(OptimizerKind::sgd), OptimizerKind::sgd},
        {name(OptimizerKind::adam), OptimizerKind::adam},
-       {name(OptimizerKind::adadelta), OptimizerKind::adadelta}}};
+       {name(OptimizerKind::adadelta), OptimizerKind::adadelta},
+       {name(OptimizerKind::adagrad), OptimizerKind::adagrad},
+       {name(OptimizerKind::adafactor), OptimizerKind::adafactor},
+       {name(OptimizerKind::lion), OptimizerKind::lion}}};
   f.choice("kind", o.kind, kinds, "the rule of the update");
   f.real("clip_norm", o.clip_norm, up_to(1e30),
          "the norm of all gradients together is at most this; 0: no limit");
-  f.real("beta1", o.beta1, kShare, "adam: decay of the mean of gradients");
-  f.real("beta2", o.beta2, kShare, "adam: decay of the mean of their squares");
+  f.real("momentum", o.momentum, kShare, "sgd: decay of the sum of gradients it steps along");
+  f.flag("nesterov", o.nesterov, "sgd: with the gradient where the momentum leads");
+  f.real("beta1", o.beta1, kShare,
+         "adam, lion: decay of the mean of gradients; adafactor: of updates, by default 0, none");
+  f.real("beta2", o.beta2, kShare,
+         "adam: decay of the mean of their squares; lion: of the mean, by default 0.99");
   f.real("eps", o.eps, above_zero(1), "adam: added to the root of the latter");
   f.real("rho", o.rho, kShare, "adadelta: decay of both means");
   f.real("adadelta_eps", o.adadelta_eps, above_zero(1), "adadelta: added below the roots");
+  f.real("adagrad_eps", o.adagrad_eps, above_zero(1), "adagrad: added to the root");
+  f.real("initial_squares", o.initial_squares, up_to(1e30),
+         "adagrad: what the sum of squares begins with");
+  f.real("adafactor_eps", o.adafactor_eps, above_zero(1), "adafactor: added to squares");
+  f.real("least_scale", o.least_scale, above_zero(1),
+         "adafactor: a parameter's size counts as at least this");
+  f.real("clip_update", o.clip_update, above_zero(1e30),
+         "adafactor: the root mean square of a parameter's update is at most this");
+  f.real("decay_rate", o.decay_rate, above_zero(1),
+         "adafactor: squares decay by 1 - step^-decay_rate");
+  f.flag("scale_by_parameter", o.scale_by_parameter,
+         "adafactor: steps go with the root mean square of the parameter");
+  f.flag("relative_step", o.relative_step,
+         "adafactor: the rate is multiplied by min(0.01, step^-0.5); learning_rate is then 1 by "
+         "default");
+  f.flag("relative_warmup", o.relative_warmup, "adafactor: by min(1e-6 step, step^-0.5) instead");
   f.real("decay", o.decay, up_to(1e6),
-         "adam: this times the parameter is added to its gradient, or");
-  f.flag("decoupled", o.decoupled, "taken off the parameter (Loshchilov and Hutter 2019)");
+         "of weights: this times the parameter is added to its gradient, or");
+  f.flag("decoupled", o.decoupled,
+         "times the rate, taken off the parameter (Loshchilov and Hutter 2019); by default so for "
+         "adafactor and lion");
+  f.real(
+      "average_decay", o.average_decay, kShare,
+      "a moving average of the parameters is validated and saved as the model; this is how much "
+      "of it stays in each update (with batches k times as large, take its k-th power); 0: none");
 }
 
 namespace training {
@@ -123,7 +152,8 @@ void fields(Rate& r, settings::Fields& f) {
   static const settings::Choices<Unit, 2> kUnits{
       {{name(Unit::epochs), Unit::epochs}, {name(Unit::steps), Unit::steps}}};
   f.real("learning_rate", r.learning_rate, above_zero(1e6),
-         "the largest of the schedule (noam: its factor); by default 1 for adadelta and noam");
+         "the largest of the schedule (noam: its factor); by default 1 for adadelta, noam and "
+         "adafactor with relative_step, 0.01 for adagrad, 1e-4 for lion");
   f.choice("schedule", r.schedule, kSchedules,
            "linear, cosine and polynomial come down to the floor; inverse_sqrt and noam fall with "
            "the root of the step, halving in stairs");
@@ -161,6 +191,8 @@ void fields(Limits& l, settings::Fields& f) {
             "steps between validations; 0: at the end of each epoch");
   f.integer("save_every", l.save_every, kLimits,
             "steps between checkpoints; 0: with each validation");
+  f.integer("keep", l.keep, {0, 10000},
+            "so many checkpoints stay, for `weft average`; 0: the best and the last alone");
 }
 
 void fields(ValidationSettings& v, settings::Fields& f) {

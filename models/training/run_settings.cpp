@@ -17,6 +17,41 @@ bool has_groups(const data::ExampleStore& examples, const data::BatchOptions& b)
   return bytes > b.shuffle_bytes;
 }
 
+// An optimiser's settings as far as its rule knows them.
+void add_rule(RunSettings& s, const OptimizerSettings& o) {
+  using enum OptimizerKind;
+  const bool adam_or_lion = o.kind == adam || o.kind == lion;
+  if (adam_or_lion || o.kind == adafactor) s["optimizer.beta1"] = real(o.beta1);
+  if (adam_or_lion) s["optimizer.beta2"] = real(o.beta2);
+  if (o.kind == adam) s["optimizer.eps"] = real(o.eps);
+  if (o.kind == sgd && o.momentum > 0) {
+    s["optimizer.momentum"] = real(o.momentum);
+    s["optimizer.nesterov"] = flag(o.nesterov);
+  }
+  if (o.kind == adadelta) {
+    s["optimizer.rho"] = real(o.rho);
+    s["optimizer.adadelta_eps"] = real(o.adadelta_eps);
+  }
+  if (o.kind == adagrad) {
+    s["optimizer.adagrad_eps"] = real(o.adagrad_eps);
+    s["optimizer.initial_squares"] = real(o.initial_squares);
+  }
+  if (o.kind == adafactor) {
+    s["optimizer.adafactor_eps"] = real(o.adafactor_eps);
+    s["optimizer.least_scale"] = real(o.least_scale);
+    s["optimizer.clip_update"] = real(o.clip_update);
+    s["optimizer.decay_rate"] = real(o.decay_rate);
+    s["optimizer.scale_by_parameter"] = flag(o.scale_by_parameter);
+    s["optimizer.relative_step"] = flag(o.relative_step);
+    s["optimizer.relative_warmup"] = flag(o.relative_warmup);
+  }
+  if (o.kind == adam || o.decay > 0) {
+    s["optimizer.decay"] = real(o.decay);
+    s["optimizer.decoupled"] = flag(o.decoupled);
+  }
+  if (o.average_decay > 0) s["optimizer.average_decay"] = real(o.average_decay);
+}
+
 // A rate's settings as far as its schedule knows them.
 void add_rate(RunSettings& s, const Rate& r, const Limits& l) {
   s["optimizer.learning_rate"] = real(r.learning_rate);
@@ -101,17 +136,7 @@ RunSettings settings_of(const OptimizerSettings& o, const Rate& r, const Limits&
   RunSettings s{{"optimizer.kind", std::string(name(o.kind))},
                 {"optimizer.clip_norm", real(o.clip_norm)},
                 {"training.validate_every", std::to_string(l.validate_every)}};
-  if (o.kind == OptimizerKind::adam) {
-    s["optimizer.beta1"] = real(o.beta1);
-    s["optimizer.beta2"] = real(o.beta2);
-    s["optimizer.eps"] = real(o.eps);
-    s["optimizer.decay"] = real(o.decay);
-    s["optimizer.decoupled"] = flag(o.decoupled);
-  }
-  if (o.kind == OptimizerKind::adadelta) {
-    s["optimizer.rho"] = real(o.rho);
-    s["optimizer.adadelta_eps"] = real(o.adadelta_eps);
-  }
+  add_rule(s, o);
   add_rate(s, r, l);
   return s;
 }

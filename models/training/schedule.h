@@ -54,6 +54,7 @@ struct Limits {  // 0: no limit
   int64_t patience = 0;        // validations in a row that are not the best
   int64_t validate_every = 0;  // steps; 0: at the end of each epoch
   int64_t save_every = 0;      // steps; 0: with each validation
+  int64_t keep = 0;            // checkpoints that stay, of those saved last
 
   bool operator==(const Limits&) const = default;
 };

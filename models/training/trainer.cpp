@@ -89,6 +89,11 @@ std::vector<SettingChange> Trainer::resume() {
                   [](const SettingChange& c) { return c.key == "training.patience_on"; }))
     progress_.best_step = progress_.mark_step = progress_.since_best = 0;
   training_.prepare(store_);
+  // An average that was given up for some steps begins anew.
+  for (const SettingChange& c : changed)
+    if (c.key == "optimizer.average_decay" && c.before.empty())
+      store_.set("average_updates", ir::ArgumentKind::state,
+                 Array::of(ir::DType::s64, {}, std::vector<int64_t>{0}));
   setup_.batches->seek(progress_.position);
   saved_step_ = progress_.step;
   resumed_ = true;
@@ -154,6 +159,15 @@ void Trainer::find_schedule_end(const Observer& observe, const Stop& stop) {
                            l.minutes > 0 ? ", as measured; optimizer.schedule_steps = "
                                          : "; optimizer.schedule_steps = ",
                            progress_.schedule_end, " repeats this run")});
+}
+
+ParameterStore Trainer::model() const {
+  ParameterStore model = store_;
+  if (setup_.optimizer.average_decay == 0 || progress_.step == 0) return model;
+  for (const auto& p : store_.parameters())
+    if (const std::string average = average_path(p.name); store_.contains(average))
+      model.set(p.name, ir::ArgumentKind::parameter, store_.at(average));
+  return model;
 }
 
 void Trainer::diverged(const std::string& what) const {
@@ -244,7 +258,8 @@ bool Trainer::restore(const std::string& what, const Observer& observe) {
 
 bool Trainer::validate(const Observer& observe, const Stop& stop, double seconds, bool ending) {
   if (!validation_.possible() || validated_step_ == progress_.step) return true;
-  const auto scores = validation_.run(store_, stop);
+  ParameterStore model = this->model();
+  const auto scores = validation_.run(model, stop);
   if (!scores) return false;
   const double loss = scores->front().value;
   validated_step_ = progress_.step;
@@ -254,7 +269,7 @@ bool Trainer::validate(const Observer& observe, const Stop& stop, double seconds
   const bool best = note_best_score(progress_, validation_.judge(), score);
   if (best && setup_.folder) {
     check_finite();
-    setup_.folder->save_best(store_, progress_, validation_.judge().name);
+    setup_.folder->save_best(model, progress_, validation_.judge().name);
   }
   if (observe)
     observe({.kind = Event::Kind::validation,
@@ -285,6 +300,8 @@ void Trainer::save(const Observer& observe) {
   if (!setup_.folder || (saved_step_ == progress_.step && !changed_)) return;
   check_finite();
   setup_.folder->save_last(store_, progress_);
+  if (setup_.limits.keep > 0 && progress_.step > 0)
+    setup_.folder->keep(model(), progress_.step, setup_.limits.keep);
   saved_step_ = progress_.step;
   changed_ = false;
   if (observe) observe({.kind = Event::Kind::saved, .step = progress_.step});

@@ -78,11 +78,17 @@ class Trainer {
   Ended run(const Observer& observe = {}, const Stop& stop = {});
 
   // Mean loss of a token over these batches.
-  double evaluate(const EvaluationBatches& batches) { return *validation_.loss(store_, batches); }
+  double evaluate(const EvaluationBatches& batches) {
+    ParameterStore of = model();
+    return *validation_.loss(of, batches);
+  }
 
   const Progress& progress() const { return progress_; }
   int64_t saved_step() const { return saved_step_; }  // of the last checkpoint; negative: none yet
   ParameterStore& store() { return store_; }
+  // What is validated and saved as the model: the parameters, or their moving average. It shares
+  // their arrays.
+  ParameterStore model() const;
   const Program& training() const { return training_.step(); }
   const Program& evaluation() const { return validation_.program(); }
 

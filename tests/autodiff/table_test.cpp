@@ -112,7 +112,10 @@ TEST_CASE("rules: a fused op's derivative is that of its expansion") {
 }
 
 TEST_CASE("rules: updates of parameters are not differentiated") {
-  for (const ir::OpDef* op : {&ir::ops::adam_update, &ir::ops::adadelta_update})
+  for (const ir::OpDef* op :
+       {&ir::ops::adam_update, &ir::ops::adadelta_update, &ir::ops::adafactor_update,
+        &ir::ops::adagrad_update, &ir::ops::lion_update, &ir::ops::sgd_update,
+        &ir::ops::moving_average})
     for (const ir::Graph& graph : tests::samples(*op, 1)) {
       std::string message;
       try {

@@ -52,7 +52,11 @@ TEST_CASE("training program: a batch in parts is the update of the whole, whatev
        {OptimizerSettings{.kind = OptimizerKind::sgd, .clip_norm = 0},
         OptimizerSettings{.kind = OptimizerKind::sgd, .clip_norm = 0.05},
         OptimizerSettings{.kind = OptimizerKind::adam, .clip_norm = 0.05, .decay = 0.1},
-        OptimizerSettings{.kind = OptimizerKind::adadelta, .clip_norm = 0.05}}) {
+        OptimizerSettings{.kind = OptimizerKind::adadelta, .clip_norm = 0.05},
+        OptimizerSettings{.kind = OptimizerKind::sgd, .momentum = 0.9, .nesterov = true},
+        OptimizerSettings{.kind = OptimizerKind::adagrad, .clip_norm = 0.05, .decay = 0.1},
+        OptimizerSettings{.kind = OptimizerKind::lion, .beta2 = 0.99, .decay = 0.1},
+        OptimizerSettings{.kind = OptimizerKind::adafactor, .average_decay = 0.9}}) {
     TrainingProgram whole(regression(), {.optimizer = settings}, options());
     TrainingProgram parts(regression(), {.optimizer = settings, .in_parts = true}, options());
     ParameterStore one(1, f64), other(1, f64);

@@ -76,7 +76,7 @@ TEST_CASE("optimizer: sgd with and without momentum") {
                   .grad_scale = 0.5F,
                   .lr = 0.1F,
                   .momentum = momentum,
-                  .weight_decay = 0.01F});
+                  .decay = {.rate = 0.01F}});
         },
         [&](Element& e) {
           double g = 0.5 * e.g + double(0.01F) * e.p;
@@ -95,8 +95,7 @@ TEST_CASE("optimizer: adam, coupled and decoupled weight decay") {
                      .step = step,
                      .grad_scale = 0.5F,
                      .lr = 1e-2F,
-                     .weight_decay = 0.1F,
-                     .decoupled = decoupled});
+                     .decay = {.rate = 0.1F, .decoupled = decoupled}});
           },
           [&](Element& e) {
             const double lr = 1e-2F, decay = 0.1F;
@@ -122,4 +121,92 @@ TEST_CASE("optimizer: adadelta") {
         e.m = rho * e.m + (1 - rho) * d * d;
         e.p -= 0.5 * d;
       });
+}
+
+TEST_CASE("optimizer: nesterov's momentum leads") {
+  check_update(
+      [](Model& x) {
+        k::sgd({.tensors = x.tensors.data(),
+                .count = x.count(),
+                .lr = 0.1F,
+                .momentum = 0.9F,
+                .nesterov = true,
+                .decay = {.rate = 0.1F, .decoupled = true}});
+      },
+      [](Element& e) {
+        e.m = double(0.9F) * e.m + e.g;
+        e.p = e.p * (1 - double(0.1F) * double(0.1F)) - double(0.1F) * (e.g + double(0.9F) * e.m);
+      });
+}
+
+TEST_CASE("optimizer: adagrad") {
+  check_update(
+      [](Model& x) {
+        k::adagrad({.tensors = x.tensors.data(),
+                    .count = x.count(),
+                    .grad_scale = 0.5F,
+                    .lr = 0.1F,
+                    .eps = 1e-3F,
+                    .initial = 0.25F});
+      },
+      [](Element& e) {
+        const double g = 0.5 * e.g;
+        e.m += g * g;
+        e.p -= double(0.1F) * g / (std::sqrt(e.m + 0.25) + double(1e-3F));
+      });
+}
+
+TEST_CASE("optimizer: lion steps by signs") {
+  check_update(
+      [](Model& x) { k::lion({.tensors = x.tensors.data(), .count = x.count(), .lr = 0.01F}); },
+      [](Element& e) {
+        const double u = 0.9 * e.m + 0.1 * e.g;
+        e.p -= double(0.01F) * (u > 0 ? 1 : u < 0 ? -1 : 0);
+        e.m = 0.99 * e.m + 0.01 * e.g;
+      });
+}
+
+TEST_CASE("optimizer: a moving average goes towards the parameters") {
+  check_update(
+      [](Model& x) {
+        k::moving_average({.tensors = x.tensors.data(), .count = x.count(), .decay = 0.9F});
+      },
+      [](Element& e) { e.m = double(0.9F) * e.m + (1 - double(0.9F)) * e.p; });
+}
+
+TEST_CASE("optimizer: adafactor has the same bits for every team") {
+  same_bits_for_every_team([&] {
+    // Two planes, many rows, few columns; many columns; a vector.
+    const int64_t sizes[][3] = {{2, 900, 70}, {1, 3, 40000}, {1, 50000, 1}};
+    std::vector<Floats> p, g, m, v, c;
+    std::vector<k::FactoredTensor> tensors;
+    for (const auto& [planes, rows, columns] : sizes) {
+      const auto n = static_cast<size_t>(planes * rows * columns);
+      p.push_back(random_floats(n, n + 1));
+      g.push_back(random_floats(n, n + 2));
+      m.push_back(random_floats(n, n + 3));
+      v.push_back(random_floats(static_cast<size_t>(planes * rows), n + 4, 0, 1));
+      c.push_back(random_floats(static_cast<size_t>(planes * columns), n + 5, 0, 1));
+    }
+    for (size_t i = 0; i < p.size(); ++i)
+      tensors.push_back({.p = p[i].data(),
+                         .g = g[i].data(),
+                         .m = m[i].data(),
+                         .v = v[i].data(),
+                         .c = sizes[i][2] > 1 ? c[i].data() : nullptr,
+                         .planes = sizes[i][0],
+                         .rows = sizes[i][1],
+                         .columns = sizes[i][2]});
+    k::Adafactor args{.tensors = tensors.data(),
+                      .count = static_cast<int64_t>(tensors.size()),
+                      .beta2 = 0.9F,
+                      .beta1 = 0.9F};
+    std::vector<char> workspace(k::adafactor_workspace_bytes(args));
+    args.workspace = workspace.data();
+    k::adafactor(args);
+    Floats all;
+    for (const auto* kind : {&p, &m, &v, &c})
+      for (const Floats& x : *kind) all.insert(all.end(), x.begin(), x.end());
+    return all;
+  });
 }

@@ -89,7 +89,11 @@ TEST_CASE("recipe: a setting that cannot work is refused at its line, with what 
       {"optimizer", "clip_norm = -1", "from 0 to 1e+30, found -1"},
       {"optimizer", "clip_norm = 1e-60", "is 0 in single precision"},
       {"optimizer", "clip_norm = nan", "found nan"},
-      {"optimizer", "kind = \"sgd\"\ndecay = 0.1", ":6: error: 'optimizer.decay' is taken by adam"},
+      {"optimizer", "kind = \"sgd\"\nbeta1 = 0.5",
+       ":6: error: 'optimizer.beta1' goes with kind adam, lion, adafactor, 'optimizer.kind' is "
+       "sgd"},
+      {"optimizer", "kind = \"sgd\"\nnesterov = true", ":6: error: nesterov needs a momentum"},
+      {"optimizer", "average_decay = 1", "from 0 to below 1, found 1"},
       {"optimizer", "decay = 2000\ndecoupled = true", "take off more than the parameters"},
       {"optimizer", "schedule = \"linear\"\nwarmup = 9\n[training]\nsteps = 9",
        ":6: error: warmup is 9, needed is less than training.steps, 9"},

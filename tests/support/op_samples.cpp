@@ -72,6 +72,25 @@ std::vector<Samples> make_table() {
         " %positive_e: f32[$N], %lr: f32[], %scale: f32[]) { %y0, %y1, %y2, %y3, %y4, %y5 ="
         " OP(%p, %q; %g, %h; %positive_a, %positive_b; %positive_d, %positive_e; %lr; %scale) "
         "return %y0, %y1, %y2, %y3, %y4, %y5 }"}},
+      {&ops::adafactor_update,
+       {"graph(%p: f32[$M,$N], %g: f32[$M,$N], %positive_r: f32[$M], %positive_c: f32[$N], %beta2: "
+        "f32[], %lr: f32[]) { %b = mul(%beta2, 0.1) %b2 = abs(%b)"
+        " %p1, %r1, %c1 = OP(%p; %g; ; %positive_r; %positive_c; %b2, %lr) return %p1, %r1, %c1 }",
+        "graph(%p: f32[$K,$M,$N], %q: f32[$N,4], %g: f32[$K,$M,$N], %h: f32[$N,4], %m: "
+        "f32[$K,$M,$N], %n: f32[$N,4], %positive_r: f32[$K,$M], %positive_s: f32[$N], %positive_c: "
+        "f32[$K,$N], %positive_d: f32[4], %lr: f32[], %scale: f32[]) {"
+        " %b2 = constant() {values=[0.7]} %y0, %y1, %y2, %y3, %y4, %y5, %y6, %y7 = OP(%p, %q; %g, "
+        "%h; %m, %n; %positive_r, %positive_s; %positive_c, %positive_d; %b2, %lr; %scale) "
+        "{beta1=0.8, clip=0.5, decay=0.1, decoupled=true} return %y0, %y1, %y2, %y3, %y4, %y5, "
+        "%y6, %y7 }",
+        "graph(%p: f32[$M], %g: f32[$M], %m: f32[$M], %positive_r: f32[$M], %lr: f32[]) {"
+        " %b2 = constant() {values=[0.7]} %p1, %m1, %r1 = OP(%p; %g; %m; %positive_r; ; %b2, %lr) "
+        "{beta1=0.9, scaled=false, decay=0.1} return %p1, %m1, %r1 }"}},
+      {&ops::adagrad_update,
+       {"graph(%p: f32[$M,$N], %g: f32[$M,$N], %positive_a: f32[$M,$N], %lr: f32[]) {"
+        " %p1, %a1 = OP(%p; %g; %positive_a; %lr) {eps=1e-4, initial=0.5} return %p1, %a1 }",
+        "graph(%p: f32[$M], %g: f32[$M], %positive_a: f32[$M], %lr: f32[], %scale: f32[]) {"
+        " %p1, %a1 = OP(%p; %g; %positive_a; %lr; %scale) {decay=0.1} return %p1, %a1 }"}},
       {&ops::adam_update,
        {"graph(%p: f32[$M,$N], %g: f32[$M,$N], %m: f32[$M,$N], %positive_v: f32[$M,$N], "
         "%step_below_5: s64[], %lr: f32[]) {"
@@ -291,6 +310,11 @@ std::vector<Samples> make_table() {
         "graph(%a: f32[$M,$N,$K], %b: f32[$M,$N,$K]) { %y = OP(%a, %b) {axis=1, reverse=true} "
         "return %y }",
         "graph(%a: f32[B,T], %b: f32[B,T]) { %y = OP(%a, %b) {axis=0} return %y }"}},
+      {&ops::lion_update,
+       {"graph(%p: f32[$M,$N], %g: f32[$M,$N], %m: f32[$M,$N], %lr: f32[]) {"
+        " %p1, %m1 = OP(%p; %g; %m; %lr) {beta1=0.8, beta2=0.9} return %p1, %m1 }",
+        "graph(%p: f32[$M], %g: f32[$M], %m: f32[$M], %lr: f32[], %scale: f32[]) {"
+        " %p1, %m1 = OP(%p; %g; %m; %lr; %scale) {decay=0.1, decoupled=true} return %p1, %m1 }"}},
       {&ops::log, all(kUnaryPositive)},
       {&ops::log1p, all(kUnaryPositive)},
       {&ops::log_softmax, all(kAlong)},
@@ -340,6 +364,9 @@ std::vector<Samples> make_table() {
       {&ops::mean, all(kReduce)},
       {&ops::min, all(kReduce)},
       {&ops::minimum, all(kBinary)},
+      {&ops::moving_average,
+       {"graph(%p: f32[$M,$N], %q: f32[], %a: f32[$M,$N], %b: f32[], %decay: f32[]) {"
+        " %a1, %b1 = OP(%p, %q; %a, %b; %decay) return %a1, %b1 }"}},
       {&ops::mul, all(kBinary)},
       {&ops::neg, all(kUnary, {"graph(%x: s32[$M]) { %y = OP(%x) return %y }"})},
       {&ops::not_equal, all(kCompare)},
@@ -484,6 +511,13 @@ std::vector<Samples> make_table() {
       {&ops::select,
        {"graph(%c: pred[$M,$N], %a: f32[$M,$N], %b: f32[$M,$N]) { %y = OP(%c, %a, %b) return %y }",
         "graph(%c: pred[$M,1], %a: f32[$N], %b: f32[]) { %y = OP(%c, %a, %b) return %y }"}},
+      {&ops::sgd_update,
+       {"graph(%p: f32[$M,$N], %g: f32[$M,$N], %lr: f32[]) { %p1 = OP(%p; %g; ; %lr) return %p1 }",
+        "graph(%p: f32[$M,$N], %g: f32[$M,$N], %m: f32[$M,$N], %lr: f32[]) {"
+        " %p1, %m1 = OP(%p; %g; %m; %lr) {momentum=0.9} return %p1, %m1 }",
+        "graph(%p: f32[$M], %g: f32[$M], %m: f32[$M], %lr: f32[], %scale: f32[]) {"
+        " %p1, %m1 = OP(%p; %g; %m; %lr; %scale) {momentum=0.9, nesterov=true, decay=0.1} return "
+        "%p1, %m1 }"}},
       {&ops::sigmoid, all(kUnary)},
       {&ops::sign, all(kUnary)},
       {&ops::silu, all(kUnary)},

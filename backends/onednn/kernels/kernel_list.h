@@ -9,6 +9,8 @@
 
 #define WEFT_KERNELS(KERNEL)                                   \
   KERNEL(void, adadelta, Adadelta)                             \
+  KERNEL(void, adafactor, Adafactor)                           \
+  KERNEL(void, adagrad, Adagrad)                               \
   KERNEL(void, adam, Adam)                                     \
   KERNEL(void, additive_attention, AdditiveAttention)          \
   KERNEL(void, additive_attention_grad, AdditiveAttentionGrad) \
@@ -39,8 +41,10 @@
   KERNEL(void, lstm_cell, LstmCell)                            \
   KERNEL(void, lstm_cell_grad, LstmCellGrad)                   \
   KERNEL(void, linear_recurrence, LinearRecurrence)            \
+  KERNEL(void, lion, Lion)                                     \
   KERNEL(void, max_pool, MaxPool)                              \
   KERNEL(int64_t, max_pool_grad, MaxPoolGrad)                  \
+  KERNEL(void, moving_average, MovingAverage)                  \
   KERNEL(void, norm, Norm)                                     \
   KERNEL(void, norm_grad, NormGrad)                            \
   KERNEL(void, one_hot, OneHot)                                \

@@ -33,10 +33,21 @@ void for_chunks(const ParameterTensor* tensors, int64_t count, int64_t cost, con
   });
 }
 
-// g + decay*p; without a decay nothing is added, as p may be infinite.
-WEFT_INLINE Vec decayed(Vec g, float decay, Vec p) {
-  return decay == 0 ? g : fma(splat(decay), p, g);
-}
+// What the gradient is, and what is left of the parameter, before the rule.
+struct Before {
+  float scale, decay;  // L2; without one nothing is added, as p may be infinite
+  float left;          // decoupled
+
+  template <class Args>
+  __attribute__((always_inline)) static Before of(const Args& a) {
+    return {a.grad_scale, a.decay.decoupled ? 0.0F : a.decay.rate,
+            a.decay.decoupled ? 1.0F - a.lr * a.decay.rate : 1.0F};
+  }
+  __attribute__((always_inline)) Vec gradient(Vec g, Vec p) const {
+    const Vec scaled = splat(scale) * g;
+    return decay == 0 ? scaled : fma(splat(decay), p, scaled);
+  }
+};
 
 // update(tensor, j, at) for vectors of columns of all tensors.
 template <class Update>
@@ -71,51 +82,88 @@ void sum_of_squares(const SumOfSquares& args) {
 }
 
 void sgd(const Sgd& args) {
-  const Vec scale = splat(args.grad_scale), lr = splat(args.lr), momentum = splat(args.momentum);
+  const Before before = Before::of(args);
+  const Vec lr = splat(args.lr), momentum = splat(args.momentum), left = splat(before.left);
   for_elements(args.tensors, args.count, [&](const ParameterTensor& t, int64_t i, auto at) {
     const Vec p = at.get(t.p + i);
-    Vec g = decayed(scale * at.get(t.g + i), args.weight_decay, p);
+    Vec g = before.gradient(at.get(t.g + i), p);
     if (args.momentum != 0) {
-      g = fma(momentum, at.get(t.m + i), g);
-      at.put(t.m + i, g);
+      const Vec m = fma(momentum, at.get(t.m + i), g);
+      at.put(t.m + i, m);
+      g = args.nesterov ? fma(momentum, m, g) : m;
     }
-    at.put(t.p + i, fnma(lr, g, p));
+    at.put(t.p + i, fnma(lr, g, p * left));
   });
 }
 
 void adam(const Adam& args) {
   const double correct1 = 1 - pow(args.beta1, (double)args.step);
   const double correct2 = 1 - pow(args.beta2, (double)args.step);
-  const Vec scale = splat(args.grad_scale), eps = splat((float)args.eps);
+  const Before before = Before::of(args);
+  const Vec eps = splat((float)args.eps), left = splat(before.left);
   const Vec step = splat((float)((double)args.lr / correct1));
   const Vec root = splat((float)(1 / ::sqrt(correct2)));
   const Vec beta1 = splat((float)args.beta1), rest1 = splat((float)(1 - args.beta1));
   const Vec beta2 = splat((float)args.beta2), rest2 = splat((float)(1 - args.beta2));
-  const float decay = args.decoupled ? 0.0F : args.weight_decay;
-  const Vec shrink = splat(args.decoupled ? 1.0F - args.lr * args.weight_decay : 1.0F);
   for_elements(args.tensors, args.count, [&](const ParameterTensor& t, int64_t i, auto at) {
-    Vec p = at.get(t.p + i);
-    const Vec g = decayed(scale * at.get(t.g + i), decay, p);
+    const Vec p = at.get(t.p + i);
+    const Vec g = before.gradient(at.get(t.g + i), p);
     const Vec m = fma(beta1, at.get(t.m + i), rest1 * g);
     const Vec v = fma(beta2, at.get(t.v + i), rest2 * g * g);
-    p = p * shrink;
     at.put(t.m + i, m);
     at.put(t.v + i, v);
-    at.put(t.p + i, p - step * m / fma(WEFT_ISA::sqrt(v), root, eps));
+    at.put(t.p + i, p * left - step * m / fma(WEFT_ISA::sqrt(v), root, eps));
   });
 }
 
 void adadelta(const Adadelta& args) {
-  const Vec scale = splat(args.grad_scale), lr = splat(args.lr), eps = splat(args.eps);
+  const Before before = Before::of(args);
+  const Vec lr = splat(args.lr), eps = splat(args.eps), left = splat(before.left);
   const Vec rho = splat(args.rho), rest = splat(1.0F - args.rho);
   for_elements(args.tensors, args.count, [&](const ParameterTensor& t, int64_t i, auto at) {
     const Vec p = at.get(t.p + i), m = at.get(t.m + i);
-    const Vec g = decayed(scale * at.get(t.g + i), args.weight_decay, p);
+    const Vec g = before.gradient(at.get(t.g + i), p);
     const Vec v = fma(rho, at.get(t.v + i), rest * g * g);
     const Vec d = g * WEFT_ISA::sqrt(m + eps) / WEFT_ISA::sqrt(v + eps);
     at.put(t.v + i, v);
     at.put(t.m + i, fma(rho, m, rest * d * d));
-    at.put(t.p + i, fnma(lr, d, p));
+    at.put(t.p + i, fnma(lr, d, p * left));
+  });
+}
+
+void adagrad(const Adagrad& args) {
+  const Before before = Before::of(args);
+  const Vec lr = splat(args.lr), eps = splat(args.eps), left = splat(before.left);
+  const Vec initial = splat(args.initial);
+  for_elements(args.tensors, args.count, [&](const ParameterTensor& t, int64_t i, auto at) {
+    const Vec p = at.get(t.p + i);
+    const Vec g = before.gradient(at.get(t.g + i), p);
+    const Vec m = fma(g, g, at.get(t.m + i));
+    at.put(t.m + i, m);
+    at.put(t.p + i, fnma(lr, g / (WEFT_ISA::sqrt(m + initial) + eps), p * left));
+  });
+}
+
+void lion(const Lion& args) {
+  const Before before = Before::of(args);
+  const Vec lr = splat(args.lr), zero = splat(0), one = splat(1), left = splat(before.left);
+  const Vec beta1 = splat((float)args.beta1), rest1 = splat((float)(1 - args.beta1));
+  const Vec beta2 = splat((float)args.beta2), rest2 = splat((float)(1 - args.beta2));
+  for_elements(args.tensors, args.count, [&](const ParameterTensor& t, int64_t i, auto at) {
+    const Vec p = at.get(t.p + i), m = at.get(t.m + i);
+    const Vec g = before.gradient(at.get(t.g + i), p);
+    const Vec u = fma(beta1, m, rest1 * g);
+    // The sign of zero is zero, that of NaN is NaN.
+    const Vec sign = select(greater(u, zero), one, select(less(u, zero), -one, u));
+    at.put(t.m + i, fma(beta2, m, rest2 * g));
+    at.put(t.p + i, fnma(lr, sign, p * left));
+  });
+}
+
+void moving_average(const MovingAverage& args) {
+  const Vec decay = splat(args.decay), rest = splat(1.0F - args.decay);
+  for_elements(args.tensors, args.count, [&](const ParameterTensor& t, int64_t i, auto at) {
+    at.put(t.m + i, fma(decay, at.get(t.m + i), rest * at.get(t.p + i)));
   });
 }
 

@@ -28,6 +28,20 @@ size_t sum_of_squares_workspace_bytes(const SumOfSquares& args) {
   return static_cast<size_t>(chunks) * sizeof(double);
 }
 
+// Two sums of each chunk, a mean of each plane, then floats: of a factored tensor the sums of each
+// chunk's columns, and a factor of each column.
+size_t adafactor_workspace_bytes(const Adafactor& args) {
+  int64_t doubles = 0, floats = 0;
+  for (int64_t i = 0; i < args.count; ++i) {
+    const FactoredTensor& t = args.tensors[i];
+    const int64_t step = adafactor_chunk(t), chunks = t.planes * ((t.rows + step - 1) / step);
+    doubles += 2 * chunks + t.planes;
+    if (t.c != nullptr) floats += (chunks + t.planes) * t.columns;
+  }
+  return static_cast<size_t>(doubles) * sizeof(double) +
+         static_cast<size_t>(floats) * sizeof(float);
+}
+
 size_t norm_grad_workspace_bytes(const NormGrad& args) {
   const int64_t chunks = (args.rows + kNormChunk - 1) / kNormChunk;
   return static_cast<size_t>(2 * chunks * args.n) * sizeof(float);

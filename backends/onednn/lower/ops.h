@@ -46,8 +46,14 @@ bool norm_grad_in_place(const ir::OpView& op, int result, int operand);
 
 // optimizer.cpp
 void lower_adadelta_update(Emit& e);
+void lower_adafactor_update(Emit& e);
+void lower_adagrad_update(Emit& e);
 void lower_adam_update(Emit& e);
+void lower_lion_update(Emit& e);
+void lower_moving_average(Emit& e);
+void lower_sgd_update(Emit& e);
 void lower_squared_norm(Emit& e);
+bool average_in_place(const ir::OpView& op, int result, int operand);
 bool update_in_place(const ir::OpView& op, int result, int operand);
 bool update_serves(const ir::OpView& op);
 
