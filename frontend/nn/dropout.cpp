@@ -20,18 +20,29 @@ bool drops(double rate, const Noise& noise, std::string_view what, const SourceL
   return rate > 0 && noise.on();
 }
 
+// One stream for each use of a scope.
+Tensor drawn(const Scope& p, const Shape& inner, const Noise& noise, const Tensor& positions,
+             const std::string& form, double keep) {
+  const Tensors position = positions.valid() ? Tensors{positions} : Tensors{};
+  const int64_t stream =
+      stream_of(noise.seed, p.path(), p.tracer()->next_use("dropout:" + p.path()));
+  return apply(ir::ops::random, {{noise.step}, {noise.rows}, position},
+               {{"stream", stream}, {"inner", inner}, {"form", form}, {"keep", keep}})[0];
+}
+
 }  // namespace
 
 Tensor keep_mask(const Scope& p, const Shape& inner, double rate, const Noise& noise,
                  const Tensor& positions, SourceLoc loc) {
   const CalledFrom from(loc);
   if (rate < 0 || rate >= 1) fail(loc, "'dropout' rate must lie in [0, 1), found ", rate);
-  const Tensors position = positions.valid() ? Tensors{positions} : Tensors{};
-  const int64_t stream =
-      stream_of(noise.seed, p.path(), p.tracer()->next_use("dropout:" + p.path()));
-  return apply(
-      ir::ops::random, {{noise.step}, {noise.rows}, position},
-      {{"stream", stream}, {"inner", inner}, {"form", std::string("keep")}, {"keep", 1 - rate}})[0];
+  return drawn(p, inner, noise, positions, "keep", 1 - rate);
+}
+
+Tensor uniform(const Scope& p, const Shape& inner, const Noise& noise, const Tensor& positions,
+               SourceLoc loc) {
+  const CalledFrom from(loc);
+  return drawn(p, inner, noise, positions, "uniform", 1);
 }
 
 Tensor dropout(const Scope& p, const Tensor& x, double rate, const Noise& noise,

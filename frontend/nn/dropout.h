@@ -28,7 +28,11 @@ Tensor dropout(const Scope& p, const Tensor& x, double rate, const Noise& noise,
 Tensor keep_mask(const Scope& p, const Shape& inner, double rate, const Noise& noise,
                  const Tensor& positions = {}, SourceLoc loc = SourceLoc::here());
 
-// The same for a sequence x: T[S,B,...], positions 0.. along its first axis.
+// Numbers in [0, 1) drawn as masks are: f32[P...,B,inner...].
+Tensor uniform(const Scope& p, const Shape& inner, const Noise& noise, const Tensor& positions = {},
+               SourceLoc loc = SourceLoc::here());
+
+// Dropout of a sequence x: T[S,B,...], positions 0.. along its first axis.
 Tensor sequence_dropout(const Scope& p, const Tensor& x, double rate, const Noise& noise,
                         SourceLoc loc = SourceLoc::here());
 

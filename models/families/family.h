@@ -50,7 +50,8 @@ class Settings {
 struct Ends {
   data::Source source;
   int64_t target_vocabulary = 0;
-  uint64_t seed = 1;  // of dropout's masks
+  uint64_t seed = 1;      // of dropout's masks
+  bool weighted = false;  // the loss weighs rows by the input row_weights: f32[B]
 
   bool operator==(const Ends&) const = default;
 };
@@ -93,12 +94,15 @@ constexpr Family make_family(std::string_view name, std::string_view doc) {
           .check = [](const Settings& s) { check(s.as<C>()); },
           .ends = [](const Settings& s) -> Ends {
             const C& c = s.as<C>();
-            return {c.source, c.target_vocabulary, c.seed};
+            Ends e{c.source, c.target_vocabulary, c.seed};
+            if constexpr (requires { c.weighted; }) e.weighted = c.weighted;
+            return e;
           },
           .set_ends =
               [](Settings& s, const Ends& e) {
                 C& c = s.as<C>();
                 c.source = e.source, c.target_vocabulary = e.target_vocabulary, c.seed = e.seed;
+                if constexpr (requires { c.weighted; }) c.weighted = e.weighted;
               },
           .has_attention = [](const Settings& s) { return has_attention(s.as<C>()); },
           .most_positions = [](const Settings& s) { return most_positions(s.as<C>()); },

@@ -5,12 +5,14 @@
 //     ...
 //   };
 #pragma once
+#include "frontend/store/parameter_store.h"
 #include "ir/host/named_arrays.h"
 #include "models/data/batching.h"
 #include "models/training/run_settings.h"
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <vector>
 
 namespace weft::training {
@@ -21,6 +23,8 @@ struct TrainingBatch {
   std::vector<ir::NamedArrays> parts;  // one where batches do not come in parts
   int64_t examples = 0;
   int64_t tokens = 0;  // of sources and targets, without padding
+  // Where the graph's loss only has the gradients that are wanted: what is shown in its place.
+  std::optional<double> loss = std::nullopt;
 };
 
 // Batches that something is measured on: `make(i)`, i from 0 to below `count`, always the same.
@@ -42,6 +46,9 @@ class BatchMaker {
   virtual void seek(Position position) = 0;
   // Of the epoch that `next` is in; 0: not known.
   virtual int64_t batches_in_epoch() const { return 0; }
+  // Called once, before the first `next`: where the parameters are that the run trains, for batches
+  // that depend on them.
+  virtual void follow(ParameterStore& /*store*/) {}
   // What a run validates on; none by default.
   virtual EvaluationBatches validation() const { return {}; }
   // What the batches depend on, by the recipe's keys: "data.train" and "data.valid" are digests.

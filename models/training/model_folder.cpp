@@ -384,7 +384,7 @@ ParameterStore ModelFolder::load(ir::DType real, Which which) const {
   const std::string& name = which == Which::best ? best : last;
   if (!fs::exists(name)) throw GraphError(concat(name, ": error: is not there"));
   ParameterStore store = load(name, nullptr, real);
-  if (which == Which::last) put_average(store, formats::SafetensorsReader(name).metadata());
+  if (which == Which::last) put_average(store, formats::open_checkpoint(name)->metadata());
   return store;
 }
 

@@ -90,6 +90,12 @@ void read_data(TomlTable& t, Recipe& r, const std::string& folder) {
   if (!d.vocabulary_from.empty())
     d.vocabulary_from = (std::filesystem::path(folder) / d.vocabulary_from).string();
   check_tokens(t, d, r.tokens);
+  if (!d.alignments.empty()) {
+    if (r.train.size() != 1)
+      t.fail("alignments", ir::concat("'data.alignments' goes with one file to train on, found ",
+                                      r.train.size()));
+    d.alignments = (std::filesystem::path(folder) / d.alignments).string();
+  }
   t.finish();
 }
 
@@ -188,12 +194,25 @@ void read_optimizer(TomlTable& t, OptimizerSettings& o, Rate& r) {
   t.finish();
 }
 
+// A number among a family's fields; 0 where it has none of that name.
+double number_of(const seq2seq::Settings& model, std::string_view key) {
+  for (const settings::FieldValue& v : settings::values(settings::fields_of(model)))
+    if (v.key == key) return std::stod(v.value);
+  return 0;
+}
+
 // What a family calls its width.
 int64_t width_of(const seq2seq::Settings& model) {
-  for (const char* key : {"width", "hidden"})
-    for (const settings::FieldValue& v : settings::values(settings::fields_of(model)))
-      if (v.key == key) return std::stoll(v.value);
-  return 0;
+  const double width = number_of(model, "width");
+  return static_cast<int64_t>(width > 0 ? width : number_of(model, "hidden"));
+}
+
+void check_alignments(const TomlTable& data, const TomlTable& model, const Recipe& r) {
+  const bool guided = number_of(r.model, "guided_alignment") > 0;
+  if (guided && r.data.alignments.empty())
+    model.fail("guided_alignment", "'model.guided_alignment' needs a file 'data.alignments'");
+  if (!guided && !r.data.alignments.empty())
+    data.fail("alignments", "'data.alignments' needs 'model.guided_alignment' above 0");
 }
 
 void read_training(TomlTable& t, Recipe& r) {
@@ -258,6 +277,7 @@ Recipe read_recipe(const std::string& path, seq2seq::Families known) {
     training.fail("patience", "'training.patience' needs data.valid, examples to validate on");
   if (r.data.valid.empty() && r.rate.shrink < 1)
     optimizer.fail("shrink", "'optimizer.shrink' needs data.valid, examples to validate on");
+  check_alignments(data, model, r);
   r.batch.seed = r.seed;
   seq2seq::set_seed(r.model, r.seed);
   seq2seq::Settings whole = r.model;

@@ -40,6 +40,7 @@ struct RunOptions {
 struct DataFiles {
   std::vector<data::FilePattern> train, valid;
   std::string vocabulary_from;     // a model folder; empty: made of the training data
+  std::string alignments;          // of `train`; empty: none
   data::TokenizerSettings tokens;  // of both sides
   bool shared_vocabulary = false;
   double subword_alpha = 0;  // 0: texts have one segmentation

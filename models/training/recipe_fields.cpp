@@ -90,6 +90,9 @@ void fields(DataFiles& d, settings::Fields& f) {
   f.list("valid", d.valid, "examples to validate on; empty: none, and no best model");
   f.text("vocabulary_from", d.vocabulary_from,
          "a model folder whose vocabularies are used, as for --from; empty: made of the examples");
+  f.text("alignments", d.alignments,
+         "for model.guided_alignment: a line of pairs 0-0 1-2 (source-target, by tokens) for each "
+         "line of data.train");
   f.choice("source", d.source, data::kSourceKinds,
            "what stands before the tab: tokens, or the place of features: file.npz, "
            "file.npz:NAME; sound: WAV, FLAC; an image: PNG, JPEG");

@@ -1,5 +1,7 @@
 // models/training/seq2seq_run.h -- training a family's model on encoded examples.
 #pragma once
+#include "models/data/alignments.h"
+#include "models/training/risk_batches.h"
 #include "models/training/trainer.h"
 
 #include <optional>
@@ -18,6 +20,9 @@ struct Seq2seqRun {
   data::ExampleStore train, valid;  // valid may be empty: no best model then
   data::SubwordSampling sampling;   // of the examples to train on
   RunSettings data;                 // what else they were made with, by the keys of recipes
+  std::optional<data::Alignments> alignments;  // of `train`: for guided_alignment
+  RiskSettings risk;
+  Sampler sampler;  // needed where risks are learnt
   ProgramOptions program;
   std::optional<ModelFolder> folder;  // none: nothing is written
 

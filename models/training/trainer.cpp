@@ -326,7 +326,8 @@ void Trainer::advance(Tally& tally, const Observer& observe, const Stop& stop) {
   const int64_t epoch = progress_.position.epoch;
   try {
     const TrainingBatch batch = setup_.batches->next();
-    const double loss = step(batch.parts, observe);
+    const double graph_loss = step(batch.parts, observe),
+                 loss = batch.loss.value_or(graph_loss);
     // A stream stands at the first batch of an epoch when it has finished the one before.
     const bool epoch_over = progress_.position.epoch != epoch;
     tally.add(batch, loss);
@@ -370,6 +371,7 @@ Ended Trainer::run(const Observer& observe, const Stop& stop) {
   Tally tally;
   bool asked = false;  // a stop that was asked for stays so
   const Stop stopped = [&] { return asked = asked || (stop && stop()); };
+  setup_.batches->follow(store_);
   find_schedule_end(observe, stopped);
   const Limits limits = this->limits();
   const bool begins = setup_.folder && !resumed_ && saved_step_ < 0;

@@ -336,6 +336,8 @@ training::TrainerSetup trainer_setup(const Task& task, const training::ModelFold
   if (program.memory_budget == 0) program.memory_budget = task.recipe.memory_budget;
   program.budget_sizes = largest_batch(task).bindings();
   const training::Recipe& recipe = task.recipe;
+  std::optional<data::Alignments> alignments;
+  if (!recipe.data.alignments.empty()) alignments = data::Alignments::read(recipe.data.alignments);
   training::TrainerSetup setup =
       training::Seq2seqRun{.config = task.config,
                            .optimizer = recipe.optimizer,
@@ -349,6 +351,7 @@ training::TrainerSetup trainer_setup(const Task& task, const training::ModelFold
                            .valid = task.valid.encoded,
                            .sampling = sampling_of(task),
                            .data = settings_of(recipe.data, recipe.tokens),
+                           .alignments = alignments,
                            .program = program,
                            .folder = folder};
   setup.training = training_graph(task);

@@ -4,8 +4,8 @@
 #include "tests/models/oracle.h"
 
 using namespace weft;
-using formats::NamedArrays;
 using ir::Array;
+using ir::NamedArrays;
 using tests::check_near;
 
 namespace {

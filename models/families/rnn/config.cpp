@@ -56,6 +56,12 @@ void fields(Config& c, settings::Fields& f) {
          "likewise of the words that the decoder is given");
   f.real("label_smoothing", c.label_smoothing, settings::kShare,
          "share of the probability spread over the vocabulary, in training");
+  f.real(
+      "scheduled_sampling", c.scheduled_sampling, settings::up_to(1),
+      "probability that the decoder is given its own last word in training (Bengio et al. 2015)");
+  f.integer("scheduled_sampling_steps", c.scheduled_sampling_steps, {0, int64_t{1} << 40},
+            "steps over which that rises from 0");
+  fields(c.guided, f);
 }
 
 CellKind cell_named(std::string_view name) { return settings::named(kCells, "cell", name); }
@@ -75,6 +81,8 @@ void check(const Config& c) {
   if (c.input_feeding && !luong)
     throw ir::GraphError(ir::concat(
         "input_feeding goes with attention dot, general or concat, not with ", name(c.attention)));
+  if (c.guided.on() && (!has_attention(c) || c.source.kind != data::SourceKind::tokens))
+    throw ir::GraphError("guided_alignment needs attention to a source of tokens");
   if (c.attention == AttentionKind::dot && c.bidirectional)
     throw ir::GraphError(
         "attention dot compares a state of the decoder with an annotation of two directions, twice "

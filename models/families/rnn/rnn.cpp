@@ -11,8 +11,10 @@ int64_t attention_width(const Config& c) {
 }
 int64_t readout_width(const Config& c) { return c.readout_width == 0 ? c.hidden : c.readout_width; }
 LinearOptions biased(const Config& c) { return {.bias = c.output_bias}; }
-bool drops(const Config& c) {
-  return c.dropout > 0 || c.source_word_dropout > 0 || c.target_word_dropout > 0;
+// Does training depend on its step, or on chance?
+bool needs_noise(const Config& c) {
+  return c.dropout > 0 || c.source_word_dropout > 0 || c.target_word_dropout > 0 ||
+         c.scheduled_sampling > 0 || c.guided.on();
 }
 
 // Embeddings T[P,B,M]: words dropped, then elements.
@@ -219,23 +221,49 @@ std::vector<std::string> state_names(const Config& c) {
 
 }  // namespace
 
+namespace {
+
+// The word before, where chance has it the model's own.
+// own: s32[B], y: T[B,M] -> T[B,M]
+Tensor sampled(const Scope& p, const Config& c, const Tensor& own, const Tensor& y,
+               const Tensor& sampling, const Noise& noise, const Tensor& position) {
+  const Tensor chance = uniform(p / "sampling", {}, noise, position);
+  return where(expand(chance < sampling && position > 0, -1), embed_target(p, c, own, {}), y);
+}
+
+// f32[], rising from 0.
+Tensor sampling_probability(const Config& c, const Tensor& step) {
+  const Tensor most = full(step, c.scheduled_sampling, {}, f32);
+  if (c.scheduled_sampling_steps == 0) return most;
+  return most * minimum(cast(step, f32) / static_cast<double>(c.scheduled_sampling_steps), 1.0);
+}
+
+}  // namespace
+
 Decoded decode(const Scope& p, const Config& c, const Encoded& encoded, const Tensor& y,
-               const Tensor& lengths, bool want_weights, const Noise& noise, SourceLoc loc) {
+               const Tensor& lengths, bool want_weights, const Noise& noise, const Tensor& sampling,
+               SourceLoc loc) {
   const bool weights = want_weights && has_attention(c);
-  const bool positions = noise.on() && c.dropout > 0 && !c.variational_dropout;
+  const bool positions =
+      sampling.valid() || (noise.on() && c.dropout > 0 && !c.variational_dropout);
   const auto body = [&](const LoopStep& at) -> LoopYield {
     const Tensor position = positions ? at.scanned[1] : Tensor();
-    const Step step = decode_step(p, c, encoded.memory, like(encoded.start, at.carries),
-                                  at.scanned[0], noise, position);
-    return {.carries = flat(step.state),
+    Tensor before = at.scanned[0];
+    if (sampling.valid())
+      before = sampled(p, c, at.carries.back(), before, sampling, noise, position);
+    const Step step = decode_step(p, c, encoded.memory, like(encoded.start, at.carries), before,
+                                  noise, c.variational_dropout ? Tensor() : position);
+    Tensors carries = flat(step.state);
+    if (sampling.valid()) carries.push_back(arg_max(step.logits));
+    return {.carries = carries,
             .outputs = weights ? Tensors{step.logits, step.weights} : Tensors{step.logits}};
   };
   const Scope here = p / "decoder";
   const auto in = here.enter(loc);
-  Tensors scanned{y};
+  Tensors carries = flat(encoded.start), scanned{y};
   if (positions) scanned.push_back(iota(y, y.dim(0), s32));
-  const LoopResults r =
-      scan({.carries = flat(encoded.start), .scanned = scanned, .lengths = lengths}, body);
+  if (sampling.valid()) carries.push_back(full(y, 0, {y.dim(1)}, s32));  // not read at position 0
+  const LoopResults r = scan({.carries = carries, .scanned = scanned, .lengths = lengths}, body);
   return {r.outputs[0], weights ? r.outputs[1] : Tensor()};
 }
 
@@ -244,19 +272,21 @@ ir::Graph loss_graph(const Config& c, bool training) {
   Model m("loss");
   const auto [source, source_lengths] = seq2seq::source_inputs(m, c.source);
   const auto [target_in, target_out, target_lengths] = seq2seq::target_inputs(m);
-  const Noise noise = training && drops(c) ? seq2seq::noise_inputs(m, c.seed) : Noise();
+  const Noise noise = training && needs_noise(c) ? seq2seq::noise_inputs(m, c.seed) : Noise();
   const Scope p = m.scope();
   const Encoded encoded = encode_source(p, c, source, source_lengths, noise);
   const Tensor y = embed_target(p, c, swap_axes(target_in, 0, 1), noise);
-  const Decoded decoded = decode(p, c, encoded, y, target_lengths, false, noise);
+  const Tensor sampling =
+      training && c.scheduled_sampling > 0 ? sampling_probability(c, noise.step) : Tensor();
+  const seq2seq::GuidedAlignment guided = training ? c.guided : seq2seq::GuidedAlignment();
+  const Decoded decoded = decode(p, c, encoded, y, target_lengths, guided.on(), noise, sampling);
   const Scope loss = p / "loss";
   const auto in = loss.enter();
   const Tensor nll = smoothed_cross_entropy(decoded.logits, swap_axes(target_out, 0, 1),
                                             training ? c.label_smoothing : 0);
   const Tensor live = swap_axes(length_mask(target_lengths, target_in.dim(1)), 0, 1);
-  const Tensor tokens = cast(sum(target_lengths), f32);
-  m.output("loss", sum(where(live, nll, 0)) / tokens);
-  m.output("tokens", tokens);
+  seq2seq::set_training_loss(m, {nll, live, target_lengths, true}, training && c.weighted,
+                             {guided, decoded.weights, noise.step});
   return m.graph();
 }
 

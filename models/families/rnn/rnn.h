@@ -11,6 +11,7 @@
 #pragma once
 #include "frontend/weft.h"
 #include "models/families/family.h"
+#include "models/families/training_loss.h"
 #include "models/search/step_graph.h"
 
 #include <string>
@@ -45,7 +46,13 @@ struct Config {
   bool variational_dropout = false;  // one mask for all positions
   double source_word_dropout = 0, target_word_dropout = 0;
   double label_smoothing = 0;  // in training only
-  uint64_t seed = 1;           // of dropout's masks
+  // Scheduled sampling (Bengio et al. 2015): the probability with which the decoder is given its own
+  // last word, reached in a line over so many steps.
+  double scheduled_sampling = 0;
+  int64_t scheduled_sampling_steps = 0;
+  seq2seq::GuidedAlignment guided;
+  bool weighted = false;  // the loss weighs rows by row_weights
+  uint64_t seed = 1;      // of dropout's masks
 
   bool operator==(const Config&) const = default;
 };
@@ -111,10 +118,11 @@ Step decode_step(const Scope& p, const Config& config, const Memory& memory, con
                  const Tensor& y, const Noise& noise = {}, const Tensor& position = {},
                  SourceLoc loc = SourceLoc::here());
 
-// Teacher forcing. y: T[T,B,M], embedded; lengths: s32[B]
+// Teacher forcing, or with `sampling` (f32[], a probability), at random positions, what the model
+// itself says is most likely. y: T[T,B,M], embedded; lengths: s32[B]
 Decoded decode(const Scope& p, const Config& config, const Encoded& encoded, const Tensor& y,
                const Tensor& lengths, bool want_weights = false, const Noise& noise = {},
-               SourceLoc loc = SourceLoc::here());
+               const Tensor& sampling = {}, SourceLoc loc = SourceLoc::here());
 
 // --- whole graphs. Inputs are named as the fields of data::Batch.
 

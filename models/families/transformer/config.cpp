@@ -58,6 +58,7 @@ void fields(Config& c, settings::Fields& f) {
          "likewise of the words that the decoder is given");
   f.real("label_smoothing", c.label_smoothing, kShare,
          "share of the probability spread over the vocabulary, in training");
+  fields(c.guided, f);
 }
 
 std::string_view name(PositionKind kind) { return settings::name_of(kPositions, kind); }
@@ -75,6 +76,8 @@ void check(const Config& c) {
         ir::concat("a width of ", c.width, " is not divided by ", c.heads, " heads"));
   if (c.positions == PositionKind::sinusoidal && c.width % 2 != 0)
     throw ir::GraphError(ir::concat("sinusoidal positions need an even width, found ", c.width));
+  if (c.guided.on() && c.source.kind != data::SourceKind::tokens)
+    throw ir::GraphError("guided_alignment needs a source of tokens");
   if (!c.shared_embedding) return;
   if (c.source.kind != data::SourceKind::tokens)
     throw ir::GraphError(ir::concat("a shared embedding needs a source of tokens, found ",

@@ -189,7 +189,8 @@ ir::Graph loss_graph(const Config& c, bool training) {
   Model m("loss");
   const auto [source, source_lengths] = seq2seq::source_inputs(m, c.source);
   const auto [target_in, target_out, target_lengths] = seq2seq::target_inputs(m);
-  const bool noisy = training && (c.dropout > 0 || c.attention_dropout > 0 ||
+  const seq2seq::GuidedAlignment guided = training ? c.guided : seq2seq::GuidedAlignment();
+  const bool noisy = training && (c.dropout > 0 || c.attention_dropout > 0 || guided.on() ||
                                   c.source_word_dropout > 0 || c.target_word_dropout > 0);
   const Noise noise = noisy ? seq2seq::noise_inputs(m, c.seed) : Noise();
   const Scope p = m.scope();
@@ -200,9 +201,10 @@ ir::Graph loss_graph(const Config& c, bool training) {
   const auto in = loss.enter();
   const Tensor losses =
       smoothed_cross_entropy(decoded.logits, target_out, training ? c.label_smoothing : 0);
-  const Tensor tokens = cast(sum(target_lengths), f32);
-  m.output("loss", sum(where(length_mask(target_lengths, target_in.dim(1)), losses, 0)) / tokens);
-  m.output("tokens", tokens);
+  const Tensor live = length_mask(target_lengths, target_in.dim(1));
+  seq2seq::set_training_loss(
+      m, {losses, live, target_lengths}, training && c.weighted,
+      {guided, guided.on() ? mean_of_heads(decoded.weights) : Tensor(), noise.step});
   return m.graph();
 }
 

@@ -7,6 +7,7 @@
 #pragma once
 #include "frontend/weft.h"
 #include "models/families/family.h"
+#include "models/families/training_loss.h"
 #include "models/search/step_graph.h"
 
 #include <string>
@@ -43,7 +44,9 @@ struct Config {
   double attention_dropout = 0;
   double source_word_dropout = 0, target_word_dropout = 0;
   double label_smoothing = 0;
-  uint64_t seed = 1;  // of dropout's masks
+  seq2seq::GuidedAlignment guided;  // of the mean of the last layer's heads
+  bool weighted = false;            // the loss weighs rows by row_weights
+  uint64_t seed = 1;                // of dropout's masks
 
   bool operator==(const Config&) const = default;
 };

@@ -1,0 +1,44 @@
+// models/families/training_loss.h -- what the losses of all families have in common.
+#pragma once
+#include "frontend/weft.h"
+#include "models/families/batch_inputs.h"
+#include "models/settings/fields.h"
+
+namespace weft::seq2seq {
+
+// Guided alignment (Chen et al. 2016, "Guided Alignment Training for Topic-Aware Neural Machine
+// Translation"): attention is pulled towards word alignments that come with the examples.
+struct GuidedAlignment {
+  double weight = 0;  // of its loss beside that of the words; 0: there is none
+  double decay = 1;   // of the weight, with each update
+
+  bool on() const { return weight > 0; }
+  bool operator==(const GuidedAlignment&) const = default;
+};
+void fields(GuidedAlignment& g, settings::Fields& f);
+
+// Of every target token.
+struct TokenLosses {
+  Tensor losses;  // T[B,T], or T[T,B] with `time_major`; what lies behind the lengths is ignored
+  Tensor live;    // pred, of the same shape
+  Tensor target_lengths;  // s32[B]
+  bool time_major = false;
+};
+
+// Attention that is guided: weights T[B,T,S], or T[T,B,S] of a decoder that runs over time first.
+struct Guided {
+  GuidedAlignment by;
+  Tensor weights, step;  // step: s64[], of training
+};
+
+// Sets the outputs
+//   loss    f32[], the mean of the losses over live tokens
+//   tokens  f32[], the number of those
+// `weighted`: each row's losses are multiplied by the input row_weights: f32[B] (the mean is still
+// over tokens).
+// `guided`, where it is on: added is weight * decay^step times the mean over live tokens t of
+//   -sum_s alignment[t,s] log weights[t,s]      with the input alignment: f32[B,T,S]
+void set_training_loss(Model& m, const TokenLosses& of, bool weighted = false,
+                       const Guided& guided = {}, SourceLoc loc = SourceLoc::here());
+
+}  // namespace weft::seq2seq
