@@ -15,8 +15,9 @@ std::shared_ptr<BatchMaker> maker_of(const Seq2seqRun& run, const data::BatchOpt
       std::make_shared<ExampleBatches>(run.train, run.valid, options, drawn, run.data);
   if (run.alignments && run.risk.samples > 0)
     throw ir::GraphError("risk_samples does not go with guided_alignment");
-  if (run.alignments && drawn.on())
-    throw ir::GraphError("alignments are of one segmentation: they do not go with sampling of them");
+  if (run.alignments && drawn.is_on())
+    throw ir::GraphError(
+        "alignments are of one segmentation: they do not go with sampling of them");
   if (run.alignments) run.alignments->check(run.train);
   if (run.alignments) return std::make_shared<AlignedBatches>(batches, *run.alignments);
   if (run.risk.samples == 0) return batches;

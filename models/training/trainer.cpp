@@ -326,8 +326,7 @@ void Trainer::advance(Tally& tally, const Observer& observe, const Stop& stop) {
   const int64_t epoch = progress_.position.epoch;
   try {
     const TrainingBatch batch = setup_.batches->next();
-    const double graph_loss = step(batch.parts, observe),
-                 loss = batch.loss.value_or(graph_loss);
+    const double graph_loss = step(batch.parts, observe), loss = batch.loss.value_or(graph_loss);
     // A stream stands at the first batch of an epoch when it has finished the one before.
     const bool epoch_over = progress_.position.epoch != epoch;
     tally.add(batch, loss);
