@@ -2,8 +2,9 @@
 #include "models/data/alignments.h"
 
 #include "frontend/formats/digest.h"
-#include "frontend/formats/text.h"
+#include "frontend/formats/input_file.h"
 #include "ir/error.h"
+#include "models/data/tokenizer.h"
 
 #include <algorithm>
 #include <charconv>
@@ -33,7 +34,8 @@ bool read_point(std::string_view text, std::pair<int32_t, int32_t>& point) {
 Alignments Alignments::read(const std::string& path) {
   Alignments a;
   a.path_ = path;
-  const std::string text = formats::read_text_file(path);
+  const formats::InputFile input(path);
+  const std::string text = input.read_text(0, input.size());
   for (size_t begin = 0; begin < text.size();) {
     const size_t end = std::min(text.find('\n', begin), text.size());
     std::string_view line = std::string_view(text).substr(begin, end - begin);

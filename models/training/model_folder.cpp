@@ -349,7 +349,7 @@ void ModelFolder::save_model_of(const ModelFolder& other, const ParameterStore& 
   const auto held = lock();
   check_free();
   for (const auto& [name, digest] : other.belongings())
-    formats::write_file_atomically(file(name), formats::read_text_file(other.file(name)));
+    formats::write_file_atomically(file(name), bytes_of(other.file(name)));
   Metadata m{{"step", std::to_string(step)}};
   m.merge(belongings());
   write_checkpoint(file("best.safetensors"), store.parameters(), std::move(m));

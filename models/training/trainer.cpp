@@ -310,7 +310,9 @@ void Trainer::save(const Observer& observe) {
 // A run whose rate comes down to 0 ends there.
 Limits Trainer::limits() const {
   Limits limits = setup_.limits;
-  if (has_end(setup_.rate) && setup_.rate.floor == 0) limits.steps = moment().end;
+  const int64_t end = moment().end;
+  const bool at_zero = has_end(setup_.rate) && setup_.rate.floor == 0;
+  if (at_zero && (limits.steps == 0 || end < limits.steps)) limits.steps = end;
   return limits;
 }
 

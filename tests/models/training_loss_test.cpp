@@ -2,6 +2,7 @@
 #include "models/families/training_loss.h"
 
 #include "autodiff/gradient.h"
+#include "ir/text/text.h"
 #include "models/data/alignments.h"
 #include "models/training/aligned_batches.h"
 #include "models/training/example_batches.h"
@@ -19,8 +20,8 @@ using tests::TemporaryFolder;
 
 namespace {
 
-seq2seq::Settings settings(bool transformer, const seq2seq::GuidedAlignment& guided = {},
-                           bool weighted = false) {
+seq2seq::Settings model(bool transformer, const seq2seq::GuidedAlignment& guided = {},
+                        bool weighted = false) {
   if (transformer) {
     transformer::Config c = tests::small_transformer(8);
     c.guided = guided, c.weighted = weighted;
@@ -106,21 +107,21 @@ TEST_CASE(
   for (const bool transformer : {false, true}) {
     CAPTURE(transformer);
     ParameterStore store(3, ir::DType::f64);
-    const double words = loss_of(settings(transformer), store, inputs);
-    const Array weights = Program::inference(seq2seq::attention_graph(settings(transformer)),
-                                             tests::reference_options())
-                              .run(store, inputs)
-                              .at("weights");
+    const double words = loss_of(model(transformer), store, inputs);
+    const Array weights =
+        Program::inference(seq2seq::attention_graph(model(transformer)), tests::reference_options())
+            .run(store, inputs)
+            .at("weights");
     const Array& wanted = inputs.at("alignment");
     double nll = 0, tokens = 0;
     for (int64_t i = 0; i < wanted.size(); ++i)
       if (wanted.at(i) > 0) nll -= std::log(weights.at(i));
     for (int64_t b = 0; b < 3; ++b) tokens += inputs.at("target_lengths").at(b);
-    CHECK(loss_of(settings(transformer, {.weight = 2}), store, inputs) ==
+    CHECK(loss_of(model(transformer, {.weight = 2}), store, inputs) ==
           doctest::Approx(words + 2 * nll / tokens).epsilon(1e-9));
-    CHECK(loss_of(settings(transformer, {.weight = 2, .decay = 0.5}), store, batch_inputs(3)) ==
+    CHECK(loss_of(model(transformer, {.weight = 2, .decay = 0.5}), store, batch_inputs(3)) ==
           doctest::Approx(words + 0.25 * nll / tokens).epsilon(1e-9));
-    CHECK(loss_of(settings(transformer, {.weight = 2}), store, inputs, false) ==
+    CHECK(loss_of(model(transformer, {.weight = 2}), store, inputs, false) ==
           doctest::Approx(words).epsilon(1e-12));
   }
 }
@@ -128,7 +129,7 @@ TEST_CASE(
 TEST_CASE("training loss: gradients of guided alignment and of weighed rows are right") {
   for (const bool transformer : {false, true}) {
     CAPTURE(transformer);
-    check_gradients(settings(transformer, {.weight = 0.7, .decay = 0.9}, true), batch_inputs(2));
+    check_gradients(model(transformer, {.weight = 0.7, .decay = 0.9}, true), batch_inputs(2));
   }
 }
 
@@ -136,7 +137,7 @@ TEST_CASE("training loss: guided attention stays one op, forward and backward") 
   for (const bool transformer : {false, true}) {
     CAPTURE(transformer);
     const Program p =
-        Program::training(seq2seq::loss_graph(settings(transformer, {.weight = 1}), true), {},
+        Program::training(seq2seq::loss_graph(model(transformer, {.weight = 1}), true), {},
                           tests::reference_options(), "loss");
     const std::string text = ir::print(p.graph());
     CHECK(text.find("attention(") != text.npos);
@@ -155,10 +156,10 @@ TEST_CASE("training loss: rows count by their weights") {
       for (const auto& entry : inputs)
         if (entry.name != "row_weights") with.add(entry.name, entry.array);
       with.add("row_weights", Array::of(ir::DType::f64, {3}, std::vector<double>{a, b, c}));
-      return loss_of(settings(transformer, {}, true), store, with);
+      return loss_of(model(transformer, {}, true), store, with);
     };
     const double all = weighed(1, 1, 1);
-    CHECK(all == doctest::Approx(loss_of(settings(transformer), store, inputs)).epsilon(1e-12));
+    CHECK(all == doctest::Approx(loss_of(model(transformer), store, inputs)).epsilon(1e-12));
     CHECK(weighed(1, -2, 0.5) ==
           doctest::Approx(weighed(1, 0, 0) - 2 * weighed(0, 1, 0) + 0.5 * weighed(0, 0, 1))
               .epsilon(1e-12));
