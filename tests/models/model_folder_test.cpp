@@ -38,7 +38,7 @@ TEST_CASE("model folder: what is missing, foreign or damaged is one clear line")
   folder.file("model/model.toml", toml + "depth = 3\n");
   CHECK(message_of<ir::GraphError>([&] {
           ModelFolder(path).config();
-        }).find("model.toml:28: error: there is no 'model.depth'") != std::string::npos);
+        }).find("model.toml:32: error: there is no 'model.depth'") != std::string::npos);
 }
 
 TEST_CASE("checkpoint: what is not finite is not written, and a flipped bit is found") {
