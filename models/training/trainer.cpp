@@ -115,22 +115,27 @@ double Trainer::rate() const {
 
 // Of some steps on a copy of the state, and of a validation; the run is where it was.
 Pace Trainer::measured_pace(const Stop& stop) {
-  constexpr int64_t kFewest = 3, kMost = 100;
+  constexpr int64_t kFirst = 3, kMost = 100;  // the first make what the others find made
   const auto start = std::chrono::steady_clock::now();
-  const double compiling = training_.step().statistics().compile_seconds;
   const auto position = setup_.batches->position();
   ParameterStore copy = store_.clone();
-  int64_t steps = 0;
-  while (steps < kMost &&
-         (steps < kFewest || seconds_since(start) < setup_.limits.minutes * 60 / 50) && !stop()) {
+  double spent = 0, compiled = 0;  // by then, and in the first steps
+  int64_t steps = -kFirst;
+  for (; steps < kMost && !stop(); ++steps) {
+    if (steps == 0) {
+      spent = seconds_since(start);
+      compiled = training_.step().statistics().compile_seconds;
+    }
+    if (steps > kFirst && seconds_since(start) > setup_.limits.minutes * 60 / 50) break;
     training_.update(copy, step_inputs(setup_.batches->next().parts), 0);
-    ++steps;
   }
   setup_.batches->seek(position);
   Pace pace;
-  const double spent = seconds_since(start),
-               compiled = training_.step().statistics().compile_seconds - compiling;
-  if (steps > 0) pace.step = std::max(0.0, spent - compiled) / static_cast<double>(steps);
+  if (steps > 0)
+    pace.step = std::max(0.0, seconds_since(start) - spent -
+                                  (training_.step().statistics().compile_seconds - compiled)) /
+                static_cast<double>(steps);
+  spent = seconds_since(start);
   if (validation_.possible()) validation_.run(store_, stop);
   pace.spent = seconds_since(start);
   pace.validation = pace.spent - spent;

@@ -14,7 +14,7 @@ TEST_CASE("average: the mean of the last checkpoints is a model that translates"
   const Outcome made = weft({"average", task.model, "-o", mean, "--last", "2"});
   CHECK(made.code == 0);
   has(made.err, "mean: the mean of 2 checkpoints of ");
-  CHECK(weft({"evaluate", mean, task.folder / "test.tsv"}).code == 0);
+  CHECK(weft({"evaluate", mean, "--data", task.folder / "test.tsv"}).code == 0);
   CHECK(not_a_clear_refusal(weft({"average", task.model, "-o", mean})) == "");
   const Outcome many = weft({"average", task.model, "-o", task.folder / "x", "--last", "9"});
   CHECK(not_a_clear_refusal(many) == "");
@@ -38,7 +38,7 @@ TEST_CASE("train: every optimiser trains from a recipe, with decay and a moving 
     task.folder.write("r.toml", text);
     const Outcome trained = task.train();
     CHECK_MESSAGE(trained.code == 0, trained.err);
-    CHECK(weft({"evaluate", task.model, task.folder / "test.tsv"}).code == 0);
+    CHECK(weft({"evaluate", task.model, "--data", task.folder / "test.tsv"}).code == 0);
   }
 }
 
