@@ -35,6 +35,8 @@ class BatchRows {
   int64_t padded() const { return padded_; }  // rows that a step computes
   int64_t beams() const { return beams_; }    // of the results: 1 in the first step
 
+  bool has_weights() const { return decoder_.weights; }
+
   void run();  // the next step
   const ir::Array& result(std::string_view name) const { return step_->result(name); }
 

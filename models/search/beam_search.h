@@ -1,12 +1,8 @@
-// models/search/beam_search.h -- beam search over one step executable; greedy search is a beam of
-// one.
+// models/search/beam_search.h -- beam search and sampling over one step executable; greedy search is
+// a beam of one.
 //
-// Every step extends the K best hypotheses of a sentence by a token and keeps the K best of those
-// that do not end; one that ends in </s> among the K best candidates is finished. A sentence is
-// done when K hypotheses have finished, or at its limit, where those still open are taken as they
-// are, cut (the rules of Hugging Face's `early_stopping=True`). Finished ones are ranked by
-// log-probability / n^length_penalty, n counting </s> (fairseq's `lenpen`). <pad> and <s> are never
-// produced.
+// Every step continues the hypotheses of a sentence by a token; what goes on, what finishes and when
+// a sentence is done is told by the options (search_options.h). <pad> and <s> are never produced.
 //
 // A sentence's results do not depend on the others of its batch: what is computed of a row has the
 // same bits in any number of rows, batches hold sources of one padded width, limits are the
@@ -14,22 +10,14 @@
 #pragma once
 #include "models/data/batching.h"
 #include "models/search/decoder.h"
-#include "models/search/length_limit.h"
+#include "models/search/search_options.h"
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
 namespace weft::search {
-
-inline constexpr double kMostLengthPenalty = 20;
-
-struct SearchOptions {
-  int64_t n_best = 1;         // hypotheses returned of a sentence; at most the beam
-  double length_penalty = 0;  // 0: by log-probability; 1: by its mean over the tokens; up to 20
-  LengthLimit max_length;     // and never more than the decoder has positions
-  int64_t min_length = 0;     // tokens before </s>
-};
 
 struct Hypothesis {
   std::vector<int32_t> tokens;  // without </s>
@@ -41,13 +29,40 @@ struct Hypothesis {
 };
 using Hypotheses = std::vector<Hypothesis>;  // of a sentence, the best first
 
-// source: s32[B,S], lengths: s32[B] -> by sentence at least one hypothesis
+// A model that a search asks.
+struct Member {
+  Decoder* decoder;
+  ParameterStore* store;
+};
+
+// Told of a sentence, by its place, whenever more is known of its best hypothesis: the tokens that it
+// begins with, all of them once it is done.
+using Observer = std::function<void(int64_t sentence, std::span<const int32_t> tokens, bool done)>;
+
+// What is asked beside the options.
+struct Requests {
+  std::span<const Demands> demands = {};  // none, or one for each sentence
+  Observer observer = {};
+};
+
+// source: s32[B,S], lengths: s32[B] -> by sentence at least one hypothesis. Throws GraphError where
+// the options need what a decoder does not yield: a coverage penalty weights, several members,
+// demands and many options distributions (need_distribution).
+std::vector<Hypotheses> search(std::span<const Member> members, const ir::Array& source,
+                               const ir::Array& source_lengths, const SearchOptions& options = {},
+                               const Requests& requests = {});
 std::vector<Hypotheses> search(Decoder& decoder, ParameterStore& store, const ir::Array& source,
-                               const ir::Array& source_lengths, const SearchOptions& options = {});
+                               const ir::Array& source_lengths, const SearchOptions& options = {},
+                               const Requests& requests = {});
 
 // The sources of all examples, in batches of one padded width; in the order of the examples.
+std::vector<Hypotheses> search(std::span<const Member> members,
+                               std::span<const data::EncodedExample> examples,
+                               data::BatchOptions batch, const SearchOptions& options = {},
+                               const Requests& requests = {});
 std::vector<Hypotheses> search(Decoder& decoder, ParameterStore& store,
                                std::span<const data::EncodedExample> examples,
-                               data::BatchOptions batch, const SearchOptions& options = {});
+                               data::BatchOptions batch, const SearchOptions& options = {},
+                               const Requests& requests = {});
 
 }  // namespace weft::search

@@ -34,6 +34,7 @@ Decoder::Decoder(const ir::Graph& encode, const ir::Graph& step, const ProgramOp
       beam(traits.beam),
       weights(has_output(step, "weights")),
       scores(has_output(step, "candidate_score")),
+      distributions(has_output(step, "log_probability")),
       traits(traits) {
   check_beam(step, beam);
 }

@@ -1,76 +1,105 @@
-// models/search/sentence.cpp -- the bookkeeping of one sentence.
+// models/search/sentence.cpp -- the steps of one sentence, and what comes of them.
 #include "models/search/sentence.h"
-
-#include "ir/error.h"
 
 #include <algorithm>
 #include <cmath>
 
 namespace weft::search {
 
-Sentence::Sentence(int64_t beam, int64_t limit, int32_t end, const SearchOptions& options)
-    : beam_(beam), limit_(limit), end_(end), options_(options), open_(1, -1), next_{{0, -1, 0}} {}
-
-int32_t Sentence::append(const Candidate& c, const std::vector<std::vector<float>>& weights) {
-  const auto origin = static_cast<size_t>(c.origin);
-  tokens_.push_back(
-      {open_[origin], c.token, weights.empty() ? std::vector<float>() : weights[origin]});
-  return static_cast<int32_t>(tokens_.size()) - 1;
+Sentence::Sentence(Rules& rules, const Demands& demands, int64_t limit, int64_t source,
+                   uint64_t noise)
+    : rules_(&rules), demands_(&demands), limit_(limit), noise_(noise) {
+  const int64_t count = rules.options.sample ? rules.beam : rules.options.groups,
+                width = rules.beam / count;
+  for (int64_t i = 0; i < count; ++i)
+    beams_.emplace_back(rules.options, i * width, width, limit, source, rules.ids.end);
+  if (!demands.phrases.empty()) progress_.emplace_back(demands.phrases);
 }
 
-void Sentence::finish(int32_t last, double log_probability, bool ended) {
-  const double normaliser = std::pow(static_cast<double>(steps_), options_.length_penalty);
-  finished_.push_back({last, steps_, ended, log_probability, log_probability / normaliser});
+Choice Sentence::choice_of(const Beam& beam, const StepView& step,
+                           std::span<const int32_t> chosen) {
+  if (step.distribution == nullptr) return beam.choose(step.candidates);
+  Proposals proposals(*rules_, *step.distribution, history_, demands_->prefix);
+  if (rules_->options.sample) return beam.choose(proposals.drawn(beam, noise_));
+  const bool forced = beam.steps() < std::ssize(demands_->prefix);
+  if (!forced && !progress_.empty()) return proposals.constrained(beam, progress_, limit_);
+  return beam.choose(proposals.best(beam, chosen));
 }
 
-std::span<const Candidate> Sentence::advance(std::span<const Candidate> candidates,
-                                             const std::vector<std::vector<float>>& weights) {
-  ++steps_;
-  next_.clear();
-  std::vector<int32_t> open;
-  for (size_t i = 0; i < candidates.size() && std::ssize(next_) < beam_; ++i) {
-    const Candidate& c = candidates[i];
-    if (std::isnan(c.score))
-      throw ir::GraphError("a search met a NaN among the model's log-probabilities");
-    if (c.score == -HUGE_VAL) break;  // continues no hypothesis, as all behind it
-    if (c.token == end_) {
-      if (static_cast<int64_t>(i) < beam_ && steps_ > options_.min_length)
-        finish(append(c, weights), c.score, true);
-      continue;
+std::span<const Candidate> Sentence::advance(const StepView& step) {
+  next_.assign(static_cast<size_t>(rules_->beam), {-HUGE_VAL, rules_->ids.end, 0, -HUGE_VAL});
+  std::vector<int32_t> chosen;
+  for (Beam& beam : beams_) {
+    if (beam.done()) continue;
+    const Choice choice = choice_of(beam, step, chosen);
+    if (!progress_.empty()) {
+      std::vector<PhraseProgress> progress;
+      for (const Candidate& c : choice.next)
+        progress.push_back(progress_[static_cast<size_t>(c.origin)].after(c.token));
+      progress_ = std::move(progress);
     }
-    open.push_back(append(c, weights));
-    next_.push_back(c);
+    beam.advance(choice, history_, step.weights);
+    if (rules_->options.groups > 1)
+      for (const Candidate& c : choice.next) chosen.push_back(c.token);
+    if (beam.done()) continue;
+    std::copy(beam.open().begin(), beam.open().end(), next_.begin() + beam.first());
+    if (beam.steps() == 1)  // the first step has one row
+      for (Candidate& c : next_) c.origin = 0;
   }
-  open_ = std::move(open);
-  const bool last = steps_ >= limit_;
-  if (last)
-    for (size_t i = 0; i < next_.size(); ++i) finish(open_[i], next_[i].score, false);
-  std::stable_sort(finished_.begin(), finished_.end(),
-                   [](const Finished& a, const Finished& b) { return a.score > b.score; });
-  if (std::ssize(finished_) > beam_) finished_.resize(static_cast<size_t>(beam_));
-  done_ = last || next_.empty() || std::ssize(finished_) == beam_;
   return next_;
 }
 
+bool Sentence::done() const {
+  return std::all_of(beams_.begin(), beams_.end(), [](const Beam& b) { return b.done(); });
+}
+
+std::vector<int32_t> Sentence::tokens(int32_t last) const {
+  std::vector<int32_t> ids;
+  for (const int32_t place : history_.places(last))
+    if (const int32_t id = history_.at(place).id; id != rules_->ids.end) ids.push_back(id);
+  return ids;
+}
+
 Hypotheses Sentence::best() const {
+  std::vector<Finished> all;
+  for (const Beam& beam : beams_)
+    all.insert(all.end(), beam.finished().begin(), beam.finished().end());
+  std::stable_sort(all.begin(), all.end(),
+                   [](const Finished& a, const Finished& b) { return a.score > b.score; });
   Hypotheses list;
-  for (const Finished& f : finished_) {
-    if (std::ssize(list) == options_.n_best) break;
-    Hypothesis h{.tokens = {},
+  for (const Finished& f : all) {
+    if (std::ssize(list) == rules_->options.n_best) break;
+    Hypothesis h{.tokens = tokens(f.last),
                  .ended = f.ended,
                  .log_probability = f.log_probability,
                  .score = f.score,
                  .weights = {}};
-    for (int32_t at = f.last; at >= 0; at = tokens_[static_cast<size_t>(at)].before) {
-      const Token& token = tokens_[static_cast<size_t>(at)];
-      if (token.id != end_) h.tokens.push_back(token.id);
-      if (!token.weights.empty()) h.weights.push_back(token.weights);
-    }
-    std::reverse(h.tokens.begin(), h.tokens.end());
-    std::reverse(h.weights.begin(), h.weights.end());
+    for (const int32_t place : history_.places(f.last))
+      if (!history_.at(place).weights.empty()) h.weights.push_back(history_.at(place).weights);
     list.push_back(std::move(h));
   }
   return list;
+}
+
+std::vector<int32_t> Sentence::stable() const {
+  if (done()) {
+    const Hypotheses found = best();
+    return found.empty() ? std::vector<int32_t>() : found.front().tokens;
+  }
+  std::vector<int32_t> ends;
+  for (const Beam& beam : beams_) {
+    for (const Finished& f : beam.finished()) ends.push_back(f.last);
+    if (beam.done()) continue;
+    for (size_t i = 0; i < beam.open().size(); ++i)
+      ends.push_back(beam.place(beam.first() + static_cast<int64_t>(i)));
+  }
+  std::vector<int32_t> common = tokens(ends.front());
+  for (const int32_t end : ends) {
+    const std::vector<int32_t> other = tokens(end);
+    common.resize(std::min(common.size(), other.size()));
+    common.erase(std::mismatch(common.begin(), common.end(), other.begin()).first, common.end());
+  }
+  return common;
 }
 
 }  // namespace weft::search

@@ -1,7 +1,8 @@
-// models/search/sentence.h -- what a search knows of one sentence: its hypotheses, open and
-// finished.
+// models/search/sentence.h -- what a search knows of one sentence: its beams, and all that they
+// have tried.
 #pragma once
 #include "models/search/beam_search.h"
+#include "models/search/proposals.h"
 
 #include <cstdint>
 #include <span>
@@ -9,52 +10,41 @@
 
 namespace weft::search {
 
-// A continuation that the step graph proposes.
-struct Candidate {
-  double score;  // log-probability of the whole
-  int32_t token;
-  int32_t origin;  // beam it continues
+// What a step says to a sentence: the best candidates, or whole distributions.
+struct StepView {
+  std::span<const Candidate> candidates;  // of all its rows, the best first
+  const Distribution* distribution = nullptr;
+  StepWeights weights;
 };
 
 class Sentence {
  public:
-  // limit: tokens of a hypothesis, its `end` counted
-  Sentence(int64_t beam, int64_t limit, int32_t end, const SearchOptions& options);
+  // limit: tokens of a hypothesis, its end counted; source: positions; noise: what its samples are
+  // drawn by. `rules` and `demands` must outlive it.
+  Sentence(Rules& rules, const Demands& demands, int64_t limit, int64_t source, uint64_t noise);
 
-  // One step. `candidates`, the best first; `weights` of a beam: what it looked at in this step
-  // (may be empty). Returns what the beams go on with, at most `beam`, the best first. Throws
-  // GraphError where a score is NaN.
-  std::span<const Candidate> advance(std::span<const Candidate> candidates,
-                                     const std::vector<std::vector<float>>& weights);
-  // What the beams go on with: what `advance` returned, at first one hypothesis of no token.
-  std::span<const Candidate> open() const { return next_; }
-  bool done() const { return done_; }
+  // One step. Returns what the rows go on with, one each, with the score -inf where nothing does.
+  // Throws GraphError where a score is NaN.
+  std::span<const Candidate> advance(const StepView& step);
+  // Of the first beam: what goes on, at first one hypothesis of no token.
+  std::span<const Candidate> open() const { return beams_.front().open(); }
+  bool done() const;
   Hypotheses best() const;
+  // What all hypotheses that may become the best begin with, without </s>.
+  std::vector<int32_t> stable() const;
 
  private:
-  struct Token {
-    int32_t before;  // in tokens_; -1: none
-    int32_t id;
-    std::vector<float> weights;
-  };
-  struct Finished {
-    int32_t last;
-    int64_t length;
-    bool ended;
-    double log_probability, score;
-  };
+  Choice choice_of(const Beam& beam, const StepView& step, std::span<const int32_t> chosen);
+  std::vector<int32_t> tokens(int32_t last) const;  // without </s>
 
-  int32_t append(const Candidate& c, const std::vector<std::vector<float>>& weights);
-  void finish(int32_t last, double log_probability, bool ended);
-
-  int64_t beam_, limit_, steps_ = 0;
-  int32_t end_;
-  SearchOptions options_;
-  bool done_ = false;
-  std::vector<Token> tokens_;  // of all hypotheses there ever were, each pointing back
-  std::vector<int32_t> open_;  // by beam: its last token
+  Rules* rules_;
+  const Demands* demands_;
+  int64_t limit_;
+  uint64_t noise_;
+  History history_;
+  std::vector<Beam> beams_;               // one, or by group or sample
+  std::vector<PhraseProgress> progress_;  // by row; where there are phrases
   std::vector<Candidate> next_;
-  std::vector<Finished> finished_;  // the best first
 };
 
 }  // namespace weft::search

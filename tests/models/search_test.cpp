@@ -1,6 +1,5 @@
 // tests/models/search_test.cpp -- beam search against exhaustive search and other systems, alone
 // and in batches.
-#include "frontend/formats/npz.h"
 #include "ir/text/text.h"
 #include "models/families/rnn/rnn.h"
 #include "models/search/batch_rows.h"
@@ -8,14 +7,10 @@
 #include "models/training/example_batches.h"
 #include "tests/models/small_data.h"
 #include "tests/models/toy_model.h"
-#include "tests/support/oracle_cases.h"
 
 #include <doctest/doctest.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <fstream>
-#include <functional>
 #include <optional>
 #include <set>
 
@@ -24,60 +19,19 @@ using ir::Array;
 using search::Hypotheses;
 using search::Hypothesis;
 using tests::kIds;
+using tests::random_table;
 using tests::TableModel;
+using tests::with_end;
 
 namespace {
 
-// Random log-probabilities over `words` tokens and </s>; <pad>, <s> and <unk> never occur.
-TableModel random_table(int64_t steps, int64_t words, uint64_t seed) {
-  const int64_t v = data::kSpecialTokens + words;
-  TableModel m{steps, v, Array(ir::DType::f64, {steps, v, v, v})};
-  data::Random random(seed);
-  for (int64_t row = 0; row < steps * v * v; ++row) {
-    std::vector<double> p;
-    for (int64_t i = 0; i < v; ++i) {
-      const bool occurs = i == kIds.end || i >= data::kSpecialTokens;
-      p.push_back(occurs ? 0.01 + std::pow(random.uniform(), 3) : 0);
-    }
-    double sum = 0;
-    for (const double x : p) sum += x;
-    for (int64_t i = 0; i < v; ++i)
-      m.table.set(row * v + i, std::log(p[static_cast<size_t>(i)] / sum));
-  }
-  return m;
-}
-
-// Every sequence that ends, or is cut at the limit, the best first.
+// Every sequence, the best first.
 Hypotheses exhaustive(const TableModel& m, double length_penalty) {
-  Hypotheses all;
-  std::vector<int32_t> tokens;
-  const std::function<void()> extend = [&] {
-    for (int32_t v = kIds.end; v < m.vocabulary; ++v) {
-      if (v == kIds.unknown) continue;
-      tokens.push_back(v);
-      const auto n = static_cast<int64_t>(tokens.size());
-      if (v == kIds.end || n == m.steps) {
-        Hypothesis h{.tokens = tokens, .ended = v == kIds.end, .weights = {}};
-        if (h.ended) h.tokens.pop_back();
-        h.log_probability = m.log_probability(tokens);
-        h.score = h.log_probability / std::pow(static_cast<double>(n), length_penalty);
-        all.push_back(h);
-      } else {
-        extend();
-      }
-      tokens.pop_back();
-    }
-  };
-  extend();
-  std::stable_sort(all.begin(), all.end(),
-                   [](const auto& a, const auto& b) { return a.score > b.score; });
-  return all;
-}
-
-std::vector<int32_t> with_end(const Hypothesis& h) {
-  std::vector<int32_t> tokens = h.tokens;
-  if (h.ended) tokens.push_back(kIds.end);
-  return tokens;
+  Hypotheses all = tests::all_sequences(m);
+  for (Hypothesis& h : all)
+    h.score = h.log_probability /
+              std::pow(static_cast<double>(h.tokens.size() + (h.ended ? 1 : 0)), length_penalty);
+  return tests::best_first(std::move(all));
 }
 
 rnn::Config config_of(rnn::AttentionKind attention, int64_t width = 16) {
@@ -274,64 +228,14 @@ TEST_CASE("search: options out of range are refused by name") {
     return "";
   };
   CHECK(message(2, {.n_best = 3}) == "n_best is 3, needed is 1 to the beam, 2");
-  CHECK(message(2, {.length_penalty = -1}) == "length_penalty is -1, needed is 0 to 20");
-  CHECK(message(2, {.length_penalty = HUGE_VAL}) == "length_penalty is inf, needed is 0 to 20");
-  CHECK(message(2, {.length_penalty = std::nan("")}).find("needed is 0 to 20") !=
+  CHECK(message(2, {.length_penalty = -1}) ==
+        "length_penalty is -1, needed is a number from 0 to 20");
+  CHECK(message(2, {.length_penalty = HUGE_VAL}) ==
+        "length_penalty is inf, needed is a number from 0 to 20");
+  CHECK(message(2, {.length_penalty = std::nan("")}).find("needed is a number from 0 to 20") !=
         std::string::npos);
   CHECK(message(2, {.max_length = {-1, 0}}).find("a limit of -1 tokens for each") == 0);
   CHECK(message(0, {}).find("beam is 0, needed is 1 to 1024") == 0);
-}
-
-TEST_CASE("search: the lists of Hugging Face's beam search with early stopping") {
-  const std::filesystem::path torch = tests::oracle_folder();
-  if (torch.empty()) return;
-  const std::filesystem::path folder = torch.parent_path() / "beam";
-  std::ifstream file(folder / "cases.json");
-  REQUIRE(file.good());
-  const nlohmann::json cases = nlohmann::json::parse(file)["cases"];
-  int lists = 0;
-  for (const auto& c : cases) {
-    // There: </s> 0, <s> V, words 1..V-1. Here they follow the special tokens.
-    const int64_t words = c["V"].get<int64_t>() - 1, steps = c["N"], start = words + 1;
-    const auto here = [&](int64_t v) {
-      return static_cast<int32_t>(v == 0 ? kIds.end : v == start ? kIds.begin : kIds.unknown + v);
-    };
-    const auto arrays = formats::read_npz(
-        (folder / ("case" + std::to_string(c["case"].get<int>()) + ".npz")).string());
-    const Array& given = arrays.at("logp");
-    const int64_t v = data::kSpecialTokens + words;
-    TableModel m{steps, v, Array(ir::DType::f64, {steps, v, v, v})};
-    for (int64_t i = 0; i < m.table.size(); ++i) m.table.set(i, -HUGE_VAL);
-    for (int64_t t = 0; t < steps; ++t)
-      for (int64_t two = 0; two <= start; ++two)
-        for (int64_t one = 0; one <= start; ++one)
-          for (int64_t token = 0; token <= words; ++token)
-            m.table.set(((t * v + here(two)) * v + here(one)) * v + here(token),
-                        given.at(((t * (start + 1) + two) * (start + 1) + one) * start + token));
-    for (const int64_t beam : {2, 4})
-      for (const auto& [text, penalty] :
-           {std::pair{"0.0", 0.0}, {"0.6", 0.6}, {"1.0", 1.0}, {"2.0", 2.0}}) {
-        const std::string name = ir::concat("hf_new/K", beam, "_lp", text, "_esTrue");
-        if (!c["results"].contains(name)) continue;
-        CAPTURE(name);
-        CAPTURE(c["case"].get<int>());
-        const auto& expected = c["results"][name];
-        const Hypotheses found = m.search(beam, {.n_best = beam, .length_penalty = penalty});
-        REQUIRE(found.size() == expected.size());
-        ++lists;
-        for (size_t i = 0; i < found.size(); ++i) {
-          std::vector<int32_t> tokens;
-          for (const auto& token : expected[i]["tokens"])
-            tokens.push_back(here(token.get<int64_t>()));
-          CHECK(with_end(found[i]) == tokens);
-          CHECK(found[i].log_probability ==
-                doctest::Approx(expected[i]["logprob"].get<double>()).epsilon(1e-5));
-          CHECK(found[i].score ==
-                doctest::Approx(expected[i]["score"].get<double>()).epsilon(1e-5));
-        }
-      }
-  }
-  CHECK(lists == 64);
 }
 
 TEST_CASE("search: probabilities and weights are those of teacher forcing, for every model") {
