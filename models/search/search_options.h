@@ -27,7 +27,7 @@
 //                 (transformers 4.50 and later, a sentence at a time.)
 //   fairseq       The same 2K and K; finished ones are kept in the order they are met until there
 //                 are K, then the sentence is done. The last token before the limit can only be
-//                 </s>.
+//                 </s>. (A limit of N is fairseq's max_len of N - 1.)
 //   marian        Every step keeps the best L continuations, at first L = K; those that end finish
 //                 and make L smaller. Done when L is 0, or at the limit, where the open ones finish
 //                 cut.

@@ -34,7 +34,8 @@ nlohmann::json cases_in(const std::filesystem::path& folder) {
   return nlohmann::json::parse(file)["cases"];
 }
 
-// There: </s> 0, <s> V, words 1..V-1. Here they follow the special tokens.
+// There: </s> 0, <s> V, words 1..V-1. Here they follow the special tokens. fairseq takes a </s> behind
+// the N-th token, with the probabilities of the last step.
 struct ToyCase {
   nlohmann::json of;
   int64_t words, steps;
@@ -46,19 +47,21 @@ struct ToyCase {
         (folder / ("case" + std::to_string(c["case"].get<int>()) + ".npz")).string());
     const Array &given = arrays.at("logp"), &looked = arrays.at("att");
     const int64_t v = data::kSpecialTokens + words, start = words + 1, width = looked.dim(-1);
-    model = {steps, v, Array(ir::DType::f64, {steps, v, v, v}),
-             Array(ir::DType::f64, {steps, v, width})};
+    model = {steps + 1, v, Array(ir::DType::f64, {steps + 1, v, v, v}),
+             Array(ir::DType::f64, {steps + 1, v, width})};
     for (int64_t i = 0; i < model.table.size(); ++i) model.table.set(i, -HUGE_VAL);
-    for (int64_t t = 0; t < steps; ++t)
+    for (int64_t t = 0; t <= steps; ++t)
       for (int64_t one = 0; one <= start; ++one) {
         for (int64_t s = 0; s < width; ++s)
           model.attention.set((t * v + here(one)) * width + s,
-                              looked.at((t * (start + 1) + one) * width + s));
+                              looked.at((std::min(t, steps - 1) * (start + 1) + one) * width + s));
         for (int64_t two = 0; two <= start; ++two)
           for (int64_t token = 0; token <= words; ++token)
             model.table.set(
                 ((t * v + here(two)) * v + here(one)) * v + here(token),
-                given.at(((t * (start + 1) + two) * (start + 1) + one) * start + token));
+                given.at(((std::min(t, steps - 1) * (start + 1) + two) * (start + 1) + one) *
+                             start +
+                         token));
       }
   }
 
@@ -73,6 +76,7 @@ struct ToyCase {
     CAPTURE(of["case"].get<int>());
     const auto& expected = of["results"][name];
     options.n_best = std::min<int64_t>(beam, std::ssize(expected));
+    if (options.max_length == search::LengthLimit{}) options.max_length = {0, steps};
     const search::Hypotheses found = model.search(beam, options);
     REQUIRE(found.size() == expected.size());
     for (size_t i = 0; i < found.size(); ++i) {
@@ -107,7 +111,9 @@ TEST_CASE("search: the lists of Hugging Face's, fairseq's and Marian's beams") {
           lists[0] += toy.check(ir::concat("hf_new/K", beam, "_lp", text, "_es", stopping), beam,
                                 {.length_penalty = penalty, .early_stopping = when});
         lists[1] += toy.check(ir::concat("fairseq/K", beam, "_lp", text), beam,
-                              {.length_penalty = penalty, .search_rules = SearchRules::fairseq});
+                              {.length_penalty = penalty,
+                               .max_length = {0, toy.steps + 1},
+                               .search_rules = SearchRules::fairseq});
         lists[2] += toy.check(ir::concat("marian/K", beam, "_n", text), beam,
                               {.length_penalty = penalty,
                                .length_norm = LengthNorm::marian,

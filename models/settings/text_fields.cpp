@@ -1,0 +1,71 @@
+// models/settings/text_fields.cpp -- a walk that changes one field.
+#include "models/settings/text_fields.h"
+
+#include "ir/check.h"
+#include "ir/error.h"
+
+#include <charconv>
+
+namespace weft::settings {
+namespace {
+
+template <typename T>
+bool read(std::string_view text, T& value) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && end == text.data() + text.size();
+}
+
+class OneField final : public Fields {
+ public:
+  OneField(std::string_view key, std::string_view text) : key_(key), text_(text) {}
+  bool found = false;
+
+  void integer(std::string_view key, int64_t& x, const Whole& range, std::string_view) override {
+    if (!is(key)) return;
+    int64_t value = 0;
+    if (!read(text_, value) || !range.contains(value))
+      refuse(ir::concat("a whole number ", range.str()));
+    x = value;
+  }
+  void real(std::string_view key, double& x, const Interval& range, std::string_view) override {
+    if (!is(key)) return;
+    double value = 0;
+    if (!read(text_, value) || !range.contains(value)) refuse(ir::concat("a number ", range.str()));
+    x = value;
+  }
+  void flag(std::string_view key, bool& x, std::string_view) override {
+    if (!is(key)) return;
+    if (text_ != "true" && text_ != "false") refuse("true or false");
+    x = text_ == "true";
+  }
+  void text(std::string_view key, std::string& x, std::string_view) override {
+    if (is(key)) x = std::string(text_);
+  }
+  void word(std::string_view key, size_t& x, std::span<const std::string_view> names,
+            std::string_view) override {
+    if (is(key)) x = index_named(key, text_, names);
+  }
+
+ private:
+  bool is(std::string_view key) {
+    const bool same = key == key_;
+    found |= same;
+    return same;
+  }
+  [[noreturn]] void refuse(std::string_view needed) const {
+    throw ir::GraphError(ir::concat("'", text_, "' is not ", needed));
+  }
+
+  std::string_view key_, text_;
+};
+
+}  // namespace
+
+void set_field(const std::function<void(Fields&)>& record, std::string_view key,
+               std::string_view text) {
+  OneField f(key, text);
+  record(f);
+  WEFT_CHECK(f.found);
+}
+
+}  // namespace weft::settings
