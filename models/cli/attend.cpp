@@ -27,16 +27,15 @@ std::string title_of(const Translator& model, const std::string& source) {
   return title;
 }
 
-void attend(const AttendOptions& o) {
+void attend(AttendOptions& o) {
   const std::string& source = o.source;
   if (data::split_tokens(source).empty())
     throw UsageError("attend needs a text, found an empty one");
   if (o.rank > o.model.options.beam)
     throw UsageError("--rank " + std::to_string(o.rank) + " asks for more than --beam " +
                      std::to_string(o.model.options.beam) + " keeps");
-  TranslatorOptions with_weights = o.model.options;
-  with_weights.weights = true;
-  Translator model(o.model.folder, with_weights);
+  o.model.options.weights = true;
+  Translator model = o.model.translator();
   if (!seq2seq::has_attention(model.config()))
     throw ir::GraphError(o.model.folder + ": the model has no attention");
   if (const auto why = model.refusal(source)) throw ir::GraphError("the source " + *why);

@@ -35,6 +35,8 @@ Option* Option::one_of(const std::vector<std::string>& choices) {
   return option_->check(CLI::IsMember(choices)), this;
 }
 
+Option* Option::group(const std::string& title) { return option_->group(title), this; }
+
 template <typename T>
 Option* Command::add(const std::string& names, T& value, const std::string& what) {
   return &options_.emplace_back(app_->add_option(names, value, what));
@@ -72,6 +74,10 @@ Option* Command::add_option(const std::string& names, std::function<void(const s
 }
 Option* Command::add_flag(const std::string& names, bool& value, const std::string& what) {
   return &options_.emplace_back(app_->add_flag(names, value, what));
+}
+Option* Command::add_flag(const std::string& names, std::function<void()> given,
+                          const std::string& what) {
+  return &options_.emplace_back(app_->add_flag_callback(names, std::move(given), what));
 }
 
 Command* Command::add_command(const std::string& name, const std::string& what,

@@ -35,6 +35,7 @@ class Option {
   Option* within(double least, double most);
   Option* positive();
   Option* one_of(const std::vector<std::string>& choices);
+  Option* group(const std::string& title);  // under which --help lists it
 
  private:
   CLI::Option* option_;
@@ -57,6 +58,7 @@ class Command {
   Option* add_option(const std::string& names, std::function<void(const std::string&)> read,
                      const std::string& what);
   Option* add_flag(const std::string& names, bool& value, const std::string& what);
+  Option* add_flag(const std::string& names, std::function<void()> given, const std::string& what);
   // A subcommand with an example at the end of its --help.
   Command* add_command(const std::string& name, const std::string& what,
                        const std::string& example);

@@ -40,7 +40,7 @@ data::ParallelFile file_of(const EvaluateOptions& o) {
   return {.source = o.source, .target = o.reference};
 }
 
-void evaluate(const EvaluateOptions& o) {
+void evaluate(EvaluateOptions& o) {
   // Lines with the same source are one word with several references.
   std::vector<metrics::Metric> scores;  // a wrong name is told before anything is translated
   for (const std::string& name : o.metrics)

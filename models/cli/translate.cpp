@@ -77,18 +77,17 @@ struct Notes {
   }
 };
 
-void translate(const TranslateOptions& o) {
+void translate(TranslateOptions& o) {
   const bool from_standard_input = o.input.empty() || o.input == "-";
   const bool to_standard_output = o.output.empty() || o.output == "-";
   formats::LineReader lines(from_standard_input ? "-" : o.input);
-  search::SearchOptions options = o.model.options.search;
-  options.n_best = std::max<int64_t>(o.n_best, 1);
   if (o.n_best > o.model.options.beam)
     throw UsageError(fmt::format("--nbest {} asks for more than --beam {} keeps", o.n_best,
                                  o.model.options.beam));
-  TranslatorFlags flags = o.model;
-  flags.options.scores = o.n_best > 0;
-  Translator model = flags.translator();
+  o.model.options.search.n_best = std::max<int64_t>(o.n_best, 1);
+  o.model.options.scores = o.n_best > 0;
+  Translator model = o.model.translator();
+  const search::SearchOptions& options = o.model.options.search;
   // Somebody who types wants an answer at once.
   const bool by_words = model.tokenizers().source.kind() == data::TokenizerKind::words;
   const size_t at_once = from_standard_input && isatty(STDIN_FILENO) ? 1 : kLinesAtOnce;

@@ -1,12 +1,46 @@
 // models/cli/translator_flags.cpp -- flags into the options of a translator.
 #include "models/cli/translator_flags.h"
 
+#include "frontend/formats/text.h"
+#include "ir/error.h"
 #include "models/cli/command.h"
+#include "models/settings/text_fields.h"
+
+#include <algorithm>
+#include <cctype>
 
 namespace weft::cli {
+namespace {
+
+// "length_penalty" -> "--length-penalty"
+std::string flag_of(std::string key) {
+  std::replace(key.begin(), key.end(), '_', '-');
+  return "--" + key;
+}
+
+std::string capital(std::string text) {
+  text.front() = static_cast<char>(std::toupper(static_cast<unsigned char>(text.front())));
+  return text;
+}
+
+// "true, false or never" -> "true|false|never"
+std::string names_of(std::string text) {
+  for (const std::string_view between : {", ", " or "})
+    for (size_t at = text.find(between); at != std::string::npos; at = text.find(between))
+      text.replace(at, between.size(), "|");
+  return text;
+}
+
+}  // namespace
 
 void TranslatorFlags::add_model_to(Command& command) {
   command.add_option("MODEL", folder, "The model's folder")->required();
+  command
+      .add_option("--with", others,
+                  "Another model's folder, with the same vocabularies, to choose together with it; "
+                  "may be given again")
+      ->one_at_a_time()
+      ->type_name("MODEL");
   command
       .add_option(
           "--checkpoint",
@@ -26,21 +60,80 @@ void TranslatorFlags::add_search_to(Command& command) {
       ->type_name("N")
       ->in_range(1, 64)
       ->show_default();
-  command
-      .add_option("--length-penalty", options.search.length_penalty,
-                  "Rank by log-probability / length^A: 0 favours short results, 1 is the mean")
-      ->type_name("A")
-      ->within(0, search::kMostLengthPenalty)
-      ->show_default();
+  for (const settings::FieldDoc& field :
+       settings::documentation(settings::fields_of(options.search))) {
+    const std::string flag = flag_of(field.key);
+    search::SearchOptions& record = options.search;
+    const auto set = [&record, key = field.key](const std::string& text) {
+      settings::set_field(record, key, text);
+    };
+    if (field.value == "false") {
+      command
+          .add_flag(
+              flag, [=] { set("true"); }, capital(field.doc))
+          ->group("Search");
+      continue;
+    }
+    const bool is_text = field.value.starts_with('"');
+    const std::string value = is_text ? field.value.substr(1, field.value.size() - 2) : field.value;
+    const bool is_word = is_text && field.needed != "a text";
+    command.add_option(flag, set, capital(field.doc))
+        ->type_name(is_word ? names_of(field.needed) : "N")
+        ->show_default(value)
+        ->group("Search");
+  }
   command
       .add_option(
-          "--max-length",
-          [this](const std::string& text) {
-            options.search.max_length = search::length_limit_named(text);
-          },
-          "Cut a result at so many tokens: a number, or by those of its source, as 3x or 2x+10")
-      ->type_name("N")
-      ->show_default(search::str(options.search.max_length));
+          "--bad-words", bad_words,
+          "Never produce these: a file, words or phrases of the target on lines of their own")
+      ->type_name("FILE")
+      ->group("Search");
+}
+
+std::string in_flags(std::string text) {
+  std::vector<std::string> keys{"n_best"};
+  for (const settings::FieldDoc& field :
+       settings::documentation(settings::fields_of(search::SearchOptions())))
+    keys.push_back(field.key);
+  const auto in_word = [&](size_t at) {
+    return at < text.size() && (std::isalnum(static_cast<unsigned char>(text[at])) != 0 ||
+                                text[at] == '_' || text[at] == '-');
+  };
+  for (const std::string& key : keys)
+    for (size_t at = text.find(key); at != std::string::npos; at = text.find(key, at)) {
+      const std::string flag = key == "n_best" ? "--nbest" : flag_of(key);
+      if ((at > 0 && in_word(at - 1)) || in_word(at + key.size())) {
+        at += key.size();
+        continue;
+      }
+      text.replace(at, key.size(), flag);
+      at += flag.size();
+    }
+  return text;
+}
+
+Translator TranslatorFlags::translator() {
+  try {
+    search::check(options.search, options.beam);
+  } catch (const ir::GraphError& e) {
+    throw UsageError(in_flags(e.what()));
+  }
+  std::vector<std::string> folders{folder};
+  folders.insert(folders.end(), others.begin(), others.end());
+  Translator model(folders, options);
+  if (options.search.coverage_penalty > 0 && !seq2seq::has_attention(model.config()))
+    throw UsageError(folder + ": the model has no attention, which --coverage-penalty is made of");
+  if (bad_words.empty()) return model;
+  formats::LineReader lines(bad_words);
+  while (const auto line = lines.next()) {
+    try {
+      if (search::Phrase word = model.phrase(std::string(*line)); !word.empty())
+        options.search.bad_words.push_back(std::move(word));
+    } catch (const ir::GraphError& e) {
+      throw ir::GraphError(ir::concat(lines.where(), ": error: ", e.what()));
+    }
+  }
+  return model;
 }
 
 std::string limit_text(const Translator& translator, const search::SearchOptions& o) {

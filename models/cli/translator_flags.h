@@ -1,5 +1,5 @@
-// models/cli/translator_flags.h -- which model, and how to search: MODEL, --checkpoint, --beam,
-// --length-penalty and --max-length.
+// models/cli/translator_flags.h -- which models, and how to search: MODEL, --with, --checkpoint,
+// --beam, --bad-words, and an option for every field of search::SearchOptions.
 #pragma once
 #include "models/translator/translator.h"
 
@@ -11,13 +11,20 @@ class Command;
 
 struct TranslatorFlags {
   std::string folder;
+  std::vector<std::string> others;  // models that choose with it
+  std::string bad_words;            // a file of them
   TranslatorOptions options;
 
-  void add_model_to(Command& command);   // MODEL, --checkpoint
+  void add_model_to(Command& command);   // MODEL, --with, --checkpoint
   void add_search_to(Command& command);  // the others
 
-  Translator translator() const { return Translator(folder, options); }
+  // UsageError where options do not go together; sets options.search.bad_words.
+  Translator translator();
 };
+
+// A message about fields of search::SearchOptions, in the words of the command line: length_penalty
+// becomes --length-penalty.
+std::string in_flags(std::string text);
 
 // What a hypothesis that did not end was cut at, for messages: "--max-length 2x+10".
 std::string limit_text(const Translator& translator, const search::SearchOptions& options);

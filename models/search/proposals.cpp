@@ -115,6 +115,8 @@ void Proposals::score(const Beam& beam, size_t i, std::span<const int32_t> chose
   for (const int32_t id : {rules_.ids.pad, rules_.ids.begin})
     if (id != data::SpecialIds::kNone && rules_.ids.is_never_produced(id))
       scores[static_cast<size_t>(id)] = kBanned;
+  if (rules_.options.no_unknown && rules_.ids.unknown != data::SpecialIds::kNone)
+    scores[static_cast<size_t>(rules_.ids.unknown)] = kBanned;
   if (rules_.options.search_rules == SearchRules::fairseq && beam.at_last_step())
     return allow_only(rules_.ids.end);
   for (const int32_t token : chosen) scores[static_cast<size_t>(token)] -= rules_.options.diversity;

@@ -56,6 +56,7 @@ void fields(SearchOptions& o, settings::Fields& f) {
          "penalty");
   f.integer("no_repeat_ngram", o.no_repeat_ngram, {0, 1000},
             "no sequence of so many tokens stands twice in a result; 0: any may");
+  f.flag("no_unknown", o.no_unknown, "never produce the unknown token");
   f.flag("sample", o.sample,
          "draw results at random, as many as the beam has, instead of searching");
   f.real("temperature", o.temperature, settings::above_zero(1000),
@@ -123,7 +124,7 @@ void check(const Demands& demands, const SearchOptions& o) {
 bool need_distribution(const SearchOptions& o) {
   // fairseq's last step takes </s> of every row, likely or not.
   return o.sample || o.groups > 1 || o.no_repeat_ngram > 0 || o.repetition_penalty != 1 ||
-         !o.bad_words.empty() || o.search_rules == SearchRules::fairseq;
+         !o.bad_words.empty() || o.no_unknown || o.search_rules == SearchRules::fairseq;
 }
 
 }  // namespace weft::search

@@ -79,6 +79,7 @@ struct SearchOptions {
   double repetition_penalty = 1;  // log-probabilities of tokens already there are multiplied by it
   int64_t no_repeat_ngram = 0;    // no n-gram of this length twice; 0: any
   std::vector<Phrase> bad_words;  // never produced
+  bool no_unknown = false;        // nor the unknown token
 
   bool sample = false;
   double temperature = 1;

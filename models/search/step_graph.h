@@ -42,6 +42,8 @@ struct StepOptions {
   bool scores = true;    // off, with a beam of 1: which token is likeliest, not how likely
   bool log_probabilities = false;  // those of the whole vocabulary are a result
   data::SpecialIds ids;            // of the target
+
+  bool operator==(const StepOptions&) const = default;
 };
 
 class StepGraph {

@@ -41,6 +41,9 @@ class OneField final : public Fields {
   void text(std::string_view key, std::string& x, std::string_view) override {
     if (is(key)) x = std::string(text_);
   }
+  void texts(std::string_view key, std::vector<std::string>& x, std::string_view) override {
+    if (is(key)) x.emplace_back(text_);
+  }
   void word(std::string_view key, size_t& x, std::span<const std::string_view> names,
             std::string_view) override {
     if (is(key)) x = index_named(key, text_, names);

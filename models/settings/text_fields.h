@@ -8,7 +8,7 @@
 namespace weft::settings {
 
 // Sets the field `key` of what `fields` shows. Throws GraphError where the text is no such value, or
-// out of range: "'x' is not a whole number from 1 to 64".
+// out of range: "'x' is not a whole number from 1 to 64". To a list the text is added.
 void set_field(const std::function<void(Fields&)>& record, std::string_view key,
                std::string_view text);
 

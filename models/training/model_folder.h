@@ -52,6 +52,8 @@ struct Progress {
 
 struct Tokenizers {
   data::Tokenizer source, target;  // source: of nothing where the model reads no tokens
+
+  bool operator==(const Tokenizers&) const = default;
 };
 
 // Which parameters of a folder: `either` is the best, or the last where none was validated.

@@ -7,6 +7,7 @@
 #include "models/data/features.h"
 
 #include <algorithm>
+#include <limits>
 #include <mutex>
 #include <utility>
 
@@ -23,47 +24,103 @@ ProgramOptions with_backend(ProgramOptions options) {
   return options;
 }
 
+// One of those that choose together, with the decoders asked for so far.
+class Voice {
+ public:
+  Voice(const training::ModelFolder& folder, const TranslatorOptions& o,
+        const ProgramOptions& program)
+      : config_(folder.config()),
+        tokenizers_(folder.tokenizers()),
+        store_(folder.load(o.program.real, o.which)),
+        program_(program) {}
+
+  const seq2seq::Settings& config() const { return config_; }
+  const training::Tokenizers& tokenizers() const { return tokenizers_; }
+  search::Member member(const search::StepOptions& step) {
+    for (const auto& [known, decoder] : decoders_)
+      if (known == step) return {decoder.get(), &store_};
+    decoders_.emplace_back(
+        step, std::make_unique<search::Decoder>(seq2seq::decoder(config_, step, program_)));
+    return {decoders_.back().second.get(), &store_};
+  }
+
+ private:
+  seq2seq::Settings config_;
+  training::Tokenizers tokenizers_;
+  ParameterStore store_;
+  ProgramOptions program_;
+  std::vector<std::pair<search::StepOptions, std::unique_ptr<search::Decoder>>> decoders_;
+};
+
 }  // namespace
 
 struct Translator::Content {
-  Content(const training::ModelFolder& folder, const TranslatorOptions& o)
-      : options(o),
-        config(folder.config()),
-        tokenizers(folder.tokenizers()),
-        longest_trained(folder.longest_source()),
-        store(folder.load(o.program.real, o.which)),
-        decoder(seq2seq::decoder(config,
-                                 {.beam = o.beam,
-                                  .weights = o.weights,
-                                  .scores = o.scores || o.beam > 1,
-                                  .ids = tokenizers.target.special()},
-                                 with_backend(o.program))) {}
+  Content(std::span<const std::string> folders, const TranslatorOptions& o) : options(o) {
+    if (folders.empty()) throw ir::GraphError("a translator needs a model's folder");
+    options.program = with_backend(o.program);
+    for (const std::string& folder : folders) {
+      voices.push_back(std::make_unique<Voice>(training::ModelFolder(folder), o, options.program));
+      longest_trained = std::min(longest_trained, training::ModelFolder(folder).longest_source());
+      const Voice &first = *voices.front(), &last = *voices.back();
+      if (first.tokenizers() != last.tokenizers() ||
+          seq2seq::ends(first.config()).source != seq2seq::ends(last.config()).source)
+        throw ir::GraphError(ir::concat(folder, ": the model's vocabularies are not those of ",
+                                        folders.front(), ", with which it should choose"));
+    }
+    reader = data::FeatureReader(seq2seq::ends(config()).source);
+  }
 
-  bool reads_text() const { return seq2seq::ends(config).source.kind == data::SourceKind::tokens; }
+  const seq2seq::Settings& config() const { return voices.front()->config(); }
+  const training::Tokenizers& tokenizers() const { return voices.front()->tokenizers(); }
+  int64_t most_positions() const {
+    int64_t most = 0;
+    for (const auto& voice : voices)
+      if (const int64_t n = seq2seq::most_positions(voice->config()); n > 0)
+        most = most == 0 ? n : std::min(most, n);
+    return most;
+  }
+
+  bool reads_text() const {
+    return seq2seq::ends(config()).source.kind == data::SourceKind::tokens;
+  }
   // Throws GraphError where the source is no place of what the model reads.
   data::EncodedExample encoded(const std::string& source, int64_t id) {
     data::EncodedExample e{.source = {}, .target = {}, .id = id};
     if (!reads_text())
-      return with_features(std::move(e), reader.read(source), seq2seq::ends(config).source);
-    e.source = tokenizers.source.encode(source);
+      return with_features(std::move(e), reader.read(source), seq2seq::ends(config()).source);
+    e.source = tokenizers().source.encode(source);
     return e;
   }
   // Why it is not translated, or nothing.
   std::optional<std::string> refusal(const data::EncodedExample& e) const;
   std::optional<std::string> refusal(const std::string& source);
 
+  std::vector<search::Member> members(const search::SearchOptions& o,
+                                      std::span<const search::Demands> demands) {
+    const bool demanding = std::any_of(demands.begin(), demands.end(),
+                                       [](const search::Demands& d) { return !d.empty(); });
+    const bool whole = search::need_distribution(o) || demanding || voices.size() > 1;
+    const bool scores = options.scores || options.beam > 1 || whole || o.coverage_penalty > 0 ||
+                        o.early_stopping != search::EarlyStopping::yes;
+    std::vector<search::Member> list;
+    for (const auto& voice : voices)
+      list.push_back(voice->member({.beam = options.beam,
+                                    .weights = options.weights || o.coverage_penalty > 0,
+                                    .scores = scores,
+                                    .log_probabilities = whole,
+                                    .ids = tokenizers().target.special()}));
+    return list;
+  }
+
   TranslatorOptions options;
-  seq2seq::Settings config;
-  training::Tokenizers tokenizers;
-  int64_t longest_trained;
-  ParameterStore store;
-  search::Decoder decoder;
-  data::FeatureReader reader{seq2seq::ends(config).source};
+  int64_t longest_trained = std::numeric_limits<int64_t>::max();  // of all of them
+  std::vector<std::unique_ptr<Voice>> voices;
+  data::FeatureReader reader{data::Source()};
   std::mutex asked;  // one search at a time
 };
 
 std::optional<std::string> Translator::Content::refusal(const data::EncodedExample& e) const {
-  const int64_t n = e.source_length(), positions = decoder.traits.max_positions;
+  const int64_t n = e.source_length(), positions = most_positions();
   const char* what = reads_text() ? "tokens" : "positions";
   if (n > kMostTokens)
     return ir::concat("has ", n, " ", what, ", at most ", kMostTokens, " are translated");
@@ -82,13 +139,15 @@ std::optional<std::string> Translator::Content::refusal(const std::string& sourc
 }
 
 Translator::Translator(const std::string& folder, const TranslatorOptions& options)
-    : content_(std::make_unique<Content>(training::ModelFolder(folder), options)) {}
+    : Translator(std::span(&folder, 1), options) {}
+Translator::Translator(std::span<const std::string> folders, const TranslatorOptions& options)
+    : content_(std::make_unique<Content>(folders, options)) {}
 Translator::Translator(Translator&&) noexcept = default;
 Translator::~Translator() = default;
 
-const seq2seq::Settings& Translator::config() const { return content_->config; }
-const training::Tokenizers& Translator::tokenizers() const { return content_->tokenizers; }
-int64_t Translator::most_positions() const { return content_->decoder.traits.max_positions; }
+const seq2seq::Settings& Translator::config() const { return content_->config(); }
+const training::Tokenizers& Translator::tokenizers() const { return content_->tokenizers(); }
+int64_t Translator::most_positions() const { return content_->most_positions(); }
 
 std::string Translator::text_of(const search::Hypothesis& hypothesis) const {
   return tokenizers().target.decode(hypothesis.tokens);
@@ -130,8 +189,15 @@ std::vector<search::Hypotheses> Translator::search(std::span<const std::string> 
 
 std::vector<search::Hypotheses> Translator::search(std::span<const std::string> sources,
                                                    const search::SearchOptions& options) {
+  return search(sources, options, {});
+}
+
+std::vector<search::Hypotheses> Translator::search(std::span<const std::string> sources,
+                                                   const search::SearchOptions& options,
+                                                   const search::Requests& requests) {
   const std::scoped_lock lock(content_->asked);
   std::vector<data::EncodedExample> examples;
+  std::vector<search::Demands> demands;
   std::vector<size_t> places;
   for (size_t i = 0; i < sources.size(); ++i) {
     if (is_blank(sources[i]) || content_->refusal(sources[i])) continue;
@@ -139,12 +205,26 @@ std::vector<search::Hypotheses> Translator::search(std::span<const std::string> 
     if (e.source_length() == 0) continue;
     examples.push_back(std::move(e));
     places.push_back(i);
+    if (!requests.demands.empty()) demands.push_back(requests.demands[i]);
   }
   std::vector<search::Hypotheses> results(sources.size());
   if (examples.empty()) return results;
-  auto found = search::search(content_->decoder, content_->store, examples, kBatches, options);
+  search::Requests of_examples{.demands = demands};
+  if (requests.observer)
+    of_examples.observer = [&](int64_t at, std::span<const int32_t> tokens, bool done) {
+      requests.observer(static_cast<int64_t>(places[static_cast<size_t>(at)]), tokens, done);
+    };
+  auto found =
+      search::search(content_->members(options, demands), examples, kBatches, options, of_examples);
   for (size_t i = 0; i < found.size(); ++i) results[places[i]] = std::move(found[i]);
   return results;
+}
+
+search::Phrase Translator::phrase(const std::string& text) const {
+  if (const Tokens unknown = tokenizers().target.unknown(text); !unknown.empty())
+    throw ir::GraphError(
+        ir::concat("'", unknown.front(), "' is not in the model's target vocabulary"));
+  return tokenizers().target.encode(text);
 }
 
 std::vector<std::string> Translator::translate(std::span<const std::string> lines) {

@@ -6,6 +6,8 @@
 // What a text is cut into belongs to the model (models/data/tokenizer.h): models of words take and
 // give tokens separated by spaces, all others raw text.
 //
+// Several models that have the same vocabularies choose together (search_options.h, ensemble_mean).
+//
 // What a translator says of a source does not depend on what else it is asked. Several threads may
 // ask one translator, which answers them one after the other; translators of their own answer at
 // the same time.
@@ -25,7 +27,7 @@ namespace weft {
 struct TranslatorOptions {
   int64_t beam = 1;      // beginnings that are kept at every step; 1: greedy search
   bool weights = false;  // hypotheses come with what the decoder looked at
-  bool scores = true;    // off, with a beam of 1: hypotheses come without, a little sooner
+  bool scores = true;    // off: of a greedy search nobody wants them, they are NaN
   training::Which which = training::Which::either;
   search::SearchOptions search;
   ProgramOptions program;  // without a backend: onednn
@@ -37,6 +39,8 @@ class Translator {
 
   // `folder`: of a model. Throws GraphError or RuntimeError that begin with the file at fault.
   explicit Translator(const std::string& folder, const TranslatorOptions& options = {});
+  // GraphError where a vocabulary of theirs differs, or what they read.
+  explicit Translator(std::span<const std::string> folders, const TranslatorOptions& options = {});
   Translator(Translator&&) noexcept;
   ~Translator();
 
@@ -49,6 +53,13 @@ class Translator {
   std::vector<search::Hypotheses> search(std::span<const std::string> sources);
   std::vector<search::Hypotheses> search(std::span<const std::string> sources,
                                          const search::SearchOptions& options);
+  // Demands, and what the observer is told of, are by source; of a refused one it is not told.
+  std::vector<search::Hypotheses> search(std::span<const std::string> sources,
+                                         const search::SearchOptions& options,
+                                         const search::Requests& requests);
+  // Text of the target as ids, for prefixes, phrases and bad words. GraphError naming what the model
+  // does not know.
+  search::Phrase phrase(const std::string& text) const;
   std::string text_of(const search::Hypothesis& hypothesis) const;
   Tokens tokens_of(const search::Hypothesis& hypothesis) const;  // words, characters or pieces
 
