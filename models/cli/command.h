@@ -103,6 +103,7 @@ void add_inspect(Command& program);
 void add_ops(Command& program);
 void add_opt(Command& program);
 void add_run(Command& program);
+void add_score(Command& program);
 void add_stages(Command& program);
 void add_train(Command& program);
 void add_translate(Command& program);

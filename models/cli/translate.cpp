@@ -2,7 +2,10 @@
 #include "frontend/formats/text.h"
 #include "models/cli/command.h"
 #include "models/cli/line_list.h"
-#include "models/cli/translator_flags.h"
+#include "models/cli/translation_demands.h"
+#include "models/cli/translation_text.h"
+#include "models/metrics/chrf.h"
+#include "models/translator/minimum_risk.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -10,6 +13,7 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <set>
 
 namespace weft::cli {
 namespace {
@@ -18,8 +22,14 @@ constexpr size_t kLinesAtOnce = 4096;
 
 struct TranslateOptions {
   TranslatorFlags model;
+  TranslationText text;
+  TranslationDemands demands;
   std::string input, output;
-  int64_t n_best = 0;
+  int64_t n_best = 0, samples = 0;  // of minimum risk
+  bool stream = false;
+
+  bool from_standard_input() const { return input.empty() || input == "-"; }
+  bool to_standard_output() const { return output.empty() || output == "-"; }
 };
 
 // Six decimals, or as many digits where those would be zeros.
@@ -28,17 +38,36 @@ std::string score_text(double score) {
                                                : fmt::format("{:.6e}", score);
 }
 
-// One line for the best; with --nbest a line for each hypothesis: number of the source, score,
-// tokens.
-std::string lines_of(const search::Hypotheses& found, const Translator& model, int64_t number,
-                     bool n_best) {
-  const auto text = [&](const search::Hypothesis& h) { return model.text_of(h) + "\n"; };
-  if (!n_best) return found.empty() ? "\n" : text(found.front());
+// A line of the input as it is translated.
+struct Source {
+  std::string text;
+  MarkedText marked;
+};
+
+// One line for the best; with --nbest a line for each hypothesis, at least one: number of the source,
+// score, text.
+std::string lines_of(const search::Hypotheses& found, const TranslateOptions& o,
+                     const Translator& model, const Source& source, int64_t number) {
+  const auto text = [&](const search::Hypothesis& h) {
+    return o.text.text(model, h, source.text, source.marked) + "\n";
+  };
+  if (o.n_best == 0) return found.empty() ? "\n" : text(found.front());
   if (found.empty()) return fmt::format("{}\t{}\t\n", number, score_text(0));
   std::string s;
   for (const search::Hypothesis& h : found)
     s += fmt::format("{}\t{}\t{}", number, score_text(h.score), text(h));
   return s;
+}
+
+// Samples by how much they are like the others; as many as are written.
+void choose_of_samples(search::Hypotheses& found, const Translator& model, int64_t count) {
+  std::vector<std::string> texts;
+  for (const search::Hypothesis& h : found) texts.push_back(model.text_of(h));
+  sort_by_expected_score(found, texts, metrics::chrf());
+  // Equal ones are one.
+  std::set<std::vector<int32_t>> seen;
+  std::erase_if(found, [&](const search::Hypothesis& h) { return !seen.insert(h.tokens).second; });
+  found.resize(std::min(found.size(), static_cast<size_t>(count)));
 }
 
 // "'a', 'b'": the first of them, and how many more.
@@ -77,58 +106,128 @@ struct Notes {
   }
 };
 
+// A message about what stands in a line; those about a file say so themselves.
+ir::GraphError about_line(const formats::LineReader& lines, const ir::GraphError& e) {
+  const std::string what = e.what();
+  return what.find(": error: ") != what.npos ? e
+                                             : ir::GraphError(lines.where() + ": error: " + what);
+}
+
+// What the options make of those of the model. UsageError where they do not go together.
+void prepare(TranslateOptions& o) {
+  TranslatorOptions& model = o.model.options;
+  if (o.samples > 0) {
+    if (model.beam > 1) throw UsageError("--mbr draws its own hypotheses: not with --beam");
+    model.search.sample = true;
+    model.beam = o.samples;
+  }
+  if (o.n_best > model.beam)
+    throw UsageError(fmt::format("--nbest {} asks for more than --{} {} keeps", o.n_best,
+                                 o.samples > 0 ? "mbr" : "beam", model.beam));
+  if (o.stream && (o.n_best > 0 || o.samples > 0 || !o.text.is_plain() || o.demands.any() ||
+                   !o.to_standard_output()))
+    throw UsageError(
+        "--stream writes text as it comes: not with --nbest, --mbr, --align, --tags, "
+        "--replace-unknown, demands or --output");
+  model.search.n_best = o.samples > 0 ? o.samples : std::max<int64_t>(o.n_best, 1);
+  model.scores = o.n_best > 0;
+  o.text.prepare(model);
+}
+
+// Each line's text as soon as it is known.
+void stream(const TranslateOptions& o, Translator& model) {
+  formats::LineReader lines(o.from_standard_input() ? "-" : o.input);
+  int64_t refused = 0;
+  const auto refuse = [&](const std::string& why) {
+    say(why + "; its result is empty");
+    ++refused;
+  };
+  for (bool more = true; more;) {
+    try {
+      const auto line = lines.next();
+      more = line.has_value();
+      if (!more) break;
+      const std::string source(*line);
+      if (const auto why = model.refusal(source))
+        refuse(fmt::format("{}: {}", lines.where(), *why));
+      else
+        model.translate(source, [](std::string_view piece) { put(piece); });
+    } catch (const formats::LineError& e) {
+      refuse(e.what());
+    }
+    put("\n");
+  }
+  if (refused > 0)
+    throw ir::GraphError(fmt::format("{} of {} lines were not translated", refused, lines.line()));
+}
+
 void translate(TranslateOptions& o) {
-  const bool from_standard_input = o.input.empty() || o.input == "-";
-  const bool to_standard_output = o.output.empty() || o.output == "-";
-  formats::LineReader lines(from_standard_input ? "-" : o.input);
-  if (o.n_best > o.model.options.beam)
-    throw UsageError(fmt::format("--nbest {} asks for more than --beam {} keeps", o.n_best,
-                                 o.model.options.beam));
-  o.model.options.search.n_best = std::max<int64_t>(o.n_best, 1);
-  o.model.options.scores = o.n_best > 0;
+  prepare(o);
   Translator model = o.model.translator();
+  o.text.check(model);
+  o.demands.prepare(model);
   const search::SearchOptions& options = o.model.options.search;
+  if (o.stream) return stream(o, model);
+  const bool from_standard_input = o.from_standard_input(),
+             to_standard_output = o.to_standard_output();
+  formats::LineReader lines(from_standard_input ? "-" : o.input);
   // Somebody who types wants an answer at once.
   const bool by_words = model.tokenizers().source.kind() == data::TokenizerKind::words;
   const size_t at_once = from_standard_input && isatty(STDIN_FILENO) ? 1 : kLinesAtOnce;
   std::string whole;  // of what goes to a file
   int64_t number = 0, refused = 0, tokens = 0, unknown_tokens = 0;
   for (bool more = true; more;) {
-    std::vector<std::string> sources;
+    std::vector<Source> sources;
+    std::vector<std::string> texts;
+    std::vector<search::Demands> demands;
     Notes notes;
     while (sources.size() < at_once && more) {
+      std::string given;
+      bool is_text = true;
       try {
         const auto line = lines.next();
         more = line.has_value();
         if (!more) break;
-        sources.emplace_back(*line);
+        given = *line;
       } catch (const formats::LineError& e) {
         say(fmt::format("{}; its result is empty", e.what()));
-        sources.emplace_back();
+        is_text = false;
         ++refused;
-        continue;
       }
-      const std::string& line = sources.back();
-      if (by_words && line.find('\t') != line.npos) notes.with_tabs.add(lines.line());
-      if (const auto why = model.refusal(line)) {
+      if (o.demands.any()) {
+        try {
+          demands.push_back(o.demands.next(model, given));
+        } catch (const ir::GraphError& e) {
+          throw about_line(lines, e);
+        }
+      }
+      sources.push_back(o.text.has_tags() ? Source{"", parse_markup(given)} : Source{given, {}});
+      if (o.text.has_tags()) sources.back().text = sources.back().marked.text;
+      const std::string& text = texts.emplace_back(sources.back().text);
+      if (!is_text) continue;
+      if (by_words && text.find('\t') != text.npos) notes.with_tabs.add(lines.line());
+      if (const auto why = model.refusal(text)) {
         say(fmt::format("{}: {}; its result is empty", lines.where(), *why));
         ++refused;
         continue;
       }
-      const int64_t count = model.tokens_in(line);
+      const int64_t count = model.tokens_in(text);
       if (model.longest_trained() > 0 && count > model.longest_trained())
         notes.long_lines.add(lines.line(), fmt::format("{} tokens", count));
-      if (const auto unknown = model.unknown(line); !unknown.empty()) {
+      if (const auto unknown = model.unknown(text); !unknown.empty()) {
         notes.unknown.add(lines.line(), listed(unknown));
         unknown_tokens += std::ssize(unknown);
       }
       tokens += count;
     }
     std::string text;
-    for (const search::Hypotheses& found : model.search(sources, options)) {
+    const int64_t first = number;
+    for (search::Hypotheses& found : model.search(texts, options, {.demands = demands})) {
+      if (o.samples > 0) choose_of_samples(found, model, std::max<int64_t>(o.n_best, 1));
       const bool cut =
           std::any_of(found.begin(), found.end(), [](const auto& h) { return !h.ended; });
-      text += lines_of(found, model, number++, o.n_best > 0);
+      text += lines_of(found, o, model, sources[static_cast<size_t>(number - first)], number);
+      ++number;
       if (cut) notes.cut.add(number, cut_text(found, o.n_best > 0));
     }
     notes.print(limit_text(model, options), model);
@@ -137,6 +236,7 @@ void translate(TranslateOptions& o) {
     else
       whole += text;
   }
+  o.demands.finish();
   if (!to_standard_output) put_result(o.output, whole);
   if (unknown_tokens > 0)
     say(fmt::format("{} tokens are not in the model's vocabulary{}", unknown_tokens,
@@ -164,9 +264,19 @@ void add_translate(Command& program) {
   o->model.add_search_to(*command);
   command
       ->add_option("--nbest", o->n_best,
-                   "Write the K best of each line: its number from 0, score and tokens, by tabs")
+                   "Write the K best of each line: its number from 0, score and text, by tabs")
       ->type_name("K")
       ->positive();
+  command
+      ->add_option(
+          "--mbr", o->samples,
+          "Draw N results and take the one most like the others, by chrF: minimum Bayes risk")
+      ->type_name("N")
+      ->in_range(2, 1024);
+  command->add_flag("--stream", o->stream,
+                    "Write a result while it is made: as far as it will not change any more");
+  o->text.add_to(*command);
+  o->demands.add_to(*command);
   command->callback([o] { translate(*o); });
 }
 

@@ -113,7 +113,7 @@ class BatchSearch {
       : decoder_(*members.front().decoder),
         observer_(requests.observer),
         rules_(options, decoder_.beam, decoder_.traits.ids),
-        whole_(need_distribution(options) || members.size() > 1),
+        whole_(decoder_.distributions),
         candidates_(decoder_) {
     int64_t longest = 1, positions = 0;
     for (const Member& m : members)
@@ -122,7 +122,6 @@ class BatchSearch {
     for (int64_t b = 0; b < source.dim(0); ++b) {
       const Demands& of =
           requests.demands.empty() ? no_demands_ : requests.demands[static_cast<size_t>(b)];
-      whole_ = whole_ || !of.empty();
       const int64_t length = lengths.integer_at(b),
                     limit = limit_of(options.max_length.of(length), of, positions);
       sentences_.emplace_back(rules_, of, limit, length,
@@ -147,8 +146,10 @@ class BatchSearch {
     for (const Sentence& s : sentences_) {
       found.push_back(s.best());
       for (Hypothesis& h : found.back())
-        if (!decoder_.scores)
+        if (!decoder_.scores) {
           h.log_probability = h.score = std::numeric_limits<double>::quiet_NaN();
+          h.token_log_probabilities.clear();
+        }
     }
     return found;
   }

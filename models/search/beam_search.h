@@ -24,6 +24,7 @@ struct Hypothesis {
   bool ended = false;           // by </s>; else cut at the limit
   double log_probability = 0;   // of the tokens and </s>; NaN of a decoder without scores
   double score = 0;             // what it was ranked by
+  std::vector<double> token_log_probabilities;  // of the tokens and </s>, one by one; none likewise
   std::vector<std::vector<float>> weights;  // if the decoder yields them: a row of source positions
                                             // for every token, </s> included
 };

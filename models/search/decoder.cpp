@@ -15,7 +15,9 @@ bool has_output(const ir::Graph& graph, std::string_view name) {
 // A step of one beam has that size; one of several has a size of any.
 void check_beam(const ir::Graph& step, int64_t beam) {
   for (const ir::Argument& a : step.arguments()) {
-    if (step.info(a.value).name != "token" || !has_output(step, "candidate_token")) continue;
+    if (step.info(a.value).name != "token" ||
+        !(has_output(step, "candidate_token") || has_output(step, "log_probability")))
+      continue;
     const auto size = step.type(a.value).dim(-1).constant();
     if ((beam == 1) == size.has_value()) return;
     throw ir::GraphError(
@@ -33,7 +35,7 @@ Decoder::Decoder(const ir::Graph& encode, const ir::Graph& step, const ProgramOp
       step(Program::inference(step, options)),
       beam(traits.beam),
       weights(has_output(step, "weights")),
-      scores(has_output(step, "candidate_score")),
+      scores(has_output(step, "candidate_score") || has_output(step, "log_probability")),
       distributions(has_output(step, "log_probability")),
       traits(traits) {
   check_beam(step, beam);

@@ -27,8 +27,8 @@ struct Decoder {
   Program encode, step;
   int64_t beam;
   bool weights = false;        // the step yields attention weights
-  bool scores = false;         // ... and log-probabilities of candidates, not logits
-  bool distributions = false;  // ... and of every token
+  bool scores = false;         // ... and log-probabilities, not logits
+  bool distributions = false;  // ... of every token, not of candidates
   DecoderTraits traits;
   // Memory of what steps carry, by input, from one batch to the next: caches are large, and fresh
   // memory is slow.

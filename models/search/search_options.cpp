@@ -49,7 +49,7 @@ void fields(SearchOptions& o, settings::Fields& f) {
   std::string limit = str(o.max_length);
   f.text("max_length", limit,
          "tokens at which a result is cut: a number, or by those of its source, as 3x or 2x+10");
-  o.max_length = length_limit_named(limit);
+  if (limit != str(o.max_length)) o.max_length = length_limit_named(limit);
   f.integer("min_length", o.min_length, kLengths, "tokens that a result has at least");
   f.real("repetition_penalty", o.repetition_penalty, settings::above_zero(100),
          "log-probabilities of tokens that a result has already are multiplied by it (CTRL); 1: no "

@@ -73,9 +73,15 @@ Hypotheses Sentence::best() const {
                  .ended = f.ended,
                  .log_probability = f.log_probability,
                  .score = f.score,
+                 .token_log_probabilities = {},
                  .weights = {}};
-    for (const int32_t place : history_.places(f.last))
-      if (!history_.at(place).weights.empty()) h.weights.push_back(history_.at(place).weights);
+    double before = 0;
+    for (const int32_t place : history_.places(f.last)) {
+      const History::Token& token = history_.at(place);
+      h.token_log_probabilities.push_back(token.log_probability - before);
+      before = token.log_probability;
+      if (!token.weights.empty()) h.weights.push_back(token.weights);
+    }
     list.push_back(std::move(h));
   }
   return list;

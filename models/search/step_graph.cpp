@@ -112,16 +112,18 @@ Tensor StepGraph::visible() {
 ir::Graph StepGraph::finish(const Tensor& logits, const Tensor& weights) {
   const Scope here = scope() / "search";
   const auto in = here.enter();
-  int64_t wanted = 2 * beam();
-  for (const int32_t id : std::set{options_.ids.pad, options_.ids.begin})
-    if (id != data::SpecialIds::kNone && options_.ids.is_never_produced(id)) ++wanted;
-  wanted = std::min(wanted, logits.dim(-1).constant().value_or(INT64_MAX));
-  const bool normalised = options_.scores || options_.log_probabilities;
-  const Tensor of_all = normalised ? log_softmax(logits) : logits;
-  const TopK best = top_k(of_all, wanted);
-  model_.output(normalised ? "candidate_score" : "candidate_logit", by_sentence(best.values));
-  model_.output("candidate_token", by_sentence(best.indices));
-  if (options_.log_probabilities) model_.output("log_probability", by_sentence(of_all));
+  if (options_.log_probabilities) {
+    model_.output("log_probability", by_sentence(log_softmax(logits)));
+  } else {
+    int64_t wanted = 2 * beam();
+    for (const int32_t id : std::set{options_.ids.pad, options_.ids.begin})
+      if (id != data::SpecialIds::kNone && options_.ids.is_never_produced(id)) ++wanted;
+    wanted = std::min(wanted, logits.dim(-1).constant().value_or(INT64_MAX));
+    const TopK best = top_k(options_.scores ? log_softmax(logits) : logits, wanted);
+    model_.output(options_.scores ? "candidate_score" : "candidate_logit",
+                  by_sentence(best.values));
+    model_.output("candidate_token", by_sentence(best.indices));
+  }
   if (options_.weights && weights.valid())
     model_.output("weights", weights.rank() == 2 ? by_sentence(weights) : weights);
   ir::Graph graph = model_.graph();

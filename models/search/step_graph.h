@@ -25,8 +25,9 @@
 // Inputs: token s32[B,K]; with a beam above 1 origin s32[B,K], which beam of the step before a row
 // goes on with; position s32[], if asked for; memory; states and caches, all donated.
 // Results: candidate_token s32[B,K,N], the best first, with candidate_score f32[B,K,N], their
-// log-probabilities, or candidate_logit where nobody asks for scores; log_probability f32[B,K,V] and
-// weights f32[B,K,S], if asked for; states and caches under their own names.
+// log-probabilities, or candidate_logit where nobody asks for scores; or instead log_probability
+// f32[B,K,V], of the whole vocabulary; weights f32[B,K,S], if asked for; states and caches under their
+// own names.
 #pragma once
 #include "frontend/weft.h"
 #include "models/data/special_ids.h"
@@ -40,7 +41,7 @@ struct StepOptions {
   int64_t beam = 1;
   bool weights = false;  // attention weights are a result
   bool scores = true;    // off, with a beam of 1: which token is likeliest, not how likely
-  bool log_probabilities = false;  // those of the whole vocabulary are a result
+  bool log_probabilities = false;  // those of the whole vocabulary, instead of candidates
   data::SpecialIds ids;            // of the target
 
   bool operator==(const StepOptions&) const = default;

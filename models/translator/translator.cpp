@@ -7,7 +7,6 @@
 #include "models/data/features.h"
 
 #include <algorithm>
-#include <limits>
 #include <mutex>
 #include <utility>
 
@@ -60,7 +59,8 @@ struct Translator::Content {
     options.program = with_backend(o.program);
     for (const std::string& folder : folders) {
       voices.push_back(std::make_unique<Voice>(training::ModelFolder(folder), o, options.program));
-      longest_trained = std::min(longest_trained, training::ModelFolder(folder).longest_source());
+      if (const int64_t n = training::ModelFolder(folder).longest_source(); n > 0)
+        longest_trained = longest_trained == 0 ? n : std::min(longest_trained, n);
       const Voice &first = *voices.front(), &last = *voices.back();
       if (first.tokenizers() != last.tokenizers() ||
           seq2seq::ends(first.config()).source != seq2seq::ends(last.config()).source)
@@ -113,7 +113,7 @@ struct Translator::Content {
   }
 
   TranslatorOptions options;
-  int64_t longest_trained = std::numeric_limits<int64_t>::max();  // of all of them
+  int64_t longest_trained = 0;  // of them the least; 0: not known
   std::vector<std::unique_ptr<Voice>> voices;
   data::FeatureReader reader{data::Source()};
   std::mutex asked;  // one search at a time
@@ -239,6 +239,26 @@ std::vector<std::string> Translator::translate(std::span<const std::string> line
 
 std::string Translator::translate(const std::string& line) {
   return translate(std::span(&line, 1)).front();
+}
+
+std::string Translator::translate(const std::string& line,
+                                  const std::function<void(std::string_view)>& write) {
+  if (const auto why = refusal(line)) throw ir::GraphError("the source " + *why);
+  std::string written;
+  const auto go_on = [&](const std::string& text) {
+    if (!text.starts_with(written)) return;
+    write(std::string_view(text).substr(written.size()));
+    written = text;
+  };
+  const auto found = search(std::span(&line, 1), content_->options.search,
+                            {.observer = [&](int64_t, std::span<const int32_t> tokens, bool done) {
+                              const std::string text = tokenizers().target.decode(tokens);
+                              // Bytes of a character that is not whole yet are spelled U+FFFD.
+                              if (!done && !text.ends_with("\xEF\xBF\xBD")) go_on(text);
+                            }});
+  const std::string text = found.front().empty() ? "" : text_of(found.front().front());
+  go_on(text);
+  return text;
 }
 
 }  // namespace weft

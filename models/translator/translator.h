@@ -16,10 +16,12 @@
 #include "models/search/beam_search.h"
 #include "models/training/model_folder.h"
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace weft {
@@ -47,6 +49,10 @@ class Translator {
   // Of an empty line, an empty one; GraphError of one that is refused.
   std::string translate(const std::string& line);
   std::vector<std::string> translate(std::span<const std::string> lines);
+  // Tells `write` the text piece by piece as soon as it will not change: token by token in greedy
+  // search, as far as all hypotheses agree in a beam. The pieces together are the result.
+  std::string translate(const std::string& line,
+                        const std::function<void(std::string_view)>& write);
 
   // The best hypotheses of each source, a text; of an empty or a refused one none. Where the model
   // reads no tokens, a source is the place of an array (models/data/features.h).

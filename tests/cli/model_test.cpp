@@ -91,7 +91,7 @@ TEST_CASE("model: trained, it translates, is evaluated, drawn and dumped") {
       const Outcome o =
           weft({"translate", task.model, "--beam", "2", "--length-penalty", bad}, "a\n");
       CHECK(not_a_clear_refusal(o, 2) == "");
-      CHECK(o.err.find("must be a number from 0 to 20") != std::string::npos);
+      CHECK(o.err.find("is not a number from 0 to 20") != std::string::npos);
     }
   }
   SUBCASE("a beam's best of each line, ranked, with scores") {

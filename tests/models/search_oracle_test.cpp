@@ -34,8 +34,8 @@ nlohmann::json cases_in(const std::filesystem::path& folder) {
   return nlohmann::json::parse(file)["cases"];
 }
 
-// There: </s> 0, <s> V, words 1..V-1. Here they follow the special tokens. fairseq takes a </s> behind
-// the N-th token, with the probabilities of the last step.
+// There: </s> 0, <s> V, words 1..V-1. Here they follow the special tokens. The tables have N + 1
+// steps: fairseq takes a </s> behind the N-th token.
 struct ToyCase {
   nlohmann::json of;
   int64_t words, steps;
@@ -46,6 +46,8 @@ struct ToyCase {
     const auto arrays = formats::read_npz(
         (folder / ("case" + std::to_string(c["case"].get<int>()) + ".npz")).string());
     const Array &given = arrays.at("logp"), &looked = arrays.at("att");
+    REQUIRE(given.dim(0) == steps + 1);
+    REQUIRE(looked.dim(0) == steps + 1);
     const int64_t v = data::kSpecialTokens + words, start = words + 1, width = looked.dim(-1);
     model = {steps + 1, v, Array(ir::DType::f64, {steps + 1, v, v, v}),
              Array(ir::DType::f64, {steps + 1, v, width})};
@@ -54,14 +56,12 @@ struct ToyCase {
       for (int64_t one = 0; one <= start; ++one) {
         for (int64_t s = 0; s < width; ++s)
           model.attention.set((t * v + here(one)) * width + s,
-                              looked.at((std::min(t, steps - 1) * (start + 1) + one) * width + s));
+                              looked.at((t * (start + 1) + one) * width + s));
         for (int64_t two = 0; two <= start; ++two)
           for (int64_t token = 0; token <= words; ++token)
             model.table.set(
                 ((t * v + here(two)) * v + here(one)) * v + here(token),
-                given.at(((std::min(t, steps - 1) * (start + 1) + two) * (start + 1) + one) *
-                             start +
-                         token));
+                given.at(((t * (start + 1) + two) * (start + 1) + one) * start + token));
       }
   }
 

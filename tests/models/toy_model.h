@@ -123,7 +123,8 @@ inline search::Hypotheses all_sequences(const TableModel& m) {
       tokens.push_back(v);
       const auto n = static_cast<int64_t>(tokens.size());
       if (v == kIds.end || n == m.steps) {
-        search::Hypothesis h{.tokens = tokens, .ended = v == kIds.end, .weights = {}};
+        search::Hypothesis h{
+            .tokens = tokens, .ended = v == kIds.end, .token_log_probabilities = {}, .weights = {}};
         if (h.ended) h.tokens.pop_back();
         h.score = h.log_probability = m.log_probability(tokens);
         all.push_back(h);
