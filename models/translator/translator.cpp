@@ -67,7 +67,7 @@ struct Translator::Content {
         throw ir::GraphError(ir::concat(folder, ": the model's vocabularies are not those of ",
                                         folders.front(), ", with which it should choose"));
     }
-    reader = data::FeatureReader(seq2seq::ends(config()).source);
+    reader.emplace(seq2seq::ends(config()).source);
   }
 
   const seq2seq::Settings& config() const { return voices.front()->config(); }
@@ -87,7 +87,7 @@ struct Translator::Content {
   data::EncodedExample encoded(const std::string& source, int64_t id) {
     data::EncodedExample e{.source = {}, .target = {}, .id = id};
     if (!reads_text())
-      return with_features(std::move(e), reader.read(source), seq2seq::ends(config()).source);
+      return with_features(std::move(e), reader->read(source), seq2seq::ends(config()).source);
     e.source = tokenizers().source.encode(source);
     return e;
   }
@@ -115,7 +115,7 @@ struct Translator::Content {
   TranslatorOptions options;
   int64_t longest_trained = 0;  // of them the least; 0: not known
   std::vector<std::unique_ptr<Voice>> voices;
-  data::FeatureReader reader{data::Source()};
+  std::optional<data::FeatureReader> reader;
   std::mutex asked;  // one search at a time
 };
 

@@ -386,10 +386,12 @@ TEST_CASE("search: where nobody asks for scores, greedy search finds the same to
                        "a beam of 2 needs scores to compare hypotheses", ir::GraphError);
 }
 
-TEST_CASE("search: a step yields all log-probabilities to who asks for them") {
+TEST_CASE("search: a step yields all log-probabilities to who asks for them, or the best") {
   const seq2seq::Settings c = config_of(rnn::AttentionKind::dot);
   Program step = Program::inference(seq2seq::step_graph(c, {.beam = 2, .log_probabilities = true}),
-                                    tests::reference_options());
+                                    tests::reference_options()),
+          of_best =
+              Program::inference(seq2seq::step_graph(c, {.beam = 2}), tests::reference_options());
   const search::Decoder d = seq2seq::decoder(c, {.beam = 2}, tests::reference_options());
   ParameterStore store = lively_store(d, 19, ir::DType::f64);
   ir::NamedArrays inputs;
@@ -401,9 +403,9 @@ TEST_CASE("search: a step yields all log-probabilities to who asks for them") {
                Array(ir::is_float(type.dtype) ? ir::DType::f64 : type.dtype,
                      ir::values(type.shape, sizes)));
   }
-  const auto r = step.run(store, inputs);
-  const Array &all = r.at("log_probability"), &best = r.at("candidate_score"),
-              &token = r.at("candidate_token");
+  const auto r = step.run(store, inputs), named = of_best.run(store, inputs);
+  const Array &all = r.at("log_probability"), &best = named.at("candidate_score"),
+              &token = named.at("candidate_token");
   REQUIRE(all.dims() == ir::Dims{3, 2, tests::kSmallVocabulary});
   double sum = 0;
   for (int64_t v = 0; v < all.dim(2); ++v) sum += std::exp(all.at(v));
