@@ -1,4 +1,6 @@
 // models/cli/attend.cpp -- weft attend: what the decoder looked at, as a picture.
+#include "frontend/formats/text.h"
+#include "frontend/inspect/attention_page.h"
 #include "frontend/inspect/heatmap.h"
 #include "models/cli/command.h"
 #include "models/cli/translator_flags.h"
@@ -7,15 +9,18 @@
 
 #include <algorithm>
 #include <memory>
+#include <tuple>
+#include <utility>
 
 namespace weft::cli {
 namespace {
 
 constexpr size_t kMostTokens = 200;  // a picture of more says nothing
+constexpr size_t kMostLines = 500;   // a page of more is too large for a browser
 
 struct AttendOptions {
   TranslatorFlags model;
-  std::string source, output;
+  std::string source, input, output;
   int64_t rank = 1;
 };
 
@@ -27,9 +32,62 @@ std::string title_of(const Translator& model, const std::string& source) {
   return title;
 }
 
+// The hypothesis asked for; GraphError where there is none.
+search::Hypothesis chosen_of(search::Hypotheses found, int64_t rank) {
+  if (std::ssize(found) < rank)
+    throw ir::GraphError("the search found " + std::to_string(found.size()) + " hypotheses only");
+  return std::move(found[static_cast<size_t>(rank - 1)]);
+}
+
+// Its weights f32[tokens,positions], and what the rows are called.
+std::pair<ir::Array, Translator::Tokens> drawn(const Translator& model,
+                                               const search::Hypothesis& chosen, int64_t columns) {
+  const auto rows = std::ssize(chosen.weights);
+  ir::Array weights(ir::DType::f32, {rows, columns});
+  for (int64_t t = 0; t < rows; ++t)
+    std::copy_n(chosen.weights[static_cast<size_t>(t)].begin(), columns,
+                weights.data<float>() + t * columns);
+  Translator::Tokens names = model.tokens_of(chosen);
+  if (chosen.ended) names.emplace_back("</s>");
+  return {std::move(weights), std::move(names)};
+}
+
+// All lines of a file as one page; those that cannot be drawn are told.
+std::string page_of(const AttendOptions& o, Translator& model,
+                    const search::SearchOptions& options) {
+  formats::LineReader lines(o.input);
+  std::vector<std::string> sources;
+  while (const auto line = lines.next()) {
+    if (data::split_tokens(*line).empty()) continue;
+    std::string source(*line);
+    const auto why = model.refusal(source);
+    if (why || model.labels(source).size() > kMostTokens)
+      say(fmt::format("{}: {}; it is not drawn", lines.where(),
+                      why.value_or(fmt::format("has more than {} tokens", kMostTokens))));
+    else
+      sources.push_back(std::move(source));
+    if (sources.size() > kMostLines)
+      throw UsageError(fmt::format("{}: attend draws at most {} lines", o.input, kMostLines));
+  }
+  if (sources.empty()) throw ir::GraphError(o.input + ": has no line to draw");
+  std::vector<inspect::AttentionSentence> sentences;
+  std::vector<search::Hypotheses> found = model.search(sources, options);
+  for (size_t i = 0; i < sources.size(); ++i) {
+    const search::Hypothesis chosen = chosen_of(std::move(found[i]), o.rank);
+    inspect::AttentionSentence s{
+        .columns = model.labels(sources[i]), .rows = {}, .mean = {}, .layers = {}};
+    std::tie(s.mean, s.rows) = drawn(model, chosen, std::ssize(s.columns));
+    s.layers = model.layer_weights(sources[i], chosen);
+    sentences.push_back(std::move(s));
+  }
+  return inspect::attention_page("Attention: " + o.input, sentences);
+}
+
 void attend(AttendOptions& o) {
   const std::string& source = o.source;
-  if (data::split_tokens(source).empty())
+  if (source.empty() == o.input.empty())
+    throw UsageError("attend needs a text, or --input with a file of them");
+  if (o.input.empty() && data::split_tokens(source).empty())
     throw UsageError("attend needs a text, found an empty one");
   if (o.rank > o.model.options.beam)
     throw UsageError("--rank " + std::to_string(o.rank) + " asks for more than --beam " +
@@ -38,45 +96,40 @@ void attend(AttendOptions& o) {
   Translator model = o.model.translator();
   if (!seq2seq::has_attention(model.config()))
     throw ir::GraphError(o.model.folder + ": the model has no attention");
+  search::SearchOptions options = o.model.options.search;
+  options.n_best = o.rank;
+  if (!o.input.empty()) return put_result(o.output, page_of(o, model, options));
   if (const auto why = model.refusal(source)) throw ir::GraphError("the source " + *why);
   const Translator::Tokens labels = model.labels(source);
   if (labels.size() > kMostTokens)
     throw UsageError("attend draws at most " + std::to_string(kMostTokens) + " tokens, found " +
                      std::to_string(labels.size()));
-  search::SearchOptions options = o.model.options.search;
-  options.n_best = o.rank;
-  const search::Hypotheses found = model.search(std::span(&source, 1), options).front();
-  if (std::ssize(found) < o.rank)
-    throw ir::GraphError("the search found " + std::to_string(found.size()) + " hypotheses only");
-  const search::Hypothesis& chosen = found.back();
-
-  const auto rows = std::ssize(chosen.weights), columns = std::ssize(labels);
-  ir::Array weights(ir::DType::f32, {rows, columns});
-  for (int64_t t = 0; t < rows; ++t)
-    std::copy_n(chosen.weights[static_cast<size_t>(t)].begin(), columns,
-                weights.data<float>() + t * columns);
-  inspect::Heatmap map{.title = title_of(model, source),
-                       .columns = labels,
-                       .rows = model.tokens_of(chosen),
-                       .weights = weights};
-  if (chosen.ended) map.rows.emplace_back("</s>");
+  const search::Hypothesis chosen =
+      chosen_of(model.search(std::span(&source, 1), options).front(), o.rank);
+  auto [weights, rows] = drawn(model, chosen, std::ssize(labels));
   if (!chosen.ended)
     say(fmt::format("the result was cut before an end, at the limit of length ({})",
                     limit_text(model, options)));
-  put_result(o.output, inspect::svg(map));
+  put_result(o.output, inspect::svg({.title = title_of(model, source),
+                                     .columns = labels,
+                                     .rows = std::move(rows),
+                                     .weights = std::move(weights)}));
 }
 
 }  // namespace
 
 void add_attend(Command& program) {
-  Command* command =
-      program.add_command("attend", "Draw the attention weights of one translation (SVG)",
-                          "weft attend pronounce \"w o r d\" -o word.svg");
+  Command* command = program.add_command(
+      "attend",
+      "Draw the attention weights of one translation (SVG), or of a file's (an HTML page with "
+      "sliders over lines, layers and heads)",
+      "weft attend pronounce \"w o r d\" -o word.svg");
   const auto o = std::make_shared<AttendOptions>();
   o->model.add_model_to(*command);
-  command->add_option("SOURCE", o->source, "The text")->required();
+  command->add_option("SOURCE", o->source, "The text");
+  command->add_option("--input", o->input, "Draw all lines of this file")->type_name("FILE");
   command->add_option("-o,--output", o->output, "Write here instead of to standard output")
-      ->type_name("FILE.svg");
+      ->type_name("FILE");
   o->model.add_search_to(*command);
   command->add_option("--rank", o->rank, "Draw the K-th best of the beam's hypotheses")
       ->type_name("K")

@@ -5,6 +5,7 @@
 #include "ir/error.h"
 #include "models/data/corpus.h"
 #include "models/data/features.h"
+#include "models/training/example_batches.h"
 
 #include <algorithm>
 #include <mutex>
@@ -42,6 +43,10 @@ class Voice {
         step, std::make_unique<search::Decoder>(seq2seq::decoder(config_, step, program_)));
     return {decoders_.back().second.get(), &store_};
   }
+  ir::NamedArrays attention(const data::Batch& batch) {
+    if (!attention_) attention_ = Program::inference(seq2seq::attention_graph(config_), program_);
+    return attention_->run(store_, training::inputs_of(batch));
+  }
 
  private:
   seq2seq::Settings config_;
@@ -49,6 +54,7 @@ class Voice {
   ParameterStore store_;
   ProgramOptions program_;
   std::vector<std::pair<search::StepOptions, std::unique_ptr<search::Decoder>>> decoders_;
+  std::optional<Program> attention_;
 };
 
 }  // namespace
@@ -160,6 +166,31 @@ Translator::Tokens Translator::tokens_of(const search::Hypothesis& hypothesis) c
 std::optional<std::string> Translator::refusal(const std::string& source) const {
   const std::scoped_lock lock(content_->asked);
   return content_->refusal(source);
+}
+
+std::vector<ir::Array> Translator::layer_weights(const std::string& source,
+                                                 const search::Hypothesis& hypothesis) {
+  const std::scoped_lock lock(content_->asked);
+  std::vector<data::EncodedExample> one{content_->encoded(source, 0)};
+  one.front().target = hypothesis.tokens;
+  data::BatchOptions batch = kBatches;
+  batch.round_target = 8;
+  batch.widest = most_positions();
+  batch.target_ids = tokenizers().target.special();
+  const auto found =
+      content_->voices.front()->attention(data::make_batch(one, std::vector<int64_t>{0}, batch));
+  const auto rows = std::ssize(hypothesis.tokens) + (hypothesis.ended ? 1 : 0),
+             columns = one.front().source_length();
+  std::vector<ir::Array> layers;
+  while (const ir::Array* all = found.find(ir::concat("weights.", layers.size()))) {
+    ir::Array& layer = layers.emplace_back(ir::DType::f32, ir::Dims{all->dim(1), rows, columns});
+    int64_t to = 0;
+    for (int64_t h = 0; h < all->dim(1); ++h)
+      for (int64_t t = 0; t < rows; ++t)
+        for (int64_t s = 0; s < columns; ++s)
+          layer.set(to++, all->at((h * all->dim(2) + t) * all->dim(3) + s));
+  }
+  return layers;
 }
 
 Translator::Tokens Translator::labels(const std::string& source) const {

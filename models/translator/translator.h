@@ -69,6 +69,11 @@ class Translator {
   std::string text_of(const search::Hypothesis& hypothesis) const;
   Tokens tokens_of(const search::Hypothesis& hypothesis) const;  // words, characters or pieces
 
+  // Of the first model: what every layer looked at while it made a hypothesis of a source, by layer
+  // f32[heads,tokens with </s>,positions]; nothing for families without layers and heads.
+  std::vector<ir::Array> layer_weights(const std::string& source,
+                                       const search::Hypothesis& hypothesis);
+
   // How its positions are called: its tokens, or numbers of frames or patches.
   Tokens labels(const std::string& source) const;
   // Its tokens that the model does not know.

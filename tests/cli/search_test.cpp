@@ -97,6 +97,11 @@ TEST_CASE("search: what is asked of translations is done, or refused in the user
   CHECK(marked == "<i>w x y</i>\n");
   CHECK(translate({"--replace-unknown"}, "a b c\n") == "w x y\n");
 
+  const Outcome page =
+      weft({"attend", task.model, "--input", sources, "-o", task.folder / "a.html"});
+  CHECK_MESSAGE(page.code == 0, page.err);
+  CHECK(has(task.folder.read("a.html"), "const sentences = [{\"columns\":[\"a\",\"b\",\"c\"]"));
+
   // Bad words, n-grams, rules, norms.
   const std::string bad = task.folder.write("bad", "x\n");
   CHECK(translate({"--bad-words", bad, "--beam", "2"}, "a b c\n").find('x') == std::string::npos);

@@ -104,6 +104,7 @@ Decoded run_decoder(const Scope& p, const Config& c, Tensor x, const Memory& mem
     const DecoderLayer layer = decoder_layer(stack / i, x, view, options);
     x = layer.x;
     d.weights = layer.weights;
+    d.by_layer.push_back(layer.weights);
   }
   if (c.final_norm) x = norm(stack / "norm", x, options);
   d.logits = scores(p, c, x);
@@ -244,7 +245,10 @@ ir::Graph attention_graph(const Config& c) {
   const Tensor target_in = seq2seq::target_inputs(m, false).in;
   const Tensor h = encode(m.scope(), c, source, source_lengths);
   const Memory memory = project_memory(m.scope(), c, h, source_lengths);
-  m.output("weights", mean_of_heads(decode(m.scope(), c, memory, target_in).weights));
+  const Decoded decoded = decode(m.scope(), c, memory, target_in);
+  m.output("weights", mean_of_heads(decoded.weights));
+  for (size_t i = 0; i < decoded.by_layer.size(); ++i)
+    m.output(ir::concat("weights.", i), decoded.by_layer[i]);
   return m.graph();
 }
 

@@ -71,8 +71,9 @@ struct Memory {
 };
 
 struct Decoded {
-  Tensor logits;   // T[B,T,V]
-  Tensor weights;  // of the last layer's attention to the source, T[B,heads,T,S]
+  Tensor logits;                 // T[B,T,V]
+  Tensor weights;                // of the last layer's attention to the source, T[B,heads,T,S]
+  std::vector<Tensor> by_layer;  // of every layer
 };
 
 // source: of config.source's kind, lengths: s32[B] -> annotations T[B,S,M]
@@ -104,7 +105,7 @@ ir::Graph encode_graph(const Config& config);
 // past.<layer>.values; weights are those of the last layer, the mean of its heads
 ir::Graph step_graph(const Config& config, const search::StepOptions& options = {});
 // inputs source, source_lengths, target_in, target_lengths -> weights f32[B,T,S], of the last
-// layer, the mean of its heads
+// layer, the mean of its heads; weights.<layer> f32[B,heads,T,S]
 ir::Graph attention_graph(const Config& config);
 
 }  // namespace weft::transformer
