@@ -73,7 +73,7 @@ TEST_CASE("search: what is asked of translations is done, or refused in the user
 
   // Samples: alike wherever the line stands, and by the seed.
   const auto sample = [&](const std::string& seed, const std::string& input) {
-    return translate({"--sample", "--temperature", "2", "--seed", seed}, input);
+    return translate({"--sample", "--temperature", "8", "--seed", seed}, input);
   };
   const std::string alone = sample("7", "a b c d a\n");
   CHECK(sample("7", "d\na b c d a\nb b b b b b b\n").find("\n" + alone) != std::string::npos);
