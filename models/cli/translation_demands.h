@@ -18,7 +18,9 @@ class TranslationDemands {
   // Reads the table. UsageError where options do not go together.
   void prepare(const Translator& model);
 
-  bool any() const { return lines_ || inline_ || !table_.entries().empty(); }
+  bool any() const {
+    return inline_ || !prefixes_.empty() || !targets_.empty() || !phrases_.empty();
+  }
   // Are tabs in a line followed by its phrases?
   bool is_inline() const { return inline_; }
   // Of the next line; takes its phrases off. GraphError where the model does not know what is

@@ -122,6 +122,7 @@ TEST_CASE("search: what is asked of translations is done, or refused in the user
   refused({"--groups", "2", "--beam", "4"}, "--groups is 2, but --diversity is 0");
   refused({"--length-norm", "average", "--length-penalty", "1"}, "--length-penalty is 1");
   refused({"--stream", "--nbest", "1"}, "--stream writes text as it comes");
+  refused({"--stream", "--prefixes", prefixes}, "--stream writes text as it comes");
   refused({"--mbr", "4", "--beam", "2"}, "--mbr draws its own");
   refused({"--dictionary", bad}, "--dictionary is for --replace-unknown");
   refused({"--early-stopping", "perhaps"}, "there is no early_stopping 'perhaps'");
