@@ -44,6 +44,9 @@ class OneField final : public Fields {
   void texts(std::string_view key, std::vector<std::string>& x, std::string_view) override {
     if (is(key)) x.emplace_back(text_);
   }
+  void records(std::string_view key, RecordList&, std::string_view) override {
+    if (is(key)) refuse("a list of records, which no one text can say");
+  }
   void word(std::string_view key, size_t& x, std::span<const std::string_view> names,
             std::string_view) override {
     if (is(key)) x = index_named(key, text_, names);
