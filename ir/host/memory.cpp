@@ -33,6 +33,10 @@ void want_huge_pages(void* p, size_t bytes) {
   if (begin < end) (void)madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
 }
 
+int64_t physical_memory() {
+  return static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE);
+}
+
 void return_freed_memory() {
 #if defined(__GLIBC__)
   malloc_trim(0);

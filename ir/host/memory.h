@@ -5,6 +5,7 @@
 // they lie takes some hundredths of its time.
 #pragma once
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 
 namespace weft::ir {
@@ -20,6 +21,9 @@ Memory allocate(size_t bytes);
 // The whole huge pages within [p, p + bytes) become such when first touched: a touched page is
 // resident as a whole. Does nothing where the system has none.
 void want_huge_pages(void* p, size_t bytes);
+
+// Bytes of this machine's memory.
+int64_t physical_memory();
 
 // Returns memory to the system that the allocator holds back after it was freed. Takes some
 // milliseconds: worth it after work that freed much, such as passes over a large graph, and before

@@ -2,11 +2,10 @@
 #include "models/cli/bind_arguments.h"
 
 #include "ir/error.h"
+#include "ir/host/memory.h"
 #include "ir/ops/all.h"
 #include "ir/rewrite/rewrite.h"
 #include "models/cli/command.h"
-
-#include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
@@ -92,9 +91,7 @@ void add_symbols(const ir::Graph& graph, std::set<std::string>& symbols) {
 
 class SizeCheck {
  public:
-  explicit SizeCheck(const ir::Bindings& bindings) : bindings_(bindings) {
-    available_ = static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE);
-  }
+  explicit SizeCheck(const ir::Bindings& bindings) : bindings_(bindings) {}
 
   void graph(const ir::Graph& g) const {
     for (const ir::Node& node : g.nodes()) {
@@ -122,7 +119,7 @@ class SizeCheck {
   }
 
   const ir::Bindings& bindings_;
-  int64_t available_ = 0;
+  int64_t available_ = ir::physical_memory();
 };
 
 }  // namespace

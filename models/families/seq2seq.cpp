@@ -73,6 +73,15 @@ void set_seed(Settings& s, uint64_t seed) {
   set_ends(s, e);
 }
 
+int64_t parameter_count(const Settings& s) {
+  const ir::Graph graph = loss_graph(s, false);
+  int64_t count = 0;
+  for (const ir::Argument& a : graph.arguments())
+    if (a.kind == ir::ArgumentKind::parameter)
+      count += ir::element_count(ir::values(graph.type(a.value).shape, {}));
+  return count;
+}
+
 ir::Graph loss_graph(const Settings& s, bool training) {
   return s.family().graphs.loss(s, training);
 }

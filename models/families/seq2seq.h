@@ -23,6 +23,9 @@ bool has_attention(const Settings& s);
 // How many tokens of a source, or of a target with </s>, the model has positions for; 0: no limit.
 int64_t most_positions(const Settings& s);
 
+// How many numbers its parameters are.
+int64_t parameter_count(const Settings& s);
+
 ir::Graph loss_graph(const Settings& s, bool training = true);
 ir::Graph encode_graph(const Settings& s);
 ir::Graph step_graph(const Settings& s, const search::StepOptions& options = {});

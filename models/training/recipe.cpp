@@ -3,6 +3,7 @@
 
 #include "frontend/compile/memory_budget.h"
 #include "ir/error.h"
+#include "ir/host/memory.h"
 #include "models/settings/toml_fields.h"
 
 #include <algorithm>
@@ -12,6 +13,8 @@ namespace weft::training {
 namespace {
 
 using settings::TomlTable;
+
+constexpr int64_t kBytesOfParameter = 8;  // itself and its gradient, in f32
 
 // What goes with what in [data].
 void check_tokens(const TomlTable& t, const DataFiles& d, const SideTokens& s) {
@@ -296,6 +299,12 @@ Recipe read_recipe(const std::string& path, seq2seq::Families known) {
   } catch (const ir::GraphError& e) {
     model.fail("", e.what());
   }
+  // Vocabularies come on top, and what the optimiser keeps: this model cannot be trained at all.
+  if (const int64_t count = seq2seq::parameter_count(whole), most = ir::physical_memory();
+      count > most / kBytesOfParameter)
+    model.fail("", ir::concat("the model has more than ", count / 1'000'000,
+                              " million parameters; they and their gradients would take more than ",
+                              "the ", most >> 20, " MiB of this machine"));
   return r;
 }
 

@@ -110,6 +110,7 @@ TEST_CASE("recipe: a setting that cannot work is refused at its line, with what 
       {"model", "family = \"transformer\"\nlabel_smoothing = 1", "from 0 to below 1, found 1"},
       {"model", "hidden = 0", "must be a whole number from 1 to 65536, found 0"},
       {"model", "hidden = 8.0", "found 8"},
+      {"model", "hidden = 65536\nlayers = 64", ":4: error: the model has more than"},
       {"batch", "max_rows = 0", "found 0"},
       {"batch", "max_tokens = 3", ":5: error: 'batch.max_tokens' is 3, but one row is padded to"},
       {"training", "steps = -1", "found -1"},
