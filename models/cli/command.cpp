@@ -84,6 +84,7 @@ Command* Command::add_command(const std::string& name, const std::string& what,
                               const std::string& example) {
   CLI::App* command = app_->add_subcommand(name, what);
   command->footer("Example:\n  " + example);
+  if (!group_.empty()) command->group(group_);
   return &commands_.emplace_back(command);
 }
 void Command::require_command() { app_->require_subcommand(1); }

@@ -59,6 +59,8 @@ class Command {
                      const std::string& what);
   Option* add_flag(const std::string& names, bool& value, const std::string& what);
   Option* add_flag(const std::string& names, std::function<void()> given, const std::string& what);
+  // What the subcommands that follow are for: --help lists them under it.
+  void begin_group(const std::string& title) { group_ = title; }
   // A subcommand with an example at the end of its --help.
   Command* add_command(const std::string& name, const std::string& what,
                        const std::string& example);
@@ -71,6 +73,7 @@ class Command {
   Option* add(const std::string& names, T& value, const std::string& what);
 
   CLI::App* app_;
+  std::string group_;
   std::deque<Option> options_;
   std::deque<Command> commands_;
 };
@@ -99,6 +102,7 @@ void add_doctor(Command& program);
 void add_dump(Command& program);
 void add_evaluate(Command& program);
 void add_families(Command& program);
+void add_init(Command& program);
 void add_inspect(Command& program);
 void add_ops(Command& program);
 void add_opt(Command& program);

@@ -16,6 +16,7 @@
 #include <fstream>
 #include <iostream>
 #include <new>
+#include <vector>
 
 namespace {
 
@@ -83,13 +84,23 @@ void run(int argc, char** argv) {
       std::string("weft ") + WEFT_VERSION,
       "Example:\n  weft train pronounce.toml --out pronounce\n\n`weft SUBCOMMAND --help` says "
       "more.");
-  for (const auto add :
-       {weft::cli::add_train, weft::cli::add_translate, weft::cli::add_evaluate,
-        weft::cli::add_attend, weft::cli::add_average, weft::cli::add_bench, weft::cli::add_dump,
-        weft::cli::add_inspect, weft::cli::add_stages, weft::cli::add_opt, weft::cli::add_run,
-        weft::cli::add_curves, weft::cli::add_families, weft::cli::add_data, weft::cli::add_doctor,
-        weft::cli::add_ops})
-    add(program.commands());
+  using namespace weft::cli;
+  struct Group {
+    const char* title;
+    std::vector<void (*)(Command&)> commands;
+  };
+  const Group groups[] = {
+      {"Data and recipes", {add_data, add_init, add_families}},
+      {"Training and its results", {add_train, add_average, add_curves, add_evaluate}},
+      {"Using a model", {add_translate, add_score, add_attend}},
+      {"Looking into models and graphs",
+       {add_inspect, add_dump, add_stages, add_opt, add_run, add_ops}},
+      {"This machine", {add_bench, add_doctor}},
+  };
+  for (const Group& group : groups) {
+    program.commands().begin_group(group.title);
+    for (const auto add : group.commands) add(program.commands());
+  }
   program.run(argc, argv);
 }
 

@@ -9,19 +9,24 @@
 namespace weft::tests {
 namespace {
 
-// The subcommands, as the program's own help lists them.
+// The subcommands, as the program's own help lists them, group by group.
 std::vector<std::string> subcommands() {
-  const std::string help = weft({"--help"}).out;
+  std::istringstream help(weft({"--help"}).out);
   std::vector<std::string> names;
-  size_t at = help.find("Subcommands:\n");
-  REQUIRE(at != help.npos);
-  at = help.find('\n', at) + 1;
-  while (help.compare(at, 2, "  ") == 0) {
-    const size_t end = help.find('\n', at);
-    if (help[at + 2] != ' ') names.push_back(help.substr(at + 2, help.find(' ', at + 2) - at - 2));
-    at = end + 1;
+  bool listed = false;
+  for (std::string line; std::getline(help, line);) {
+    if (line.ends_with(":")) listed = line != "Options:" && line != "Example:";
+    if (listed && line.starts_with("  ") && line[2] != ' ')
+      names.push_back(line.substr(2, line.find(' ', 2) - 2));
   }
   return names;
+}
+
+TEST_CASE("help: commands are grouped by what they are for") {
+  const std::string help = weft({"--help"}).out;
+  const size_t training = help.find("\nTraining and its results:\n");
+  REQUIRE(training != help.npos);
+  CHECK(help.find("\n  train ", training) < help.find("\nUsing a model:\n"));
 }
 
 TEST_CASE("help: every subcommand has one, with an example that names it") {
