@@ -85,9 +85,14 @@ Cut cut_of(const CorpusFacts& f) {
                       f.source.distinct_words + f.target.distinct_words)};
 }
 
-// About as many pieces as a corpus of this size has examples for.
-int64_t vocabulary_for(int64_t pairs) {
-  return pairs < 10'000 ? 2000 : pairs < 60'000 ? 6000 : pairs < 400'000 ? 10'000 : 32'000;
+// About as many pieces as a corpus of this size has examples for, and no more than it can yield.
+int64_t vocabulary_for(const CorpusFacts& f) {
+  const int64_t wanted = f.pairs < 10'000    ? 2000
+                         : f.pairs < 60'000  ? 6000
+                         : f.pairs < 400'000 ? 10'000
+                                             : 32'000;
+  const int64_t words = f.source.distinct_words + f.target.distinct_words;
+  return std::min(wanted, std::max<int64_t>(600, words / 200 * 100));
 }
 
 double tokens_of(const SideFacts& side, const Cut& cut) {
@@ -124,7 +129,7 @@ std::string starter_recipe(const CorpusFacts& f, const StarterRecipe& wanted) {
   if (f.pairs == 0) throw ir::GraphError("there are no pairs to train on");
   const Cut cut = cut_of(f);
   const bool pieces = cut.kind == data::TokenizerKind::bpe;
-  const int64_t vocabulary = vocabulary_for(f.pairs);
+  const int64_t vocabulary = vocabulary_for(f);
   const double seconds = wanted.minutes * 60, speed = wanted.flops * kShareOfPeak;
   const auto epochs = [&](const Size& s) {
     return seconds * speed / arithmetic(s, f, cut, pieces ? vocabulary : 500);
@@ -144,7 +149,8 @@ std::string starter_recipe(const CorpusFacts& f, const StarterRecipe& wanted) {
   text += fmt::format("tokens = \"{}\"  # {}\n", data::name(cut.kind), cut.why);
   if (pieces)
     text += fmt::format(
-        "vocabulary_size = {}  # for {} pairs; less where it says that the text has fewer pieces\n"
+        "vocabulary_size = {}  # for {} pairs; refused with the largest possible where it is too "
+        "many\n"
         "shared_vocabulary = true  # one for both sides: names and numbers are copied\n",
         vocabulary, f.pairs);
   text += "\n[model]\nfamily = \"transformer\"\n";

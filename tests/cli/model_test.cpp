@@ -146,6 +146,28 @@ TEST_CASE("model: trained, it translates, is evaluated, drawn and dumped") {
     CHECK(not_a_clear_refusal(weft({"evaluate", task.model, "--data", data, "--metric", "bleu",
                                     "--tokenize", "moses"})) == "");
   }
+  SUBCASE("two systems, and short and long sources") {
+    const std::string data =
+        task.folder.write("t.tsv", "a b c\tw x y\nb c a b c a\tx y w x y w\nc a\ty w\n");
+    const std::string other = task.folder.write("other.txt", "w x x\nx y w x y w\nw w\n");
+    const Outcome o = weft({"evaluate", task.model, "--data", data, "--against", other,
+                            "--by-length", "--plot", task.folder / "lengths.svg"});
+    CHECK(o.code == 0);
+    CHECK(o.out.find(" that of " + other) != std::string::npos);
+    CHECK(o.out.find("(paired bootstrap, 1000 samples)") != std::string::npos);
+    CHECK(o.out.find("\n3-3 ") != std::string::npos);
+    CHECK(task.folder.read("lengths.svg").find("length of the source") != std::string::npos);
+    CHECK(weft({"evaluate", task.model, "--data", data, "--against", task.model})
+              .out.find("p = 1.0000") != std::string::npos);
+    const Outcome probable = weft(
+        {"evaluate", task.model, "--data", data, "--metric", "loss", "--metric", "perplexity"});
+    CHECK(probable.code == 0);
+    CHECK(probable.out.find("\nperplexity 1.") != std::string::npos);
+    const Outcome few = weft(
+        {"evaluate", task.model, "--data", data, "--against", task.folder.write("few.txt", "w\n")});
+    CHECK(not_a_clear_refusal(few) == "");
+    CHECK(few.err.find("has 1 lines, needed is one for each of the 3") != std::string::npos);
+  }
   SUBCASE("attention as a picture") {
     REQUIRE(weft({"attend", task.model, "a b <c", "-o", task.folder / "a.svg"}).code == 0);
     CHECK(task.folder.read("a.svg").find(">&lt;c<") != std::string::npos);

@@ -3,7 +3,9 @@
 // `metrics/` and `oracle/bleu/` are looked for in $WEFT_SHARED, else in ../shared beside the
 // project; they were made with sacreBLEU.
 #include "models/metrics/bleu.h"
+#include "models/metrics/by_length.h"
 #include "models/metrics/chrf.h"
+#include "models/metrics/error_rate.h"
 #include "models/metrics/significance.h"
 #include "models/metrics/ter.h"
 #include "models/metrics/tokenizers.h"
@@ -253,6 +255,21 @@ TEST_CASE("bootstrap: the interval holds the score, and equal systems do not dif
   const auto best = statistics(metric, better);
   CHECK(paired_bootstrap(metric, segments, best).p_value < 0.01);
   CHECK(approximate_randomization(metric, segments, best, 1000).p_value < 0.01);
+}
+
+TEST_CASE("by length: groups are equally wide, and each is scored by its own segments") {
+  const std::vector<Statistics> segments =
+      statistics(line_accuracy(), {{"a", "b", "x", "d"}, {{"a"}, {"b"}, {"c"}, {"d"}}});
+  const auto groups = by_length(line_accuracy(), segments, std::vector<int64_t>{3, 20, 14, 45}, 5);
+  REQUIRE(groups.size() == 3);
+  CHECK(groups[0].least == 1);
+  CHECK(groups[0].most == 10);
+  CHECK(groups[1].segments == 2);
+  CHECK(groups[1].score == 50);
+  CHECK(groups[2].least == 41);
+  CHECK(by_length(line_accuracy(), segments, std::vector<int64_t>{1, 2, 3, 4}).size() == 4);
+  CHECK_THROWS_WITH(by_length(line_accuracy(), segments, std::vector<int64_t>{1}),
+                    "scores by length need a length for each of the 4 segments, found 1");
 }
 
 TEST_CASE("metrics say which segment has no reference, and what does not fit together") {
