@@ -15,6 +15,20 @@ void update(NodeAxes& n) {
     n.results.push_back(n.operands[i < count ? i : i + count]);
 }
 
+// The same; of a factored second moment r has a parameter's axes but the last, c but the one before.
+void factored(NodeAxes& n) {
+  update(n);
+  if (!n.has("c")) return;
+  const auto count = static_cast<size_t>(n.op.count("p"));
+  for (size_t i = 0; i < count; ++i) {
+    AxisList rows = n.operands[i], columns = n.operands[i];
+    rows.pop_back();
+    columns.erase(columns.end() - 2);
+    n.solver.same(n.operands[static_cast<size_t>(n.op.position("r")) + i], rows);
+    n.solver.same(n.operands[static_cast<size_t>(n.op.position("c")) + i], columns);
+  }
+}
+
 // Averages go with what they are of.
 void average(NodeAxes& n) {
   const auto count = static_cast<size_t>(n.op.count("p"));
@@ -30,7 +44,7 @@ constexpr const char* kNoRows = "parameters have no rows";
 
 constexpr OpRules kRules[] = {
     {.op = &ops::adadelta_update, .axes = update, .stays_whole = kNoRows},
-    {.op = &ops::adafactor_update, .axes = update, .stays_whole = kNoRows},
+    {.op = &ops::adafactor_update, .axes = factored, .stays_whole = kNoRows},
     {.op = &ops::adagrad_update, .axes = update, .stays_whole = kNoRows},
     {.op = &ops::adam_update, .axes = update, .stays_whole = kNoRows},
     {.op = &ops::lion_update, .axes = update, .stays_whole = kNoRows},

@@ -110,7 +110,9 @@ System of_file(const std::string& path, const TestSet& test) {
 // What is measured: a metric of texts, or of how probable a model finds the references.
 struct Measure {
   metrics::Metric metric;
-  bool of_probabilities = false;
+  bool of_probabilities = false, per_cent = false;
+
+  std::string value(double x) const { return fmt::format("{:.2f}{}", x, per_cent ? " %" : ""); }
 };
 
 // Statistics: -log p of the references, and their tokens with </s>.
@@ -130,7 +132,10 @@ Measure measure_named(const std::string& name, const EvaluateOptions& o) {
   if (name == "loss") return of_probabilities("loss", [](double x) { return x; });
   if (name == "perplexity")
     return of_probabilities("perplexity", [](double x) { return std::exp(x); });
-  return {.metric = metrics::metric_named(name, o.tokenizer, o.lower_case)};
+  Measure m{.metric = metrics::metric_named(name, o.tokenizer, o.lower_case)};
+  for (const metrics::MetricKind& kind : metrics::metric_kinds())
+    if (kind.name == name) m.per_cent = kind.per_cent;
+  return m;
 }
 
 std::vector<Statistics> probabilities(Translator& model, const TestSet& test) {
@@ -171,10 +176,10 @@ std::vector<Statistics> statistics(const Measure& measure, const System& system,
 std::string score_text(const Measure& measure, const std::vector<Statistics>& segments,
                        const System& system, const TestSet& test) {
   const metrics::Interval interval = metrics::bootstrap(measure.metric, segments);
-  return fmt::format("{} {:.2f}, {:.2f} to {:.2f} in 95 % of samples of {} segments [{}]",
-                     measure.metric.name, measure.metric.score(metrics::sum(segments)),
-                     interval.low, interval.high, segments.size(),
-                     metrics::signature(measure.metric, {system.hypotheses, test.references}));
+  return fmt::format(
+      "{} {}, {:.2f} to {:.2f} in 95 % of samples of {} segments [{}]", measure.metric.name,
+      measure.value(measure.metric.score(metrics::sum(segments))), interval.low, interval.high,
+      segments.size(), metrics::signature(measure.metric, {system.hypotheses, test.references}));
 }
 
 // "BLEU: 1.11 above that of base, p = 0.0120 (paired bootstrap, 1000 samples)"

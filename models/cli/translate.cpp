@@ -135,8 +135,7 @@ void prepare(TranslateOptions& o) {
 }
 
 // Each line's text as soon as it is known.
-void stream(const TranslateOptions& o, Translator& model) {
-  formats::LineReader lines(o.from_standard_input() ? "-" : o.input);
+void stream(const TranslateOptions& o, Translator& model, formats::LineReader& lines) {
   int64_t refused = 0;
   const auto refuse = [&](const std::string& why) {
     say(why + "; its result is empty");
@@ -163,14 +162,14 @@ void stream(const TranslateOptions& o, Translator& model) {
 
 void translate(TranslateOptions& o) {
   prepare(o);
+  const bool from_standard_input = o.from_standard_input(),
+             to_standard_output = o.to_standard_output();
+  formats::LineReader lines(from_standard_input ? "-" : o.input);
   Translator model = o.model.translator();
   o.text.check(model);
   o.demands.prepare(model);
   const search::SearchOptions& options = o.model.options.search;
-  if (o.stream) return stream(o, model);
-  const bool from_standard_input = o.from_standard_input(),
-             to_standard_output = o.to_standard_output();
-  formats::LineReader lines(from_standard_input ? "-" : o.input);
+  if (o.stream) return stream(o, model, lines);
   // Somebody who types wants an answer at once.
   const bool by_words = model.tokenizers().source.kind() == data::TokenizerKind::words;
   const size_t at_once = from_standard_input && isatty(STDIN_FILENO) ? 1 : kLinesAtOnce;

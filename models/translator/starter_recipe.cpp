@@ -180,7 +180,9 @@ std::string starter_recipe(const CorpusFacts& f, const StarterRecipe& wanted) {
       size->width <= 128   ? "3e-3"
       : size->width <= 256 ? "2e-3"
                            : "1e-3",
-      f.pairs < 10'000 ? 200 : 500);
+      f.pairs < 2'000    ? 50
+      : f.pairs < 10'000 ? 200
+                         : 500);
   text += fmt::format(
       "\n[training]\nminutes = {}\nvalidate = [{}]  # all of them in the log and in `weft curves`\n"
       "patience_on = \"{}\"\npatience = 10  # validations without progress: more time would not "

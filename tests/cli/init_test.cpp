@@ -30,6 +30,7 @@ TEST_CASE("init: two files become a recipe, and what is held out, with which tra
   // The same but for its end.
   std::string recipe = folder.read("new/recipe.toml");
   recipe.replace(recipe.find("\nminutes = 1"), 12, "\nsteps = 2");
+  recipe.replace(recipe.find("warmup = 50"), 11, "warmup = 1");
   folder.write("new/short.toml", recipe);
   const Outcome trained = weft({"train", dir + "/short.toml", "--out", dir + "/model"});
   CHECK_MESSAGE(trained.code == 0, trained.err);

@@ -123,7 +123,7 @@ TEST_CASE("model: trained, it translates, is evaluated, drawn and dumped") {
               .out.starts_with("PER "));
     CHECK(
         weft({"evaluate", task.model, "--data", task.folder.write("r.tsv", "a b\tz z\na b\tw x\n")})
-            .out.find("PER 0.00, 0.00 to 0.00 in 95 % of samples of 1 segments") !=
+            .out.find("PER 0.00 %, 0.00 to 0.00 in 95 % of samples of 1 segments") !=
         std::string::npos);
     CHECK(not_a_clear_refusal(weft(
               {"evaluate", task.model, "--data", task.folder.write("bad.tsv", "a b\n")})) == "");
@@ -138,7 +138,7 @@ TEST_CASE("model: trained, it translates, is evaluated, drawn and dumped") {
                      "[nrefs:1|case:mixed|eff:no|tok:none|smooth:exp|version:weft-") !=
           std::string::npos);
     CHECK(o.out.find("\nchrF2 100.00, ") != std::string::npos);
-    CHECK(o.out.find("\nTER 0.00, ") != std::string::npos);
+    CHECK(o.out.find("\nTER 0.00 %, ") != std::string::npos);
     const Outcome bad = weft({"evaluate", task.model, "--data", data, "--metric", "comet"});
     CHECK(not_a_clear_refusal(bad) == "");
     CHECK(bad.err.find("'comet' (there are: bleu, chrf, chrf++, ter, per, wer, accuracy)") !=

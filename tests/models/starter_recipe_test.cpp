@@ -57,9 +57,9 @@ TEST_CASE("starter recipe: more pairs make a larger model, too little time a sma
       if (v.key == key) return std::stoll(v.value);
     return -1LL;
   };
-  const int64_t few = value(width(60), "width");
+  const int64_t few = value(width(600), "width");
   f.pairs *= 100, f.source.words *= 100, f.target.words *= 100;
-  const int64_t many = value(width(60), "width");
+  const int64_t many = value(width(600), "width");
   CHECK(many > few);
   CHECK(value(width(1), "width") < many);
 }

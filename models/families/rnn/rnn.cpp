@@ -20,7 +20,8 @@ bool needs_noise(const Config& c) {
 // Embeddings T[P,B,M]: words dropped, then elements.
 Tensor drop_embedded(const Scope& p, const Config& c, const Tensor& x, double word_rate,
                      const Noise& noise) {
-  const Tensor words = word_dropout(p / "words", x, word_rate, noise, iota(x, x.dim(0)));
+  const Tensor words =
+      word_rate > 0 ? word_dropout(p / "words", x, word_rate, noise, iota(x, x.dim(0))) : x;
   return c.variational_dropout ? variational_dropout(p, words, c.dropout, noise)
                                : sequence_dropout(p, words, c.dropout, noise);
 }
