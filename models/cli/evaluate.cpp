@@ -243,10 +243,13 @@ void evaluate(EvaluateOptions& o) {
   std::vector<Measure> measures;  // a wrong name is told before anything is translated
   for (const std::string& name : o.metrics) measures.push_back(measure_named(name, o));
   auto model = std::make_unique<Translator>(o.model.translator());
-  const bool words = model->tokenizers().target.kind() == data::TokenizerKind::words;
-  if (measures.empty())
-    for (const char* name : {words ? "per" : "bleu", words ? "wer" : "chrf"})
-      measures.push_back(measure_named(name, o));
+  if (measures.empty()) {
+    const data::TokenizerKind kind = model->tokenizers().target.kind();
+    std::pair<const char*, const char*> usual{"bleu", "chrf"};
+    if (kind == data::TokenizerKind::words) usual = {"per", "wer"};
+    if (kind == data::TokenizerKind::characters) usual = {"chrf", "accuracy"};
+    for (const char* name : {usual.first, usual.second}) measures.push_back(measure_named(name, o));
+  }
   const TestSet test = read_test_set(file, *model);
   std::vector<System> systems;
   systems.push_back(translated(o.model.folder, std::move(model), test, o.model.options.search));
@@ -307,8 +310,8 @@ void add_evaluate(Command& program) {
   command
       ->add_option("--metric", o->metrics,
                    "A score, with an interval from 1000 bootstrap samples; may be given again; by "
-                   "default per and wer where the target's tokens stand between spaces, bleu and "
-                   "chrf of raw text: " +
+                   "default per and wer where the target's tokens stand between spaces, chrf and "
+                   "accuracy of characters, bleu and chrf of pieces: " +
                        kinds +
                        "loss (-log p of a token of the references, </s> included); perplexity "
                        "(its exponential)")

@@ -55,6 +55,8 @@ constexpr std::array<Size, 4> kSizes{{
 }};
 constexpr int64_t kLeastEpochs = 15;  // a model that sees its data less often is too large
 constexpr double kShareOfPeak = 0.5;  // that a training step reaches
+constexpr double kBatchTokens = 4096;
+constexpr int kLeastBetween = 100;  // steps between validations
 
 struct Cut {
   data::TokenizerKind kind;
@@ -183,12 +185,22 @@ std::string starter_recipe(const CorpusFacts& f, const StarterRecipe& wanted) {
       f.pairs < 2'000    ? 50
       : f.pairs < 10'000 ? 200
                          : 500);
+  // An epoch of little data is a few steps: too few to judge progress by.
+  const double steps = (tokens_of(f.source, cut) + tokens_of(f.target, cut)) / 2 / kBatchTokens;
+  const bool symbols = cut.kind == data::TokenizerKind::words;
   text += fmt::format(
-      "\n[training]\nminutes = {}\nvalidate = [{}]  # all of them in the log and in `weft curves`\n"
+      "\n[training]\nminutes = {}\n{}validate = [{}]  # all of them in the log and in `weft "
+      "curves`\n"
       "patience_on = \"{}\"\npatience = 10  # validations without progress: more time would not "
       "help\nseed = 1\n",
-      wanted.minutes, pieces ? "\"loss\", \"bleu\", \"chrf\"" : "\"loss\", \"per\", \"wer\"",
-      pieces ? "chrf" : "per");
+      wanted.minutes,
+      steps < kLeastBetween
+          ? fmt::format("validate_every = {}  # steps; an epoch is fewer\n", kLeastBetween)
+          : "",
+      symbols  ? "\"loss\", \"per\", \"wer\""
+      : pieces ? "\"loss\", \"bleu\", \"chrf\""
+               : "\"loss\", \"chrf\", \"accuracy\"",
+      symbols ? "per" : "chrf");
   return text;
 }
 

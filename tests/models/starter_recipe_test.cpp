@@ -64,6 +64,13 @@ TEST_CASE("starter recipe: more pairs make a larger model, too little time a sma
   CHECK(value(width(1), "width") < many);
 }
 
+TEST_CASE("starter recipe: a run of words is judged by its characters, and not at every step") {
+  const auto name = [](int64_t i) { return "Name" + std::to_string(i * 7919); };
+  const training::Recipe r = recipe_of(facts_of(200, name, name), {});
+  CHECK(r.validation.judge() == "chrf");
+  CHECK(r.limits.validate_every == 100);
+}
+
 TEST_CASE("starter recipe: without pairs there is none") {
   CHECK_THROWS_WITH_AS(starter_recipe({}, {}), "there are no pairs to train on", ir::GraphError);
 }
