@@ -9,7 +9,7 @@ packages=(
   libomp-dev libdnnl-dev ocl-icd-opencl-dev opencl-headers
   libxtensor-dev librandom123-dev
   libcli11-dev libfmt-dev libtomlplusplus-dev nlohmann-json3-dev libzip-dev zlib1g-dev libzstd-dev
-  libgraphviz-dev libicu-dev libsentencepiece-dev doctest-dev
+  libgraphviz-dev libicu-dev libsentencepiece-dev libprotobuf-dev doctest-dev
   libsndfile1-dev libkissfft-dev libpng-dev libjpeg-dev
 )
 test_packages=(festlex-cmu chromium)  # a dictionary to train on, a browser for pages of weft inspect

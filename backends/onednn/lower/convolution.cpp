@@ -40,7 +40,7 @@ memory::desc weights(const Tensor& t, int64_t groups) {
 }
 
 memory::desc of_any_layout(const memory::desc& desc) {
-  return {desc.dims(), memory::data_type::f32, memory::format_tag::any};
+  return {compat::dims_of(desc), memory::data_type::f32, memory::format_tag::any};
 }
 
 // A primitive and the places of its arguments.

@@ -11,6 +11,14 @@ namespace weft::onednn::compat {
 
 inline constexpr bool kVersion3 = DNNL_VERSION_MAJOR >= 3;
 
+inline dnnl::memory::dims dims_of(const dnnl::memory::desc& desc) {
+#if DNNL_VERSION_MAJOR >= 3
+  return desc.get_dims();
+#else
+  return desc.dims();
+#endif
+}
+
 inline void append_eltwise(dnnl::post_ops& ops, dnnl::algorithm algorithm, float alpha = 0,
                            float beta = 0) {
 #if DNNL_VERSION_MAJOR >= 3
