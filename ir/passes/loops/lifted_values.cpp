@@ -3,6 +3,8 @@
 
 #include "ir/check.h"
 
+#include <algorithm>
+
 namespace weft::ir {
 namespace {
 
