@@ -99,7 +99,7 @@ void attend(AttendOptions& o) {
   search::SearchOptions options = o.model.options.search;
   options.n_best = o.rank;
   if (!o.input.empty()) return put_result(o.output, page_of(o, model, options));
-  if (const auto why = model.refusal(source)) throw ir::GraphError("the source " + *why);
+  if (const auto why = model.refusal(source)) throw ir::GraphError("the source " + in_flags(*why));
   const Translator::Tokens labels = model.labels(source);
   if (labels.size() > kMostTokens)
     throw UsageError("attend draws at most " + std::to_string(kMostTokens) + " tokens, found " +

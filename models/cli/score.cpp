@@ -9,6 +9,7 @@
 
 #include <cmath>
 #include <memory>
+#include <numeric>
 #include <optional>
 
 namespace weft::cli {
@@ -58,19 +59,69 @@ class Pairs {
   std::optional<formats::LineReader> targets_;
 };
 
-std::string line_of(const search::Hypothesis& h, const Translator& model, int64_t number,
-                    bool json) {
-  const auto n = std::ssize(h.token_log_probabilities);
+// Of a pair what its tokens score, </s> the last.
+std::string line_of(const std::vector<double>& scores, const search::Phrase& target,
+                    const Translator& model, int64_t number, bool json) {
+  const double sum = std::accumulate(scores.begin(), scores.end(), 0.0);
   if (!json)
-    return fmt::format("{:.6f}\t{}\t{:.6f}\n", h.log_probability, n,
-                       h.log_probability / static_cast<double>(n));
+    return fmt::format("{:.6f}\t{}\t{:.6f}\n", sum, scores.size(),
+                       sum / static_cast<double>(scores.size()));
   nlohmann::ordered_json line;
   line["line"] = number;
-  line["log_probability"] = h.log_probability;
-  line["tokens"] = model.tokens_of(h);
+  line["log_probability"] = sum;
+  line["tokens"] = model.tokens_of(target);
   line["tokens"].push_back("</s>");
-  line["log_probabilities"] = h.token_log_probabilities;
+  line["log_probabilities"] = scores;
   return line.dump() + "\n";
+}
+
+// Why a pair is not scored, or nothing.
+std::optional<std::string> refusal(const Translator& model, const Pair& pair,
+                                   const search::Phrase& target) {
+  if (const auto why = model.refusal(pair.source)) return in_flags(*why);
+  if (data::split_tokens(pair.source).empty()) return "the source is empty";
+  const int64_t most = model.most_positions(), n = std::ssize(target) + 1;
+  if (most > 0 && n > most)
+    return fmt::format("the target has {} tokens with </s>, the model has {} positions", n, most);
+  return std::nullopt;
+}
+
+// What was scored so far.
+struct Totals {
+  int64_t lines = 0, refused = 0, tokens = 0;
+  double sum = 0;
+};
+
+// The lines of some pairs; one that is not scored is said, and has a line of its own unless it is JSON.
+std::string score(Translator& model, Pairs& pairs, bool json, Totals& totals, bool& more) {
+  std::vector<std::string> sources;
+  std::vector<search::Phrase> targets;
+  while (sources.size() < kLinesAtOnce) {
+    auto pair = pairs.next();
+    more = pair.has_value();
+    if (!more) break;
+    search::Phrase target = model.tokenizers().target.encode(pair->target);
+    if (const auto why = refusal(model, *pair, target)) {
+      say(fmt::format("{}: {}; it is not scored", pairs.where(), *why));
+      ++totals.refused;
+      pair->source.clear(), target.clear();
+    }
+    sources.push_back(std::move(pair->source));
+    targets.push_back(std::move(target));
+  }
+  std::string text;
+  const auto scores = model.score(sources, targets);
+  for (size_t i = 0; i < scores.size(); ++i) {
+    ++totals.lines;
+    if (scores[i].empty()) {
+      if (!json) text += "nan\t0\tnan\n";
+      continue;
+    }
+    text += line_of(scores[i], targets[i], model, totals.lines, json);
+    totals.sum += std::accumulate(scores[i].begin(), scores[i].end(), 0.0);
+    totals.tokens += std::ssize(scores[i]);
+  }
+  return text;
 }
 
 void score(ScoreOptions& o) {
@@ -79,58 +130,20 @@ void score(ScoreOptions& o) {
     throw UsageError("score needs --data, or --source and --target");
   Translator model = o.model.translator();
   Pairs pairs(o);
+  Totals totals;
   std::string text;
-  double sum = 0;
-  int64_t number = 0, tokens = 0, refused = 0;
-  const auto refuse = [&](const std::string& why) {
-    say(fmt::format("{}: {}; it is not scored", pairs.where(), why));
-    ++refused;
-  };
-  for (bool more = true; more;) {
-    std::vector<std::string> sources;
-    std::vector<search::Demands> demands;
-    while (sources.size() < kLinesAtOnce && more) {
-      const auto pair = pairs.next();
-      more = pair.has_value();
-      if (!more) break;
-      search::Demands given{.prefix = model.tokenizers().target.encode(pair->target),
-                            .phrases = {}};
-      given.prefix.push_back(model.tokenizers().target.special().end);
-      sources.push_back(pair->source);
-      const int64_t most = model.most_positions(), n = std::ssize(given.prefix);
-      if (const auto why = model.refusal(pair->source)) {
-        refuse(*why);
-      } else if (data::split_tokens(pair->source).empty()) {
-        refuse("the source is empty");
-      } else if (most > 0 && n > most) {
-        refuse(
-            fmt::format("the target has {} tokens with </s>, the model has {} positions", n, most));
-        sources.back().clear();
-        given.prefix.clear();
-      }
-      demands.push_back(std::move(given));
-    }
-    for (const search::Hypotheses& found :
-         model.search(sources, o.model.options.search, {.demands = demands})) {
-      ++number;
-      if (found.empty()) {
-        if (!o.json) text += "nan\t0\tnan\n";
-        continue;
-      }
-      text += line_of(found.front(), model, number, o.json);
-      sum += found.front().log_probability;
-      tokens += std::ssize(found.front().token_log_probabilities);
-    }
-  }
+  for (bool more = true; more;) text += score(model, pairs, o.json, totals, more);
   put_result(o.output, text);
-  if (tokens > 0)
-    say(
-        fmt::format("{} lines, {} tokens with </s>: log-probability {:.4f}, {:.6f} a token, "
-                    "perplexity {:.4f}",
-                    number - refused, tokens, sum, sum / static_cast<double>(tokens),
-                    std::exp(-sum / static_cast<double>(tokens))));
-  if (refused > 0)
-    throw ir::GraphError(fmt::format("{} of {} lines were not scored", refused, number));
+  if (totals.tokens > 0) {
+    const double mean = totals.sum / static_cast<double>(totals.tokens);
+    say(fmt::format(
+        "{} lines, {} tokens with </s>: log-probability {:.4f}, {:.6f} a token, "
+        "perplexity {:.4f}",
+        totals.lines - totals.refused, totals.tokens, totals.sum, mean, std::exp(-mean)));
+  }
+  if (totals.refused > 0)
+    throw ir::GraphError(
+        fmt::format("{} of {} lines were not scored", totals.refused, totals.lines));
 }
 
 }  // namespace

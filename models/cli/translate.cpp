@@ -148,7 +148,7 @@ void stream(const TranslateOptions& o, Translator& model, formats::LineReader& l
       if (!more) break;
       const std::string source(*line);
       if (const auto why = model.refusal(source))
-        refuse(fmt::format("{}: {}", lines.where(), *why));
+        refuse(fmt::format("{}: {}", lines.where(), in_flags(*why)));
       else
         model.translate(source, [](std::string_view piece) { put(piece); });
     } catch (const formats::LineError& e) {
@@ -206,7 +206,7 @@ void translate(TranslateOptions& o) {
       if (!is_text) continue;
       if (by_words && text.find('\t') != text.npos) notes.with_tabs.add(lines.line());
       if (const auto why = model.refusal(text)) {
-        say(fmt::format("{}: {}; its result is empty", lines.where(), *why));
+        say(fmt::format("{}: {}; its result is empty", lines.where(), in_flags(*why)));
         ++refused;
         continue;
       }

@@ -51,6 +51,13 @@ void TranslatorFlags::add_model_to(Command& command) {
           "or the last where none was validated)")
       ->type_name("best|last")
       ->one_of({"best", "last"});
+  command
+      .add_option(
+          "--max-source-tokens", options.max_source_tokens,
+          "Longer sources are refused (default: those the model has no positions for; where "
+          "it has any number, 1000, or four times the longest it was trained on)")
+      ->type_name("N")
+      ->in_range(1, 1 << 20);
 }
 
 void TranslatorFlags::add_search_to(Command& command) {
@@ -91,7 +98,7 @@ void TranslatorFlags::add_search_to(Command& command) {
 }
 
 std::string in_flags(std::string text) {
-  std::vector<std::string> keys{"n_best"};
+  std::vector<std::string> keys{"n_best", "max_source_tokens"};
   for (const settings::FieldDoc& field :
        settings::documentation(settings::fields_of(search::SearchOptions())))
     keys.push_back(field.key);

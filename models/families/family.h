@@ -52,6 +52,7 @@ struct Ends {
   int64_t target_vocabulary = 0;
   uint64_t seed = 1;      // of dropout's masks
   bool weighted = false;  // the loss weighs rows by the input row_weights: f32[B]
+  bool by_token = false;  // the loss, when it is measured, has the output token_losses: f32[B,T]
 
   bool operator==(const Ends&) const = default;
 };
@@ -96,6 +97,7 @@ constexpr Family make_family(std::string_view name, std::string_view doc) {
             const C& c = s.as<C>();
             Ends e{c.source, c.target_vocabulary, c.seed};
             if constexpr (requires { c.weighted; }) e.weighted = c.weighted;
+            if constexpr (requires { c.by_token; }) e.by_token = c.by_token;
             return e;
           },
           .set_ends =
@@ -103,6 +105,7 @@ constexpr Family make_family(std::string_view name, std::string_view doc) {
                 C& c = s.as<C>();
                 c.source = e.source, c.target_vocabulary = e.target_vocabulary, c.seed = e.seed;
                 if constexpr (requires { c.weighted; }) c.weighted = e.weighted;
+                if constexpr (requires { c.by_token; }) c.by_token = e.by_token;
               },
           .has_attention = [](const Settings& s) { return has_attention(s.as<C>()); },
           .most_positions = [](const Settings& s) { return most_positions(s.as<C>()); },

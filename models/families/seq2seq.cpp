@@ -85,6 +85,18 @@ int64_t parameter_count(const Settings& s) {
 ir::Graph loss_graph(const Settings& s, bool training) {
   return s.family().graphs.loss(s, training);
 }
+
+ir::Graph score_graph(const Settings& s) {
+  Settings shown = s;
+  Ends e = ends(shown);
+  e.by_token = true;
+  set_ends(shown, e);
+  if (!ends(shown).by_token)
+    throw ir::GraphError(
+        ir::concat("family ", s.family().name, " does not show what single tokens lose"));
+  return loss_graph(shown, false);
+}
+
 ir::Graph encode_graph(const Settings& s) { return s.family().graphs.encode(s); }
 ir::Graph step_graph(const Settings& s, const search::StepOptions& options) {
   return s.family().graphs.step(s, options);

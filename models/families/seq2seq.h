@@ -27,6 +27,9 @@ int64_t most_positions(const Settings& s);
 int64_t parameter_count(const Settings& s);
 
 ir::Graph loss_graph(const Settings& s, bool training = true);
+// The loss as it is measured, with what each token loses: -log P of it behind those before,
+// token_losses: f32[B,T]. GraphError where the family does not show it.
+ir::Graph score_graph(const Settings& s);
 ir::Graph encode_graph(const Settings& s);
 ir::Graph step_graph(const Settings& s, const search::StepOptions& options = {});
 // The two, compiled.

@@ -30,6 +30,7 @@ void set_training_loss(Model& m, const TokenLosses& of, bool weighted, const Gui
   const CalledFrom from(loc);
   const Tensor tokens = cast(sum(of.target_lengths), f32);
   Tensor counted = where(of.live, of.losses, 0);
+  if (of.shown) m.output("token_losses", of.time_major ? swap_axes(counted, 0, 1) : counted);
   if (weighted) {
     const Tensor weights = m.input(data::kRowWeights, f32, {dim("B")});
     counted = counted * (of.time_major ? weights : expand(weights, -1));

@@ -23,6 +23,7 @@ struct TokenLosses {
   Tensor live;    // pred, of the same shape
   Tensor target_lengths;  // s32[B]
   bool time_major = false;
+  bool shown = false;  // they are a result too
 };
 
 // Attention that is guided: weights T[B,T,S], or T[T,B,S] of a decoder that runs over time first.
@@ -34,6 +35,7 @@ struct Guided {
 // Sets the outputs
 //   loss    f32[], the mean of the losses over live tokens
 //   tokens  f32[], the number of those
+//   token_losses  f32[B,T], where they are shown: 0 behind the lengths
 // `weighted`: each row's losses are multiplied by the input row_weights: f32[B] (the mean is still
 // over tokens).
 // `guided`, where it is on: added is weight * decay^step times the mean over live tokens t of

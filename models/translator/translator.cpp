@@ -8,14 +8,22 @@
 #include "models/training/example_batches.h"
 
 #include <algorithm>
+#include <cmath>
 #include <mutex>
 #include <utility>
 
 namespace weft {
 namespace {
 
-constexpr int64_t kMostTokens = 1000;  // of a source
+// Of a source, where the model sets no limit: whatever it was trained on, and what goes well beyond.
+constexpr int64_t kMostTokens = 1000, kBeyondTraining = 4;
 constexpr data::BatchOptions kBatches{.max_rows = 128, .max_tokens = 16384, .round_source = 8};
+// Of each target token there is a distribution over the vocabulary.
+constexpr data::BatchOptions kScored{.max_rows = 64,
+                                     .max_tokens = 2048,
+                                     .round_source = 8,
+                                     .round_target = 8,
+                                     .one_source_width = true};
 
 bool is_blank(const std::string& text) { return text.find_first_not_of(' ') == text.npos; }
 
@@ -48,13 +56,19 @@ class Voice {
     return attention_->run(store_, training::inputs_of(batch));
   }
 
+  // -log P of each target token: f32[B,T]
+  ir::Array token_losses(const data::Batch& batch) {
+    if (!score_) score_ = Program::inference(seq2seq::score_graph(config_), program_);
+    return score_->run(store_, training::inputs_of(batch)).at("token_losses");
+  }
+
  private:
   seq2seq::Settings config_;
   training::Tokenizers tokenizers_;
   ParameterStore store_;
   ProgramOptions program_;
   std::vector<std::pair<search::StepOptions, std::unique_ptr<search::Decoder>>> decoders_;
-  std::optional<Program> attention_;
+  std::optional<Program> attention_, score_;
 };
 
 }  // namespace
@@ -84,6 +98,12 @@ struct Translator::Content {
       if (const int64_t n = seq2seq::most_positions(voice->config()); n > 0)
         most = most == 0 ? n : std::min(most, n);
     return most;
+  }
+
+  int64_t most_source_tokens() const {
+    const int64_t positions = most_positions(), asked = options.max_source_tokens;
+    if (positions > 0) return asked > 0 ? std::min(asked, positions) : positions;
+    return asked > 0 ? asked : std::max(kMostTokens, kBeyondTraining * longest_trained);
   }
 
   bool reads_text() const {
@@ -126,13 +146,13 @@ struct Translator::Content {
 };
 
 std::optional<std::string> Translator::Content::refusal(const data::EncodedExample& e) const {
-  const int64_t n = e.source_length(), positions = most_positions();
+  const int64_t n = e.source_length(), positions = most_positions(), most = most_source_tokens();
+  if (n <= most) return std::nullopt;
   const char* what = reads_text() ? "tokens" : "positions";
-  if (n > kMostTokens)
-    return ir::concat("has ", n, " ", what, ", at most ", kMostTokens, " are translated");
-  if (positions > 0 && n > positions)
+  if (most == positions)
     return ir::concat("has ", n, " ", what, ", the model has ", positions, " positions");
-  return std::nullopt;
+  return ir::concat("has ", n, " ", what, ", at most ", most,
+                    " are accepted; max_source_tokens sets how many");
 }
 
 std::optional<std::string> Translator::Content::refusal(const std::string& source) {
@@ -154,13 +174,18 @@ Translator::~Translator() = default;
 const seq2seq::Settings& Translator::config() const { return content_->config(); }
 const training::Tokenizers& Translator::tokenizers() const { return content_->tokenizers(); }
 int64_t Translator::most_positions() const { return content_->most_positions(); }
+int64_t Translator::most_source_tokens() const { return content_->most_source_tokens(); }
 
 std::string Translator::text_of(const search::Hypothesis& hypothesis) const {
   return tokenizers().target.decode(hypothesis.tokens);
 }
 
 Translator::Tokens Translator::tokens_of(const search::Hypothesis& hypothesis) const {
-  return tokenizers().target.pieces(hypothesis.tokens);
+  return tokens_of(hypothesis.tokens);
+}
+
+Translator::Tokens Translator::tokens_of(std::span<const int32_t> target) const {
+  return tokenizers().target.pieces(target);
 }
 
 std::optional<std::string> Translator::refusal(const std::string& source) const {
@@ -249,6 +274,52 @@ std::vector<search::Hypotheses> Translator::search(std::span<const std::string> 
       search::search(content_->members(options, demands), examples, kBatches, options, of_examples);
   for (size_t i = 0; i < found.size(); ++i) results[places[i]] = std::move(found[i]);
   return results;
+}
+
+std::vector<std::vector<double>> Translator::score(std::span<const std::string> sources,
+                                                   std::span<const search::Phrase> targets) {
+  if (sources.size() != targets.size())
+    throw ir::GraphError(
+        ir::concat("there are ", targets.size(), " targets for ", sources.size(), " sources"));
+  const std::scoped_lock lock(content_->asked);
+  std::vector<data::EncodedExample> pairs;
+  const int64_t positions = content_->most_positions();
+  for (size_t i = 0; i < sources.size(); ++i) {
+    if (is_blank(sources[i]) || content_->refusal(sources[i])) continue;
+    data::EncodedExample e = content_->encoded(sources[i], static_cast<int64_t>(i));
+    if (e.source_length() == 0) continue;
+    e.target = targets[i];
+    if (positions > 0 && std::ssize(e.target) + 1 > positions)
+      throw ir::GraphError(ir::concat("target ", i + 1, " has ", e.target.size() + 1,
+                                      " tokens with </s>, the model has ", positions,
+                                      " positions"));
+    pairs.push_back(std::move(e));
+  }
+  std::vector<std::vector<double>> scores(sources.size());
+  if (pairs.empty()) return scores;
+  data::BatchOptions options = kScored;
+  options.widest = positions;
+  options.target_ids = tokenizers().target.special();
+  const bool logs =
+      content_->options.search.ensemble_mean == search::EnsembleMean::log_probabilities;
+  for (const std::vector<int64_t>& rows : data::plan_in_order(pairs, options)) {
+    const data::Batch batch = data::make_batch(pairs, rows, options);
+    std::vector<ir::Array> losses;
+    for (const auto& voice : content_->voices) losses.push_back(voice->token_losses(batch));
+    const auto models = static_cast<double>(losses.size());
+    for (int64_t row = 0; row < batch.rows(); ++row) {
+      std::vector<double>& of = scores[static_cast<size_t>(batch.row_ids.integer_at(row))];
+      for (int64_t t = 0; t < batch.target_lengths.integer_at(row); ++t) {
+        double sum = 0;
+        for (const ir::Array& l : losses) {
+          const double log_probability = -l.at(row * l.dim(1) + t);
+          sum += logs ? log_probability : std::exp(log_probability);
+        }
+        of.push_back(logs ? sum / models : std::log(sum / models));
+      }
+    }
+  }
+  return scores;
 }
 
 search::Phrase Translator::phrase(const std::string& text) const {

@@ -32,6 +32,9 @@ struct TranslatorOptions {
   bool scores = true;    // off: of a greedy search nobody wants them, they are NaN
   training::Which which = training::Which::either;
   search::SearchOptions search;
+  // Longer sources are refused; 0: those longer than the model has positions, or, where it has any
+  // number of them, than 1,000 tokens and four times the longest it was trained on.
+  int64_t max_source_tokens = 0;
   ProgramOptions program;  // without a backend: onednn
 };
 
@@ -63,11 +66,19 @@ class Translator {
   std::vector<search::Hypotheses> search(std::span<const std::string> sources,
                                          const search::SearchOptions& options,
                                          const search::Requests& requests);
+  // Of each source and a target of it, a text of the target as `phrase` has it: the log-probabilities
+  // of its tokens, </s> the last, each behind those before; several models' means, as a search has
+  // them. Of an empty or a refused source, none. Whole targets go through the model at once: numbers
+  // are those of a search to rounding (1e-4 in f32). GraphError where a target has more tokens than
+  // the model positions.
+  std::vector<std::vector<double>> score(std::span<const std::string> sources,
+                                         std::span<const search::Phrase> targets);
   // Text of the target as ids, for prefixes, phrases and bad words. GraphError naming what the model
   // does not know.
   search::Phrase phrase(const std::string& text) const;
   std::string text_of(const search::Hypothesis& hypothesis) const;
   Tokens tokens_of(const search::Hypothesis& hypothesis) const;  // words, characters or pieces
+  Tokens tokens_of(std::span<const int32_t> target) const;       // the same
 
   // Of the first model: what every layer looked at while it made a hypothesis of a source, by layer
   // f32[heads,tokens with </s>,positions]; nothing for families without layers and heads.
@@ -87,6 +98,7 @@ class Translator {
   std::optional<std::string> refusal(const std::string& source) const;
   // Positions of a source, and of a target with </s>; 0: no limit.
   int64_t most_positions() const;
+  int64_t most_source_tokens() const;  // of a source that is not refused
 
   const seq2seq::Settings& config() const;
   const training::Tokenizers& tokenizers() const;

@@ -58,8 +58,15 @@ TEST_CASE("model: trained, it translates, is evaluated, drawn and dumped") {
     const Outcome o = weft({"translate", task.model}, "a b c\n" + tokens + "\nd a\n");
     CHECK(o.code == 1);
     CHECK(o.out == "w x y\n\nz w\n");
-    CHECK(o.err.find("standard input:2: has 5000 tokens, at most 1000 are translated") == 0);
+    CHECK(o.err.find("standard input:2: has 5000 tokens, at most 1000 are accepted; "
+                     "--max-source-tokens sets how many; its result is empty") == 0);
     CHECK(o.err.find("1 of 3 lines were not translated") != std::string::npos);
+    const Outcome more =
+        weft({"translate", task.model, "--max-source-tokens", "5000", "--max-length", "2"},
+             tokens + "\n");
+    CHECK(more.code == 0);
+    CHECK(more.err.find("longer than any the model was trained on") != std::string::npos);
+    CHECK(weft({"translate", task.model, "--max-source-tokens", "2"}, "a b c\n").code == 1);
   }
   SUBCASE("results that were cut say so, with their lines") {
     const Outcome o = weft({"translate", task.model, "--max-length", "2"}, "a\na b c\n\nd a b a\n");

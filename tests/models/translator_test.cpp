@@ -76,10 +76,54 @@ TEST_CASE("translator: text in, text out; empty stays empty, unknown tokens are 
   for (int i = 0; i < 1001; ++i) long_line += "a ";
   CHECK(message_of<ir::GraphError>([&] {
           t.translate(long_line);
-        }).find("line 1 has 1001 tokens, at most 1000 are translated") != std::string::npos);
+        }).find("line 1 has 1001 tokens, at most 1000 are accepted") != std::string::npos);
+  CHECK(t.most_source_tokens() == 1000);
+  CHECK_NOTHROW(trained.translator({.search = {.max_length = {0, 3}}, .max_source_tokens = 1001})
+                    .translate(long_line));
+  CHECK(message_of<ir::GraphError>([&] {
+          trained.translator({.max_source_tokens = 2}).translate("a b c");
+        }).find("has 3 tokens, at most 2 are accepted") != std::string::npos);
   CHECK(message_of<ir::GraphError>([&] {
           Translator(trained.folder / "none");
         }).find("is no model folder") != std::string::npos);
+}
+
+TEST_CASE(
+    "translator: whole targets score what a search forced to them does, alone and in batches") {
+  const Trained trained(5);
+  const std::vector<std::string> folders{trained.model, trained.model};
+  std::vector<std::string> sources{"a b c", "c", "", "a a a a b c b a c", "b ? a"};
+  const std::vector<std::string> texts{"x y z", "z", "x", "x x", "y ? x z z y x y z y x"};
+  std::vector<search::Phrase> targets;
+  Translator t = trained.translator({.beam = 2});
+  std::vector<search::Demands> demands;
+  for (const std::string& text : texts) {
+    targets.push_back(t.tokenizers().target.encode(text));
+    demands.push_back({.prefix = targets.back(), .phrases = {}});
+    demands.back().prefix.push_back(t.tokenizers().target.special().end);
+  }
+  const auto scores = t.score(sources, targets);
+  const auto forced = t.search(sources, {}, {.demands = demands});
+  REQUIRE(scores.size() == sources.size());
+  CHECK(scores[2].empty());
+  for (size_t i = 0; i < sources.size(); ++i) {
+    if (i == 2) continue;
+    CAPTURE(i);
+    REQUIRE(scores[i].size() == targets[i].size() + 1);
+    REQUIRE(forced[i].front().token_log_probabilities.size() == scores[i].size());
+    // Sums of some ten f32 products each, in another order.
+    for (size_t k = 0; k < scores[i].size(); ++k)
+      CHECK(scores[i][k] ==
+            doctest::Approx(forced[i].front().token_log_probabilities[k]).epsilon(1e-5));
+    CHECK(t.score(std::span(&sources[i], 1), std::span(&targets[i], 1)).front() == scores[i]);
+  }
+  // Of a model twice, the mean is its own.
+  Translator two(folders, {.program = tests::fast_options()});
+  const auto both = two.score(sources, targets);
+  for (size_t k = 0; k < both[0].size(); ++k)
+    CHECK(both[0][k] == doctest::Approx(scores[0][k]).epsilon(1e-12));
+  CHECK(message_of<ir::GraphError>([&] { t.score(sources, {}); }) ==
+        "there are 0 targets for 5 sources");
 }
 
 TEST_CASE("translator: its own thread or one shared by many, the answers are the same") {

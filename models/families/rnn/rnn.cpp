@@ -286,8 +286,8 @@ ir::Graph loss_graph(const Config& c, bool training) {
   const Tensor nll = smoothed_cross_entropy(decoded.logits, swap_axes(target_out, 0, 1),
                                             training ? c.label_smoothing : 0);
   const Tensor live = swap_axes(length_mask(target_lengths, target_in.dim(1)), 0, 1);
-  seq2seq::set_training_loss(m, {nll, live, target_lengths, true}, training && c.weighted,
-                             {guided, decoded.weights, noise.step});
+  seq2seq::set_training_loss(m, {nll, live, target_lengths, true, !training && c.by_token},
+                             training && c.weighted, {guided, decoded.weights, noise.step});
   return m.graph();
 }
 

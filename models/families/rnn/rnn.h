@@ -52,6 +52,7 @@ struct Config {
   int64_t scheduled_sampling_steps = 0;
   seq2seq::GuidedAlignment guided;
   bool weighted = false;  // the loss weighs rows by row_weights
+  bool by_token = false;  // when it is measured, it shows what each token loses
   uint64_t seed = 1;      // of dropout's masks
 
   bool operator==(const Config&) const = default;

@@ -204,7 +204,7 @@ ir::Graph loss_graph(const Config& c, bool training) {
       smoothed_cross_entropy(decoded.logits, target_out, training ? c.label_smoothing : 0);
   const Tensor live = length_mask(target_lengths, target_in.dim(1));
   seq2seq::set_training_loss(
-      m, {losses, live, target_lengths}, training && c.weighted,
+      m, {losses, live, target_lengths, false, !training && c.by_token}, training && c.weighted,
       {guided, guided.on() ? mean_of_heads(decoded.weights) : Tensor(), noise.step});
   return m.graph();
 }

@@ -46,6 +46,7 @@ struct Config {
   double label_smoothing = 0;
   seq2seq::GuidedAlignment guided;  // of the mean of the last layer's heads
   bool weighted = false;            // the loss weighs rows by row_weights
+  bool by_token = false;            // when it is measured, it shows what each token loses
   uint64_t seed = 1;                // of dropout's masks
 
   bool operator==(const Config&) const = default;
