@@ -9,6 +9,7 @@
 #include "models/settings/toml_fields.h"
 #include "models/training/recipe.h"
 
+#include <array>
 #include <charconv>
 #include <cstring>
 #include <filesystem>
@@ -49,6 +50,15 @@ double real(uint64_t b) {
   return x;
 }
 
+// By the keys they have in metadata.
+template <typename Fall>
+auto reals_of(Fall& f) {
+  return std::array{
+      std::pair{"fall_share_bits", &f.share}, std::pair{"fall_seconds_bits", &f.seconds},
+      std::pair{"fall_estimated_bits", &f.estimated_at}, std::pair{"fall_step_bits", &f.step},
+      std::pair{"fall_validation_bits", &f.validation}};
+}
+
 const std::string kSetting = "recipe: ";  // before the keys of settings
 
 // What the best model was stands with the best model: a validation after the last step must not
@@ -64,6 +74,11 @@ Metadata metadata_of_last(const Progress& p) {
              {"seed", std::to_string(p.seed)}};
   if (p.validation_due) m["validation"] = "due";
   if (p.schedule_end > 0) m["schedule_end"] = std::to_string(p.schedule_end);
+  if (p.fall.seconds > 0) {
+    m["fall_from"] = std::to_string(p.fall.from);
+    m["fall_measured"] = std::to_string(p.fall.measured);
+    for (const auto& [key, value] : reals_of(p.fall)) m[key] = std::to_string(bits(*value));
+  }
   if (p.levels.steps > 0) {
     m["level_steps"] = std::to_string(p.levels.steps);
     m["loss_level_bits"] = std::to_string(bits(p.levels.loss));
@@ -114,6 +129,11 @@ Progress progress_of(const Metadata& m, const std::string& file) {
   p.seed = number<uint64_t>(m, "seed", file);
   p.validation_due = m.contains("validation");
   if (m.contains("schedule_end")) p.schedule_end = number<int64_t>(m, "schedule_end", file);
+  if (m.contains("fall_from")) {
+    p.fall.from = number<int64_t>(m, "fall_from", file);
+    p.fall.measured = number<int64_t>(m, "fall_measured", file);
+    for (const auto& [key, value] : reals_of(p.fall)) *value = real(number<uint64_t>(m, key, file));
+  }
   if (m.contains("level_steps"))
     p.levels = {.loss = real(number<uint64_t>(m, "loss_level_bits", file)),
                 .gradient_norm = real(number<uint64_t>(m, "gradient_norm_level_bits", file)),

@@ -24,6 +24,7 @@
 #include "models/training/checkpoint.h"
 #include "models/training/divergence.h"
 #include "models/training/run_settings.h"
+#include "models/training/schedule_end.h"
 
 #include <memory>
 #include <string>
@@ -39,7 +40,8 @@ struct Progress {
   int64_t mark_step = 0;              // shrinking and patience are judged: none after the last step
   int64_t since_best = 0;             // due validations after that one
   int64_t shrinks = 0;                // of the learning rate
-  int64_t schedule_end = 0;           // found when the run began; 0: the recipe's
+  int64_t schedule_end = 0;           // found by the run; 0: the recipe's, or not known yet
+  TimedFall fall;                     // of a schedule that ends with the minutes
   RunningLevels levels;               // of the steps so far, by which divergence is judged
   int64_t skips = 0, since_skip = 0;  // updates that were not made, and sound steps since
   int64_t restores = 0;               // of a checkpoint, after the run had diverged

@@ -165,8 +165,8 @@ void fields(Rate& r, settings::Fields& f) {
   f.real("floor", r.floor, up_to(1e6), "once warm, the rate falls no further than this");
   f.integer("schedule_steps", r.schedule_steps, kLimits,
             "linear, cosine, polynomial: the step at which the floor is reached; 0: "
-            "training.steps, else as many as training.epochs or training.minutes allow, which is "
-            "found (measured) when the run begins and kept with it");
+            "training.steps, else as many as training.epochs or training.minutes allow; by minutes "
+            "that is estimated again and again while the run goes");
   f.real("power", r.power, above_zero(100), "polynomial: of the share of steps left");
   f.integer("restart_every", r.restart_every, kLimits,
             "cosine: steps until the rate starts anew from the top; 0: it does not");

@@ -3,6 +3,7 @@
 
 #include "ir/attrs.h"
 #include "models/training/recipe.h"
+#include "models/training/schedule_end.h"
 
 namespace weft::training {
 namespace {
@@ -77,6 +78,8 @@ void add_rate(RunSettings& s, const Rate& r, const Limits& l) {
   if (!has_end(r)) return;
   if (r.schedule_steps > 0)
     s["optimizer.schedule_steps"] = std::to_string(r.schedule_steps);
+  else if (is_timed(r, l))
+    s["training.minutes"] = real(l.minutes);
   else
     s["training.steps"] = std::to_string(l.steps);
 }

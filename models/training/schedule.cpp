@@ -27,9 +27,14 @@ bool falls_to_floor(Schedule s) {
 
 // How far the period at hand is, from 0 to 1.
 double progress(const Rate& r, const Moment& m) {
+  if (r.restart_every == 0) {
+    if (m.end == 0) return m.share;
+    const int64_t from = std::max(m.from, r.warmup);
+    const double way = static_cast<double>(std::max<int64_t>(0, m.done - from)) /
+                       static_cast<double>(std::max<int64_t>(1, m.end - from));
+    return std::min(1.0, m.share + (1 - m.share) * way);
+  }
   auto at = static_cast<double>(std::max<int64_t>(0, m.done - r.warmup));
-  if (r.restart_every == 0)
-    return std::min(1.0, at / static_cast<double>(std::max<int64_t>(1, m.end - r.warmup)));
   auto period = static_cast<double>(r.restart_every);
   if (r.restart_stretch == 1) return std::fmod(at, period) / period;
   while (at >= period) at -= period, period *= r.restart_stretch;
@@ -144,6 +149,8 @@ double rate_of(const Rate& r, const Moment& m) {
   return std::max(rate * std::pow(r.shrink, static_cast<double>(m.shrinks)),
                   std::min(r.floor, rate));
 }
+
+double share_done(const Rate& r, const Moment& m) { return has_end(r) ? progress(r, m) : 0; }
 
 double share_left(const Rate& r, const Moment& m) { return has_end(r) ? share(r, m) : 0; }
 

@@ -79,10 +79,15 @@ struct Moment {
   int64_t done = 0;     // steps so far
   int64_t epoch = 0;    // epochs so far
   int64_t shrinks = 0;  // after how many validations
-  int64_t end = 0;      // of the schedule
+  int64_t end = 0;      // of the schedule; 0: not known yet, it stays at `share`
+  // How far it was after a step; from there it goes on evenly to its end.
+  int64_t from = 0;
+  double share = 0;
 };
 // Of the step that comes next.
 double rate_of(const Rate& rate, const Moment& moment);
+// How far a schedule that has an end is on its way there, from 0 to 1.
+double share_done(const Rate& rate, const Moment& moment);
 // What share of what the schedule takes off is still to be taken: 0 at its end.
 double share_left(const Rate& rate, const Moment& moment);
 

@@ -2,6 +2,7 @@
 #include "models/training/tally.h"
 
 #include <algorithm>
+#include <chrono>
 
 namespace weft::training {
 
@@ -12,8 +13,8 @@ void Tally::add(const TrainingBatch& batch, double loss) {
   tokens_ += batch.tokens;
 }
 
-double Tally::seconds() const {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+double machine_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
 double Tally::examples_per_second(double now) const {

@@ -5,8 +5,8 @@
 #include "models/data/batch_names.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
+#include <cstdlib>
 
 namespace weft::training {
 namespace {
@@ -14,9 +14,7 @@ namespace {
 using ir::Array;
 using ir::concat;
 
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
+constexpr int64_t kNotMeasured = 3;  // steps of a process that make what the others find made
 
 TrainerSetup checked(TrainerSetup s) {
   if (s.batches == nullptr) throw ir::GraphError("a trainer needs a batch maker");
@@ -84,6 +82,7 @@ std::vector<SettingChange> Trainer::resume() {
       before.settings.empty() ? std::vector<SettingChange>() : allow(changes(before.settings, now));
   progress_ = std::move(before);
   progress_.settings = std::move(now);
+  if (!timed()) progress_.fall = {};
   // What was best by another score says nothing.
   if (std::any_of(changed.begin(), changed.end(),
                   [](const SettingChange& c) { return c.key == "training.patience_on"; }))
@@ -105,7 +104,9 @@ Moment Trainer::moment() const {
   return {.done = progress_.step,
           .epoch = progress_.position.epoch,
           .shrinks = progress_.shrinks,
-          .end = end > 0 ? end : progress_.schedule_end};
+          .end = end > 0 ? end : progress_.schedule_end,
+          .from = timed() ? progress_.fall.from : 0,
+          .share = timed() ? progress_.fall.share : 0};
 }
 
 double Trainer::rate() const {
@@ -113,57 +114,60 @@ double Trainer::rate() const {
          std::pow(setup_.divergence.shrink, static_cast<double>(progress_.restores));
 }
 
-// Of some steps on a copy of the state, and of a validation; the run is where it was.
-Pace Trainer::measured_pace(const Stop& stop) {
-  constexpr int64_t kFirst = 3, kMost = 100;  // the first make what the others find made
-  const auto start = std::chrono::steady_clock::now();
-  const auto position = setup_.batches->position();
-  ParameterStore copy = store_.clone();
-  double spent = 0, compiled = 0;  // by then, and in the first steps
-  int64_t steps = -kFirst;
-  for (; steps < kMost && !stop(); ++steps) {
-    if (steps == 0) {
-      spent = seconds_since(start);
-      compiled = training_.step().statistics().compile_seconds;
-    }
-    if (steps > kFirst && seconds_since(start) > setup_.limits.minutes * 60 / 50) break;
-    training_.update(copy, step_inputs(setup_.batches->next().parts), 0);
-  }
-  setup_.batches->seek(position);
-  Pace pace;
-  if (steps > 0)
-    pace.step = std::max(0.0, seconds_since(start) - spent -
-                                  (training_.step().statistics().compile_seconds - compiled)) /
-                static_cast<double>(steps);
-  spent = seconds_since(start);
-  if (validation_.possible()) validation_.run(store_, stop);
-  pace.spent = seconds_since(start);
-  pace.validation = pace.spent - spent;
-  return pace;
+Counts Trainer::counts() const {
+  return {.done = progress_.step,
+          .epochs_done = progress_.position.epoch,
+          .in_epoch = progress_.position.index,
+          .batches_in_epoch = setup_.batches->batches_in_epoch()};
 }
 
-// Where the recipe does not say when the schedule ends.
-void Trainer::find_schedule_end(const Observer& observe, const Stop& stop) {
-  if (!has_end(setup_.rate) || moment().end > 0 || stop()) return;
-  const Limits& l = setup_.limits;
-  if (l.minutes == 0 && setup_.batches->batches_in_epoch() == 0)
+// Where the recipe says epochs and not steps.
+void Trainer::find_schedule_end(const Observer& observe) {
+  if (!has_end(setup_.rate) || moment().end > 0 || timed()) return;
+  if (counts().batches_in_epoch == 0)
     throw ir::GraphError(concat("schedule ", name(setup_.rate.schedule),
                                 " needs training.steps: how many an epoch has is not known"));
-  const Pace pace = l.minutes > 0 ? measured_pace(stop) : Pace();
-  if (stop()) return;
-  progress_.schedule_end = found_end(l,
-                                     {.done = progress_.step,
-                                      .epochs_done = progress_.position.epoch,
-                                      .batches_in_epoch = setup_.batches->batches_in_epoch()},
-                                     pace);
+  progress_.schedule_end = end_of_epochs(setup_.limits, counts());
   if (observe)
     observe({.kind = Event::Kind::note,
              .step = progress_.step,
-             .why = concat("schedule ", name(setup_.rate.schedule), " ends at step ",
-                           progress_.schedule_end,
-                           l.minutes > 0 ? ", as measured; optimizer.schedule_steps = "
-                                         : "; optimizer.schedule_steps = ",
-                           progress_.schedule_end, " repeats this run")});
+             .why = concat(
+                 "schedule ", name(setup_.rate.schedule), " ends at step ", progress_.schedule_end,
+                 "; optimizer.schedule_steps = ", progress_.schedule_end, " repeats this run")});
+}
+
+// Behind a step or a validation, where the schedule ends with the minutes.
+void Trainer::follow_time(const Tally& tally, bool validated, const Observer& observe) {
+  TimedFall& fall = progress_.fall;
+  fall.seconds = seconds_before_ + tally.seconds();
+  if (progress_.schedule_end > 0 && share_done(setup_.rate, moment()) >= 1) return;
+  if (!estimate_due(fall, setup_.limits, progress_.schedule_end) &&
+      !(validated && progress_.schedule_end > 0))
+    return;
+  const int64_t before = progress_.schedule_end;
+  fall.share = share_done(setup_.rate, moment());
+  fall.from = progress_.step;
+  fall.estimated_at = fall.seconds;
+  progress_.schedule_end = estimated_end(fall, setup_.limits, counts());
+  say_schedule_end(before, observe);
+}
+
+// The first estimate, and those that differ from what was said by more than a tenth of the run.
+void Trainer::say_schedule_end(int64_t before, const Observer& observe) {
+  const int64_t end = progress_.schedule_end;
+  const double lost =
+      progress_.fall.share < 0.95 && end == progress_.step + 1 ? 1 - progress_.fall.share : 0;
+  if (said_end_ == 0 && before > 0) said_end_ = before;  // by a run before
+  if (!observe || (lost == 0 && said_end_ > 0 && std::abs(end - said_end_) * 10 <= end)) return;
+  std::string why = concat("schedule ", name(setup_.rate.schedule),
+                           " ends with the minutes: by the pace so far at step ", end);
+  if (said_end_ > 0) why += concat(", no longer ", said_end_);
+  if (end <= setup_.rate.warmup)
+    why += concat(", before the warmup of ", setup_.rate.warmup, " steps is over");
+  else if (lost > 0)
+    why += concat("; the time is up: ", std::lround(lost * 100), " % of the fall is left out");
+  said_end_ = end;
+  observe({.kind = Event::Kind::note, .step = progress_.step, .why = why});
 }
 
 ParameterStore Trainer::model() const {
@@ -246,6 +250,9 @@ bool Trainer::restore(const std::string& what, const Observer& observe) {
   before.settings = std::move(progress_.settings);
   before.restores = progress_.restores + 1;
   const int64_t diverged_at = progress_.step;
+  const TimedFall now = progress_.fall;  // what time there is does not come back
+  before.fall.seconds = now.seconds, before.fall.validation = now.validation;
+  before.fall.step = now.step, before.fall.measured = now.measured;
   progress_ = std::move(before);
   setup_.batches->seek(progress_.position);
   validated_step_ = -1;
@@ -289,8 +296,13 @@ bool Trainer::validate(const Observer& observe, const Stop& stop, double seconds
 }
 
 // A validation that is stopped is still due when the run goes on.
-void Trainer::validate_and_save(const Observer& observe, const Stop& stop, double seconds) {
+void Trainer::validate_and_save(const Tally& tally, const Observer& observe, const Stop& stop) {
+  const double seconds = tally.seconds();
   progress_.validation_due = !validate(observe, stop, seconds, false);
+  if (timed() && !progress_.validation_due && validation_.possible()) {
+    progress_.fall.validation = tally.seconds() - seconds;
+    follow_time(tally, true, observe);
+  }
   changed_ = true;
   save_due(observe);
 }
@@ -317,11 +329,14 @@ Limits Trainer::limits() const {
   Limits limits = setup_.limits;
   const int64_t end = moment().end;
   const bool at_zero = has_end(setup_.rate) && setup_.rate.floor == 0;
-  if (at_zero && (limits.steps == 0 || end < limits.steps)) limits.steps = end;
+  if (at_zero && end > 0 && (limits.steps == 0 || end < limits.steps)) limits.steps = end;
   return limits;
 }
 
 std::string Trainer::left_of_schedule(Ended ended) const {
+  if (ended == Ended::steps && timed())
+    return concat(" that the minutes allow; optimizer.schedule_steps = ", progress_.schedule_end,
+                  " gives a fall of this length without a clock");
   const double share = share_left(setup_.rate, moment());
   if (ended != Ended::minutes || share < 0.01) return {};
   return concat(", with ", std::lround(share * 100), " % of the schedule's fall left");
@@ -331,16 +346,21 @@ std::string Trainer::left_of_schedule(Ended ended) const {
 void Trainer::advance(Tally& tally, const Observer& observe, const Stop& stop) {
   const Limits& limits = setup_.limits;
   const int64_t epoch = progress_.position.epoch;
+  const double begin = tally.seconds();
   try {
     const TrainingBatch batch = setup_.batches->next();
     const double graph_loss = step(batch.parts, observe), loss = batch.loss.value_or(graph_loss);
     // A stream stands at the first batch of an epoch when it has finished the one before.
     const bool epoch_over = progress_.position.epoch != epoch;
     tally.add(batch, loss);
+    const double seconds = tally.seconds();
+    if (timed()) {
+      if (tally.steps() > kNotMeasured) progress_.fall.add_step(seconds - begin);
+      follow_time(tally, false, observe);
+    }
     const bool due =
         limits.validate_every > 0 ? progress_.step % limits.validate_every == 0 : epoch_over;
-    const double seconds = tally.seconds();
-    if (due) validate_and_save(observe, stop, seconds);
+    if (due) validate_and_save(tally, observe, stop);
     if (limits.save_every > 0 && progress_.step % limits.save_every == 0) save_due(observe);
     const double away = tally.seconds() - seconds;
     if (observe) say_step(tally, epoch, loss, seconds, observe);
@@ -354,7 +374,8 @@ void Trainer::say_step(const Tally& tally, int64_t epoch, double loss, double se
                        const Observer& observe) {
   const double per_step = tally.seconds_per_step(seconds);
   const Limits limits = this->limits();
-  if (!warned_ && limits.minutes > 0 && seconds > limits.minutes * 6) {  // a tenth of them
+  if (!warned_ && limits.minutes > 0 && !timed() &&
+      seconds > limits.minutes * 6) {  // a tenth of them
     warned_ = true;
     if (const auto text = time_warning(setup_.rate, limits, moment(), seconds, per_step))
       observe({.kind = Event::Kind::note, .step = progress_.step, .why = *text});
@@ -374,12 +395,12 @@ void Trainer::say_step(const Tally& tally, int64_t epoch, double loss, double se
 
 Ended Trainer::run(const Observer& observe, const Stop& stop) {
   const auto held = setup_.folder ? setup_.folder->lock() : nullptr;
-  Tally tally;
+  Tally tally(setup_.clock);
+  seconds_before_ = progress_.fall.seconds;
   bool asked = false;  // a stop that was asked for stays so
   const Stop stopped = [&] { return asked = asked || (stop && stop()); };
   setup_.batches->follow(store_);
-  find_schedule_end(observe, stopped);
-  const Limits limits = this->limits();
+  find_schedule_end(observe);
   const bool begins = setup_.folder && !resumed_ && saved_step_ < 0;
   if (begins) {
     setup_.folder->check_free();
@@ -388,12 +409,12 @@ Ended Trainer::run(const Observer& observe, const Stop& stop) {
   if (restores() && (begins || !setup_.folder->has_good()))
     setup_.folder->save_good(store_, progress_);
   tally.begin_steps();
-  if (progress_.validation_due) validate_and_save(observe, stopped, 0);
-  std::optional<Ended> ended = limit_reached(limits, progress_, 0);
+  if (progress_.validation_due) validate_and_save(tally, observe, stopped);
+  std::optional<Ended> ended = limit_reached(limits(), progress_, 0);
   if (!ended && stopped()) ended = Ended::stopped;
   while (!ended) {
     advance(tally, observe, stopped);
-    ended = limit_reached(limits, progress_, tally.seconds());
+    ended = limit_reached(limits(), progress_, tally.seconds());
     if (!ended && stopped()) ended = Ended::stopped;
   }
   // The last model may be the best. This validation leaves no trace in what resuming goes on from.

@@ -1,7 +1,8 @@
 // models/training/trainer.h -- the loop around the training step.
 //
 // What a run computes is a function of data, configuration, seed and number of steps: stopping and
-// resuming anywhere gives the same bytes as going on. Time only decides when to stop.
+// resuming anywhere gives the same bytes as going on. Time only decides when to stop, and how fast a
+// schedule falls that ends with the minutes.
 #pragma once
 #include "frontend/compile/training_program.h"
 #include "models/training/batch_maker.h"
@@ -36,6 +37,7 @@ struct TrainerSetup {
   bool in_parts = false;  // batches come in parts
   ProgramOptions program;
   std::optional<ModelFolder> folder;  // none: nothing is written
+  Clock clock = machine_seconds;      // by which minutes are counted
 };
 
 // What happens, for those who show it.
@@ -93,11 +95,14 @@ class Trainer {
   const Program& evaluation() const { return validation_.program(); }
 
  private:
+  bool timed() const { return is_timed(setup_.rate, setup_.limits); }
   Moment moment() const;
   double rate() const;
   Limits limits() const;
-  Pace measured_pace(const Stop& stop);
-  void find_schedule_end(const Observer& observe, const Stop& stop);
+  Counts counts() const;
+  void find_schedule_end(const Observer& observe);
+  void follow_time(const Tally& tally, bool validated, const Observer& observe);
+  void say_schedule_end(int64_t before, const Observer& observe);
   std::string left_of_schedule(Ended ended) const;
   std::vector<ir::NamedArrays> step_inputs(std::span<const ir::NamedArrays> parts) const;
   bool restores() const { return setup_.divergence.action == OnDivergence::restore; }
@@ -109,7 +114,7 @@ class Trainer {
   // `ending`: after the last step; may update the best model, not patience or the schedule.
   // False where it was stopped.
   bool validate(const Observer& observe, const Stop& stop, double seconds, bool ending);
-  void validate_and_save(const Observer& observe, const Stop& stop, double seconds);
+  void validate_and_save(const Tally& tally, const Observer& observe, const Stop& stop);
   void save(const Observer& observe);
   void save_due(const Observer& observe);
 
@@ -123,7 +128,9 @@ class Trainer {
   Validation validation_;
   Progress progress_;
   bool resumed_ = false;
-  bool warned_ = false;  // that the schedule is longer than the time
+  double seconds_before_ = 0;  // of the minutes of a schedule that ends with them, by runs before
+  int64_t said_end_ = 0;       // of that schedule
+  bool warned_ = false;        // that the schedule is longer than the time
   int64_t saved_step_ = -1, validated_step_ = -1;
   bool changed_ = false;  // progress, since that was saved, at the same step
   double gradient_norm_ = 0;
