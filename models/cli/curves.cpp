@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 
 namespace weft::cli {
 namespace {
@@ -57,6 +58,20 @@ inspect::Panel panel_of(const Runs& runs, const ScoreKind& kind) {
   return panel;
 }
 
+// Where one of the runs learnt risks.
+std::optional<inspect::Panel> risk_panel(const Runs& runs) {
+  inspect::Panel panel{.title = "risk of training"};
+  bool any = false;
+  for (const auto& [run, records] : runs) {
+    inspect::Curve c{.name = run};
+    for (const LogRecord& r : records)
+      if (r.risk) c.x.push_back(static_cast<double>(r.step)), c.y.push_back(*r.risk);
+    any = any || !c.x.empty();
+    panel.curves.push_back(std::move(c));
+  }
+  return any ? std::optional(std::move(panel)) : std::nullopt;
+}
+
 bool is_measured(const Runs& runs, const ScoreKind& kind) {
   return std::any_of(runs.begin(), runs.end(), [&](const auto& run) {
     return std::any_of(run.second.begin(), run.second.end(),
@@ -95,6 +110,7 @@ void curves(const CurvesOptions& o) {
   for (const ScoreKind& kind : scores_of(runs, o.scores))
     chart.panels.push_back(panel_of(runs, kind));
   if (o.scores.empty()) {
+    if (auto risk = risk_panel(runs)) chart.panels.push_back(std::move(*risk));
     inspect::Panel rate{.title = "learning rate"},
         norm{.title = "norm of the gradient", .logarithmic = true};
     for (const auto& [run, records] : runs) {

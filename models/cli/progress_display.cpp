@@ -58,9 +58,9 @@ class Line {
     if (e.seconds - shown_ < (terminal_ ? 0.2 : 10)) return;
     shown_ = e.seconds;
     const std::string text = fmt::format(
-        "step {}, epoch {}: loss {:.4f}, {} tokens/s, rate {:.3g}{}, {}{}", e.step, e.epoch + 1,
-        shown(e.loss), with_commas(e.tokens_per_second), e.rate, validated_, clock(e.seconds),
-        e.seconds_left > 0 ? ", " + clock(e.seconds_left) + " left" : "");
+        "step {}, epoch {}: {} {:.4f}, {} tokens/s, rate {:.3g}{}, {}{}", e.step, e.epoch + 1,
+        e.loss_name, shown(e.loss), with_commas(e.tokens_per_second), e.rate, validated_,
+        clock(e.seconds), e.seconds_left > 0 ? ", " + clock(e.seconds_left) + " left" : "");
     std::fputs(((terminal_ ? "\r\033[K" : "") + text + (terminal_ ? "" : "\n")).c_str(), stderr);
     open_ = terminal_;
   }

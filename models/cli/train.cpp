@@ -93,13 +93,18 @@ class NewFolder {
 };
 
 // What a user may not expect of this recipe.
-void say_surprises(const Task& task) {
+void say_surprises(const Task& task, const TrainOptions& o) {
   const training::Limits& l = task.recipe.limits;
   if (l.steps == 0 && l.epochs == 0 && l.minutes == 0 && l.patience == 0)
     say(fmt::format(
         "{}: there is no limit (training.steps, minutes, epochs or patience): it trains "
         "until it is stopped; Ctrl-C saves",
         task.recipe.path));
+  if (task.recipe.risk.on() && o.from.empty() && !o.resume)
+    say(
+        fmt::format("{}: risks are learnt from the model's own translations, and this one begins "
+                    "untrained; --from MODEL begins with one that is trained",
+                    task.recipe.where("training.risk_samples")));
   if (task.valid.size() == 0)
     say(fmt::format(
         "{}: there is no data.valid: nothing is validated, the last model counts as the "
@@ -156,7 +161,7 @@ void train(const TrainOptions& o) {
       seq2seq::target_vocabulary(task.config), trainer.training().graph().node_count(),
       unknown_tokens(task),
       o.resume ? fmt::format("; going on after step {}", trainer.progress().step) : ""));
-  say_surprises(task);
+  say_surprises(task, o);
   const std::string crowding = trainer.training().options().backend->crowding();
   if (!crowding.empty()) say("weft: " + crowding);
   const auto log = training::run_log(folder.path(), trainer.progress().step,

@@ -64,6 +64,7 @@ ir::NamedArrays synthetic_batch(const SyntheticBatch& s) {
   batch.add("target_out", target_out);
   batch.add("target_lengths", target_lengths);
   batch.add("row_ids", row_ids);
+  batch.add("row_weights", ir::Array::of(ir::DType::f32, {s.rows}, std::vector<double>(s.rows, 1)));
   batch.add("step", ir::Array(ir::DType::s64, {}));
   return batch;
 }

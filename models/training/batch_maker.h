@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 namespace weft::training {
@@ -25,6 +26,7 @@ struct TrainingBatch {
   int64_t tokens = 0;  // of sources and targets, without padding
   // Where the graph's loss only has the gradients that are wanted: what is shown in its place.
   std::optional<double> loss = std::nullopt;
+  std::string_view loss_name = "loss";  // what that is called: "risk"
 };
 
 // Batches that something is measured on: `make(i)`, i from 0 to below `count`, always the same.

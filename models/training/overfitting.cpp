@@ -17,6 +17,7 @@ class Watch {
 
   void hear(const Event& e) {
     if (e.kind == Event::Kind::step) {
+      if (e.loss_name != "loss") return;  // it falls while the loss of validation may rise
       sum_ += e.batch_loss;
       ++count_;
     } else if (e.kind == Event::Kind::validation && count_ > 0) {

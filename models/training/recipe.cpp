@@ -218,10 +218,35 @@ void check_alignments(const TomlTable& data, const TomlTable& model, const Recip
     data.fail("alignments", "'data.alignments' needs 'model.guided_alignment' above 0");
 }
 
+// What minimum risk training does not go with.
+void check_risk(const TomlTable& t, const Recipe& r) {
+  if (!r.risk.on()) {
+    for (const char* key : {"risk_sharpness", "risk_metric"})
+      if (t.has(key))
+        t.fail(key, ir::concat("'training.", key, "' goes with 'training.risk_samples' above 0"));
+    return;
+  }
+  if (r.risk.samples == 1)
+    t.fail("risk_samples",
+           "'training.risk_samples' is 1, needed is 0 or at least 2: translations are weighed "
+           "against each other");
+  if (r.data.source != data::SourceKind::tokens)
+    t.fail("risk_samples", ir::concat("'training.risk_samples' needs a source of tokens, "
+                                      "'data.source' is ",
+                                      data::name(r.data.source)));
+  for (const char* key : {"label_smoothing", "scheduled_sampling", "guided_alignment"})
+    if (const double value = number_of(r.model, key); value > 0)
+      t.fail("risk_samples",
+             ir::concat("'training.risk_samples' does not go with 'model.", key, "', which is ",
+                        value, ": it learns no words; set it to 0"));
+}
+
 void read_training(TomlTable& t, Recipe& r) {
   settings::read(t, r.limits);
   settings::read(t, r.validation);
   settings::read(t, r.divergence);
+  settings::read(t, r.risk);
+  check_risk(t, r);
   try {
     check(r.validation);
   } catch (const ir::GraphError& e) {

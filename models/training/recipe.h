@@ -4,7 +4,7 @@
 //   [model]      family, and the fields of its settings
 //   [batch]      data::BatchOptions
 //   [optimizer]  OptimizerSettings, Rate
-//   [training]   Limits, ValidationSettings, DivergenceSettings, RunOptions
+//   [training]   Limits, ValidationSettings, DivergenceSettings, RiskSettings, RunOptions
 //
 // Every key has a default but data.train; an unknown key is an error at its line.
 // docs/recipes.md lists them all, as `weft families` prints them.
@@ -20,6 +20,7 @@
 #include "models/families/table.h"
 #include "models/settings/toml_table.h"
 #include "models/training/divergence.h"
+#include "models/training/risk.h"
 #include "models/training/schedule.h"
 #include "models/training/scores.h"
 
@@ -67,6 +68,7 @@ struct Recipe {
   Limits limits;
   ValidationSettings validation;
   DivergenceSettings divergence;
+  RiskSettings risk;
   uint64_t seed = 1;
   int64_t memory_budget = 0;  // bytes; 0: no limit
   std::vector<std::string> freeze;

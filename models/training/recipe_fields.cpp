@@ -255,7 +255,7 @@ std::vector<RecipeTable> recipe_tables() {
       {"training",
        "when a run ends and saves",
        {fields_of(Limits()), fields_of(ValidationSettings()), fields_of(DivergenceSettings()),
-        fields_of(RunOptions())}}};
+        fields_of(RiskSettings()), fields_of(RunOptions())}}};
 }
 
 }  // namespace training

@@ -23,10 +23,11 @@ constexpr int64_t kEvery = 10;  // steps
 Json finite(double v) { return std::isfinite(v) ? Json(v) : Json(nullptr); }
 
 std::string line_of(const LogRecord& r) {
-  Json j{{"kind", r.validation ? "validation" : "step"},
-         {"step", r.step},
-         {"epoch", r.epoch},
-         {"loss", finite(r.loss)}};
+  Json j{{"kind", r.validation ? "validation" : "step"}, {"step", r.step}, {"epoch", r.epoch}};
+  if (r.risk)
+    j["risk"] = finite(*r.risk);
+  else
+    j["loss"] = finite(r.loss);
   if (r.validation) {
     for (const Score& s : r.scores) j[s.name] = finite(s.value);
     j["best"] = r.best;
@@ -51,6 +52,7 @@ LogRecord record_of(const Json& j) {
   r.step = j.at("step").get<int64_t>();
   r.epoch = j.at("epoch").get<int64_t>();
   r.loss = number(j, "loss");
+  if (j.contains("risk")) r.risk = number(j, "risk");
   r.best = j.value("best", false);
   if (r.validation)
     for (const ScoreKind& kind : score_kinds())
@@ -102,9 +104,11 @@ class Writer {
  private:
   void write_steps() {
     const auto n = static_cast<double>(count_);
+    const bool risk = last_.loss_name == "risk";
     write({.step = last_.step,
            .epoch = last_.epoch + 1,
-           .loss = losses_ / n,
+           .loss = risk ? std::nan("") : losses_ / n,
+           .risk = risk ? std::optional(losses_ / n) : std::nullopt,
            .gradient_norm = norms_ / n,
            .rate = last_.rate,
            .examples_per_second = last_.examples_per_second,
@@ -123,7 +127,7 @@ class Writer {
       events_.flush();
       return;
     }
-    events_.add(r.step, "training/loss", r.loss);
+    events_.add(r.step, r.risk ? "training/risk" : "training/loss", r.risk.value_or(r.loss));
     events_.add(r.step, "training/gradient_norm", r.gradient_norm);
     events_.add(r.step, "training/rate", r.rate);
     events_.add(r.step, "training/examples_per_second", r.examples_per_second);

@@ -7,6 +7,8 @@
 //     {"kind":"validation","step":100,"epoch":1,"loss":2.71,"bleu":31.2,"best":true,
 //      "seconds":21.7}                             and whatever else it measured (scores.h)
 //
+// Where risks are learnt (risk.h), steps have a "risk" and no loss.
+//
 // Lines are appended; a run that goes on from step n writes over what was logged after n, which
 // readers take care of. A number that is not finite is null. The same values go to a TensorBoard
 // file beside it (event_file.h). A log that cannot be written ends nothing: it is said once.
@@ -25,7 +27,8 @@ namespace weft::training {
 struct LogRecord {
   bool validation = false, best = false;
   int64_t step = 0, epoch = 1;
-  double loss = 0;
+  double loss = 0;  // NaN of steps that learn risks
+  std::optional<double> risk;
   Scores scores;                       // of a validation, the loss the first
   double gradient_norm = 0, rate = 0;  // of steps, as the next two
   double examples_per_second = 0, tokens_per_second = 0;

@@ -13,16 +13,16 @@ std::shared_ptr<BatchMaker> maker_of(const Seq2seqRun& run, const data::BatchOpt
                                      const data::SubwordSampling& drawn) {
   std::shared_ptr<BatchMaker> batches =
       std::make_shared<ExampleBatches>(run.train, run.valid, options, drawn, run.data);
-  if (run.alignments && run.risk.samples > 0)
+  if (run.alignments && run.risk.on())
     throw ir::GraphError("risk_samples does not go with guided_alignment");
   if (run.alignments && drawn.is_on())
     throw ir::GraphError(
         "alignments are of one segmentation: they do not go with sampling of them");
   if (run.alignments) run.alignments->check(run.train);
   if (run.alignments) return std::make_shared<AlignedBatches>(batches, *run.alignments);
-  if (run.risk.samples == 0) return batches;
+  if (!run.risk.on()) return batches;
   if (!run.sampler) throw ir::GraphError("risk_samples needs a sampler");
-  return std::make_shared<RiskBatches>(batches, run.sampler, run.risk, options);
+  return std::make_shared<RiskBatches>(batches, run.sampler, run.risk, options, run.cost);
 }
 
 }  // namespace
@@ -31,7 +31,7 @@ Seq2seqRun::operator TrainerSetup() const {
   seq2seq::Settings seeded = config;
   seq2seq::Ends ends = seq2seq::ends(seeded);
   ends.seed = seed;
-  ends.weighted = risk.samples > 0;
+  ends.weighted = risk.on();
   seq2seq::set_ends(seeded, ends);
   data::BatchOptions options = batch;
   options.seed = seed;

@@ -22,7 +22,8 @@ struct Seq2seqRun {
   RunSettings data;                 // what else they were made with, by the keys of recipes
   std::optional<data::Alignments> alignments;  // of `train`: for guided_alignment
   RiskSettings risk;
-  Sampler sampler;  // needed where risks are learnt
+  Sampler sampler;              // needed where risks are learnt
+  Cost cost = token_bleu_cost;  // of its candidates; risk.metric is its name
   ProgramOptions program;
   std::optional<ModelFolder> folder;  // none: nothing is written
 

@@ -363,15 +363,15 @@ void Trainer::advance(Tally& tally, const Observer& observe, const Stop& stop) {
     if (due) validate_and_save(tally, observe, stop);
     if (limits.save_every > 0 && progress_.step % limits.save_every == 0) save_due(observe);
     const double away = tally.seconds() - seconds;
-    if (observe) say_step(tally, epoch, loss, seconds, observe);
+    if (observe) say_step(tally, epoch, loss, batch.loss_name, seconds, observe);
     tally.add_away(away);
   } catch (const Diverged& e) {
     if (!restore(e.reason, observe)) throw;
   }
 }
 
-void Trainer::say_step(const Tally& tally, int64_t epoch, double loss, double seconds,
-                       const Observer& observe) {
+void Trainer::say_step(const Tally& tally, int64_t epoch, double loss, std::string_view loss_name,
+                       double seconds, const Observer& observe) {
   const double per_step = tally.seconds_per_step(seconds);
   const Limits limits = this->limits();
   if (!warned_ && limits.minutes > 0 && !timed() &&
@@ -384,6 +384,7 @@ void Trainer::say_step(const Tally& tally, int64_t epoch, double loss, double se
            .epoch = epoch,
            .loss = tally.smoothed_loss(),
            .batch_loss = loss,
+           .loss_name = loss_name,
            .gradient_norm = gradient_norm_,
            .rate = rate(),
            .examples_per_second = tally.examples_per_second(seconds),

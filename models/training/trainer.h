@@ -16,6 +16,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace weft::training {
 
@@ -46,6 +47,7 @@ struct Event {
   int64_t step = 0, epoch = 0;
   double loss = 0;        // of the step (smoothed over the last ones), or of validation
   double batch_loss = 0;  // of the step alone
+  std::string_view loss_name = "loss";  // of a step: "risk" where risks are learnt
   double gradient_norm = 0, rate = 0;
   Scores scores;      // of a validation, its loss the first
   std::string judge;  // the one of them that decides what is best
@@ -119,8 +121,8 @@ class Trainer {
   void save_due(const Observer& observe);
 
   void advance(Tally& tally, const Observer& observe, const Stop& stop);
-  void say_step(const Tally& tally, int64_t epoch, double loss, double seconds,
-                const Observer& observe);
+  void say_step(const Tally& tally, int64_t epoch, double loss, std::string_view loss_name,
+                double seconds, const Observer& observe);
 
   TrainerSetup setup_;
   ParameterStore store_;

@@ -5,8 +5,10 @@
 #include "frontend/formats/digest.h"
 #include "ir/error.h"
 #include "models/data/features.h"
+#include "models/search/length_limit.h"
 #include "models/training/transfer.h"
 #include "models/translator/decoded_scores.h"
+#include "models/translator/risk_sampler.h"
 
 #include <algorithm>
 #include <exception>
@@ -57,8 +59,8 @@ class Filter {
     std::vector<std::string> list;
     for (size_t i = 0; i < counts_.size(); ++i)
       if (counts_[i].dropped() > 0)
-        list.push_back(ir::concat(text_.files()[i].name(), ": ", counts_[i].str()));
-    return list;
+        lines += ir::concat(text_.files()[i].name(), ": ", counts_[i].str(), "\n");
+    return lines;
   }
 
  private:
@@ -310,6 +312,10 @@ BatchSizes largest_batch(const Task& task) {
     sizes.rows =
         std::clamp<int64_t>(batch.max_tokens / std::max(sizes.source, sizes.target), 1, sizes.rows);
   sizes.rows = (sizes.rows + batch.accumulate - 1) / batch.accumulate;
+  if (task.recipe.risk.on()) {  // what is drawn may be as long as a search lets it become
+    sizes.rows *= task.recipe.risk.samples;
+    sizes.target = data::padded_width(search::LengthLimit().of(source), batch.round_target, batch);
+  }
   return sizes;
 }
 
@@ -321,11 +327,22 @@ data::SubwordSampling sampling_of(const Task& task) {
 }
 
 ir::Graph training_graph(const Task& task) {
-  ir::Graph graph = seq2seq::loss_graph(task.config);
+  const training::Recipe& recipe = task.recipe;
+  seq2seq::Settings config = task.config;
+  if (recipe.risk.on()) {
+    seq2seq::Ends ends = seq2seq::ends(config);
+    ends.weighted = true;
+    seq2seq::set_ends(config, ends);
+    if (!seq2seq::ends(config).weighted)
+      throw ir::GraphError(ir::concat(recipe.where("training.risk_samples"),
+                                      ": error: the loss of family ", config.family().name,
+                                      " does not weigh rows, which minimum risk training needs"));
+  }
+  ir::Graph graph = seq2seq::loss_graph(config);
   try {
-    training::freeze(graph, task.recipe.freeze);
+    training::freeze(graph, recipe.freeze);
   } catch (const ir::GraphError& e) {
-    throw ir::GraphError(ir::concat(task.recipe.where("training.freeze"), ": error: ", e.what()));
+    throw ir::GraphError(ir::concat(recipe.where("training.freeze"), ": error: ", e.what()));
   }
   return graph;
 }
@@ -338,8 +355,7 @@ training::TrainerSetup trainer_setup(const Task& task, const training::ModelFold
   const training::Recipe& recipe = task.recipe;
   std::optional<data::Alignments> alignments;
   if (!recipe.data.alignments.empty()) alignments = data::Alignments::read(recipe.data.alignments);
-  training::TrainerSetup setup =
-      training::Seq2seqRun{.config = task.config,
+  training::Seq2seqRun run{.config = task.config,
                            .optimizer = recipe.optimizer,
                            .rate = recipe.rate,
                            .limits = recipe.limits,
@@ -352,8 +368,15 @@ training::TrainerSetup trainer_setup(const Task& task, const training::ModelFold
                            .sampling = sampling_of(task),
                            .data = settings_of(recipe.data, recipe.tokens),
                            .alignments = alignments,
+                           .risk = recipe.risk,
                            .program = program,
                            .folder = folder};
+  if (recipe.risk.on()) {
+    run.sampler =
+        risk_sampler(task.config, task.tokenizers.target.special(), recipe.risk.samples, program);
+    run.cost = text_cost(task.tokenizers.target, recipe.risk.metric, recipe.validation.tokenizer);
+  }
+  training::TrainerSetup setup = run;
   setup.training = training_graph(task);
   setup.decoded = decoded_scores(task, program);
   return setup;

@@ -306,6 +306,37 @@ TEST_CASE("train: a run begins with another model's parameters, of its vocabular
   CHECK(from("same", {"--resume"}).code == 2);
 }
 
+TEST_CASE("train: a trained model learns risks, and what does not go with them is refused") {
+  Task task(20);
+  REQUIRE(task.train().code == 0);
+  const std::string risks = recipe(4) + "risk_samples = 3\nrisk_metric = \"chrf\"\n";
+  task.folder.write("r.toml", risks);
+  const auto to = [&](const std::string& name) {
+    return weft({"train", task.recipe_file, "--out", task.folder / name, "--from", task.model});
+  };
+  const Outcome o = to("risks");
+  CHECK_MESSAGE(o.code == 0, o.err);
+  has(o.err, "step 1, epoch 1: risk 0.");
+  has(task.folder.read("risks/log.jsonl"), "\"risk\":0.");
+  CHECK(weft({"curves", task.folder / "risks", "-o", task.folder / "risks.svg"}).code == 0);
+  has(task.folder.read("risks.svg"), "risk of training");
+  CHECK(weft({"translate", task.folder / "risks"}, "a b\n").code == 0);
+  CHECK(weft({"bench", task.recipe_file, "--steps", "1"}).code == 0);
+  const auto refused = [&](const std::string& text, const std::string& part) {
+    task.folder.write("r.toml", text);
+    const Outcome bad = to("bad");
+    CHECK(not_a_clear_refusal(bad) == "");
+    has(bad.err, part);
+    CHECK_FALSE(task.folder.has("bad"));
+  };
+  refused(with(risks, "hidden = 24", "hidden = 24\nlabel_smoothing = 0.1"),
+          "r.toml:16: error: 'training.risk_samples' does not go with 'model.label_smoothing', "
+          "which is 0.1");
+  refused(with(risks, "samples = 3", "samples = 1"), "needed is 0 or at least 2");
+  refused(with(risks, "\"chrf\"", "\"blue\""), "r.toml:16: error: ");
+  refused(with(risks, "risk_samples = 3\n", ""), "goes with 'training.risk_samples' above 0");
+}
+
 // A file may not grow beyond so many kB: as of a full disk, and of one that fills between two files.
 TEST_CASE("train: where the disk is full the last checkpoint stays, and the run goes on from it") {
   // Of Adam the state, twice the parameters, no longer fits; sgd has next to no state, but the
