@@ -70,6 +70,17 @@ std::optional<Flags> moved_grad(const Led& led) {
   return rows;
 }
 
+constexpr OpRules adjoint(const OpDef* op, const char* signature) {
+  return {.op = op,
+          .signature = signature,
+          .batching = {can_batch_grad, batch_grad},
+          .rows = rows_of_grad,
+          .moved = moved_grad,
+          .keeps_zero = first_zero,
+          .adds_nothing = first_adds_nothing,
+          .range = Range::adjoint};
+}
+
 constexpr OpRules kRules[] = {
     {.op = &ops::layer_norm,
      .signature = "x:*d scale:d shift:d -> *d * *",
@@ -77,14 +88,7 @@ constexpr OpRules kRules[] = {
      .rows = rows_of,
      .cost = Cost::norm,
      .range = Range::norm},
-    {.op = &ops::layer_norm_grad,
-     .signature = "dy:*d x:*d mean:* rstd:* scale:d shift:d -> wanted",
-     .batching = {can_batch_grad, batch_grad},
-     .rows = rows_of_grad,
-     .moved = moved_grad,
-     .keeps_zero = first_zero,
-     .adds_nothing = first_adds_nothing,
-     .range = Range::adjoint},
+    adjoint(&ops::layer_norm_grad, "dy:*d x:*d mean:* rstd:* scale:d shift:d -> wanted"),
     {.op = &ops::rms_norm,
      .signature = "x:*d scale:d -> *d *",
      .batching = {can_batch, same_node},
@@ -92,14 +96,7 @@ constexpr OpRules kRules[] = {
      .keeps_zero = first_zero,
      .cost = Cost::norm,
      .range = Range::norm},
-    {.op = &ops::rms_norm_grad,
-     .signature = "dy:*d x:*d rstd:* scale:d -> wanted",
-     .batching = {can_batch_grad, batch_grad},
-     .rows = rows_of_grad,
-     .moved = moved_grad,
-     .keeps_zero = first_zero,
-     .adds_nothing = first_adds_nothing,
-     .range = Range::adjoint},
+    adjoint(&ops::rms_norm_grad, "dy:*d x:*d rstd:* scale:d -> wanted"),
 };
 
 }  // namespace

@@ -18,16 +18,17 @@ using ir::Array;
 using ir::concat;
 using ir::GraphError;
 
-constexpr char kMark[8] = {'w', 'e', 'f', 't', 'e', 'x', '0', '1'};
+constexpr char kMark[8] = {'w', 'e', 'f', 't', 'e', 'x', '0', '2'};
 
 struct Header {
   char mark[8];
-  uint64_t digest;  // of the rest of the header, and of the table
+  uint64_t digest;  // of the rest of the header, of the table and of the note
   char key[16];
   char examples_digest[16];
   ExampleCounts counts;
   int64_t rank, features[3];
   int64_t table, blocks;
+  int64_t note;  // bytes of it, behind the table
 };
 
 struct Record {
@@ -44,10 +45,10 @@ struct TableRow {
 static_assert(std::is_trivially_copyable_v<Header> && std::is_trivially_copyable_v<Record> &&
               std::is_trivially_copyable_v<TableRow>);
 
-uint64_t digest_of(const Header& header, std::string_view table) {
+uint64_t digest_of(const Header& header, std::string_view table_and_note) {
   Digest digest;
   digest.add(header.key, sizeof header - offsetof(Header, key));
-  digest.add(table.data(), table.size());
+  digest.add(table_and_note.data(), table_and_note.size());
   return digest.value();
 }
 
@@ -96,7 +97,7 @@ struct ExampleStore::Content {
 
   std::vector<ExampleBlock> blocks;
   ExampleCounts counts;
-  std::string digest;
+  std::string digest, note;
 
   ir::Dims dims_of(const Record& r) const {  // of its features
     return rank == 3 ? ir::Dims(features, features + 3) : ir::Dims{r.source, features[0]};
@@ -142,11 +143,15 @@ std::optional<ExampleStore> ExampleStore::open(const std::string& path, const st
   if (std::memcmp(header.mark, kMark, sizeof kMark) != 0)
     return refuse("is of another version or no such file");
   const auto row = static_cast<int64_t>(sizeof(TableRow));
-  if (header.table < 0 || header.table > size || header.blocks != (size - header.table) / row ||
-      header.table + header.blocks * row != size)
+  if (header.table < 0 || header.table > size || header.note < 0 ||
+      header.note > size - header.table ||
+      header.blocks != (size - header.table - header.note) / row ||
+      header.table + header.blocks * row + header.note != size)
     return refuse("was changed");
-  table = file.read_text(header.table, header.blocks * row);
+  table = file.read_text(header.table, header.blocks * row + header.note);
   if (digest_of(header, table) != header.digest) return refuse("was changed");
+  std::string note = table.substr(static_cast<size_t>(header.blocks * row));
+  table.resize(static_cast<size_t>(header.blocks * row));
   if (std::string_view(header.key, sizeof header.key) != key)
     return refuse("was made from other data or settings");
 
@@ -164,6 +169,7 @@ std::optional<ExampleStore> ExampleStore::open(const std::string& path, const st
   }
   content->counts = header.counts;
   content->digest.assign(header.examples_digest, sizeof header.examples_digest);
+  content->note = std::move(note);
   content->rank = header.rank;
   std::copy_n(header.features, 3, content->features);
   content->file.emplace(path);
@@ -173,6 +179,7 @@ std::optional<ExampleStore> ExampleStore::open(const std::string& path, const st
 
 int64_t ExampleStore::size() const { return content_->counts.examples; }
 const std::string& ExampleStore::digest() const { return content_->digest; }
+const std::string& ExampleStore::note() const { return content_->note; }
 const ExampleCounts& ExampleStore::counts() const { return content_->counts; }
 std::span<const ExampleBlock> ExampleStore::blocks() const { return content_->blocks; }
 
@@ -291,7 +298,7 @@ void ExampleWriter::end_block() {
   ++blocks_;
 }
 
-void ExampleWriter::commit() {
+void ExampleWriter::commit(std::string_view note) {
   end_block();
   Header header{};
   std::memcpy(header.mark, kMark, sizeof kMark);
@@ -302,6 +309,8 @@ void ExampleWriter::commit() {
   std::copy_n(features_, 3, header.features);
   header.table = file_.position();
   header.blocks = blocks_;
+  header.note = std::ssize(note);
+  table_ += note;
   file_.write(table_);
   header.digest = digest_of(header, table_);
   file_.seek(0);
@@ -322,7 +331,8 @@ ExampleStore counted_examples(const UnknownIds& unknown_ids, const MakeExamples&
 }
 
 ExampleStore cached_examples(const std::string& path, const ExampleWriter::Options& options,
-                             const MakeExamples& make, std::string* why) {
+                             const MakeExamples& make, std::string* why,
+                             const std::function<std::string()>& note) {
   if (path.empty()) {
     std::vector<EncodedExample> examples;
     make([&](const EncodedExample& e) { examples.push_back(e); });
@@ -333,7 +343,7 @@ ExampleStore cached_examples(const std::string& path, const ExampleWriter::Optio
   if (why != nullptr && std::filesystem::exists(path)) *why = reason;
   ExampleWriter writer(path, options);
   make([&](const EncodedExample& e) { writer.add(e); });
-  writer.commit();
+  writer.commit(note ? note() : std::string());
   if (auto store = ExampleStore::open(path, options.key, &reason)) return std::move(*store);
   throw ir::RuntimeError(concat(path, ": ", reason, " since it was written"));
 }

@@ -6,6 +6,7 @@
 //   header    mark, digest of the rest, key, counts, the shape of features, where the table is
 //   blocks    of about a megabyte: records (place, id, lengths), then what the examples hold
 //   table     of the blocks: place, first example, digest
+//   note      a text of whoever made it
 //
 // Its key is the digest of all that the examples are a function of; a file with another key, of
 // another version or with a flipped bit is not opened. Numbers stand in this machine's byte order.
@@ -22,6 +23,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace weft::data {
@@ -74,6 +76,7 @@ class ExampleStore {
   // 16 hexadecimal digits of all ids, sources, features and targets, in order.
   const std::string& digest() const;
   const ExampleCounts& counts() const;
+  const std::string& note() const;  // that its file was written with
   std::span<const ExampleBlock> blocks() const;
   // Blocks that are read soon, or that were walked through.
   void will_need(int64_t block) const;
@@ -99,7 +102,7 @@ class ExampleWriter {
   // GraphError where its features have another shape than those before.
   void add(const EncodedExample& example);
   const ExampleCounts& counts() const { return counts_; }
-  void commit();
+  void commit(std::string_view note = {});
 
  private:
   void end_block();
@@ -118,10 +121,11 @@ class ExampleWriter {
 using MakeExamples = std::function<void(const std::function<void(const EncodedExample&)>& add)>;
 
 // The examples of the file at `path`, or, where it cannot be opened, those that `make` hands over,
-// which are written there; in memory where `path` is empty. `why` is set where a file that is there was
-// not used: see ExampleStore::open.
+// which are written there with the note, asked for when all are made; in memory where `path` is empty.
+// `why` is set where a file that is there was not used: see ExampleStore::open.
 ExampleStore cached_examples(const std::string& path, const ExampleWriter::Options& options,
-                             const MakeExamples& make, std::string* why = nullptr);
+                             const MakeExamples& make, std::string* why = nullptr,
+                             const std::function<std::string()>& note = {});
 ExampleStore counted_examples(const UnknownIds& unknown, const MakeExamples& make);
 
 // The digest of examples one by one, as stores have it.

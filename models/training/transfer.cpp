@@ -132,7 +132,8 @@ struct Faults {
 
 Pretrained open_pretrained(const std::string& path) {
   if (!std::filesystem::is_directory(path))
-    return {.path = path, .parameters = formats::open_checkpoint(path)->read_all(), {}};
+    return {
+        .path = path, .parameters = formats::open_checkpoint(path)->read_all(), .tokenizers = {}};
   const ModelFolder folder(path);
   return {
       .path = path, .parameters = folder.load().parameters(), .tokenizers = folder.tokenizers()};

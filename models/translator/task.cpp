@@ -54,9 +54,9 @@ class Filter {
     return at_line(line, [&] { return filter_.keeps(std::ssize(e.source), target, counts(line)); });
   }
 
-  // "train.tsv: 3 of 100 lines dropped: ..."
-  std::vector<std::string> remarks() const {
-    std::vector<std::string> list;
+  // "train.tsv: 3 of 100 lines dropped: ...", a line for each file that lost some
+  std::string remarks() const {
+    std::string lines;
     for (size_t i = 0; i < counts_.size(); ++i)
       if (counts_[i].dropped() > 0)
         lines += ir::concat(text_.files()[i].name(), ": ", counts_[i].str(), "\n");
@@ -192,11 +192,17 @@ void encode(Task& task, TaskFile& file, const std::string& name, data::FeatureRe
       if (filter.keeps(*e, encoded)) add(encoded);
     }
   };
-  file.encoded =
-      options.counted
-          ? data::counted_examples(unknown, make)
-          : data::cached_examples(path, {.key = key.value_or(""), .unknown = unknown}, make, &why);
-  for (std::string& remark : filter.remarks()) task.remarks.push_back(std::move(remark));
+  file.encoded = options.counted
+                     ? data::counted_examples(unknown, make)
+                     : data::cached_examples(path, {.key = key.value_or(""), .unknown = unknown},
+                                             make, &why, [&] { return filter.remarks(); });
+  // Of a cache, what was said when it was made.
+  std::string remarks = filter.remarks();
+  if (remarks.empty()) remarks = file.encoded.note();
+  for (size_t at = 0, end = 0; at < remarks.size(); at = end + 1) {
+    end = remarks.find('\n', at);
+    task.remarks.push_back(remarks.substr(at, end - at));
+  }
   if (file.encoded.size() == 0)
     throw ir::GraphError(ir::concat(text.name(), ": error: no line is left"));
   if (!why.empty()) task.remarks.push_back(ir::concat(path, " ", why, ": it is made anew"));

@@ -198,6 +198,9 @@ TEST_CASE("files: two files, packed ones, patterns and weights train; what is dr
   REQUIRE(o.code == 0);
   // Of 60 lines two are different ones, and "a b" is in the packed file, as is "b c".
   has(o.err, "n.1.en and " + (folder / "n.1.de") + ": 60 of 60 lines dropped: 60 there before");
+  const Outcome again = weft({"train", folder / "r.toml", "--out", folder / "m", "--resume"});
+  CHECK(again.code == 0);
+  has(again.err, ": 60 of 60 lines dropped: 60 there before");  // of the cache
   has(o.err,
       "4 of 5 lines dropped: 1 with an empty side, 1 there before, 1 too long, 1 of too different "
       "lengths");

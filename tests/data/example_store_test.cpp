@@ -116,6 +116,20 @@ TEST_CASE("store: features are views of the file") {
   }
 }
 
+TEST_CASE("store: a note stays with the file") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "examples";
+  int asked = 0;
+  const auto cached = [&] {
+    return cached_examples(
+        path, {.key = kKey}, [](const auto& add) { add(sentences(1).front()); }, nullptr,
+        [&] { return "made " + std::to_string(++asked); });
+  };
+  CHECK(cached().note() == "made 1");
+  CHECK(cached().note() == "made 1");
+  CHECK(asked == 1);
+}
+
 TEST_CASE("store: another key, a flipped bit or a cut file is told") {
   const TemporaryFolder folder;
   const std::string path = write(folder, sentences(30), 500);
