@@ -3,6 +3,8 @@
 
 #include "ir/rewrite/rewrite.h"
 
+#include <cstdlib>
+
 namespace weft::backends {
 namespace {
 
@@ -30,6 +32,22 @@ bool all_bound(const Dim& dim, const Bindings& bindings) {
 }
 
 }  // namespace
+
+EngineChoice engine_named(std::string_view name) {
+  for (size_t i = 0; i < kEngineNames.size(); ++i)
+    if (kEngineNames[i] == name) return static_cast<EngineChoice>(i);
+  throw GraphError(ir::concat("the engine is best, onednn or weft, found '", name, "'"));
+}
+
+EngineChoice engine_of_environment() {
+  const char* const name = std::getenv("WEFT_ENGINE");
+  if (name == nullptr || *name == 0) return EngineChoice::best;
+  try {
+    return engine_named(name);
+  } catch (const GraphError& e) {
+    throw GraphError(ir::concat("error: WEFT_ENGINE: ", e.what()));
+  }
+}
 
 std::vector<ir::Dims> result_dims(const ir::Graph& graph, const Bindings& bindings) {
   std::vector<ir::Dims> dims;

@@ -4,11 +4,14 @@
 #include "ir/graph.h"
 #include "ir/host/array.h"
 
+#include <array>
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace weft::backends {
@@ -28,6 +31,21 @@ struct Shared {
   uint64_t version = 1;  // to be raised when fixed arguments have other values
 };
 
+// Whose code runs an op for which there is a choice (onednn): oneDNN's primitives or Weft's kernels.
+enum class EngineChoice : uint8_t {
+  best,    // whichever is faster or keeps a promise the other does not (docs/decisions/0011)
+  onednn,  // oneDNN's wherever it has more than reference loops
+  weft,    // Weft's wherever there are some
+};
+inline constexpr std::array<std::string_view, 3> kEngineNames = {"best", "onednn", "weft"};
+inline std::string_view name(EngineChoice engine) {
+  return kEngineNames[static_cast<size_t>(engine)];
+}
+// GraphError where there is none of that name.
+EngineChoice engine_named(std::string_view name);
+// What the environment variable WEFT_ENGINE names; `best` without it. GraphError for other names.
+EngineChoice engine_of_environment();
+
 struct CompileOptions {
   bool check_nan = false;  // after each node; names the first that makes one (onednn)
   bool profile = false;    // times each kernel (onednn)
@@ -37,7 +55,8 @@ struct CompileOptions {
   // By argument: its values stay from run to run. What is made of such arguments alone (weights
   // laid out for products; onednn) is kept in `shared`. None: all may change.
   std::vector<bool> fixed = {};
-  std::shared_ptr<Shared> shared = {};  // null: the executable has one of its own
+  std::shared_ptr<Shared> shared = {};      // null: the executable has one of its own
+  std::optional<EngineChoice> engine = {};  // none: the backend's (onednn)
 };
 
 // A graph bound to concrete sizes. Not thread-safe; one run at a time.
@@ -86,7 +105,9 @@ class Backend {
 };
 
 std::unique_ptr<Backend> make_reference();
+// With the engine that WEFT_ENGINE names, or this one.
 std::unique_ptr<Backend> make_onednn();
+std::unique_ptr<Backend> make_onednn(EngineChoice engine);
 // Says what is wrong where make_onednn throws, too.
 Diagnosis diagnose_onednn();
 // What of the environment is not followed, a line each: variables of OpenMP's whose values make no

@@ -1,5 +1,6 @@
 // backends/onednn/backend.cpp -- the factory.
 #include "backends/onednn/kernels/peak.h"
+#include "backends/onednn/lower/choice.h"
 #include "backends/onednn/machine/doctor.h"
 #include "backends/onednn/machine/environment.h"
 #include "backends/onednn/machine/threads.h"
@@ -18,12 +19,16 @@ std::unique_ptr<Executable> compiled(const ir::Graph& graph, const ir::Bindings&
 
 class Backend : public backends::Backend {
  public:
-  Backend() { const Engine tried; }  // says at once where this machine cannot do it
+  explicit Backend(backends::EngineChoice engine) : engine_(engine) {
+    const Engine tried;  // says at once where this machine cannot do it
+  }
   std::string name() const override { return "onednn"; }
   std::unique_ptr<backends::Executable> compile(const ir::Graph& graph,
                                                 const ir::Bindings& bindings,
                                                 const backends::CompileOptions& options) override {
-    return compiled(graph, bindings, ExecutableOptions{options});
+    ExecutableOptions how{options};
+    if (!how.engine) how.engine = engine_;
+    return compiled(graph, bindings, how);
   }
 
   int threads() const override { return onednn::threads(); }
@@ -37,6 +42,7 @@ class Backend : public backends::Backend {
   std::string crowding() const override { return crowding_.text(); }
 
  private:
+  const backends::EngineChoice engine_;
   Crowding crowding_;
 };
 
@@ -49,14 +55,22 @@ std::unique_ptr<Executable> compile(const ir::Graph& graph, const ir::Bindings& 
 
 }  // namespace onednn
 
+std::unique_ptr<backends::Backend> backends::make_onednn(EngineChoice engine) {
+  return std::make_unique<onednn::Backend>(engine);
+}
+
 std::unique_ptr<backends::Backend> backends::make_onednn() {
-  return std::make_unique<onednn::Backend>();
+  return make_onednn(engine_of_environment());
 }
 
 std::vector<std::string> backends::onednn_remarks() { return onednn::mended_environment(); }
 
 backends::Diagnosis backends::diagnose_onednn() {
-  const onednn::Diagnosis found = onednn::diagnose();
+  onednn::Diagnosis found = onednn::diagnose();
+  if (found.well())
+    for (const onednn::Preference& p : onednn::preferences())
+      if (onednn::preferred(EngineChoice::best, p.what) == onednn::Owner::weft)
+        found.weft_is_best.emplace_back(p.what, p.why);
   return {found.text(), found.faults};
 }
 

@@ -32,6 +32,17 @@ void collect(const std::vector<backends::KernelReport>& kernels, double runs,
   }
 }
 
+void add_shares(const std::vector<backends::KernelReport>& kernels, EngineShares& shares) {
+  for (const backends::KernelReport& k : kernels) {
+    double own = k.seconds;
+    for (const backends::KernelReport& inner : k.body) own -= inner.seconds;
+    const bool onednn = !k.implementation.empty();
+    (onednn ? shares.onednn_seconds : shares.weft_seconds) += own;
+    (onednn ? shares.onednn_flops : shares.weft_flops) += k.flops * static_cast<double>(k.calls);
+    add_shares(k.body, shares);
+  }
+}
+
 double above(const HotKernel& k) { return k.milliseconds - k.limit_milliseconds; }
 
 std::string of_limit(const HotKernel& k) {
@@ -63,6 +74,28 @@ std::string table(const std::vector<HotKernel>& kernels, double total, size_t mo
 
 }  // namespace
 
+std::string EngineShares::text() const {
+  const auto share = [](double a, double b) { return fmt::format("{:.0f}%", a / (a + b) * 100); };
+  const bool arithmetic = onednn_flops + weft_flops > 0, time = onednn_seconds + weft_seconds > 0;
+  std::string text;
+  if (arithmetic)
+    text = fmt::format("oneDNN {} of the arithmetic", share(onednn_flops, weft_flops));
+  if (time)
+    text += fmt::format("{}{} of the time", arithmetic ? ", " : "oneDNN ",
+                        share(onednn_seconds, weft_seconds));
+  if (arithmetic) text += fmt::format("; Weft {}", share(weft_flops, onednn_flops));
+  if (time)
+    text +=
+        fmt::format("{} {}", arithmetic ? " and" : "; Weft", share(weft_seconds, onednn_seconds));
+  return text;
+}
+
+EngineShares engine_shares(std::span<const backends::Report> reports) {
+  EngineShares shares;
+  for (const backends::Report& report : reports) add_shares(report.kernels, shares);
+  return shares;
+}
+
 std::vector<HotKernel> hot_kernels(std::span<const backends::Report> reports, double runs,
                                    const Hardware& hardware, bool by_scope) {
   Rows rows;
@@ -86,7 +119,7 @@ std::string hot_kernels_text(std::span<const backends::Report> reports, double r
              "hardware's limit (multiply-adds at {:.0f} GFLOP/s, operands at {:.0f} GB/s); the "
              "most to gain first\n",
              total, lost, hardware.gflops, hardware.gigabytes_second) +
-         table(kernels, total, most) +
+         "by engine: " + engine_shares(reports).text() + "\n" + table(kernels, total, most) +
          table(hot_kernels(reports, runs, hardware, true), total, most);
 }
 

@@ -29,7 +29,19 @@ struct HotKernel {
 std::vector<HotKernel> hot_kernels(std::span<const backends::Report> reports, double runs,
                                    const Hardware& hardware, bool by_scope);
 
-// Two tables, by kernel and by kernel and scope, of at most `most` rows each.
+// What oneDNN's primitives and Weft's kernels do of all runs.
+struct EngineShares {
+  double onednn_flops = 0, weft_flops = 0;
+  double onednn_seconds = 0, weft_seconds = 0;
+
+  // "oneDNN 93% of the arithmetic, 85% of the time; Weft 7% and 15%"; without times, or arithmetic,
+  // they are not told of.
+  std::string text() const;
+};
+EngineShares engine_shares(std::span<const backends::Report> reports);
+
+// The shares of the engines, then two tables, by kernel and by kernel and scope, of at most `most`
+// rows each.
 std::string hot_kernels_text(std::span<const backends::Report> reports, double runs,
                              const Hardware& hardware, size_t most = 20);
 

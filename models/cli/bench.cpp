@@ -9,6 +9,7 @@
 #include "frontend/inspect/memory.h"
 #include "frontend/inspect/trace.h"
 #include "models/cli/command.h"
+#include "models/cli/engine_option.h"
 #include "models/cli/subject.h"
 #include "models/measure/arithmetic.h"
 
@@ -23,7 +24,7 @@ namespace weft::cli {
 namespace {
 
 struct BenchOptions {
-  std::string what, trace, budget;
+  std::string what, trace, budget, engine;
   std::vector<std::string> bind;
   int steps = 10, threads = 0;
   bool full = false;
@@ -71,7 +72,12 @@ void bench(const BenchOptions& o) {
   Subject subject = read_subject(o.what, o.bind, o.budget);
   subject.sizes.full = o.full;
   const ir::NamedArrays batch = subject.batch();
-  const std::shared_ptr<backends::Backend> backend = backends::make_onednn();
+  const std::shared_ptr<backends::Backend> backend = backend_with(o.engine);
+  const auto options = [&] {
+    ProgramOptions all = subject.options();
+    all.backend = backend;
+    return all;
+  };
   const int most = o.threads > 0 ? o.threads : backend->threads();
   put(fmt::format("{}: training step, {} rows, source {}, target {}, {}\n\n", subject.title,
                   subject.sizes.rows, subject.sizes.source, subject.sizes.target,
@@ -81,7 +87,7 @@ void bench(const BenchOptions& o) {
   double single = 0;
   for (int threads = 1; threads <= most; ++threads) {
     backend->use_threads(threads);
-    Program program = subject.step(subject.options());
+    Program program = subject.step(options());
     if (threads == 1 && program.budget()) say(program.budget()->text(subject.memory_budget));
     const Measured m = measured(program, batch, o.steps);
     const auto share = [&](double flops) { return flops / m.median * 1e-9 / m.peak_gflops; };
@@ -92,7 +98,7 @@ void bench(const BenchOptions& o) {
         threads > 1 ? fmt::format("   {:.2f} times one thread", single / m.median) : ""));
     if (threads == 1) single = m.median;
     if (threads < most) continue;
-    ProgramOptions profiled = subject.options();
+    ProgramOptions profiled = options();
     profiled.compile.profile = true;
     profiled.compile.trace = !o.trace.empty();
     Program timed = subject.step(profiled);
@@ -141,6 +147,7 @@ void add_bench(Command& program) {
                    "What a training step may take, parameters and optimiser state included, as in "
                    "200MB: less is kept, more computed again")
       ->type_name("SIZE");
+  add_engine_option(*command, o->engine);
   command->callback([o, attention] {
     if (attention->asked()) return;
     if (o->what.empty()) throw UsageError("bench needs a recipe, a model's folder or 'attention'");

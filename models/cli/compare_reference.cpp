@@ -52,10 +52,10 @@ int64_t worst_difference(const Array& found, const Array& wanted) {
 
 }  // namespace
 
-void compare_reference(const ir::Graph& graph, const ir::Bindings& bindings,
-                       const std::vector<Array>& arguments) {
+void compare_reference(backends::Backend& backend, const ir::Graph& graph,
+                       const ir::Bindings& bindings, const std::vector<Array>& arguments) {
   const ir::Graph all = all_values(graph);
-  const std::vector<Array> found = run(*backends::make_onednn(), all, bindings, arguments);
+  const std::vector<Array> found = run(backend, all, bindings, arguments);
   const std::vector<Array> wanted = run(*backends::make_reference(), all, bindings, arguments);
   for (size_t i = 0; i < found.size(); ++i) {
     const int64_t at = worst_difference(found[i], wanted[i]);

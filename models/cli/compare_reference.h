@@ -1,6 +1,6 @@
-// models/cli/compare_reference.h -- the onednn backend's values against the reference's, node by
-// node.
+// models/cli/compare_reference.h -- a backend's values against the reference's, node by node.
 #pragma once
+#include "backends/backend.h"
 #include "ir/graph.h"
 #include "ir/host/array.h"
 
@@ -8,10 +8,10 @@
 
 namespace weft::cli {
 
-// Runs the graph on both with every value of its top level made a result, and throws GraphError for
+// Runs the graph on both backends with every value of its top level made a result, and throws GraphError for
 // the first node whose values differ by more than float arithmetic explains: names it, the user's
 // line, the worst element and the node's operands. Reports agreement on stderr.
-void compare_reference(const ir::Graph& graph, const ir::Bindings& bindings,
-                       const std::vector<ir::Array>& arguments);
+void compare_reference(backends::Backend& backend, const ir::Graph& graph,
+                       const ir::Bindings& bindings, const std::vector<ir::Array>& arguments);
 
 }  // namespace weft::cli

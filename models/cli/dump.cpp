@@ -5,6 +5,7 @@
 #include "ir/text/text.h"
 #include "models/cli/bind_arguments.h"
 #include "models/cli/command.h"
+#include "models/cli/engine_option.h"
 #include "models/cli/graph_file.h"
 #include "models/cli/stages.h"
 #include "models/cli/subject.h"
@@ -23,7 +24,7 @@ const std::vector<std::string> kStages = {
     "built", "fused", "differentiated", "fused-differentiated", "optimised", "planned"};
 
 struct DumpOptions {
-  std::string what, stage = "built", format, output, focus, budget;
+  std::string what, stage = "built", format, output, focus, budget, engine;
   std::vector<std::string> bind, disabled, gradient;
   int radius = 2;
   bool explain = false, locations = false, whole = false, memory = false;
@@ -54,18 +55,18 @@ std::string differentiable_result(const ir::Graph& graph, const std::string& fil
       file + ": no result is called 'loss'; --gradient RESULT says which one to differentiate");
 }
 
-std::unique_ptr<backends::Executable> planned(const ir::Graph& graph,
-                                              const ir::Bindings& bindings) {
+std::unique_ptr<backends::Executable> planned(const ir::Graph& graph, const ir::Bindings& bindings,
+                                              const std::string& engine) {
   for (const std::string& symbol : graph.symbols())
     if (!bindings.contains(symbol))
       throw UsageError("a plan is made for sizes: --bind " + symbol + "=...");
   check_sizes(graph, bindings);
-  return backends::make_onednn()->compile(graph, bindings);
+  return backend_with(engine)->compile(graph, bindings);
 }
 
 // The plan, or its memory over time.
 std::string plan_text(const DumpOptions& o, const ir::Graph& graph, const ir::Bindings& bindings) {
-  const auto executable = planned(graph, bindings);
+  const auto executable = planned(graph, bindings, o.engine);
   if (!o.memory) return executable->plan_text();
   const backends::Report report = executable->report();
   return format_of(o) == "svg" ? inspect::memory_svg(report.graph, report.memory)
@@ -200,6 +201,7 @@ void add_dump(Command& program) {
                    "What a training step may take, parameters and optimiser state included, as in "
                    "200MB: less is kept, more computed again")
       ->type_name("SIZE");
+  add_engine_option(*command, o->engine);
   command->callback([o] { dump(*o); });
 }
 

@@ -1,9 +1,11 @@
 // models/cli/inspect.cpp -- weft inspect: everything there is to see of a graph, as one page.
 #include "backends/backend.h"
+#include "frontend/inspect/hot_kernels.h"
 #include "frontend/inspect/report.h"
 #include "ir/rewrite/rewrite.h"
 #include "models/cli/bind_arguments.h"
 #include "models/cli/command.h"
+#include "models/cli/engine_option.h"
 #include "models/cli/graph_file.h"
 #include "models/cli/stages.h"
 #include "models/cli/subject.h"
@@ -17,7 +19,7 @@ namespace weft::cli {
 namespace {
 
 struct InspectOptions {
-  std::string what, output, budget;
+  std::string what, output, budget, engine;
   std::vector<std::string> bind, disabled, gradient;
   int runs = 5;
 };
@@ -66,6 +68,7 @@ inspect::Inspection inspected_step(const InspectOptions& o) {
         "--gradient is for graphs (.ir); a model is differentiated by all of its parameters");
   const Subject subject = read_subject(o.what, o.bind, o.budget);
   ProgramOptions options = subject.options();
+  options.backend = backend_with(o.engine);
   options.disabled_passes = o.disabled;
   options.compile.profile = true;
   Observed observed;
@@ -81,6 +84,7 @@ inspect::Inspection inspected_step(const InspectOptions& o) {
   page.report = program.executable(store, batch).report();
   page.subtitle = fmt::format("training step, {}, random tokens, {} threads",
                               sizes_text(subject.bindings()), options.backend->threads());
+  page.subtitle += "; " + inspect::engine_shares({&*page.report, 1}).text();
   if (program.budget()) page.subtitle += "; " + program.budget()->text(options.memory_budget);
   page.steps = std::move(observed.steps);
   measure(page, *options.backend);
@@ -107,7 +111,7 @@ inspect::Inspection inspected_graph(const InspectOptions& o) {
   for (const std::string& symbol : graph.symbols())
     if (!bindings.contains(symbol)) return page;
   check_sizes(graph, bindings);
-  page.report = backends::make_onednn()->compile(graph, bindings)->report();
+  page.report = backend_with(o.engine)->compile(graph, bindings)->report();
   return page;
 }
 
@@ -160,6 +164,7 @@ void add_inspect(Command& program) {
                    "What a training step may take, parameters and optimiser state included, as in "
                    "200MB: less is kept, more computed again")
       ->type_name("SIZE");
+  add_engine_option(*command, o->engine);
   command->callback([o] { inspect_command(*o); });
 }
 

@@ -7,6 +7,7 @@
 #include "models/cli/bind_arguments.h"
 #include "models/cli/command.h"
 #include "models/cli/compare_reference.h"
+#include "models/cli/engine_option.h"
 #include "models/cli/graph_file.h"
 #include "models/cli/stages.h"
 
@@ -19,7 +20,7 @@ namespace weft::cli {
 namespace {
 
 struct RunOptions {
-  std::string graph, inputs, outputs, backend = "reference", trace;
+  std::string graph, inputs, outputs, backend = "reference", trace, engine;
   std::vector<std::string> bind, gradient;
   bool check_nan = false, compare_reference = false, profile = false, optimise = false,
        print = false;
@@ -73,9 +74,10 @@ Differentiated prepared_graph(const RunOptions& o, const ir::Graph& written,
 
 void run(const RunOptions& o) {
   const bool reference = o.backend == "reference";
-  if (reference && (o.profile || o.check_nan || o.compare_reference || !o.trace.empty()))
+  if (reference &&
+      (o.profile || o.check_nan || o.compare_reference || !o.trace.empty() || !o.engine.empty()))
     throw UsageError(
-        "--profile, --trace, --check-nan and --compare-reference need --backend onednn");
+        "--profile, --trace, --check-nan, --compare-reference and --engine need --backend onednn");
   check_outputs(o);
   const ir::Graph written = read_graph(o.graph);
   const ir::Bindings given = parse_bindings(o.bind);
@@ -89,12 +91,12 @@ void run(const RunOptions& o) {
   const ir::Bindings bindings = backends::infer_bindings(graph, arguments, given);
   check_sizes(graph, bindings);
   const std::shared_ptr<backends::Backend> backend =
-      reference ? backends::make_reference() : backends::make_onednn();
+      reference ? backends::make_reference() : backend_with(o.engine);
   const auto executable = backend->compile(
       graph, bindings, {.check_nan = o.check_nan, .profile = o.profile, .trace = !o.trace.empty()});
   std::vector<ir::Array> results = room_for_results(graph, bindings, reference);
   executable->run(arguments, results);
-  if (o.compare_reference) compare_reference(graph, bindings, arguments);
+  if (o.compare_reference) compare_reference(*backend, graph, bindings, arguments);
 
   ir::NamedArrays named;
   for (size_t i = 0; i < results.size(); ++i) named.add(prepared.results[i], results[i]);
@@ -155,6 +157,7 @@ void add_run(Command& program) {
                    "Write when each kernel and each step of each loop ran, for chrome://tracing or "
                    "ui.perfetto.dev (onednn)")
       ->type_name("FILE.json");
+  add_engine_option(*command, o->engine);
   command->callback([o] { run(*o); });
 }
 

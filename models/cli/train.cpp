@@ -1,6 +1,7 @@
 // models/cli/train.cpp -- weft train: from a recipe to a model.
 #include "frontend/compile/memory_budget.h"
 #include "models/cli/command.h"
+#include "models/cli/engine_option.h"
 #include "models/cli/progress_display.h"
 #include "models/cli/stop_signal.h"
 #include "models/training/overfitting.h"
@@ -18,7 +19,7 @@ namespace weft::cli {
 namespace {
 
 struct TrainOptions {
-  std::string recipe, folder, budget;
+  std::string recipe, folder, budget, engine;
   std::string from;
   bool resume = false;
 };
@@ -132,8 +133,10 @@ void train(const TrainOptions& o) {
       read_task(o.recipe, {.tokenizers = known ? &*known : nullptr, .cache = folder.path()});
   const auto trainer_of = [&] {
     try {
-      return training::Trainer(trainer_setup(
-          task, folder, {.memory_budget = o.budget.empty() ? 0 : bytes_named(o.budget)}));
+      return training::Trainer(
+          trainer_setup(task, folder,
+                        {.backend = backend_with(o.engine),
+                         .memory_budget = o.budget.empty() ? 0 : bytes_named(o.budget)}));
     } catch (const BudgetTooSmall& e) {
       throw ir::GraphError(
           (o.budget.empty() ? task.recipe.where("training.memory_budget") : "--memory-budget") +
@@ -223,6 +226,7 @@ void add_train(Command& program) {
                    "What a training step may take, parameters and optimiser state included, as in "
                    "200MB: less is kept, more computed again")
       ->type_name("SIZE");
+  add_engine_option(*command, o->engine);
   command->callback([o] { train(*o); });
 }
 

@@ -4,6 +4,7 @@
 #include "frontend/formats/text.h"
 #include "ir/error.h"
 #include "models/cli/command.h"
+#include "models/cli/engine_option.h"
 #include "models/settings/text_fields.h"
 
 #include <algorithm>
@@ -58,6 +59,7 @@ void TranslatorFlags::add_model_to(Command& command) {
           "it has any number, 1000, or four times the longest it was trained on)")
       ->type_name("N")
       ->in_range(1, 1 << 20);
+  add_engine_option(command, engine);
 }
 
 void TranslatorFlags::add_search_to(Command& command) {
@@ -125,6 +127,7 @@ Translator TranslatorFlags::translator() {
   } catch (const ir::GraphError& e) {
     throw UsageError(in_flags(e.what()));
   }
+  options.program.backend = backend_with(engine);
   std::vector<std::string> folders{folder};
   folders.insert(folders.end(), others.begin(), others.end());
   Translator model(folders, options);

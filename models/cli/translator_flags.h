@@ -13,9 +13,10 @@ struct TranslatorFlags {
   std::string folder;
   std::vector<std::string> others;  // models that choose with it
   std::string bad_words;            // a file of them
+  std::string engine;               // best, onednn, weft; empty: WEFT_ENGINE's
   TranslatorOptions options;
 
-  void add_model_to(Command& command);   // MODEL, --with, --checkpoint
+  void add_model_to(Command& command);   // MODEL, --with, --checkpoint, --engine
   void add_search_to(Command& command);  // the others
 
   // UsageError where options do not go together; sets options.search.bad_words.

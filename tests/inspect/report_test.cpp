@@ -161,5 +161,21 @@ TEST_CASE("hot kernels: those with the most above the hardware's limit come firs
   CHECK(text.find("3.000   5.5% in 1 more") != text.npos);
 }
 
+TEST_CASE("shares of engines: what has a primitive's name is oneDNN's, loops by what is in them") {
+  backends::Report report;
+  report.kernels = {
+      {.kernel = "matmul", .implementation = "gemm:jit", .flops = 3e9, .calls = 1, .seconds = 0.03},
+      {.kernel = "matmul", .flops = 1e9, .calls = 1, .seconds = 0.02},
+      {.kernel = "loop",
+       .calls = 1,
+       .seconds = 0.05,
+       .body = {{.kernel = "copy", .calls = 4, .seconds = 0.04}}}};
+  CHECK(engine_shares({&report, 1}).text() ==
+        "oneDNN 75% of the arithmetic, 30% of the time; Weft 25% and 70%");
+  report.kernels.erase(report.kernels.begin(), report.kernels.begin() + 2);
+  CHECK(engine_shares({&report, 1}).text() == "oneDNN 0% of the time; Weft 100%");
+  CHECK(engine_shares({}).text().empty());
+}
+
 }  // namespace
 }  // namespace weft::inspect

@@ -53,6 +53,7 @@ void check_same(const ir::Graph& graph, const std::vector<ir::Array>& arguments,
   onednn::ExecutableOptions how;
   how.poison = true;
   how.group_elementwise = options.group;
+  how.engine = options.engine;
   const auto executable = onednn::compile(graph, bound, how);
   std::vector<ir::Array> results = backends::allocate_results(graph, bound);
   for (int round = 0; round < 2; ++round) {

@@ -4,6 +4,7 @@
 #include "ir/graph.h"
 #include "ir/host/array.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@ struct Compare {
   // terms: 1e-5 of the greatest magnitude covers n of some thousands.
   double tolerance = 1e-5;
   bool group = true;
+  std::optional<backends::EngineChoice> engine = {};  // none: WEFT_ENGINE's
 };
 
 // Runs both on the same float32 arguments, in a poisoned arena, twice (what a run leaves behind

@@ -2,7 +2,9 @@
 #include "backends/onednn/lower/elementwise.h"
 
 #include "backends/onednn/kernels/elementwise.h"
+#include "backends/onednn/lower/choice.h"
 #include "backends/onednn/lower/dtype.h"
+#include "backends/onednn/lower/elementwise_primitive.h"
 #include "backends/onednn/lower/entries.h"
 #include "backends/onednn/plan/planner.h"
 #include "ir/check.h"
@@ -148,6 +150,8 @@ std::optional<RowBound> prefix_bound(const std::optional<RowBound>& rows, const 
 void lower_elementwise(Emit& e) {
   if (!runs_as_program(e.op)) return lower_plainly(e);
   if (e.out().size() == 0) return;
+  if (preferred(e.choice(), "elementwise") == Owner::onednn && emit_elementwise_primitive(e))
+    return;
   Builder b{e, {}, {}, {}};
   Tensor out = e.out();
   const auto rows = prefix_bound(e.bound(), out);

@@ -1,16 +1,13 @@
-// backends/onednn/lower/matmul.cpp -- which code multiplies two matrices: our own kernel where
-// weights are packed, and with AVX-512; else oneDNN's gemm where sizes are known at run time only,
-// or a primitive.
+// backends/onednn/lower/matmul.cpp -- products of matrices, by one of the implementations there are.
 #include "backends/onednn/lower/matmul.h"
 
 #include "backends/onednn/kernels/elementwise.h"
 #include "backends/onednn/kernels/gemm.h"
-#include "backends/onednn/kernels/isa.h"
+#include "backends/onednn/lower/choice.h"
 #include "backends/onednn/lower/elementwise.h"
 #include "backends/onednn/lower/entries.h"
 #include "backends/onednn/lower/matmul_primitive.h"
 #include "backends/onednn/lower/pieces.h"
-#include "backends/onednn/plan/planner.h"
 #include "ir/check.h"
 #include "ir/ops/all.h"
 
@@ -49,69 +46,31 @@ void emit_sum(Emit& e, const Tensor& y, const Tensor& a, const Tensor& b,
            });
 }
 
-// A matrix as dnnl_sgemm reads it: stored as it is, or transposed.
-struct Operand {
-  char transposed;
-  int64_t ld;
-};
-
-Operand operand_of(const Tensor& t) {
-  const bool plain = t.dim(1) == 1 || t.stride(1) == 1;
-  const int64_t across = plain ? t.dim(1) : t.dim(0), step = plain ? t.stride(0) : t.stride(1);
-  return {plain ? 'N' : 'T', std::max<int64_t>({step, across, 1})};
-}
-
-// Rows or depth known at run time only: dnnl_sgemm takes sizes when it is called, and is as fast as
-// the primitive (the same code). The bias is what the product is added to. The bits of a row depend
-// on how many others there are.
-void emit_bounded(Emit& e, const Tensor& a, const Tensor& b, const Tensor& c,
-                  const MatmulOptions& options) {
-  const Operand oa = operand_of(a), ob = operand_of(b);
-  const int64_t m = c.dim(0), n = c.dim(1), k = a.dim(1), ldc = std::max<int64_t>(c.stride(0), n);
-  const Tensor bias = options.bias.value_or(Tensor{});
-  const bool has_bias = options.bias.has_value();
-  const float beta = options.accumulate || has_bias ? 1.0F : 0.0F;
-  e.kernel(
-      "matmul, bounded", product_flops(a, c),
-      [=, rows = options.rows, depth = options.depth,
-       accumulate = options.accumulate](const Run& run) {
-        const int64_t real_m = rows ? rows->rounded_up(run) : m, real_k = depth ? (*depth)(run) : k;
-        float* to = run.at<float>(c.at);
-        if (real_m == 0) return;
-        if (has_bias && !accumulate) {
-          kernels::CopyStrided fill{.rank = 2,
-                                    .element_bytes = 4,
-                                    .shape = {real_m, n},
-                                    .src = run(bias.at),
-                                    .src_strides = {0, 1},
-                                    .dst = to,
-                                    .dst_strides = {ldc, 1}};
-          kernels::copy_strided(fill);
-        }
-        if (real_k == 0) {
-          for (int64_t i = 0; i < real_m && beta == 0; ++i)
-            std::memset(to + i * ldc, 0, static_cast<size_t>(n) * sizeof(float));
-          return;
-        }
-        const dnnl_status_t status =
-            dnnl_sgemm(oa.transposed, ob.transposed, real_m, n, real_k, 1.0F, run.at<float>(a.at),
-                       oa.ld, run.at<float>(b.at), ob.ld, beta, to, ldc);
-        if (status != dnnl_success)
-          throw ir::RuntimeError(ir::concat("error: oneDNN's sgemm failed with status ", status));
-      },
-      "gemm");
-  if (has_bias && options.accumulate) emit_sum(e, c, c, bias, options.rows);
-  emit_activation(e, options.activation, c, options.rows);
-}
-
 bool is_bounded(const MatmulOptions& options) { return options.rows || options.depth; }
 
-// Our own kernel: with weights packed once for many products, where there are such; and on
-// instruction sets where it beats oneDNN for every product with one b (docs/decisions/0004).
-bool emit_gemm(Emit& e, const Tensor& a, const Tensor& b, const Tensor& c,
-               const MatmulOptions& options) {
+// What is multiplied, as implementations of products see it.
+struct Case {
+  const Tensor &a, &b, &c;
+  const MatmulOptions& options;
+
+  bool is_float() const { return a.dtype == ir::DType::f32 && c.dtype == ir::DType::f32; }
+};
+
+// Right operands of kernels::gemm.
+WeightLayout panels(const Tensor& b) {
+  return {.name = "panels",
+          .bytes = static_cast<int64_t>(kernels::packed_weights_bytes(b.dim(0), b.dim(1))),
+          .lay_out = [](Emit& e, const Tensor& b, Ref to) {
+            emit_packing(e, b, to);
+            return true;
+          }};
+}
+
+// Our own kernel, for products with one b.
+bool emit_gemm(Emit& e, const Case& p, bool packs) {
+  const auto& [a, b, c, options] = p;
   const int64_t n = row_count(c);
-  if (b.rank() != 2 || row_count(a) != n) return false;
+  if (!p.is_float() || b.rank() != 2 || row_count(a) != n) return false;
   const auto x = reshaped(a, {n, a.dim(-1)}), y = reshaped(c, {n, c.dim(-1)});
   const auto residual =
       options.residual ? reshaped(*options.residual, {n, c.dim(-1)}) : std::nullopt;
@@ -121,8 +80,8 @@ bool emit_gemm(Emit& e, const Tensor& a, const Tensor& b, const Tensor& c,
   };
   if (!(by_rows(x) || (x && x->stride(0) == 1)) || !by_rows(y)) return false;
   if (options.residual && !by_rows(residual)) return false;
-  const std::optional<Ref> packed = options.depth ? std::nullopt : e.packed(b);
-  if (!packed && !kernels::info(kernels::isa()).gemm_beats_onednn) return false;
+  const std::optional<Ref> packed = packs && !options.depth ? e.packed(b, panels(b)) : std::nullopt;
+  if (packs && !packed) return false;
   const bool relu = options.activation == "relu";
   const std::optional<Tensor> add = residual             ? residual
                                     : options.accumulate ? std::optional(*y)
@@ -159,8 +118,70 @@ bool emit_gemm(Emit& e, const Tensor& a, const Tensor& b, const Tensor& c,
   return true;
 }
 
-bool can_be_bounded(const Tensor& a, const Tensor& b, const Tensor& c) {
-  return a.rank() == 2 && b.rank() == 2 && c.rank() == 2 && (c.dim(1) == 1 || c.stride(1) == 1);
+bool emit_packed_gemm(Emit& e, const Case& p) { return emit_gemm(e, p, true); }
+bool emit_blocked_gemm(Emit& e, const Case& p) { return emit_gemm(e, p, false); }
+
+// oneDNN's primitives, which take some of the activations.
+bool emit_primitive(Emit& e, const Case& p) {
+  const auto& [a, b, c, options] = p;
+  const bool fused =
+      (options.activation == "relu" || options.activation == "gelu") && !options.residual;
+  if (!emit_product(e, {.a = a,
+                        .b = b,
+                        .c = c,
+                        .bias = options.bias,
+                        .residual = options.residual,
+                        .activation = fused ? options.activation : "none",
+                        .accumulate = options.accumulate,
+                        .rows = options.rows,
+                        .depth = options.depth}))
+    return false;
+  if (!fused) emit_activation(e, options.activation, c, options.rows);
+  return true;
+}
+
+// Bias, residual and activation as kernels of their own, around a product that takes none of them.
+bool emit_in_pieces(Emit& e, const Case& p) {
+  const auto& [a, b, c, options] = p;
+  const bool sums = options.accumulate || options.residual;
+  if (!sums && !options.bias && options.activation == "none") return false;
+  Product bare{.a = a, .b = b, .c = c, .bias = {}, .rows = options.rows, .depth = options.depth};
+  if (options.residual && options.bias)
+    emit_sum(e, c, *options.residual, *options.bias, options.rows);
+  else if (options.residual && options.residual->at != c.at)
+    emit_copy(e, *options.residual, c, options.rows);
+  bare.accumulate = sums;
+  if (!emit_product(e, bare)) {
+    if (!sums || is_bounded(options)) return false;
+    bare.c = e.temporary(c.dtype, c.dims);
+    bare.accumulate = false;
+    if (!emit_product(e, bare)) return false;
+    emit_sum(e, c, c, bare.c);
+  }
+  if (options.bias && !options.residual) emit_sum(e, c, c, *options.bias, options.rows);
+  emit_activation(e, options.activation, c, options.rows);
+  return true;
+}
+
+// Ways to multiply with float operands.
+struct ProductImplementation {
+  std::string_view what;  // in the table of preferences
+  Owner owner;
+  bool (*emit)(Emit&, const Case&);
+};
+constexpr ProductImplementation kProducts[] = {
+    {"product, weights packed", Owner::weft, emit_packed_gemm},
+    {"product", Owner::weft, emit_blocked_gemm},
+    {"product", Owner::onednn, emit_primitive},
+    {"product", Owner::onednn, emit_in_pieces},
+};
+
+// Products have two preferences: where weights are packed, and where they are not.
+bool emit_by_choice(Emit& e, const Case& p) {
+  for (const bool first : {true, false})
+    for (const ProductImplementation& way : kProducts)
+      if ((way.owner == preferred(e.choice(), way.what)) == first && way.emit(e, p)) return true;
+  return false;
 }
 
 // Few rows a matrix of c, all with one b: worth bringing a's and c's rows in line for one product.
@@ -238,7 +259,7 @@ void emit_activation(Emit& e, std::string_view name, const Tensor& x,
 }
 
 void emit_matmul(Emit& e, Tensor a, Tensor b, Tensor c, const MatmulOptions& options) {
-  e.needs_arithmetic(c.dtype);
+  if (a.dtype != ir::DType::bf16) e.needs_arithmetic(c.dtype);
   if (c.size() == 0) return;
   if (!ir::is_float(c.dtype)) return emit_integers(e, a, b, c);
   if (a.dim(-1) == 0) {
@@ -257,34 +278,14 @@ void emit_matmul(Emit& e, Tensor a, Tensor b, Tensor c, const MatmulOptions& opt
     a = e.as(Layout::matrix, a);
     b = e.as(Layout::matrix, b);
   }
-  if (emit_gemm(e, a, b, c, options)) return;
-  if (options.residual) {
-    if (options.bias)
-      emit_sum(e, c, *options.residual, *options.bias, options.rows);
-    else if (options.residual->at != c.at)
-      emit_copy(e, *options.residual, c, options.rows);
-    return emit_matmul(e, a, b, c,
-                       {.accumulate = true, .rows = options.rows, .depth = options.depth});
-  }
-  if (is_bounded(options)) {
-    WEFT_CHECK(can_be_bounded(a, b, c));
-    return emit_bounded(e, a, b, c, options);
-  }
+  if (emit_by_choice(e, {a, b, c, options})) return;
   a = e.as(Layout::matrix, a);
   b = e.as(Layout::matrix, b);
-  const bool fused = options.activation == "relu" || options.activation == "gelu";
-  if (emit_product(
-          e, {a, b, c, options.bias, fused ? options.activation : "none", options.accumulate}))
-    return fused ? void() : emit_activation(e, options.activation, c);
-  // Without post-ops then.
-  const Tensor to = options.accumulate ? e.temporary(c.dtype, c.dims) : c;
-  if (!emit_product(e, {a, b, to, {}, "none", false}))
-    throw ir::RuntimeError(ir::concat(
-        e.op.node().from.loc.str(), ": error: oneDNN has only its reference matmul for '",
-        e.op.def().name, "' of ", str(a), " and ", str(b), " [onednn.3]"));
-  if (options.accumulate) emit_sum(e, c, c, to);
-  if (options.bias) emit_sum(e, c, c, *options.bias);
-  emit_activation(e, options.activation, c);
+  if (emit_by_choice(e, {a, b, c, options})) return;
+  e.needs_arithmetic(a.dtype);
+  throw ir::RuntimeError(
+      ir::concat(e.op.node().from.loc.str(), ": error: oneDNN has only its reference matmul for '",
+                 e.op.def().name, "' of ", str(a), " and ", str(b), " [onednn.3]"));
 }
 
 void lower_matmul(Emit& e) {

@@ -1,21 +1,23 @@
-// backends/onednn/lower/matmul_primitive.cpp -- a matrix product as a oneDNN primitive, made once
-// per plan.
-//
-// A primitive is refused when oneDNN would run its plain C++ loops ("ref"), 10 to 1,000 times
-// slower. Leading axes are folded into rows where b has none; transposes, padded rows and broadcast
-// batches are strides. Where oneDNN cannot follow a batch's strides, its matrices are multiplied
-// one by one.
+// backends/onednn/lower/matmul_primitive.cpp -- see matmul_primitive.h.
 #include "backends/onednn/lower/matmul_primitive.h"
 
-#include "backends/onednn/machine/compat.h"
+#include "backends/onednn/lower/primitive.h"
+#include "backends/onednn/lower/row_tiles.h"
 #include "backends/onednn/machine/engine.h"
+#include "backends/onednn/plan/moves.h"
+#include "ir/check.h"
 
+#include <algorithm>
 #include <array>
+#include <cstring>
 
 namespace weft::onednn {
 namespace {
 
 using dnnl::memory;
+
+// Laying out b for a single product pays from so many rows on.
+constexpr int64_t kRowsWorthLayingOut = 64;
 
 // Strides of a matrix that oneDNN takes for one: axes of size 1 must not look like odd ones.
 void tidy(Tensor& t) {
@@ -30,18 +32,54 @@ void tidy(Tensor& t) {
     column = 1;
 }
 
-memory::desc desc_of(const Tensor& t) {
-  return {memory::dims(t.dims.begin(), t.dims.end()), memory::data_type::f32,
-          memory::dims(t.strides.begin(), t.strides.end())};
+dnnl::primitive_attr attributes(const Product& p) {
+  dnnl::post_ops post;
+  if (p.accumulate || p.residual) post.append_sum(1.0F);
+  if (p.activation == "relu") compat::append_eltwise(post, dnnl::algorithm::eltwise_relu);
+  if (p.activation == "gelu") compat::append_eltwise(post, dnnl::algorithm::eltwise_gelu_erf);
+  dnnl::primitive_attr attr = plain_attributes();
+  attr.set_post_ops(post);
+  return attr;
 }
 
-struct Primitive {
+std::optional<memory::desc> bias_desc(const Product& p) {
+  if (!p.bias) return std::nullopt;
+  memory::dims dims(p.c.dims.size(), 1);
+  dims.back() = p.c.dims.back();
+  memory::dims strides(dims.size(), dims.back());
+  strides.back() = 1;
+  return memory::desc(dims, memory::data_type::f32, strides);
+}
+
+// ---- whole
+
+bool emit_one(Emit& e, const Product& p) {
+  const auto bias = bias_desc(p);
+  const auto pd = described([&] {
+    return compat::matmul_desc(e.engine().dnnl(), desc_of(p.a), desc_of(p.b), bias, desc_of(p.c),
+                               attributes(p));
+  });
+  if (!pd) return false;
+  Call call("matmul", dnnl::matmul(*pd));
+  call.with(DNNL_ARG_SRC, pd->src_desc(), p.a.at)
+      .with(DNNL_ARG_WEIGHTS, pd->weights_desc(), p.b.at)
+      .with(DNNL_ARG_DST, pd->dst_desc(), p.c.at);
+  if (bias) call.with(DNNL_ARG_BIAS, *bias, p.bias->at);
+  call.with_scratchpad(e, pd->scratchpad_desc())
+      .emit(e, product_flops(p.a, p.c), pd->impl_info_str());
+  return true;
+}
+
+// ---- one by one
+
+struct Rounds {
   dnnl::matmul primitive;
   memory memories[5];
   Ref refs[5];
   dnnl_exec_arg_t args[5];
   int count = 0;
-  std::string implementation;
+  dnnl_stream_t stream;
+  std::vector<std::array<int64_t, 3>> offsets;  // bytes added to a, b, c, one round each
 
   void add(int arg, const memory::desc& desc, const dnnl::engine& engine, Ref at) {
     memories[count] = memory(desc, engine, DNNL_MEMORY_NONE);
@@ -49,108 +87,64 @@ struct Primitive {
     args[count] = {arg, memories[count].get()};
     ++count;
   }
-};
 
-dnnl::primitive_attr attributes(const Product& p) {
-  dnnl::post_ops post;
-  if (p.accumulate) post.append_sum(1.0F);
-  if (p.activation == "relu") compat::append_eltwise(post, dnnl::algorithm::eltwise_relu);
-  if (p.activation == "gelu") compat::append_eltwise(post, dnnl::algorithm::eltwise_gelu_erf);
-  dnnl::primitive_attr attr;
-  attr.set_post_ops(post);
-  attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-  return attr;
-}
-
-// Null where oneDNN has only its reference implementation, or none.
-std::shared_ptr<Primitive> make(Emit& e, const Product& p) {
-  const dnnl::engine& engine = e.engine().dnnl();
-  std::optional<memory::desc> bias;
-  if (p.bias) {
-    memory::dims dims(p.c.dims.size(), 1);
-    dims.back() = p.c.dims.back();
-    Dims strides(dims.size(), dims.back());
-    strides.back() = 1;
-    bias = memory::desc(dims, memory::data_type::f32, memory::dims(strides.begin(), strides.end()));
-  }
-  try {
-    const auto pd =
-        compat::matmul_desc(engine, desc_of(p.a), desc_of(p.b), bias, desc_of(p.c), attributes(p));
-    const std::string implementation = pd.impl_info_str();
-    if (implementation.rfind("ref", 0) == 0) return nullptr;
-    auto out = std::make_shared<Primitive>();
-    out->primitive = dnnl::matmul(pd);
-    out->implementation = implementation;
-    out->add(DNNL_ARG_SRC, pd.src_desc(), engine, p.a.at);
-    out->add(DNNL_ARG_WEIGHTS, pd.weights_desc(), engine, p.b.at);
-    out->add(DNNL_ARG_DST, pd.dst_desc(), engine, p.c.at);
-    if (bias) out->add(DNNL_ARG_BIAS, *bias, engine, p.bias->at);
-    if (const size_t scratch = pd.scratchpad_desc().get_size(); scratch > 0)
-      out->add(DNNL_ARG_SCRATCHPAD, pd.scratchpad_desc(), engine,
-               e.workspace(static_cast<int64_t>(scratch)));
-    return out;
-  } catch (const dnnl::error& error) {
-    if (error.status == dnnl_unimplemented) return nullptr;
-    throw ir::RuntimeError(ir::concat(
-        e.op.node().from.loc.str(), ": error: oneDNN makes no matmul for '", e.op.def().name,
-        "' of ", str(p.a), " and ", str(p.b), ": ", error.what(), " (status ", error.status, ")"));
-  }
-}
-
-struct Step {
-  std::shared_ptr<Primitive> primitive;
-  dnnl_stream_t stream;
-  std::vector<std::array<int64_t, 3>> offsets;  // bytes added to a, b, c, one round each
-
-  void operator()(const Run& run) const {
+  void run(const Run& run) const {
     for (const auto& offset : offsets) {
-      for (int i = 0; i < primitive->count; ++i) {
-        char* at = run(primitive->refs[i]) + (i < 3 ? offset[static_cast<size_t>(i)] : 0);
-        dnnl_memory_set_data_handle(primitive->args[i].memory, at);
+      for (int i = 0; i < count; ++i) {
+        char* at = run(refs[i]) + (i < 3 ? offset[static_cast<size_t>(i)] : 0);
+        dnnl_memory_set_data_handle(args[i].memory, at);
       }
-      const dnnl_status_t status = dnnl_primitive_execute(primitive->primitive.get(), stream,
-                                                          primitive->count, primitive->args);
-      if (status != dnnl_success)
-        throw ir::RuntimeError(ir::concat("error: oneDNN's matmul failed with status ", status));
+      check(dnnl_primitive_execute(primitive.get(), stream, count, args));
     }
   }
+  static void check(dnnl_status_t status) {
+    if (status != dnnl_success)
+      throw ir::RuntimeError(
+          ir::concat("error: oneDNN's matmul failed with status ", static_cast<int64_t>(status)));
+  }
 };
 
-bool emit_primitive(Emit& e, const Product& p) {
-  const auto primitive = make(e, p);
-  if (!primitive) return false;
-  e.kernel("matmul", product_flops(p.a, p.c), Step{primitive, e.engine().stream(), {{0, 0, 0}}},
-           primitive->implementation);
-  return true;
-}
-
 // Every matrix of the batch on its own.
-bool emit_one_by_one(Emit& e, const Product& p, const Dims& batch, const Tensor& a, const Tensor& b,
-                     const Tensor& c) {
+bool emit_one_by_one(Emit& e, const Product& p, const Dims& batch) {
   Product single = p;
   for (Tensor* t : {&single.a, &single.b, &single.c}) {
     t->dims.erase(t->dims.begin(), t->dims.end() - 2);
     t->strides.erase(t->strides.begin(), t->strides.end() - 2);
     tidy(*t);
   }
-  const auto primitive = make(e, single);
-  if (!primitive) return false;
+  const dnnl::engine& engine = e.engine().dnnl();
+  const auto bias = bias_desc(single);
+  const auto pd = described([&] {
+    return compat::matmul_desc(engine, desc_of(single.a), desc_of(single.b), bias,
+                               desc_of(single.c), attributes(single));
+  });
+  if (!pd) return false;
+  const auto rounds = std::make_shared<Rounds>();
+  rounds->primitive = dnnl::matmul(*pd);
+  rounds->stream = e.engine().stream();
+  rounds->add(DNNL_ARG_SRC, pd->src_desc(), engine, p.a.at);
+  rounds->add(DNNL_ARG_WEIGHTS, pd->weights_desc(), engine, p.b.at);
+  rounds->add(DNNL_ARG_DST, pd->dst_desc(), engine, p.c.at);
+  if (bias) rounds->add(DNNL_ARG_BIAS, *bias, engine, p.bias->at);
+  if (const size_t scratch = pd->scratchpad_desc().get_size(); scratch > 0)
+    rounds->add(DNNL_ARG_SCRATCHPAD, pd->scratchpad_desc(), engine,
+                e.workspace(static_cast<int64_t>(scratch)));
   int64_t count = 1;
   for (const int64_t d : batch) count *= d;
-  std::vector<std::array<int64_t, 3>> offsets;
   for (int64_t i = 0; i < count; ++i) {
     std::array<int64_t, 3> at{};
     int64_t rest = i;
     for (size_t axis = batch.size(); axis-- > 0; rest /= batch[axis]) {
-      const int64_t k = rest % batch[axis] * 4;
-      at[0] += k * a.strides[axis];
-      at[1] += k * b.strides[axis];
-      at[2] += k * c.strides[axis];
+      const int64_t k = rest % batch[axis];
+      at[0] += k * p.a.strides[axis] * p.a.element_bytes();
+      at[1] += k * p.b.strides[axis] * p.b.element_bytes();
+      at[2] += k * p.c.strides[axis] * p.c.element_bytes();
     }
-    offsets.push_back(at);
+    rounds->offsets.push_back(at);
   }
-  e.kernel("matmul, one by one", product_flops(p.a, p.c),
-           Step{primitive, e.engine().stream(), std::move(offsets)}, primitive->implementation);
+  e.kernel(
+      "matmul, one by one", product_flops(p.a, p.c), [rounds](const Run& run) { rounds->run(run); },
+      pd->impl_info_str());
   return true;
 }
 
@@ -192,13 +186,8 @@ void fold(Product& p) {
   for (Tensor* t : {&p.a, &p.b, &p.c}) tidy(*t);
 }
 
-}  // namespace
-
-double product_flops(const Tensor& a, const Tensor& c) {
-  return 2.0 * static_cast<double>(c.size()) * static_cast<double>(a.dim(-1));
-}
-
-bool emit_product(Emit& e, Product p) {
+bool emit_whole(Emit& e, Product p) {
+  if (p.residual) return false;
   align(p);
   if (p.c.rank() > 2) fold(p);
   Product batched = p;
@@ -212,8 +201,182 @@ bool emit_product(Emit& e, Product p) {
         t->strides[axis] = t->dims[t->dims.size() - 1] * t->dims[t->dims.size() - 2];
       }
   }
-  if (!both && emit_primitive(e, batched)) return true;
-  return !batch.empty() && emit_one_by_one(e, p, batch, p.a, p.b, p.c);
+  if (!both && emit_one(e, batched)) return true;
+  return !batch.empty() && emit_one_by_one(e, p, batch);
+}
+
+// ---- run time
+
+// Memory of a matrix whose sizes are told when it runs.
+memory::desc sized(const Tensor& t, int64_t rows, int64_t columns) {
+  return {{rows, columns}, data_type(t.dtype), {t.strides[0], t.strides[1]}};
+}
+
+class RunTimeProduct {
+ public:
+  RunTimeProduct(const dnnl::engine& engine, dnnl_stream_t stream, dnnl::matmul primitive,
+                 const Product& p)
+      : engine_(engine), stream_(stream), primitive_(std::move(primitive)), p_(p) {
+    if (const auto bias = bias_desc(p)) bias_ = memory(*bias, engine, DNNL_MEMORY_NONE);
+  }
+
+  void run(const Run& run) {
+    const int64_t m = p_.rows ? p_.rows->rounded_up(run) : p_.c.dim(0),
+                  k = p_.depth ? (*p_.depth)(run) : p_.a.dim(1), n = p_.c.dim(1);
+    char* const c = run(p_.c.at);
+    if (m == 0) return;
+    if (k == 0) {  // nothing is added up
+      for (int64_t i = 0; i < m && !p_.accumulate; ++i)
+        std::memset(c + i * p_.c.stride(0) * p_.c.element_bytes(), 0,
+                    static_cast<size_t>(n * p_.c.element_bytes()));
+      return;
+    }
+    if (m != m_ || k != k_) {
+      a_ = memory(sized(p_.a, m, k), engine_, DNNL_MEMORY_NONE);
+      b_ = memory(sized(p_.b, k, n), engine_, DNNL_MEMORY_NONE);
+      c_ = memory(sized(p_.c, m, n), engine_, DNNL_MEMORY_NONE);
+      m_ = m, k_ = k;
+    }
+    dnnl_exec_arg_t args[] = {{DNNL_ARG_SRC, a_.get()},
+                              {DNNL_ARG_WEIGHTS, b_.get()},
+                              {DNNL_ARG_DST, c_.get()},
+                              {DNNL_ARG_BIAS, bias_.get(true)}};
+    dnnl_memory_set_data_handle(a_.get(), run(p_.a.at));
+    dnnl_memory_set_data_handle(b_.get(), run(p_.b.at));
+    dnnl_memory_set_data_handle(c_.get(), c);
+    if (p_.bias) dnnl_memory_set_data_handle(bias_.get(), run(p_.bias->at));
+    Rounds::check(dnnl_primitive_execute(primitive_.get(), stream_, p_.bias ? 4 : 3, args));
+  }
+
+ private:
+  const dnnl::engine engine_;
+  const dnnl_stream_t stream_;
+  const dnnl::matmul primitive_;
+  const Product p_;
+  int64_t m_ = -1, k_ = -1;  // the memories are of
+  memory a_, b_, c_, bias_;
+};
+
+bool emit_run_time(Emit& e, const Product& given) {
+  Product p = given;
+  if (p.residual || p.a.rank() != 2 || p.b.rank() != 2 || p.c.rank() != 2) return false;
+  if (p.depth && (p.bias || p.activation != "none")) return false;
+  for (Tensor* t : {&p.a, &p.b, &p.c}) tidy(*t);
+  if (!fits(Layout::matrix, p.a) || !fits(Layout::matrix, p.b) || !fits(Layout::inner, p.c))
+    return false;
+  constexpr int64_t kUnknown = DNNL_RUNTIME_DIM_VAL;
+  const int64_t m = p.rows ? kUnknown : p.c.dim(0), k = p.depth ? kUnknown : p.a.dim(1),
+                n = p.c.dim(1);
+  const auto pd = described([&] {
+    return compat::matmul_desc(e.engine().dnnl(), sized(p.a, m, k), sized(p.b, k, n), bias_desc(p),
+                               sized(p.c, m, n), attributes(p));
+  });
+  if (!pd || pd->scratchpad_desc().get_size() > 0) return false;
+  const auto product = std::make_shared<RunTimeProduct>(e.engine().dnnl(), e.engine().stream(),
+                                                        dnnl::matmul(*pd), p);
+  e.kernel(
+      "matmul, sizes at run time", product_flops(p.a, p.c),
+      [product](const Run& run) { product->run(run); }, pd->impl_info_str());
+  return true;
+}
+
+// ---- by rows
+
+std::optional<Tensor> in_rows(const Tensor& t, int64_t rows) {
+  const auto matrix = reshaped(t, {rows, t.dim(-1)});
+  if (!matrix || !fits(Layout::inner, *matrix) || (rows > 1 && matrix->stride(0) < t.dim(-1)))
+    return std::nullopt;
+  return matrix;
+}
+
+bool emit_by_rows(Emit& e, const Product& given) {
+  Product p = given;
+  const int64_t n = row_count(p.c);
+  if (p.b.rank() != 2 || row_count(p.a) != n || !has_weight_layouts()) return false;
+  for (int axis = 0; axis + 1 < p.a.rank(); ++axis)
+    if (p.a.stride(axis) == 0 && p.a.dim(axis) > 1) return false;  // broadcast
+  const auto a = in_rows(p.a, n), c = in_rows(p.c, n);
+  if (!a || !c || !fits(Layout::matrix, p.b)) return false;
+  p.a = *a, p.c = *c;
+  if (p.residual) {
+    const auto residual = in_rows(*p.residual, n);
+    if (!residual) return false;
+    p.residual = *residual;
+  }
+  tidy(p.b);
+  RowTiles::Setup setup{.k = p.a.dim(1),
+                        .n = p.c.dim(1),
+                        .rows = n,
+                        .threads = e.engine().threads(),
+                        .a_row = n == 1 ? p.a.dim(1) : p.a.stride(0),
+                        .c_row = n == 1 ? p.c.dim(1) : p.c.stride(0),
+                        .operands = data_type(p.a.dtype),
+                        .results = data_type(p.c.dtype),
+                        .bias = p.bias.has_value(),
+                        .attributes = attributes(p)};
+  auto tiles = RowTiles::make(e.engine().dnnl(), setup);
+  if (!tiles && setup.a_row != setup.k) {
+    setup.a_row = setup.k;
+    if (!(tiles = RowTiles::make(e.engine().dnnl(), setup))) return false;
+    const Tensor side_by_side = e.temporary(p.a.dtype, p.a.dims);
+    emit_copy(e, p.a, side_by_side, p.rows);
+    p.a = side_by_side;
+  }
+  if (!tiles) return false;
+  const memory::desc& to = tiles->weights();
+  const WeightLayout layout{.name = layout_text(to),
+                            .bytes = static_cast<int64_t>(to.get_size()),
+                            .lay_out = [to](Emit& e, const Tensor& b, Ref at) {
+                              return emit_reorder(e, "lay out weights", desc_of(b), b.at, to, at);
+                            }};
+  std::optional<Ref> w = e.packed(p.b, layout);
+  if (!w && n >= kRowsWorthLayingOut) w = e.laid_out(p.b, layout);
+  if (!w) return false;
+  const std::string implementation = tiles->implementation();
+  e.kernel(
+      "matmul", product_flops(p.a, p.c),
+      [tiles = std::shared_ptr<RowTiles>(std::move(tiles)), p, w = *w](const Run& run) {
+        const Tensor* const r = p.residual && p.residual->at != p.c.at ? &*p.residual : nullptr;
+        tiles->run({.rows = p.rows ? (*p.rows)(run) : p.c.dim(0),
+                    .a = run(p.a.at),
+                    .weights = run(w),
+                    .bias = p.bias ? run(p.bias->at) : nullptr,
+                    .residual = r != nullptr ? run(r->at) : nullptr,
+                    .residual_row = r != nullptr ? r->stride(0) : 0,
+                    .c = run(p.c.at)});
+      },
+      implementation);
+  return true;
+}
+
+}  // namespace
+
+double product_flops(const Tensor& a, const Tensor& c) {
+  return 2.0 * static_cast<double>(c.size()) * static_cast<double>(a.dim(-1));
+}
+
+bool emit_product(Emit& e, const Product& p) {
+  WEFT_CHECK(p.a.dtype == p.b.dtype);
+  if (p.depth) return emit_run_time(e, p);
+  if (emit_by_rows(e, p)) return true;
+  return p.rows ? emit_run_time(e, p) : emit_whole(e, p);
+}
+
+bool has_weight_layouts() {
+  static const bool here = [] {
+    const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
+    return RowTiles::make(engine, {.k = 64,
+                                   .n = 64,
+                                   .rows = kRowsWorthLayingOut,
+                                   .threads = 1,
+                                   .a_row = 64,
+                                   .c_row = 64,
+                                   .operands = memory::data_type::f32,
+                                   .results = memory::data_type::f32,
+                                   .bias = false,
+                                   .attributes = plain_attributes()}) != nullptr;
+  }();
+  return here;
 }
 
 }  // namespace weft::onednn

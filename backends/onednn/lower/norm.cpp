@@ -1,11 +1,16 @@
 // backends/onednn/lower/norm.cpp -- layer norm, RMS norm and their adjoints.
 #include "backends/onednn/kernels/norm.h"
 
+#include "backends/onednn/lower/choice.h"
 #include "backends/onednn/lower/entries.h"
 #include "backends/onednn/lower/ops.h"
+#include "backends/onednn/lower/primitive.h"
+#include "backends/onednn/machine/engine.h"
+#include "backends/onednn/plan/moves.h"
 #include "ir/ops/all.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace weft::onednn {
 namespace {
@@ -35,10 +40,10 @@ Layout norm_operand(const ir::OpView& op, int operand) {
   return rows ? Layout::rows : Layout::dense;
 }
 
-void lower_norm(Emit& e) {
+namespace {
+
+bool emit_norm_kernel(Emit& e) {
   const Tensor x = e.in("x"), y = e.out();
-  e.needs_arithmetic(x.dtype);
-  if (x.size() == 0) return;
   const kernels::Norm args{.rows = row_count(x),
                            .n = x.dim(-1),
                            .centred = centred(e.op),
@@ -62,13 +67,12 @@ void lower_norm(Emit& e) {
     norm.rstd = rstd(run);
     kernels::norm(norm);
   });
+  return true;
 }
 
-void lower_norm_grad(Emit& e) {
+bool emit_norm_grad_kernel(Emit& e) {
   const Tensor dy = e.in("dy"), x = e.in("x");
   const ir::Texts& wanted = e.op.texts("wanted");
-  e.needs_arithmetic(x.dtype);
-  if (wanted.empty()) return;
   kernels::NormGrad args{.rows = row_count(x),
                          .n = x.dim(-1),
                          .centred = centred(e.op),
@@ -96,6 +100,145 @@ void lower_norm_grad(Emit& e) {
     grad.workspace = run.at<float>(workspace);
     kernels::norm_grad(grad);
   });
+  return true;
+}
+
+using dnnl::memory;
+
+memory::desc rows_desc(int64_t rows, int64_t n, int64_t distance) {
+  return {{rows, n}, memory::data_type::f32, memory::dims{distance, 1}};
+}
+memory::desc vector_desc(int64_t n) { return {{n}, memory::data_type::f32, memory::format_tag::a}; }
+
+dnnl::normalization_flags flags_of(const Emit& e) {
+  auto flags = dnnl::normalization_flags::none;
+  if (e.has("scale")) flags |= dnnl::normalization_flags::use_scale;
+  if (e.has("shift")) flags |= dnnl::normalization_flags::use_shift;
+  return flags;
+}
+
+// What oneDNN calls the statistics of a norm is the variance, where Weft keeps 1 / sqrt(variance +
+// eps): from one to the other, for as many rows as there are.
+template <typename Convert>
+void emit_statistics(Emit& e, int64_t rows, Ref from, Ref to, const Convert& convert) {
+  e.kernel("statistics", 0, [=, bound = e.bound()](const Run& run) {
+    const int64_t n = bound ? bound->of(run, rows) : rows;
+    const float* const x = run.at<float>(from);
+    float* const y = run.at<float>(to);
+    for (int64_t i = 0; i < n; ++i) y[i] = convert(x[i]);
+  });
+}
+
+// Of layer norm: oneDNN 2.6 has no RMS norm.
+bool emit_norm_primitive(Emit& e) {
+  const Tensor x = e.in("x"), y = e.out();
+  const int64_t rows = row_count(x), n = x.dim(-1), distance = *row_stride(x);
+  if (distance != *row_stride(y)) return false;
+  const float eps = static_cast<float>(e.op.real("eps"));
+  const bool statistics = e.op.flag("statistics");
+  std::vector<Ref> at{x.at, y.at};
+  if (e.has("scale")) at.push_back(e.in("scale").at);
+  if (e.has("shift")) at.push_back(e.in("shift").at);
+  if (statistics) at.insert(at.end(), {e.out(1).at, e.out(2).at});
+  const auto make = [=, engine = e.engine().dnnl(), flags = flags_of(e), scale = e.has("scale"),
+                     shift = e.has("shift")](int64_t count) -> std::optional<RowPrimitive> {
+    const memory::desc desc = rows_desc(count, n, distance);
+    const auto pd = described([&] {
+      return compat::norm_desc(engine, desc, desc, statistics, eps, flags, plain_attributes());
+    });
+    if (!pd) return std::nullopt;
+    RowPrimitive p{dnnl::layer_normalization_forward(*pd),
+                   pd->impl_info_str(),
+                   {{DNNL_ARG_SRC, desc}, {DNNL_ARG_DST, desc}},
+                   pd->scratchpad_desc()};
+    if (scale) p.arguments.emplace_back(DNNL_ARG_SCALE, vector_desc(n));
+    if (shift) p.arguments.emplace_back(DNNL_ARG_SHIFT, vector_desc(n));
+    if (statistics) {
+      p.arguments.emplace_back(DNNL_ARG_MEAN, vector_desc(count));
+      p.arguments.emplace_back(DNNL_ARG_VARIANCE, vector_desc(count));
+    }
+    return p;
+  };
+  if (!emit_for_rows(e, "norm", 0, rows, make, at)) return false;
+  if (statistics)
+    emit_statistics(e, rows, e.out(2).at, e.out(2).at,
+                    [eps](float variance) { return 1 / std::sqrt(variance + eps); });
+  return true;
+}
+
+bool emit_norm_grad_primitive(Emit& e) {
+  const Tensor dy = e.in("dy"), x = e.in("x");
+  const int64_t rows = row_count(x), n = x.dim(-1), distance = *row_stride(x);
+  const ir::Texts& wanted = e.op.texts("wanted");
+  const auto place = [&](std::string_view operand) -> const Tensor* {
+    const auto found = std::find(wanted.begin(), wanted.end(), operand);
+    return found == wanted.end() ? nullptr : &e.out(static_cast<int>(found - wanted.begin()));
+  };
+  const Tensor *const dx = place("x"), *const dscale = place("scale"),
+                      *const dshift = place("shift");
+  if (dx == nullptr || *row_stride(dy) != distance || *row_stride(*dx) != distance) return false;
+  const bool scale = e.has("scale"), shift = e.has("shift");
+  if ((dscale != nullptr && !scale) || (dshift != nullptr && !shift)) return false;
+  const float eps = static_cast<float>(e.op.real("eps"));
+  const auto make = [=, engine = e.engine().dnnl(),
+                     flags = flags_of(e)](int64_t count) -> std::optional<RowPrimitive> {
+    const memory::desc desc = rows_desc(count, n, distance);
+    const auto pd = described(
+        [&] { return compat::norm_grad_desc(engine, desc, desc, eps, flags, plain_attributes()); });
+    if (!pd) return std::nullopt;
+    RowPrimitive p{dnnl::layer_normalization_backward(*pd),
+                   pd->impl_info_str(),
+                   {{DNNL_ARG_DIFF_DST, desc},
+                    {DNNL_ARG_SRC, desc},
+                    {DNNL_ARG_MEAN, vector_desc(count)},
+                    {DNNL_ARG_VARIANCE, vector_desc(count)},
+                    {DNNL_ARG_DIFF_SRC, desc}},
+                   pd->scratchpad_desc()};
+    if (scale) {
+      p.arguments.emplace_back(DNNL_ARG_SCALE, vector_desc(n));
+      p.arguments.emplace_back(DNNL_ARG_DIFF_SCALE, vector_desc(n));
+    }
+    if (shift) {
+      p.arguments.emplace_back(DNNL_ARG_SHIFT, vector_desc(n));
+      p.arguments.emplace_back(DNNL_ARG_DIFF_SHIFT, vector_desc(n));
+    }
+    return p;
+  };
+  if (!make(rows)) return false;
+  const Ref variance = e.workspace(rows * 4);
+  emit_statistics(e, rows, e.in("rstd").at, variance,
+                  [eps](float rstd) { return 1 / (rstd * rstd) - eps; });
+  std::vector<Ref> at{dy.at, x.at, e.in("mean").at, variance, dx->at};
+  const auto add = [&](std::string_view operand, const Tensor* adjoint) {
+    at.push_back(e.in(operand).at);
+    at.push_back(adjoint != nullptr ? adjoint->at : e.workspace(n * 4));
+  };
+  if (scale) add("scale", dscale);
+  if (shift) add("shift", dshift);
+  // Of no rows the sums are zero.
+  if (e.bound())
+    for (const Tensor* sums : {dscale, dshift})
+      if (sums != nullptr) emit_fill(e, *sums, 0);
+  return emit_for_rows(e, "norm_grad", 0, rows, make, at);
+}
+
+constexpr Implementation kNorm[] = {{"norm", Owner::weft, emit_norm_kernel}};
+constexpr Implementation kLayerNorm[] = {{"primitive", Owner::onednn, emit_norm_primitive},
+                                         {"norm", Owner::weft, emit_norm_kernel}};
+constexpr Implementation kNormGrad[] = {{"norm_grad", Owner::weft, emit_norm_grad_kernel}};
+constexpr Implementation kLayerNormGrad[] = {{"primitive", Owner::onednn, emit_norm_grad_primitive},
+                                             {"norm_grad", Owner::weft, emit_norm_grad_kernel}};
+
+}  // namespace
+
+void lower_norm(Emit& e) {
+  e.needs_arithmetic(e.in("x").dtype);
+  if (e.in("x").size() > 0) lower_by_choice(e);
+}
+
+void lower_norm_grad(Emit& e) {
+  e.needs_arithmetic(e.in("x").dtype);
+  if (!e.op.texts("wanted").empty()) lower_by_choice(e);
 }
 
 bool norm_in_place(const ir::OpView&, int result, int operand) {
@@ -116,25 +259,29 @@ constexpr Lowering kLowerings[] = {
      .results = Layout::rows,
      .operand = norm_operand,
      .in_place = norm_in_place,
-     .bounded = always},
+     .bounded = always,
+     .implementations = kLayerNorm},
     {.op = &ir::ops::layer_norm_grad,
      .lower = lower_norm_grad,
      .results = Layout::rows,
      .operand = norm_operand,
      .in_place = norm_grad_in_place,
-     .bounded = always},
+     .bounded = always,
+     .implementations = kLayerNormGrad},
     {.op = &ir::ops::rms_norm,
      .lower = lower_norm,
      .results = Layout::rows,
      .operand = norm_operand,
      .in_place = norm_in_place,
-     .bounded = always},
+     .bounded = always,
+     .implementations = kNorm},
     {.op = &ir::ops::rms_norm_grad,
      .lower = lower_norm_grad,
      .results = Layout::rows,
      .operand = norm_operand,
      .in_place = norm_grad_in_place,
-     .bounded = always},
+     .bounded = always,
+     .implementations = kNormGrad},
 };
 
 }  // namespace

@@ -1,8 +1,11 @@
 // backends/onednn/lower/pool.cpp -- pooling and its adjoints.
 #include "backends/onednn/kernels/pool.h"
 
+#include "backends/onednn/lower/choice.h"
 #include "backends/onednn/lower/entries.h"
 #include "backends/onednn/lower/ops.h"
+#include "backends/onednn/lower/primitive.h"
+#include "backends/onednn/machine/engine.h"
 #include "ir/ops/all.h"
 
 namespace weft::onednn {
@@ -72,10 +75,10 @@ void lower_max_pool_grad(Emit& e) {
   });
 }
 
-void lower_avg_pool(Emit& e) {
+namespace {
+
+bool emit_avg_pool_kernel(Emit& e) {
   const Tensor x = e.in(0), y = e.out();
-  e.needs_arithmetic(x.dtype);
-  if (y.size() == 0) return;
   const kernels::AvgPool args{.shape = pool_shape(e.op, x, y),
                               .count_padding = e.op.flag("count_padding")};
   e.kernel("avg_pool", static_cast<double>(x.size()), [=, x = x.at, y = y.at](const Run& run) {
@@ -84,12 +87,11 @@ void lower_avg_pool(Emit& e) {
     pool.y = run.at<float>(y);
     kernels::avg_pool(pool);
   });
+  return true;
 }
 
-void lower_avg_pool_grad(Emit& e) {
+bool emit_avg_pool_grad_kernel(Emit& e) {
   const Tensor dy = e.in(0), dx = e.out();
-  e.needs_arithmetic(dy.dtype);
-  if (dx.size() == 0) return;
   const kernels::AvgPoolGrad args{.shape = pool_shape(e.op, dx, dy),
                                   .count_padding = e.op.flag("count_padding")};
   e.kernel("avg_pool_grad", static_cast<double>(dx.size()),
@@ -99,13 +101,75 @@ void lower_avg_pool_grad(Emit& e) {
              grad.dx = run.at<float>(dx);
              kernels::avg_pool_grad(grad);
            });
+  return true;
+}
+
+// oneDNN's greatest elements are not told from NaN: max_pool has no primitive.
+compat::AvgPool avg_pool(const ir::OpView& op, const Tensor& x, const Tensor& y) {
+  const ops::Window window = ops::window_of(op, ops::pool_window(op));
+  const ir::Integers& sizes = op.integers("window");
+  return {channels_last(x),
+          channels_last(y),
+          {window.strides.begin(), window.strides.end()},
+          {sizes.begin(), sizes.end()},
+          {window.low.begin(), window.low.end()},
+          {window.high.begin(), window.high.end()},
+          op.flag("count_padding")};
+}
+
+bool emit_avg_pool_primitive(Emit& e) {
+  const Tensor x = e.in(0), y = e.out();
+  if (x.rank() < 3 || x.size() == 0) return false;
+  const compat::AvgPool p = avg_pool(e.op, x, y);
+  const auto pd =
+      described([&] { return compat::avg_pool_desc(e.engine().dnnl(), p, plain_attributes()); });
+  if (!pd) return false;
+  Call("avg_pool", compat::Pooling(*pd))
+      .with(DNNL_ARG_SRC, p.x, x.at)
+      .with(DNNL_ARG_DST, p.y, y.at)
+      .with_scratchpad(e, pd->scratchpad_desc())
+      .emit(e, static_cast<double>(x.size()), pd->impl_info_str());
+  return true;
+}
+
+bool emit_avg_pool_grad_primitive(Emit& e) {
+  const Tensor dy = e.in(0), dx = e.out();
+  if (dx.rank() < 3 || dy.size() == 0) return false;
+  const compat::AvgPool p = avg_pool(e.op, dx, dy);
+  const auto pd = described(
+      [&] { return compat::avg_pool_grad_desc(e.engine().dnnl(), p, plain_attributes()); });
+  if (!pd) return false;
+  Call("avg_pool_grad", compat::PoolingGrad(*pd))
+      .with(DNNL_ARG_DIFF_DST, p.y, dy.at)
+      .with(DNNL_ARG_DIFF_SRC, p.x, dx.at)
+      .with_scratchpad(e, pd->scratchpad_desc())
+      .emit(e, static_cast<double>(dx.size()), pd->impl_info_str());
+  return true;
+}
+
+constexpr Implementation kAvgPool[] = {{"primitive", Owner::onednn, emit_avg_pool_primitive},
+                                       {"avg_pool", Owner::weft, emit_avg_pool_kernel}};
+constexpr Implementation kAvgPoolGrad[] = {
+    {"primitive", Owner::onednn, emit_avg_pool_grad_primitive},
+    {"avg_pool_grad", Owner::weft, emit_avg_pool_grad_kernel}};
+
+}  // namespace
+
+void lower_avg_pool(Emit& e) {
+  e.needs_arithmetic(e.in(0).dtype);
+  if (e.out().size() > 0) lower_by_choice(e);
+}
+
+void lower_avg_pool_grad(Emit& e) {
+  e.needs_arithmetic(e.in(0).dtype);
+  if (e.out().size() > 0) lower_by_choice(e);
 }
 
 namespace {
 
 constexpr Lowering kLowerings[] = {
-    {.op = &ops::avg_pool, .lower = lower_avg_pool},
-    {.op = &ops::avg_pool_grad, .lower = lower_avg_pool_grad},
+    {.op = &ops::avg_pool, .lower = lower_avg_pool, .implementations = kAvgPool},
+    {.op = &ops::avg_pool_grad, .lower = lower_avg_pool_grad, .implementations = kAvgPoolGrad},
     {.op = &ops::max_pool, .lower = lower_max_pool},
     {.op = &ops::max_pool_grad, .lower = lower_max_pool_grad},
 };

@@ -3,9 +3,12 @@
 
 #include "backends/onednn/kernels/arg_max.h"
 #include "backends/onednn/kernels/cumulative_sum.h"
+#include "backends/onednn/lower/choice.h"
 #include "backends/onednn/lower/dtype.h"
 #include "backends/onednn/lower/entries.h"
 #include "backends/onednn/lower/ops.h"
+#include "backends/onednn/lower/primitive.h"
+#include "backends/onednn/machine/engine.h"
 #include "backends/onednn/plan/moves.h"
 #include "ir/check.h"
 #include "ir/ops/all.h"
@@ -41,10 +44,37 @@ Folded folded(const Dims& dims, int from, int to) {
   return f;
 }
 
+// Sums and means of f32; oneDNN's max and min do not pass NaN on. It has reference loops only for
+// axes that are not the last.
+bool emit_reduce_primitive(Emit& e, Reduction kind, const Tensor& x, const Folded& f, Ref to) {
+  using dnnl::memory;
+  if (x.dtype != ir::DType::f32 || f.n == 0 || f.outer == 0) return false;
+  if (kind != Reduction::sum && kind != Reduction::mean) return false;
+  const auto how =
+      kind == Reduction::sum ? dnnl::algorithm::reduction_sum : dnnl::algorithm::reduction_mean;
+  const auto make = [=, engine = e.engine().dnnl()](int64_t outer) -> std::optional<RowPrimitive> {
+    const auto desc = [&](int64_t n) {
+      return memory::desc({outer, n, f.inner}, memory::data_type::f32, memory::format_tag::abc);
+    };
+    const auto pd = described([&] {
+      return compat::reduction_desc(engine, how, desc(f.n), desc(1), plain_attributes());
+    });
+    if (!pd) return std::nullopt;
+    return RowPrimitive{dnnl::reduction(*pd),
+                        pd->impl_info_str(),
+                        {{DNNL_ARG_SRC, desc(f.n)}, {DNNL_ARG_DST, desc(1)}},
+                        pd->scratchpad_desc()};
+  };
+  return emit_for_rows(e, "reduce", static_cast<double>(x.size()), f.outer, make, {x.at, to});
+}
+
 // One run of neighbouring axes.
 // With a bound, rows are the outermost of what is kept, or of what is reduced (outer is 1 then).
 void emit_reduce(Emit& e, Reduction kind, const Tensor& x, const Folded& f, Ref to,
                  const std::optional<RowBound>& rows, bool over_rows) {
+  if (!(rows && over_rows) && preferred(e.choice(), "sum") == Owner::onednn &&
+      emit_reduce_primitive(e, kind, x, f, to))
+    return;
   kernels::Reduce args{
       .kind = kind, .dtype = *kernel_dtype(x.dtype), .outer = f.outer, .n = f.n, .inner = f.inner};
   const size_t bytes = kernels::reduce_workspace_bytes(args);

@@ -1,9 +1,14 @@
 // backends/onednn/lower/softmax.cpp -- softmax and log-softmax along any axis.
 #include "backends/onednn/kernels/softmax.h"
 
+#include "backends/onednn/lower/choice.h"
 #include "backends/onednn/lower/entries.h"
 #include "backends/onednn/lower/ops.h"
+#include "backends/onednn/lower/primitive.h"
+#include "backends/onednn/machine/engine.h"
 #include "ir/ops/all.h"
+
+#include <cmath>
 
 namespace weft::onednn {
 namespace {
@@ -18,11 +23,10 @@ Layout softmax_operand(const ir::OpView& op, int) {
   return op.axis() == op.operand(0).rank() - 1 ? Layout::rows : Layout::dense;
 }
 
-void lower_softmax(Emit& e) {
-  const Tensor x = e.in(0), y = e.out();
-  e.needs_arithmetic(x.dtype);
-  if (x.size() == 0) return;
-  const int axis = static_cast<int>(e.op.axis());
+namespace {
+
+Lanes lanes_of(const ir::OpView& op, const Tensor& x, const Tensor& y) {
+  const int axis = static_cast<int>(op.axis());
   Lanes l;
   for (int i = 0; i < x.rank(); ++i) (i < axis ? l.rows : i == axis ? l.n : l.inner) *= x.dim(i);
   // Rows are the operand's own only along its last axis; any other is dense, even with 1 element
@@ -30,6 +34,12 @@ void lower_softmax(Emit& e) {
   const bool last = axis == x.rank() - 1;
   l.ld_x = last ? *row_stride(x) : l.n * l.inner;
   l.ld_y = last ? *row_stride(y) : l.n * l.inner;
+  return l;
+}
+
+bool emit_softmax_kernel(Emit& e) {
+  const Tensor x = e.in(0), y = e.out();
+  const Lanes l = lanes_of(e.op, x, y);
   const kernels::Softmax args{.rows = l.rows,
                               .n = l.n,
                               .inner = l.inner,
@@ -42,6 +52,69 @@ void lower_softmax(Emit& e) {
     softmax.y = run.at<float>(to);
     kernels::softmax(softmax);
   });
+  return true;
+}
+
+// Lanes of -inf throughout: their softmax is zeros, its logarithm -inf, where oneDNN makes NaN.
+struct EmptyLanes {
+  Lanes l;
+  Ref x, y, found;  // found: a byte a lane
+  float value;
+
+  const float* lane(const Run& run, Ref of, int64_t ld, int64_t i) const {
+    return run.at<float>(of) + i / l.inner * ld + i % l.inner;
+  }
+  void find(const Run& run) const {
+    uint8_t* const to = run.at<uint8_t>(found);
+    for (int64_t i = 0; i < l.rows * l.inner; ++i) {
+      const float* const at = lane(run, x, l.ld_x, i);
+      int64_t k = 0;
+      while (k < l.n && at[k * l.inner] == -HUGE_VALF) ++k;
+      to[i] = k == l.n;
+    }
+  }
+  void fill(const Run& run) const {
+    const uint8_t* const is_empty = run.at<uint8_t>(found);
+    for (int64_t i = 0; i < l.rows * l.inner; ++i)
+      for (int64_t k = 0; is_empty[i] != 0 && k < l.n; ++k)
+        const_cast<float*>(lane(run, y, l.ld_y, i))[k * l.inner] = value;
+  }
+};
+
+bool emit_softmax_primitive(Emit& e) {
+  const Tensor x = e.in(0), y = e.out();
+  const Lanes l = lanes_of(e.op, x, y);
+  const bool log = &e.op.def() == &ir::ops::log_softmax;
+  const auto desc = [&](int64_t ld) {
+    return dnnl::memory::desc({l.rows, l.n, l.inner}, dnnl::memory::data_type::f32,
+                              dnnl::memory::dims{ld, l.inner, 1});
+  };
+  const auto pd = described([&] {
+    return compat::softmax_desc(e.engine().dnnl(), log, desc(l.ld_x), desc(l.ld_y), 1,
+                                plain_attributes());
+  });
+  if (!pd) return false;
+  const EmptyLanes empty{l, x.at, y.at, e.workspace(l.rows * l.inner), log ? -HUGE_VALF : 0.0F};
+  e.kernel("lanes of -inf", 0, [empty](const Run& run) { empty.find(run); });
+  Call("softmax", compat::Softmax(*pd))
+      .with(DNNL_ARG_SRC, pd->src_desc(), x.at)
+      .with(DNNL_ARG_DST, pd->dst_desc(), y.at)
+      .with_scratchpad(e, pd->scratchpad_desc())
+      .emit(e, 0, pd->impl_info_str());
+  e.kernel("lanes of -inf", 0, [empty](const Run& run) { empty.fill(run); });
+  return true;
+}
+
+constexpr Implementation kSoftmax[] = {
+    {"primitive", Owner::onednn, emit_softmax_primitive},
+    {"softmax", Owner::weft, emit_softmax_kernel},
+};
+
+}  // namespace
+
+void lower_softmax(Emit& e) {
+  e.needs_arithmetic(e.in(0).dtype);
+  if (e.in(0).size() > 0) lower_by_choice(e);
 }
 
 void lower_softmax_grad(Emit& e) {
@@ -80,11 +153,13 @@ constexpr Lowering kLowerings[] = {
     {.op = &ir::ops::log_softmax,
      .lower = lower_softmax,
      .results = Layout::dense,
-     .operand = softmax_operand},
+     .operand = softmax_operand,
+     .implementations = kSoftmax},
     {.op = &ir::ops::softmax,
      .lower = lower_softmax,
      .operand = softmax_operand,
-     .in_place = softmax_in_place},
+     .in_place = softmax_in_place,
+     .implementations = kSoftmax},
     {.op = &ir::ops::softmax_grad,
      .lower = lower_softmax_grad,
      .operand = softmax_operand,

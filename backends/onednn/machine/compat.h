@@ -28,6 +28,23 @@ inline void append_eltwise(dnnl::post_ops& ops, dnnl::algorithm algorithm, float
 #endif
 }
 
+// Strides of the axes (between blocks where there are some), and the blocks inside: how many
+// elements of which axis, outer ones first.
+struct Blocking {
+  dnnl::memory::dims strides, blocks, axes;
+};
+
+inline Blocking blocking(const dnnl::memory::desc& desc) {
+#if DNNL_VERSION_MAJOR >= 3
+  return {desc.get_strides(), desc.get_inner_blks(), desc.get_inner_idxs()};
+#else
+  const dnnl_blocking_desc_t& b = desc.data.format_desc.blocking;
+  return {{b.strides, b.strides + desc.data.ndims},
+          {b.inner_blks, b.inner_blks + b.inner_nblks},
+          {b.inner_idxs, b.inner_idxs + b.inner_nblks}};
+#endif
+}
+
 inline dnnl::matmul::primitive_desc matmul_desc(const dnnl::engine& engine,
                                                 const dnnl::memory::desc& a,
                                                 const dnnl::memory::desc& b,
@@ -40,6 +57,145 @@ inline dnnl::matmul::primitive_desc matmul_desc(const dnnl::engine& engine,
 #else
   return bias ? dnnl::matmul::primitive_desc(dnnl::matmul::desc(a, b, *bias, c), attr, engine)
               : dnnl::matmul::primitive_desc(dnnl::matmul::desc(a, b, c), attr, engine);
+#endif
+}
+
+#if DNNL_VERSION_MAJOR >= 3
+using Softmax = dnnl::softmax_forward;
+#else
+using Softmax = dnnl::softmax_v2_forward;
+#endif
+
+inline Softmax::primitive_desc softmax_desc(const dnnl::engine& engine, bool log,
+                                            const dnnl::memory::desc& x,
+                                            const dnnl::memory::desc& y, int axis,
+                                            const dnnl::primitive_attr& attr) {
+  const auto how = log ? dnnl::algorithm::softmax_log : dnnl::algorithm::softmax_accurate;
+  const auto kind = dnnl::prop_kind::forward_inference;
+#if DNNL_VERSION_MAJOR >= 3
+  return {engine, kind, how, x, y, axis, attr};
+#else
+  return {Softmax::desc(kind, how, x, y, axis), attr, engine};
+#endif
+}
+
+inline dnnl::primitive_desc softmax_grad_desc(const dnnl::engine& engine,
+                                              const dnnl::memory::desc& d,
+                                              const dnnl::memory::desc& y, int axis,
+                                              const dnnl::primitive_attr& attr) {
+  const auto forward = softmax_desc(engine, false, y, y, axis, attr);
+  const auto how = dnnl::algorithm::softmax_accurate;
+#if DNNL_VERSION_MAJOR >= 3
+  return dnnl::softmax_backward::primitive_desc(engine, how, d, d, y, axis, forward, attr);
+#else
+  using Grad = dnnl::softmax_v2_backward;
+  return Grad::primitive_desc(Grad::desc(how, d, d, y, axis), attr, engine, forward);
+#endif
+}
+
+// `statistics`: mean and variance of the rows are results.
+inline dnnl::layer_normalization_forward::primitive_desc norm_desc(
+    const dnnl::engine& engine, const dnnl::memory::desc& x, const dnnl::memory::desc& y,
+    bool statistics, float eps, dnnl::normalization_flags flags, const dnnl::primitive_attr& attr) {
+  const auto kind =
+      statistics ? dnnl::prop_kind::forward_training : dnnl::prop_kind::forward_inference;
+#if DNNL_VERSION_MAJOR >= 3
+  return {engine, kind, x, y, eps, flags, attr};
+#else
+  return {dnnl::layer_normalization_forward::desc(kind, x, eps, flags), attr, engine};
+#endif
+}
+
+inline dnnl::layer_normalization_backward::primitive_desc norm_grad_desc(
+    const dnnl::engine& engine, const dnnl::memory::desc& d, const dnnl::memory::desc& x, float eps,
+    dnnl::normalization_flags flags, const dnnl::primitive_attr& attr) {
+  const auto forward = norm_desc(engine, x, x, true, eps, flags, attr);
+  const auto kind = dnnl::prop_kind::backward;
+#if DNNL_VERSION_MAJOR >= 3
+  return {engine, kind, d, d, x, eps, flags, forward, attr};
+#else
+  return {dnnl::layer_normalization_backward::desc(kind, d, x, eps, flags), attr, engine, forward};
+#endif
+}
+
+inline dnnl::binary::primitive_desc binary_desc(const dnnl::engine& engine, dnnl::algorithm how,
+                                                const dnnl::memory::desc& a,
+                                                const dnnl::memory::desc& b,
+                                                const dnnl::memory::desc& y,
+                                                const dnnl::primitive_attr& attr) {
+#if DNNL_VERSION_MAJOR >= 3
+  return {engine, how, a, b, y, attr};
+#else
+  return {dnnl::binary::desc(how, a, b, y), attr, engine};
+#endif
+}
+
+inline dnnl::eltwise_forward::primitive_desc eltwise_desc(const dnnl::engine& engine,
+                                                          dnnl::algorithm how,
+                                                          const dnnl::memory::desc& x, float alpha,
+                                                          float beta,
+                                                          const dnnl::primitive_attr& attr) {
+  const auto kind = dnnl::prop_kind::forward_inference;
+#if DNNL_VERSION_MAJOR >= 3
+  return {engine, kind, how, x, x, alpha, beta, attr};
+#else
+  return {dnnl::eltwise_forward::desc(kind, how, x, alpha, beta), attr, engine};
+#endif
+}
+
+inline dnnl::reduction::primitive_desc reduction_desc(const dnnl::engine& engine,
+                                                      dnnl::algorithm how,
+                                                      const dnnl::memory::desc& x,
+                                                      const dnnl::memory::desc& y,
+                                                      const dnnl::primitive_attr& attr) {
+#if DNNL_VERSION_MAJOR >= 3
+  return {engine, how, x, y, 0, 0, attr};
+#else
+  return {dnnl::reduction::desc(how, x, y, 0, 0), attr, engine};
+#endif
+}
+
+#if DNNL_VERSION_MAJOR >= 3
+using Pooling = dnnl::pooling_forward;
+using PoolingGrad = dnnl::pooling_backward;
+#else
+using Pooling = dnnl::pooling_v2_forward;
+using PoolingGrad = dnnl::pooling_v2_backward;
+#endif
+
+// Means of windows.
+struct AvgPool {
+  dnnl::memory::desc x, y;
+  dnnl::memory::dims strides, window, low, high;
+  bool count_padding;
+
+  dnnl::algorithm how() const {
+    return count_padding ? dnnl::algorithm::pooling_avg_include_padding
+                         : dnnl::algorithm::pooling_avg_exclude_padding;
+  }
+  dnnl::memory::dims dilations() const { return dnnl::memory::dims(strides.size(), 0); }
+};
+
+inline Pooling::primitive_desc avg_pool_desc(const dnnl::engine& engine, const AvgPool& p,
+                                             const dnnl::primitive_attr& attr) {
+  const auto kind = dnnl::prop_kind::forward_training;
+#if DNNL_VERSION_MAJOR >= 3
+  return {engine, kind, p.how(), p.x, p.y, p.strides, p.window, p.dilations(), p.low, p.high, attr};
+#else
+  return {Pooling::desc(kind, p.how(), p.x, p.y, p.strides, p.window, p.dilations(), p.low, p.high),
+          attr, engine};
+#endif
+}
+
+inline PoolingGrad::primitive_desc avg_pool_grad_desc(const dnnl::engine& engine, const AvgPool& p,
+                                                      const dnnl::primitive_attr& attr) {
+  const auto forward = avg_pool_desc(engine, p, attr);
+#if DNNL_VERSION_MAJOR >= 3
+  return {engine,        p.how(), p.x,    p.y,     p.strides, p.window,
+          p.dilations(), p.low,   p.high, forward, attr};
+#else
+  return {PoolingGrad::desc(p.how(), p.x, p.y, p.strides, p.window, p.dilations(), p.low, p.high),
+          attr, engine, forward};
 #endif
 }
 

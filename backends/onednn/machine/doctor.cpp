@@ -16,6 +16,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <set>
 
 namespace weft::onednn {
@@ -130,6 +131,67 @@ void try_matmuls(const Engine& engine, Diagnosis& d) {
   }
 }
 
+bool has_code(const std::function<std::string()>& implementation) {
+  try {
+    return implementation().rfind("ref", 0) != 0;
+  } catch (const dnnl::error&) {
+    return false;
+  }
+}
+
+// Small problems of each kind that Weft has ops for.
+void try_others(const Engine& engine, Diagnosis& d) {
+  const dnnl::engine& e = engine.dnnl();
+  const dnnl::primitive_attr attr;
+  using Type = memory::data_type;
+  using Tag = memory::format_tag;
+  const auto f32 = [](const memory::dims& dims, Tag tag) {
+    return memory::desc(dims, Type::f32, tag);
+  };
+  const auto matmul = [&](const memory::dims& a, const memory::dims& b, const memory::dims& c,
+                          Tag tag, Type type) {
+    return [=, &e, &attr]() -> std::string {
+      return compat::matmul_desc(e, {a, type, tag}, {b, type, tag}, std::nullopt,
+                                 {c, Type::f32, tag}, attr)
+          .impl_info_str();
+    };
+  };
+  const memory::desc rows = f32({64, 512}, Tag::ab);
+  const std::pair<const char*, std::function<std::string()>> cases[] = {
+      {"softmax",
+       [&] { return compat::softmax_desc(e, false, rows, rows, 1, attr).impl_info_str(); }},
+      {"log_softmax",
+       [&] { return compat::softmax_desc(e, true, rows, rows, 1, attr).impl_info_str(); }},
+      {"softmax_grad",
+       [&] { return compat::softmax_grad_desc(e, rows, rows, 1, attr).impl_info_str(); }},
+      {"layer_norm",
+       [&] {
+         return compat::norm_desc(e, rows, rows, true, 1e-5F, dnnl::normalization_flags::none, attr)
+             .impl_info_str();
+       }},
+      {"layer_norm_grad",
+       [&] {
+         return compat::norm_grad_desc(e, rows, rows, 1e-5F, dnnl::normalization_flags::none, attr)
+             .impl_info_str();
+       }},
+      {"sum over the last axis",
+       [&] {
+         return compat::reduction_desc(e, dnnl::algorithm::reduction_sum, rows,
+                                       f32({64, 1}, Tag::ab), attr)
+             .impl_info_str();
+       }},
+      {"sum over the first axis",
+       [&] {
+         return compat::reduction_desc(e, dnnl::algorithm::reduction_sum, rows,
+                                       f32({1, 512}, Tag::ab), attr)
+             .impl_info_str();
+       }},
+      {"products of bf16", matmul({64, 512}, {512, 64}, {64, 64}, Tag::ab, Type::bf16)},
+  };
+  for (const auto& [name, implementation] : cases)
+    if (!has_code(implementation)) d.reference_only.emplace_back(name);
+}
+
 int team_size() {
   int n = 0;
 #pragma omp parallel
@@ -187,6 +249,7 @@ Diagnosis diagnose() {
   d.team = team_size();
   d.threads_before = task_count();
   try_matmuls(engine, d);
+  try_others(engine, d);
   d.threads_after = task_count();
   d.openmp_runtimes = mapped_runtimes();
   d.gomp_parallel = library_of("GOMP_parallel");
@@ -222,6 +285,8 @@ std::string Diagnosis::text() const {
   if (!affinity_note.empty()) line("affinity", affinity_note);
   if (!crowding.empty()) line("cores", crowding);
   for (const auto& [primitive, implementation] : implementations) line(primitive, implementation);
+  for (const std::string& name : reference_only) line("oneDNN has only loops for", name);
+  for (const auto& [what, why] : weft_is_best) line("Weft's is best for", what + ": " + why);
   for (const std::string& fault : faults) line("fault", fault);
   if (well())
     s += "all is well: one OpenMP runtime starts threads, on " +

@@ -18,6 +18,11 @@ struct Diagnosis {
   std::string crowding;                       // what other processes take; empty: not much
   std::string processor_isa, kernel_isa, onednn_isa, onednn_version;
   std::vector<std::pair<std::string, std::string>> implementations;  // primitive, implementation
+  // What oneDNN has reference loops for at most on this processor: Weft's kernels run it under any
+  // engine.
+  std::vector<std::string> reference_only;
+  // Where Weft's code is the best though oneDNN has some: what, and why (docs/decisions/0011).
+  std::vector<std::pair<std::string, std::string>> weft_is_best;
   std::vector<std::string> faults;  // what is wrong and how to mend it; empty: all is well
 
   bool well() const { return faults.empty(); }

@@ -9,6 +9,7 @@ namespace weft::onednn {
 
 const Tensor& Emit::place(ir::Value v) const { return planner_.place(v); }
 const Engine& Emit::engine() const { return *planner_.plan_.engine; }
+backends::EngineChoice Emit::choice() const { return planner_.plan_.options.engine; }
 
 const Tensor* Emit::adjoint(std::string_view operand) const {
   const ir::Texts& wanted = op.texts("wanted");
@@ -28,6 +29,7 @@ std::optional<RowBound> Emit::bound() const {
 }
 
 Tensor Emit::temporary(ir::DType dtype, const Dims& dims, bool padded) {
+  padded &= planner_.plan_.options.pad_rows;
   Tensor t{dtype, dims, padded ? padded_strides(dims, dtype) : dense_strides(dims), {}};
   t.at = workspace(std::max<int64_t>(t.span_bytes(), 1));
   return t;
@@ -46,9 +48,18 @@ Tensor Emit::as(Layout layout, const Tensor& tensor) {
   return copy;
 }
 
-std::optional<Ref> Emit::packed(const Tensor& b) {
-  if (b.rank() != 2 || b.dtype != ir::DType::f32 || b.size() == 0) return std::nullopt;
-  return planner_.packed(b, *this);
+std::optional<Ref> Emit::packed(const Tensor& b, const WeightLayout& layout) {
+  if (b.rank() != 2 || b.size() == 0) return std::nullopt;
+  return planner_.packed(b, layout, *this);
+}
+
+std::optional<Ref> Emit::laid_out(const Tensor& b, const WeightLayout& layout) {
+  for (const LaidOut& l : laid_out_)
+    if (l.is(b, layout)) return l.at;
+  const Ref at = workspace(layout.bytes);
+  if (!layout.lay_out(*this, b, at)) return std::nullopt;
+  laid_out_.push_back({b, layout.name, at});
+  return at;
 }
 
 Emit::~Emit() {

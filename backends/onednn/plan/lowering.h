@@ -5,6 +5,7 @@
 // readers can read, then calls `lower`, which adds kernels to the program. Kernels capture Tensors
 // by value and resolve them with the Run they are given; while a graph runs they allocate nothing.
 #pragma once
+#include "backends/backend.h"
 #include "backends/onednn/plan/program.h"
 #include "backends/onednn/plan/row_bounds.h"
 #include "backends/onednn/plan/tensor.h"
@@ -22,6 +23,27 @@ namespace weft::onednn {
 
 class Engine;
 class Planner;
+
+class Emit;
+
+// A layout in which products read their right operand faster than where it lies.
+struct WeightLayout {
+  std::string name;  // tells it from other layouts of the same operand
+  int64_t bytes = 0;
+  // Emits the kernel that lays b out; false, with nothing emitted, where there is none.
+  std::function<bool(Emit&, const Tensor& b, Ref to)> lay_out;
+};
+
+// A right operand, and where it lies in another layout.
+struct LaidOut {
+  Tensor from;
+  std::string layout;
+  Ref at;
+
+  bool is(const Tensor& b, const WeightLayout& l) const {
+    return from.at == b.at && from.dims == b.dims && from.strides == b.strides && layout == l.name;
+  }
+};
 
 // One node (or a group of elementwise nodes) being lowered.
 class Emit {
@@ -60,10 +82,12 @@ class Emit {
   Ref workspace(int64_t bytes, int timeline = -1);  // `timeline`: of the loop it is the arena of
   // `tensor` where it fits, else a copy that does.
   Tensor as(Layout layout, const Tensor& tensor);
-  // The packed copy (kernels/gemm.h) of a right operand f32[K,N] that stays the same for many
-  // products: a parameter of a graph that is run again and again, what a loop does not change. It
-  // is packed once, in front.
-  std::optional<Ref> packed(const Tensor& b);
+  // The copy in another layout of a right operand [K,N] that stays the same for many products: a
+  // parameter of a graph that is run again and again, what a loop does not change. It is laid out
+  // once, in front, for all that want this layout.
+  std::optional<Ref> packed(const Tensor& b, const WeightLayout& layout);
+  // The same for the products of this node: until the node is done.
+  std::optional<Ref> laid_out(const Tensor& b, const WeightLayout& layout);
 
   void kernel(std::string name, double flops, std::function<void(const Run&)> run,
               std::string implementation = {});
@@ -73,6 +97,7 @@ class Emit {
   void place_constant(Tensor place);               // of the result
   bool readers_accept(const Tensor& place) const;  // as the place of the result
   const Engine& engine() const;
+  backends::EngineChoice choice() const;  // whose code is asked for
   Planner& planner() const { return planner_; }
 
  private:
@@ -81,6 +106,18 @@ class Emit {
   // Of its kernels: operands, results, places. One for all, an update of all parameters has many.
   std::shared_ptr<const std::string> text_;
   std::vector<std::pair<int64_t, int64_t>> taken_;  // offset, bytes
+  std::vector<LaidOut> laid_out_;
+};
+
+// Whose code an implementation is.
+enum class Owner : uint8_t { onednn, weft };
+
+// One of the ways to do an op. Which comes first is decided by lower/choice.h.
+struct Implementation {
+  std::string_view name;
+  Owner owner;
+  // False, with nothing emitted, where it cannot do it on these operands. An op's last one always can.
+  bool (*emit)(Emit&);
 };
 
 struct Lowering {
@@ -102,6 +139,8 @@ struct Lowering {
   bool (*groups)(const ir::OpView&) = nullptr;
   // Do the kernels keep to Emit::bound: rows of results or, for sums over rows, of operands?
   bool (*bounded)(const ir::OpView&) = nullptr;
+  // Where there are several: `lower` then calls `lower_by_choice`.
+  std::span<const Implementation> implementations = {};
 };
 
 inline Layout operand_layout(const Lowering& l, const ir::OpView& op, int operand) {

@@ -131,7 +131,10 @@ void Planner::place_states(const ir::Node& scan, int carry) {
     });
   };
   // Products in the body read it.
-  Tensor place{dtype, dims, padded_strides(dims, dtype), {arena_base_, 0}};
+  Tensor place{dtype,
+               dims,
+               plan_.options.pad_rows ? padded_strides(dims, dtype) : dense_strides(dims),
+               {arena_base_, 0}};
   if (!suits(place)) place.strides = dense_strides(dims);
   if (place.size() == 0 || !suits(place)) return;
   const int64_t step = place.stride(0) * place.element_bytes();

@@ -1,7 +1,6 @@
 // backends/onednn/plan/planner.cpp -- a place for every value, and the kernels between them.
 #include "backends/onednn/plan/planner.h"
 
-#include "backends/onednn/kernels/gemm.h"
 #include "backends/onednn/plan/moves.h"
 #include "ir/check.h"
 
@@ -48,7 +47,8 @@ Planner::Planner(Plan& plan, const ir::Graph& graph, Program& program, int arena
       arena_base_(arena_base),
       depth_(depth),
       timeline_(new_timeline(plan)),
-      units_(graph, plan.lowerings, plan.options.group && !inspects(plan.options, depth)),
+      units_(graph, plan.lowerings, plan.options.group && !inspects(plan.options, depth),
+             plan.options.pad_rows),
       buffers_(plan.timelines.back(), graph.value_count()),
       places_(static_cast<size_t>(graph.value_count())),
       targets_(graph.outputs().size()),
@@ -78,30 +78,33 @@ void Planner::set_place(ir::Value v, Tensor place, int buffer) {
 // Packing pays from so many steps on.
 constexpr int64_t kStepsWorthPacking = 4;
 
-std::optional<Ref> Planner::packed(const Tensor& b, Emit& e) {
+std::optional<Ref> Planner::packed(const Tensor& b, const WeightLayout& layout, Emit& e) {
   if (outer_ != nullptr) {
     if (b.at.base >= arena_base_) return {};  // a step's own: all bases of a loop are made after it
-    if (const auto further_out = outer_->packed(b)) return further_out;
+    if (const auto further_out = outer_->packed(b, layout)) return further_out;
     if (steps_ < kStepsWorthPacking) return {};
   } else if (static_cast<size_t>(b.at.base) >= plan_.fixed.size() ||
              !plan_.fixed[static_cast<size_t>(b.at.base)]) {
     return {};
   }
-  for (const auto& [from, at] : packed_)
-    if (from.at == b.at && from.dims == b.dims && from.strides == b.strides) return at;
-  const auto bytes = static_cast<int64_t>(kernels::packed_weights_bytes(b.dim(0), b.dim(1)));
+  for (const LaidOut& p : packed_)
+    if (p.is(b, layout)) return p.at;
   Ref to;
   if (outer_ != nullptr) {
-    to = outer_->workspace(bytes);
-    emit_packing(*outer_, b, to);
+    to = outer_->workspace(layout.bytes);
+    if (!layout.lay_out(*outer_, b, to)) return {};
   } else {
-    const std::string key = ir::concat(b.at.base - kArgumentBase, "+", b.at.offset, " ", str(b));
     to = {plan_.new_base(), 0};
-    Plan::Packed& kept = plan_.packed.emplace_back(
-        Plan::Packed{&plan_.shared->made[key], b.at.base, to.base, bytes, {}});
-    e.divert(kept.make, [&] { emit_packing(e, b, to); });
+    Program make;
+    bool made = false;
+    e.divert(make, [&] { made = layout.lay_out(e, b, to); });
+    if (!made) return {};
+    const std::string key =
+        ir::concat(b.at.base - kArgumentBase, "+", b.at.offset, " ", str(b), " ", layout.name);
+    plan_.packed.push_back(
+        {&plan_.shared->made[key], b.at.base, to.base, layout.bytes, std::move(make)});
   }
-  packed_.emplace_back(b, to);
+  packed_.push_back({b, layout.name, to});
   return to;
 }
 

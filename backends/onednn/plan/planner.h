@@ -40,6 +40,8 @@ struct PlanOptions {
   bool keep_all =
       false;  // no memory is used twice at top level, nothing is grouped or written in place
   bool group = true;  // chains of elementwise ops run as one kernel
+  backends::EngineChoice engine = backends::EngineChoice::best;
+  bool pad_rows = true;  // of what products read (padded_strides)
 };
 
 // Bases: the arena, the constants, the arguments, the results, then those that loops move.
@@ -56,7 +58,7 @@ struct Plan {
   int loops = 0;  // loop nesting counters
   std::vector<char> constants;
   std::deque<Program> programs;  // [0] is the whole; the others are bodies
-  // Made of fixed arguments once, and kept: weights that are packed (Emit::packed).
+  // Made of fixed arguments once, and kept: weights in another layout (Emit::packed).
   struct Packed {
     backends::Shared::Made* made;
     int argument_base, base;  // of the argument, and of its packed copy
@@ -97,7 +99,7 @@ class Planner {
     return units_.readers_accept(graph_.arguments()[static_cast<size_t>(argument)].value, place);
   }
   bool wants_padding(ir::Value v) const { return units_.wants_padding(v); }
-  std::optional<Ref> packed(const Tensor& b, Emit& e);
+  std::optional<Ref> packed(const Tensor& b, const WeightLayout& layout, Emit& e);
   void lower();
 
   // Of an argument, the last unit that reads it; of an output, the first that writes its target. An
@@ -170,7 +172,7 @@ class Planner {
   int counter_ = -1;
   Emit* outer_ = nullptr;  // of the loop whose body this is
   int64_t steps_ = 0;
-  std::vector<std::pair<Tensor, Ref>> packed_;  // matrices, and where they lie packed
+  std::vector<LaidOut> packed_;
 };
 
 }  // namespace weft::onednn

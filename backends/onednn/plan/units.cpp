@@ -9,9 +9,10 @@
 
 namespace weft::onednn {
 
-Units::Units(const ir::Graph& graph, std::span<const Lowering> lowerings, bool group)
+Units::Units(const ir::Graph& graph, std::span<const Lowering> lowerings, bool group, bool pad_rows)
     : graph_(graph),
       lowerings_(lowerings),
+      pad_rows_(pad_rows),
       of_node_(graph.nodes().size()),
       readers_(static_cast<size_t>(graph.value_count())) {
   for (std::vector<int>& nodes : group_elementwise(graph, lowerings, group)) {
@@ -80,7 +81,7 @@ bool Units::wants_padding(ir::Value v) const {
   const ir::DType dtype = graph_.type(v).dtype;
   const Dims dims = dims_of(graph_.type(v));
   const Tensor padded{dtype, dims, padded_strides(dims, dtype), {}};
-  if (is_dense(padded)) return false;
+  if (!pad_rows_ || is_dense(padded)) return false;
   bool matrix = false;
   for (const int reader : readers(v)) {
     if (reader < 0) continue;

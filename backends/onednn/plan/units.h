@@ -22,7 +22,9 @@ std::vector<std::vector<int>> group_elementwise(const ir::Graph& graph,
 
 class Units {
  public:
-  Units(const ir::Graph& graph, std::span<const Lowering> lowerings, bool group);
+  // `pad_rows`: of what products read.
+  Units(const ir::Graph& graph, std::span<const Lowering> lowerings, bool group,
+        bool pad_rows = true);
 
   const ir::Graph& graph() const { return graph_; }
   int count() const { return static_cast<int>(units_.size()); }
@@ -50,6 +52,7 @@ class Units {
 
   const ir::Graph& graph_;
   std::span<const Lowering> lowerings_;
+  const bool pad_rows_;
   std::vector<Unit> units_;
   std::vector<int> of_node_;
   std::vector<std::vector<int>> readers_;  // by value

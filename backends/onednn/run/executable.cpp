@@ -1,6 +1,7 @@
 // backends/onednn/run/executable.cpp -- compiling, running and reading back.
 #include "backends/onednn/run/executable.h"
 
+#include "backends/onednn/lower/choice.h"
 #include "backends/onednn/lower/table.h"
 #include "backends/onednn/machine/waiting.h"
 #include "backends/onednn/plan/moves.h"
@@ -94,7 +95,9 @@ Executable::Executable(std::shared_ptr<const Engine> engine, const ir::Graph& gr
   plan_.options = {.poison = options.poison || kDebug,
                    .check_nan = options.check_nan,
                    .keep_all = options.keep_all,
-                   .group = options.group_elementwise};
+                   .group = options.group_elementwise,
+                   .engine = options.engine.value_or(backends::engine_of_environment())};
+  plan_.options.pad_rows = pads_rows(plan_.options.engine);
   const auto place = [&](ir::Value v) {
     const ir::TensorType& type = graph_.type(v);
     return expected_.emplace_back(dense(type.dtype, dims_of(type), {plan_.new_base(), 0}));

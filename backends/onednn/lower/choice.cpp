@@ -1,0 +1,55 @@
+// backends/onednn/lower/choice.cpp -- the table of preferences, and what follows from it.
+#include "backends/onednn/lower/choice.h"
+
+#include "backends/onednn/lower/matmul_primitive.h"
+#include "backends/onednn/lower/table.h"
+#include "ir/check.h"
+
+namespace weft::onednn {
+namespace {
+
+using backends::EngineChoice;
+
+// clang-format off
+constexpr Preference kWeft[] = {
+    // what                        AVX2   AVX-512  why
+    {"product, weights packed",    true,  true,  "the same bits for any number of rows and threads: alike in every batch"},
+    {"product",                    false, true,  "the same bits on any number of threads; as fast"},
+    {"layer_norm",                 true,  true,  "rows known at run time; 1.6 times as fast"},
+    {"layer_norm_grad",            true,  true,  "rows known at run time; sums are cut alike on any number of threads"},
+    {"softmax",                    true,  true,  "rows of -inf give zeros"},
+    {"log_softmax",                true,  true,  "rows of -inf"},
+    {"elementwise",                true,  true,  "whole groups in one pass, on as many rows as are real"},
+    {"sum",                        true,  true,  "cut alike on any number of threads, over any axis"},
+    {"avg_pool",                   true,  true,  "sums in one order on any number of threads"},
+    {"avg_pool_grad",              true,  true,  "sums in one order on any number of threads"},
+};
+// clang-format on
+
+}  // namespace
+
+std::span<const Preference> preferences() { return kWeft; }
+
+Owner preferred(EngineChoice engine, std::string_view what) {
+  if (engine == EngineChoice::onednn) return Owner::onednn;
+  if (engine == EngineChoice::weft) return Owner::weft;
+  const bool wide = kernels::isa() != kernels::Isa::avx2;
+  for (const Preference& p : kWeft)
+    if (p.what == what) return (wide ? p.avx512 : p.avx2) ? Owner::weft : Owner::onednn;
+  return Owner::onednn;
+}
+
+void lower_by_choice(Emit& e) {
+  const Lowering* const lowering = find_lowering(&e.op.def());
+  WEFT_CHECK(lowering != nullptr && !lowering->implementations.empty());
+  const bool done =
+      emit_first(lowering->implementations, preferred(e.choice(), e.op.def().name),
+                 [&](const Implementation& implementation) { return implementation.emit(e); });
+  WEFT_CHECK(done);
+}
+
+bool pads_rows(EngineChoice engine) {
+  return preferred(engine, "product") == Owner::weft || !has_weight_layouts();
+}
+
+}  // namespace weft::onednn

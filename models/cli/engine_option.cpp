@@ -1,0 +1,23 @@
+// models/cli/engine_option.cpp -- see engine_option.h.
+#include "models/cli/engine_option.h"
+
+#include "models/cli/command.h"
+
+namespace weft::cli {
+
+void add_engine_option(Command& command, std::string& value) {
+  command
+      .add_option(
+          "--engine", value,
+          "Whose code runs what both have code for: onednn's primitives, weft's kernels, or "
+          "the best of both (default: best, or what WEFT_ENGINE says)")
+      ->one_of(
+          std::vector<std::string>(backends::kEngineNames.begin(), backends::kEngineNames.end()));
+}
+
+std::shared_ptr<backends::Backend> backend_with(const std::string& engine) {
+  return engine.empty() ? backends::make_onednn()
+                        : backends::make_onednn(backends::engine_named(engine));
+}
+
+}  // namespace weft::cli
