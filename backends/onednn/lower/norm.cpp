@@ -176,6 +176,7 @@ bool emit_norm_grad_primitive(Emit& e) {
   };
   const Tensor *const dx = place("x"), *const dscale = place("scale"),
                       *const dshift = place("shift");
+  if (x.size() == 0) return false;
   if (dx == nullptr || *row_stride(dy) != distance || *row_stride(*dx) != distance) return false;
   const bool scale = e.has("scale"), shift = e.has("shift");
   if ((dscale != nullptr && !scale) || (dshift != nullptr && !shift)) return false;

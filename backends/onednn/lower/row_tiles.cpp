@@ -27,6 +27,9 @@ class TeamOf {
   const int before_;
 };
 
+// Elements to copy from which on a parallel region pays.
+constexpr int64_t kWorthSharing = 1 << 15;
+
 int64_t bytes_of(memory::data_type type) { return type == memory::data_type::bf16 ? 2 : 4; }
 
 }  // namespace
@@ -110,18 +113,18 @@ void RowTiles::make_room(int64_t bytes) {
   scratch_bytes_ = bytes;
 }
 
-dnnl_status_t RowTiles::run_tile(Tile& tile, int thread, const Operands& o, int64_t first,
-                                 int64_t rows) {
-  char* const c = o.c + first * setup_.c_row * bytes_of(setup_.results);
-  if (o.residual != nullptr) {
-    const int64_t bytes = bytes_of(setup_.results);
-    for (int64_t i = 0; i < rows; ++i)
-      std::memcpy(c + i * setup_.c_row * bytes, o.residual + (first + i) * o.residual_row * bytes,
-                  static_cast<size_t>(setup_.n * bytes));
-  }
+void RowTiles::copy_residual(const Operands& o, int64_t first, int64_t rows) const {
+  if (o.residual == nullptr) return;
+  const int64_t bytes = bytes_of(setup_.results);
+  for (int64_t i = first; i < first + rows; ++i)
+    std::memcpy(o.c + i * setup_.c_row * bytes, o.residual + i * o.residual_row * bytes,
+                static_cast<size_t>(setup_.n * bytes));
+}
+
+dnnl_status_t RowTiles::run_tile(Tile& tile, int thread, const Operands& o, int64_t first) {
   Arguments& a = tile.by_thread[static_cast<size_t>(thread)];
   a.set(0, o.a + first * setup_.a_row * bytes_of(setup_.operands));
-  a.set(1, c);
+  a.set(1, o.c + first * setup_.c_row * bytes_of(setup_.results));
   a.set(2, o.weights);
   if (setup_.bias) a.set(3, o.bias);
   if (tile.scratch_bytes > 0)
@@ -136,7 +139,17 @@ void RowTiles::run(const Operands& o) {
   if (!shares_tiles(o.rows)) {
     Tile& whole = tile(rounded(o.rows, 0), true);
     make_room(whole.scratch_bytes);
-    status = run_tile(whole, 0, o, 0, o.rows);
+    if (o.residual != nullptr && o.rows * setup_.n >= kWorthSharing) {
+#pragma omp parallel
+      {
+        const int64_t thread = omp_get_thread_num(), threads = omp_get_num_threads();
+        const int64_t begin = o.rows * thread / threads, end = o.rows * (thread + 1) / threads;
+        copy_residual(o, begin, end - begin);
+      }
+    } else {
+      copy_residual(o, 0, o.rows);
+    }
+    status = run_tile(whole, 0, o, 0);
   } else {
     const int64_t count = (o.rows + kTileRows - 1) / kTileRows, begin = (count - 1) * kTileRows;
     Tile& full = tile(kTileRows, false);
@@ -147,8 +160,9 @@ void RowTiles::run(const Operands& o) {
       const int64_t thread = omp_get_thread_num(), threads = omp_get_num_threads();
       for (int64_t i = count * thread / threads; i < count * (thread + 1) / threads; ++i) {
         const int64_t first = i * kTileRows;
-        const dnnl_status_t s = run_tile(i + 1 < count ? full : last, static_cast<int>(thread), o,
-                                         first, std::min(kTileRows, o.rows - first));
+        copy_residual(o, first, std::min(kTileRows, o.rows - first));
+        const dnnl_status_t s =
+            run_tile(i + 1 < count ? full : last, static_cast<int>(thread), o, first);
         if (s != dnnl_success) status = s;
       }
     }

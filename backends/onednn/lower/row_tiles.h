@@ -77,8 +77,8 @@ class RowTiles {
   int64_t rounded(int64_t rows, int64_t first) const;
   bool shares_tiles(int64_t rows) const;
   void make_room(int64_t bytes);
-  dnnl_status_t run_tile(Tile& tile, int thread, const Operands& operands, int64_t first,
-                         int64_t rows);
+  void copy_residual(const Operands& operands, int64_t first, int64_t rows) const;
+  dnnl_status_t run_tile(Tile& tile, int thread, const Operands& operands, int64_t first);
 
   const dnnl::engine engine_;
   const Setup setup_;
