@@ -19,6 +19,12 @@ using dnnl::memory;
 // Laying out b for a single product pays from so many rows on.
 constexpr int64_t kRowsWorthLayingOut = 64;
 
+// For this product alone: of f32 gemm:jit is as fast where rows of b are rows of memory.
+bool worth_laying_out(const Product& p) {
+  return p.c.dim(0) >= kRowsWorthLayingOut &&
+         (p.a.dtype == ir::DType::bf16 || p.b.stride(1) != 1 || p.residual);
+}
+
 // Strides of a matrix that oneDNN takes for one: axes of size 1 must not look like odd ones.
 void tidy(Tensor& t) {
   const size_t n = t.dims.size();
@@ -170,20 +176,23 @@ void align(Product& p) {
   }
 }
 
-// a's and c's leading axes become rows when b is one matrix.
-void fold(Product& p) {
+// a's and c's leading axes become rows when b is one matrix: is it a product of matrices then?
+bool fold(Product& p) {
+  if (p.c.rank() == 2 && p.a.rank() == 2 && p.b.rank() == 2) return true;
   const int64_t n = row_count(p.c);
+  if (row_count(p.a) != n) return false;
   for (int axis = 0; axis + 2 < p.b.rank(); ++axis)
-    if (p.b.stride(axis) != 0) return;
+    if (p.b.stride(axis) != 0) return false;
   const auto a = reshaped(p.a, {n, p.a.dim(-1)}), c = reshaped(p.c, {n, p.c.dim(-1)});
-  if (!a || !c || !fits(Layout::matrix, *a) || !fits(Layout::inner, *c)) return;
+  if (!a || !c || !fits(Layout::matrix, *a) || !fits(Layout::inner, *c)) return false;
   for (int axis = 0; axis + 2 < p.a.rank(); ++axis)
-    if (p.a.stride(axis) == 0) return;
+    if (p.a.stride(axis) == 0) return false;
   p.a = *a;
   p.c = *c;
   p.b.dims.erase(p.b.dims.begin(), p.b.dims.end() - 2);
   p.b.strides.erase(p.b.strides.begin(), p.b.strides.end() - 2);
   for (Tensor* t : {&p.a, &p.b, &p.c}) tidy(*t);
+  return true;
 }
 
 bool emit_whole(Emit& e, Product p) {
@@ -257,16 +266,18 @@ class RunTimeProduct {
   memory a_, b_, c_, bias_;
 };
 
-bool emit_run_time(Emit& e, const Product& given) {
+// `many_rows`: their number is told at run time though it is known, which makes it gemm:jit.
+bool emit_run_time(Emit& e, const Product& given, bool many_rows = false) {
   Product p = given;
+  if (many_rows && !fold(p)) return false;
   if (p.residual || p.a.rank() != 2 || p.b.rank() != 2 || p.c.rank() != 2) return false;
   if (p.depth && (p.bias || p.activation != "none")) return false;
   for (Tensor* t : {&p.a, &p.b, &p.c}) tidy(*t);
   if (!fits(Layout::matrix, p.a) || !fits(Layout::matrix, p.b) || !fits(Layout::inner, p.c))
     return false;
   constexpr int64_t kUnknown = DNNL_RUNTIME_DIM_VAL;
-  const int64_t m = p.rows ? kUnknown : p.c.dim(0), k = p.depth ? kUnknown : p.a.dim(1),
-                n = p.c.dim(1);
+  const int64_t m = p.rows || many_rows ? kUnknown : p.c.dim(0),
+                k = p.depth ? kUnknown : p.a.dim(1), n = p.c.dim(1);
   const auto pd = described([&] {
     return compat::matmul_desc(e.engine().dnnl(), sized(p.a, m, k), sized(p.b, k, n), bias_desc(p),
                                sized(p.c, m, n), attributes(p));
@@ -330,7 +341,7 @@ bool emit_by_rows(Emit& e, const Product& given) {
                               return emit_reorder(e, "lay out weights", desc_of(b), b.at, to, at);
                             }};
   std::optional<Ref> w = e.packed(p.b, layout);
-  if (!w && n >= kRowsWorthLayingOut) w = e.laid_out(p.b, layout);
+  if (!w && worth_laying_out(p)) w = e.laid_out(p.b, layout);
   if (!w) return false;
   const std::string implementation = tiles->implementation();
   e.kernel(
@@ -359,6 +370,9 @@ bool emit_product(Emit& e, const Product& p) {
   WEFT_CHECK(p.a.dtype == p.b.dtype);
   if (p.depth) return emit_run_time(e, p);
   if (emit_by_rows(e, p)) return true;
+  if (p.a.dtype == ir::DType::f32 && p.b.rank() == 2 && row_count(p.c) >= kRowsWorthLayingOut &&
+      emit_run_time(e, p, true))
+    return true;
   return p.rows ? emit_run_time(e, p) : emit_whole(e, p);
 }
 

@@ -47,8 +47,8 @@ std::string layout_text(const memory::desc& desc) {
       s += (s.empty() ? "" : std::string(1, between)) + ir::text_of(n);
     return s;
   };
-  std::string s = desc.data_type() == memory::data_type::bf16 ? "bf16 " : "f32 ";
-  s += list(desc.dims(), 'x') + " by " + list(b.strides, ' ');
+  std::string s = compat::type_of(desc) == memory::data_type::bf16 ? "bf16 " : "f32 ";
+  s += list(compat::dims_of(desc), 'x') + " by " + list(b.strides, ' ');
   for (size_t i = 0; i < b.blocks.size(); ++i)
     s += ir::concat(i == 0 ? " blocks " : " ", b.blocks[i], "@", b.axes[i]);
   return s;

@@ -65,7 +65,6 @@ std::unique_ptr<RowTiles> RowTiles::make(const dnnl::engine& engine, const Setup
     tiles->weights_ = pd->weights_desc();
     tiles->implementation_ = pd->impl_info_str();
   }
-  tiles->tile(rows, !shared);
   return tiles;
 }
 
