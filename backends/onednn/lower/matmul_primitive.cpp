@@ -326,12 +326,10 @@ bool emit_by_rows(Emit& e, const Product& given) {
                         .bias = p.bias.has_value(),
                         .attributes = attributes(p)};
   auto tiles = RowTiles::make(e.engine().dnnl(), setup);
-  if (!tiles && setup.a_row != setup.k) {
+  const bool apart = !tiles && setup.a_row != setup.k;  // brgemm wants rows of a side by side
+  if (apart) {
     setup.a_row = setup.k;
-    if (!(tiles = RowTiles::make(e.engine().dnnl(), setup))) return false;
-    const Tensor side_by_side = e.temporary(p.a.dtype, p.a.dims);
-    emit_copy(e, p.a, side_by_side, p.rows);
-    p.a = side_by_side;
+    tiles = RowTiles::make(e.engine().dnnl(), setup);
   }
   if (!tiles) return false;
   const memory::desc& to = tiles->weights();
@@ -343,6 +341,11 @@ bool emit_by_rows(Emit& e, const Product& given) {
   std::optional<Ref> w = e.packed(p.b, layout);
   if (!w && worth_laying_out(p)) w = e.laid_out(p.b, layout);
   if (!w) return false;
+  if (apart) {
+    const Tensor side_by_side = e.temporary(p.a.dtype, p.a.dims);
+    emit_copy(e, p.a, side_by_side, p.rows);
+    p.a = side_by_side;
+  }
   const std::string implementation = tiles->implementation();
   e.kernel(
       "matmul", product_flops(p.a, p.c),
