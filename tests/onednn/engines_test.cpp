@@ -36,7 +36,7 @@ std::string plan(const std::string& text, const ir::Bindings& bindings, EngineCh
 
 const std::string kLinear = R"(graph(%x: f32[M,96], %W: f32[96,70], %b: f32[70], %r: f32[M,70]) {
   %y = linear(%x, %W; %b) {activation="relu"}
-  %z = linear(%x, %W; %b, %r)
+  %z = linear(%x, %W; %b; %r)
   %u = matmul(%y, %W) {transpose_b=true}
   %t = linear(%x, %W; %b) {activation="tanh"}
   return %z, %u, %t })";
