@@ -157,13 +157,13 @@ bool emit_elementwise_primitive(Emit& e) {
   for (Step& step : chain.steps)
     if (step.other) all.push_back(&*step.other);
   collapse(all);
-  for (const Tensor* t : all)
-    for (const int64_t stride : t->strides)
-      if (stride < 0) return false;
-  if (out.rank() == 0 || out.rank() > 5) return false;
-  for (const Tensor* t : {&out, &chain.start})
-    for (int axis = 0; axis < t->rank(); ++axis)
-      if (t->stride(axis) == 0 && t->dim(axis) > 1) return false;
+  // Elements side by side, one for one; but the first step may add a row to every row.
+  if (out.rank() == 0 || !is_dense(out) || chain.start.strides != out.strides) return false;
+  for (size_t i = 0; i < chain.steps.size(); ++i) {
+    const std::optional<Tensor>& other = chain.steps[i].other;
+    if (!other || other->strides == out.strides) continue;
+    if (i > 0 || out.rank() != 2 || other->strides != Dims{0, 1}) return false;
+  }
 
   std::vector<Ref> at{chain.start.at};
   if (chain.steps[0].other) at.push_back(chain.steps[0].other->at);
@@ -209,7 +209,7 @@ bool emit_elementwise_primitive(Emit& e) {
     if (!pd) return std::nullopt;
     return finished(dnnl::eltwise_forward(*pd), *pd, {{DNNL_ARG_SRC, x}, {DNNL_ARG_DST, y}});
   };
-  return emit_for_rows(e, "elementwise", 0, out.dim(0), make, at);
+  return emit_for_rows(e, "elementwise", 0, out.dim(0), rows, make, at);
 }
 
 }  // namespace weft::onednn

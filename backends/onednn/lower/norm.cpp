@@ -159,7 +159,7 @@ bool emit_norm_primitive(Emit& e) {
     }
     return p;
   };
-  if (!emit_for_rows(e, "norm", 0, rows, make, at)) return false;
+  if (!emit_for_rows(e, "norm", 0, rows, e.bound(), make, at)) return false;
   if (statistics)
     emit_statistics(e, rows, e.out(2).at, e.out(2).at,
                     [eps](float variance) { return 1 / std::sqrt(variance + eps); });
@@ -220,7 +220,7 @@ bool emit_norm_grad_primitive(Emit& e) {
   if (e.bound())
     for (const Tensor* sums : {dscale, dshift})
       if (sums != nullptr) emit_fill(e, *sums, 0);
-  return emit_for_rows(e, "norm_grad", 0, rows, make, at);
+  return emit_for_rows(e, "norm_grad", 0, rows, e.bound(), make, at);
 }
 
 constexpr Implementation kNorm[] = {{"norm", Owner::weft, emit_norm_kernel}};

@@ -154,13 +154,14 @@ class ForRows {
 }  // namespace
 
 bool emit_for_rows(Emit& e, const char* name, double flops, int64_t rows,
+                   const std::optional<RowBound>& bound,
                    const std::function<std::optional<RowPrimitive>(int64_t)>& make,
                    const std::vector<Ref>& at) {
   const auto made = std::make_shared<ForRows>(e.engine(), make, at);
   if (!made->prepare(rows)) return false;
   e.kernel(
       name, flops,
-      [made, rows, name, bound = e.bound()](const Run& run) {
+      [made, rows, name, bound](const Run& run) {
         const int64_t real = bound ? bound->of(run, rows) : rows;
         if (real == 0) return;
         if (!made->prepare(real))

@@ -71,10 +71,11 @@ struct RowPrimitive {
   std::vector<std::pair<int, dnnl::memory::desc>> arguments;  // without the scratchpad
   dnnl::memory::desc scratchpad;
 };
-// Emits it for `rows` rows, or for as many of them as are real when it runs: it is made for these
+// Emits it for `rows` rows, or for as many of them as `bound` says when it runs: it is made for these
 // then, and again when their number is another one (some 100 us, nothing where oneDNN still has it).
 // `at`: the places of the arguments. False, with nothing emitted, where `make` has none.
 bool emit_for_rows(Emit& e, const char* name, double flops, int64_t rows,
+                   const std::optional<RowBound>& bound,
                    const std::function<std::optional<RowPrimitive>(int64_t rows)>& make,
                    const std::vector<Ref>& at);
 

@@ -46,9 +46,10 @@ Folded folded(const Dims& dims, int from, int to) {
 
 // Sums and means of f32; oneDNN's max and min do not pass NaN on. It has reference loops only for
 // axes that are not the last.
-bool emit_reduce_primitive(Emit& e, Reduction kind, const Tensor& x, const Folded& f, Ref to) {
+bool emit_reduce_primitive(Emit& e, Reduction kind, const Tensor& x, const Folded& f, Ref to,
+                           const std::optional<RowBound>& rows) {
   using dnnl::memory;
-  if (x.dtype != ir::DType::f32 || f.n == 0 || f.outer == 0) return false;
+  if (x.dtype != ir::DType::f32 || f.n == 0 || f.outer == 0 || f.inner != 1) return false;
   if (kind != Reduction::sum && kind != Reduction::mean) return false;
   const auto how =
       kind == Reduction::sum ? dnnl::algorithm::reduction_sum : dnnl::algorithm::reduction_mean;
@@ -65,7 +66,7 @@ bool emit_reduce_primitive(Emit& e, Reduction kind, const Tensor& x, const Folde
                         {{DNNL_ARG_SRC, desc(f.n)}, {DNNL_ARG_DST, desc(1)}},
                         pd->scratchpad_desc()};
   };
-  return emit_for_rows(e, "reduce", static_cast<double>(x.size()), f.outer, make, {x.at, to});
+  return emit_for_rows(e, "reduce", static_cast<double>(x.size()), f.outer, rows, make, {x.at, to});
 }
 
 // One run of neighbouring axes.
@@ -73,7 +74,7 @@ bool emit_reduce_primitive(Emit& e, Reduction kind, const Tensor& x, const Folde
 void emit_reduce(Emit& e, Reduction kind, const Tensor& x, const Folded& f, Ref to,
                  const std::optional<RowBound>& rows, bool over_rows) {
   if (!(rows && over_rows) && preferred(e.choice(), "sum") == Owner::onednn &&
-      emit_reduce_primitive(e, kind, x, f, to))
+      emit_reduce_primitive(e, kind, x, f, to, rows))
     return;
   kernels::Reduce args{
       .kind = kind, .dtype = *kernel_dtype(x.dtype), .outer = f.outer, .n = f.n, .inner = f.inner};
