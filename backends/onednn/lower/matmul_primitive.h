@@ -2,13 +2,12 @@
 //
 // Four ways, the first that can:
 //   by rows      b is one matrix that oneDNN likes in blocks (format_tag::any; it does where it has
-//                brgemm, that is with AVX-512): b is laid out so once, in front of all products that
-//                read it, or for this one product if that has enough rows. Many rows are cut into
-//                tiles of kTileRows, each a primitive made for one thread: few primitives serve any
-//                number of rows, and neither bits nor primitives depend on how many threads share
-//                them. Few rows, rounded up to a multiple of 8, are one primitive for the whole team.
-//   run time     rows or depth are known when the product runs only, and b lies as it does: one
-//                primitive whose M or K is a run-time size (gemm:jit).
+//                brgemm, that is with AVX-512) and that outlives its products: it is laid out so
+//                once, in front of all that read it; for a single product only where that pays
+//                (worth_laying_out). Many rows are cut into tiles, few are one primitive
+//                (row_tiles.h).
+//   run time     rows or depth are known when the product runs only, or rows are many, and b lies as
+//                it does: one primitive whose M or K is a run-time size (gemm:jit).
 //   whole        one primitive of fixed sizes. Leading axes are folded into rows where b has none;
 //                transposes, padded rows and broadcast batches are strides.
 //   one by one   where oneDNN cannot follow a batch's strides.
