@@ -38,6 +38,7 @@ TEST_CASE("copy_strided: permutations of every element size") {
     check_permutation<uint8_t>({33, 1, 65}, {2, 0, 1});
     check_permutation<int64_t>({6, 5, 4, 3}, {0, 2, 1, 3});
     check_permutation<float>({4, 9, 8, 16}, {0, 2, 1, 3});
+    check_permutation<uint16_t>({19, 1, 35}, {2, 0, 1});
     check_permutation<float>({3, 50, 20}, {0, 2, 1});
     check_permutation<float>({3, 50, 20}, {2, 1, 0});
     check_permutation<float>({200000}, {0});

@@ -273,3 +273,43 @@ TEST_CASE("elementwise: ill-typed programs are refused with a reason") {
   CHECK(error({{.op = Opcode::exp, .a = 0}}, DType::s32) ==
         "elementwise: an output's dtype is not that of its register");
 }
+
+TEST_CASE("elementwise: f32 becomes bf16 to nearest, halves to even, and comes back exactly") {
+  // 1 + 2^-8 lies between 1 and 1 + 2^-7: to the even one, as 1 + 3 * 2^-8 to 1 + 2^-6.
+  const Floats given{1.0F,   1.00390625F, 1.01171875F, -1.0039064F, 0.0F,    -0.0F, 3.4e38F,
+                     1e-40F, kInf,        -kInf,       kNaN,        65537.F, 0.1F};
+  const Floats wanted{1.0F,      1.0F, 1.015625F, -1.0078125F, 0.0F,    -0.0F,         kInf,
+                      0x1p-133F, kInf, -kInf,     kNaN,        65536.F, 0.10009765625F};
+  Floats many;
+  for (int i = 0; i < 7; ++i) many.insert(many.end(), given.begin(), given.end());
+  on_every_machine([&] {
+    for (const size_t n : {size_t{1}, size_t{13}, many.size()}) {
+      const auto length = static_cast<int64_t>(n);
+      const auto cast = [&](k::DType from, k::DType to, const void* x, void* y) {
+        k::ElementwiseSpec spec{
+            {length}, {{from, {1}}}, {{.op = k::Opcode::cast, .dtype = to}}, {{to, {1}}}, {1}};
+        const k::Elementwise program(spec);
+        REQUIRE(program.error() == nullptr);
+        std::vector<char> space(program.workspace_bytes() + 64);
+        const void* in[] = {x};
+        void* out[] = {y};
+        program.run(in, out, space.data());
+      };
+      std::vector<uint16_t> low(n + 1, 0x1234);
+      Floats back(n + 1, 7.0F);
+      cast(k::DType::f32, k::DType::bf16, many.data(), low.data());
+      cast(k::DType::bf16, k::DType::f32, low.data(), back.data());
+      CHECK(low[n] == 0x1234);
+      CHECK(back[n] == 7.0F);
+      for (size_t i = 0; i < n; ++i) {
+        const float want = wanted[i % wanted.size()];
+        INFO(i, ": ", many[i]);
+        CHECK((std::isnan(want) ? std::isnan(back[i])
+                                : std::memcmp(&back[i], &want, sizeof want) == 0));
+      }
+      Floats rows = many;
+      k::narrow_rows({.rows = 1, .columns = length, .x = rows.data(), .ld = length});
+      CHECK(std::memcmp(rows.data(), low.data(), n * 2) == 0);
+    }
+  });
+}

@@ -48,13 +48,43 @@ struct Data {
   Floats a, b, bias, another, c;
 };
 
-Floats product(const Case& c, const Data& d, int64_t rows, bool packed) {
-  Floats y = d.c, space;
+// As bf16 of `dtype`; d's floats are that already then.
+std::vector<uint16_t> halves(const Floats& x) {
+  std::vector<uint16_t> y;
+  for (const float value : x) {
+    uint32_t bits;
+    std::memcpy(&bits, &value, 4);
+    y.push_back(static_cast<uint16_t>(bits >> 16));
+  }
+  return y;
+}
+
+// The floats that bf16 holds of these: their upper halves.
+Data in_bf16(Data d) {
+  for (Floats* x : {&d.a, &d.b})
+    for (float& value : *x) {
+      uint32_t bits;
+      std::memcpy(&bits, &value, 4);
+      bits &= 0xFFFF0000;
+      std::memcpy(&value, &bits, 4);
+    }
+  return d;
+}
+
+Floats product(const Case& c, const Data& d, int64_t rows, bool packed,
+               k::DType dtype = k::DType::f32, bool rounds = false) {
+  Floats y = d.c, space, work;
+  const bool bf16 = dtype == k::DType::bf16;
+  const std::vector<uint16_t> a = bf16 ? halves(d.a) : std::vector<uint16_t>(),
+                              b = bf16 ? halves(d.b) : std::vector<uint16_t>();
+  const void* const right = bf16 && !rounds ? static_cast<const void*>(b.data()) : d.b.data();
   k::Gemm g{
+      .dtype = dtype,
+      .rounds = rounds,
       .rows = rows,
       .columns = c.columns,
       .depth = c.depth,
-      .a = d.a.data(),
+      .a = bf16 ? static_cast<const void*>(a.data()) : d.a.data(),
       .a_row = d.a_row,
       .a_column = d.a_column,
       .bias = c.add == Case::bias || c.add == Case::bias_and_another ? d.bias.data() : nullptr,
@@ -66,21 +96,37 @@ Floats product(const Case& c, const Data& d, int64_t rows, bool packed) {
       .c = y.data(),
       .ld_c = d.ld_c};
   if (packed) {
-    space.assign(k::packed_weights_bytes(c.depth, c.columns) / 4, kNaN);
-    k::pack_weights({.depth = c.depth,
+    space.assign(k::packed_weights_bytes(c.depth, c.columns, dtype) / 4, kNaN);
+    k::pack_weights({.dtype = dtype,
+                     .rounds = rounds,
+                     .depth = c.depth,
                      .columns = c.columns,
-                     .w = d.b.data(),
+                     .w = right,
                      .row = d.b_row,
                      .column = d.b_column,
                      .packed = space.data()});
     g.packed = space.data();
   } else {
-    g.b = d.b.data(), g.b_row = d.b_row, g.b_column = d.b_column;
-    space.assign(k::gemm_workspace_bytes(g) / 4, kNaN);
-    g.workspace = space.data();
+    g.b = right, g.b_row = d.b_row, g.b_column = d.b_column;
   }
+  work.assign(k::gemm_workspace_bytes(g) / 4, kNaN);
+  g.workspace = work.data();
   k::gemm(g);
   return y;
+}
+
+std::vector<double> exact(const Case& c, const Data& d) {
+  std::vector<double> expected(d.c.begin(), d.c.end());
+  for (int64_t i = 0; i < c.rows; ++i)
+    for (int64_t j = 0; j < c.columns; ++j) {
+      double& sum = expected[i * d.ld_c + j];
+      sum = c.add == Case::itself ? sum : c.add == Case::nothing ? 0 : d.bias[j];
+      if (c.add == Case::bias_and_another) sum += d.another[i * (c.columns + 1) + j];
+      for (int64_t l = 0; l < c.depth; ++l)
+        sum += double{d.a[i * d.a_row + l * d.a_column]} * d.b[l * d.b_row + j * d.b_column];
+      if (c.relu) sum = std::max(0.0, sum);
+    }
+  return expected;
 }
 
 }  // namespace
@@ -88,16 +134,7 @@ Floats product(const Case& c, const Data& d, int64_t rows, bool packed) {
 TEST_CASE("gemm: products of any layout, added to nothing, a bias, the result or both of two") {
   for (const Case& c : cases()) {
     const Data d(c);
-    std::vector<double> expected(d.c.begin(), d.c.end());
-    for (int64_t i = 0; i < c.rows; ++i)
-      for (int64_t j = 0; j < c.columns; ++j) {
-        double& sum = expected[i * d.ld_c + j];
-        sum = c.add == Case::itself ? sum : c.add == Case::nothing ? 0 : d.bias[j];
-        if (c.add == Case::bias_and_another) sum += d.another[i * (c.columns + 1) + j];
-        for (int64_t l = 0; l < c.depth; ++l)
-          sum += double{d.a[i * d.a_row + l * d.a_column]} * d.b[l * d.b_row + j * d.b_column];
-        if (c.relu) sum = std::max(0.0, sum);
-      }
+    const std::vector<double> expected = exact(c, d);
     on_every_machine([&] {
       INFO(c.rows, " x ", c.depth, " x ", c.columns, ", a ", c.left, ", b ", c.right, ", add ",
            c.add);
@@ -111,17 +148,40 @@ TEST_CASE("gemm: products of any layout, added to nothing, a bias, the result or
   }
 }
 
-TEST_CASE("gemm: a row has the same bits alone, among others and on any number of threads") {
-  for (const bool packed : {false, true}) {
-    const Case c{131, 97, 1200, by_row, by_row, Case::bias, false};
-    const Data d(c);
-    same_bits_for_every_team([&] { return product(c, d, c.rows, packed); });
-    const Floats all = product(c, d, c.rows, packed);
-    for (const int64_t rows : {1, 2, 3, 5, 64, 129}) {
-      const Floats some = product(c, d, rows, packed);
-      CHECK(std::memcmp(some.data(), all.data(), (rows - 1) * d.ld_c * 4 + c.columns * 4) == 0);
-    }
+// Products of two bf16 are exact in f32; what is rounded are their sums, as those of f32.
+TEST_CASE("gemm: products of bf16 in any layout, also of an odd number of terms") {
+  int n = 0;
+  for (const Case& c : cases()) {
+    if (++n % 3 != 0 && c.depth > 1000) continue;  // the long ones take their time
+    const Data d = in_bf16(Data(c));
+    const std::vector<double> expected = exact(c, d);
+    on_every_machine([&] {
+      INFO(c.rows, " x ", c.depth, " x ", c.columns, ", a ", c.left, ", b ", c.right, ", add ",
+           c.add);
+      const Floats y = product(c, d, c.rows, false, k::DType::bf16);
+      check_close(y, expected, 5e-5);
+      const Floats packed = product(c, d, c.rows, true, k::DType::bf16);
+      CHECK((y.empty() || std::memcmp(y.data(), packed.data(), y.size() * 4) == 0));
+      for (const bool beforehand : {false, true}) {  // of a right operand in f32
+        const Floats rounded = product(c, d, c.rows, beforehand, k::DType::bf16, true);
+        CHECK((y.empty() || std::memcmp(y.data(), rounded.data(), y.size() * 4) == 0));
+      }
+    });
   }
+}
+
+TEST_CASE("gemm: a row has the same bits alone, among others and on any number of threads") {
+  for (const k::DType dtype : {k::DType::f32, k::DType::bf16})
+    for (const bool packed : {false, true}) {
+      const Case c{131, 97, 2301, by_row, by_row, Case::bias, false};
+      const Data d = in_bf16(Data(c));
+      same_bits_for_every_team([&] { return product(c, d, c.rows, packed, dtype); });
+      const Floats all = product(c, d, c.rows, packed, dtype);
+      for (const int64_t rows : {1, 2, 3, 5, 64, 129}) {
+        const Floats some = product(c, d, rows, packed, dtype);
+        CHECK(std::memcmp(some.data(), all.data(), (rows - 1) * d.ld_c * 4 + c.columns * 4) == 0);
+      }
+    }
 }
 
 TEST_CASE("gemm: nothing to sum leaves what is added") {

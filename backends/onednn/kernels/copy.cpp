@@ -128,6 +128,8 @@ void copy_strided(const CopyStrided& args) {
   switch (args.element_bytes) {
     case 1:
       return copy_as<uint8_t>(args);
+    case 2:
+      return copy_as<uint16_t>(args);
     case 8:
       return copy_as<uint64_t>(args);
     default:

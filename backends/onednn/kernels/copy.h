@@ -5,7 +5,7 @@
 //   pad:           y = value, then x put at offset `low`           dense
 //
 // Transposes are copies with permuted strides; broadcasts have stride 0; a concatenation is one
-// copy a piece, a slice one copy. Elements have 1, 4 or 8 bytes. src and dst may not overlap.
+// copy a piece, a slice one copy. Elements have 1, 2, 4 or 8 bytes. src and dst may not overlap.
 #pragma once
 #include "backends/onednn/kernels/types.h"
 

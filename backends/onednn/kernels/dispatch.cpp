@@ -13,7 +13,7 @@
 namespace weft::onednn::kernels {
 namespace {
 
-#define WEFT_TABLE(name, flags, available, gemm) &name::table,
+#define WEFT_TABLE(name, flags, available, gemm, bf16) &name::table,
 const KernelTable* const kTables[] = {WEFT_ISAS(WEFT_TABLE)};  // by Isa
 #undef WEFT_TABLE
 
@@ -69,7 +69,7 @@ const KernelTable& kernels() {
 }  // namespace
 
 std::span<const IsaInfo> isas() {
-#define WEFT_INFO(name, flags, available, gemm) {Isa::name, #name, available, gemm},
+#define WEFT_INFO(name, flags, available, gemm, bf16) {Isa::name, #name, available, gemm, bf16},
   static const auto all = [] {
     __builtin_cpu_init();
     return std::to_array<IsaInfo>({WEFT_ISAS(WEFT_INFO)});

@@ -171,7 +171,11 @@ class Builder {
     if (operand_count(op) == 2 && dtypes_[instruction.b] != a)
       return "elementwise: operands differ in dtype";
     if (op == constant || op == cast) {
-      dtypes_.push_back(instruction.dtype);
+      const DType to = instruction.dtype;
+      if (op == cast && (a == DType::bf16 || to == DType::bf16) && a != DType::f32 &&
+          to != DType::f32)
+        return "elementwise: bf16 is cast from and to f32 alone";
+      dtypes_.push_back(to);
     } else if (op == select) {
       if (a != DType::u8) return "elementwise: select needs a predicate";
       if (dtypes_[instruction.b] != dtypes_[instruction.c])

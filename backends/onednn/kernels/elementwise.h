@@ -13,7 +13,8 @@
 // multiplication, negative exponents give 0 except for bases 1 and -1.
 // f32: maximum and minimum propagate NaN; remainder is a - floor(a/b)*b computed by fmod; compares
 // with NaN are false but not_equal. Casts f32 -> integer truncate and saturate, NaN gives 0;
-// casts to u8 are `x != 0`.
+// casts to u8 are `x != 0`. bf16 is cast from f32, to nearest even, and to it; nothing else is done
+// with it.
 #pragma once
 #include "backends/onednn/kernels/types.h"
 

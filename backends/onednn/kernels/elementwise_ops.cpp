@@ -2,6 +2,7 @@
 #include "backends/onednn/kernels/elementwise_ops.h"
 
 #include "backends/onednn/kernels/math.h"
+#include "backends/onednn/kernels/vec/bf16.h"
 
 #include <math.h>
 
@@ -82,6 +83,36 @@ WEFT_INLINE Vec v_mul(Vec a, Vec b) { return a * b; }
 WEFT_INLINE Vec v_div(Vec a, Vec b) { return a / b; }
 WEFT_INLINE Vec v_maximum(Vec a, Vec b) { return maximum(a, b); }
 WEFT_INLINE Vec v_minimum(Vec a, Vec b) { return minimum(a, b); }
+
+// ---- bf16 to f32 and back ----
+
+void widen(int64_t n, void* dst, Source a, Source, Source) {
+  auto* y = static_cast<float*>(dst);
+  const auto* x = static_cast<const uint16_t*>(a.data);
+  int64_t i = 0;
+  if (a.repeated) {
+    const Vec value = of_bf16(splat_int(n > 0 ? *x : 0));
+    for (; i + kWidth <= n; i += kWidth) store(y + i, value);
+    if (i < n) store(y + i, value, n - i);
+    return;
+  }
+  for (; i + kWidth <= n; i += kWidth) store(y + i, load_bf16(x + i));
+  if (i < n) store(y + i, load_bf16(x + i, n - i), n - i);
+}
+
+void narrow(int64_t n, void* dst, Source a, Source, Source) {
+  auto* y = static_cast<uint16_t*>(dst);
+  const auto* x = static_cast<const float*>(a.data);
+  int64_t i = 0;
+  if (a.repeated) {
+    const Vec value = splat(n > 0 ? *x : 0);
+    for (; i + kWidth <= n; i += kWidth) store_bf16(y + i, value);
+    if (i < n) store_bf16(y + i, value, n - i);
+    return;
+  }
+  for (; i + kWidth <= n; i += kWidth) store_bf16(y + i, load(x + i));
+  if (i < n) store_bf16(y + i, load(x + i, n - i), n - i);
+}
 
 // ---- any dtype, one element at a time; the compiler vectorises these ----
 
@@ -378,6 +409,8 @@ InnerLoop cast_loop<float>(DType to) {
       return map<float, int32_t, saturate<int32_t>>;
     case DType::s64:
       return map<float, int64_t, saturate<int64_t>>;
+    case DType::bf16:
+      return narrow;
     default:
       return map<float, uint8_t, truth<float>>;
   }
@@ -467,6 +500,8 @@ InnerLoop inner_loop(Opcode op, DType from, DType to) {
       return cast ? cast_loop<int32_t>(to) : integer_loop<int32_t>(op);
     case DType::s64:
       return cast ? cast_loop<int64_t>(to) : integer_loop<int64_t>(op);
+    case DType::bf16:
+      return cast ? widen : map<uint16_t, uint16_t, same<uint16_t>>;
     default:
       return cast ? cast_loop<uint8_t>(to) : predicate_loop(op);
   }

@@ -19,6 +19,7 @@ void transfer_row(int64_t n, int64_t width, char* y, int64_t y_stride, const cha
                   int64_t x_stride) {
   if (width == 4) return move_strided(n, (uint32_t*)y, y_stride, (const uint32_t*)x, x_stride);
   if (width == 8) return move_strided(n, (uint64_t*)y, y_stride, (const uint64_t*)x, x_stride);
+  if (width == 2) return move_strided(n, (uint16_t*)y, y_stride, (const uint16_t*)x, x_stride);
   move_strided(n, y, y_stride, x, x_stride);
 }
 

@@ -9,10 +9,12 @@
 namespace weft::onednn::kernels::WEFT_ISA {
 namespace {
 
-constexpr int64_t kLine = 16;  // floats of a cache line
+constexpr int64_t kLine = 16;  // words of a cache line
+constexpr int64_t kWordBytes = 4, kLineBytes = kLine * kWordBytes;
 // Rows of a thread while whose products the weights for them arrive.
 constexpr int64_t kRowsApart = 48;
 
+// In words.
 int64_t depth_of_block(int64_t depth) {
   const int64_t cuts = larger(1, ceil_div(depth, kGemmDepth));
   return larger(1, ceil_div(ceil_div(depth, cuts), kUnrolled)) * kUnrolled;
@@ -29,7 +31,8 @@ struct Grid {
 // they stay in their thread's caches.
 Grid grid_of(const Gemm& g, int64_t threads) {
   const bool packed = g.packed != nullptr;
-  const int64_t lay_out = packed ? 0 : 48;  // products an element of b takes the time of
+  // Products an element of b takes the time of.
+  const int64_t lay_out = packed ? 0 : g.dtype == DType::bf16 ? 96 : 48;
   Grid best{1, 1};
   int64_t least = INT64_MAX;
   for (int64_t down = 1; down <= threads; ++down) {
@@ -56,27 +59,32 @@ Ahead panel_ahead(const float* panel, int64_t depth, int64_t part, int64_t parts
   const Range mine = share(depth, part, parts);
   const int64_t lines =
       ceil_div((mine.end - mine.begin) * kPanel / kLine, larger(1, depth / kUnrolled));
-  return {panel + mine.begin * kPanel, lines, kLine, lines * kLine};
+  return {reinterpret_cast<const char*>(panel + mine.begin * kPanel), lines, kLineBytes,
+          lines * kLineBytes};
 }
 
-// The same where the panel has yet to be laid out, from n columns of b.
+// The same where the panel has yet to be laid out, from n columns of b; k and depth in elements.
 Ahead columns_ahead(const Gemm& g, int64_t k, int64_t j, int64_t depth, int64_t part,
                     int64_t parts) {
-  const int64_t n = smaller(kPanel, g.columns - j);
-  const float* const from = g.b + k * g.b_row + j * g.b_column;
+  const int64_t n = smaller(kPanel, g.columns - j), size = bytes(g.rounds ? DType::f32 : g.dtype);
+  const int64_t line = kLineBytes / size, of_word = gemm_elements_of_word(g.dtype);
+  const int64_t rounds = larger(1, depth / (kUnrolled * of_word));
+  const auto* const from = static_cast<const char*>(g.b) + (k * g.b_row + j * g.b_column) * size;
   if (g.b_column == 1) {  // one of each row's cache lines, in some of the rows
-    const int64_t across = ceil_div(n, kLine), stacks = larger(1, parts / across);
+    const int64_t across = ceil_div(n, line), stacks = larger(1, parts / across);
     const Range mine = share(depth, smaller(part / across, stacks - 1), stacks);
-    const int64_t lines = ceil_div(mine.end - mine.begin, larger(1, depth / kUnrolled));
-    return {from + mine.begin * g.b_row + part % across * kLine, lines, g.b_row, lines * g.b_row};
+    const int64_t lines = ceil_div(mine.end - mine.begin, rounds), row = g.b_row * size;
+    return {from + mine.begin * row + part % across * kLineBytes, lines, row, lines * row};
   }
   const Range mine = share(n, part, parts);
-  return {from + mine.begin * g.b_column, mine.end - mine.begin, g.b_column, kUnrolled};
+  const int64_t column = g.b_column * size;
+  return {from + mine.begin * column, mine.end - mine.begin, column, kUnrolled * kWordBytes};
 }
 
 static_assert(kRows <= kWidth);
 
-// Rows that are columns of memory, in strips: what a step over K reads of a strip side by side.
+// Rows that are columns of memory, in strips: what a step over K reads of a strip side by side. Depth
+// in elements.
 void lay_out_rows(const float* a, int64_t column, int64_t rows, int64_t strips, int64_t depth,
                   float* to) {
   Range strip[kGemmRows / kRows];
@@ -91,66 +99,108 @@ void lay_out_rows(const float* a, int64_t column, int64_t rows, int64_t strips, 
   }
 }
 
+// Pairs of bf16; beyond an odd end zeros.
+void lay_out_rows(const uint16_t* a, int64_t column, int64_t rows, int64_t strips, int64_t depth,
+                  float* to) {
+  Range strip[kGemmRows / kRows];
+  for (int64_t s = 0; s < strips; ++s) strip[s] = share(rows, s, strips);
+  const int64_t words = ceil_div(depth, 2);
+  for (int64_t k = 0; k < words; ++k) {
+    const uint16_t *const low = a + 2 * k * column, *const high = low + column;
+    for (int64_t i = 0; i < rows; i += 2 * kLine) {
+      __builtin_prefetch(low + 8 * column + i);
+      __builtin_prefetch(high + 8 * column + i);
+    }
+    const bool both = 2 * k + 1 < depth;
+    for (int64_t s = 0; s < strips; ++s) {
+      const int64_t at = strip[s].begin, n = strip[s].end - at;
+      const Int upper = both ? load_halves(high + at, n) : splat_int(0);
+      store(to + (s * words + k) * kRows, as_float(load_halves(low + at, n) | (upper << 16)), n);
+    }
+  }
+}
+
 // What a thread does of c.
+template <class Words>
 class Rectangle {
  public:
+  using Element = typename Words::Element;
+
   Rectangle(const Gemm& g, Range rows, Range panels, float* space)
       : g_(g), rows_(rows), panels_(panels), made_panels_(space) {
-    if (lays_out_rows(g)) made_rows_ = space + gemm_panel_floats(g, kPanel);
+    if (lays_out_rows(g)) made_rows_ = space + (packed() ? 0 : gemm_panel_floats(g, kPanel));
   }
 
   void run() const {
-    const int64_t depth = depth_of_block(g_.depth);
+    const int64_t words = gemm_words(g_.depth, g_.dtype), depth = depth_of_block(words);
     const int64_t blocks = ceil_div(rows_.end - rows_.begin, kGemmRows);
     const int64_t stretches = ceil_div(panels_.end - panels_.begin, kGemmPanels);
     for (int64_t stretch = 0; stretch < stretches; ++stretch) {
       const Range these = share(panels_.end - panels_.begin, stretch, stretches);
-      for (int64_t k = 0; k == 0 || k < g_.depth; k += depth)
+      for (int64_t k = 0; k == 0 || k < words; k += depth)
         for (int64_t block = 0; block < blocks; ++block) {
           const Range mine = share(rows_.end - rows_.begin, block, blocks);
           tiles({rows_.begin + mine.begin, rows_.begin + mine.end},
                 {panels_.begin + these.begin, panels_.begin + these.end}, k,
-                smaller(depth, g_.depth - k), block == 0);
+                smaller(depth, words - k), block == 0);
         }
     }
   }
 
  private:
-  // The first block of rows lays out the panels on the way.
+  bool packed() const { return g_.packed != nullptr; }
+  const Element* a_at(int64_t i, int64_t k) const {  // in elements
+    return static_cast<const Element*>(g_.a) + i * g_.a_row + k * g_.a_column;
+  }
+  void make_panel(int64_t k, int64_t j, int64_t depth, float* to) const {  // in elements
+    const int64_t at = k * g_.b_row + j * g_.b_column, n = smaller(kPanel, g_.columns - j);
+    if (g_.rounds)
+      return pack_rounded_panel(static_cast<const float*>(g_.b) + at, g_.b_row, g_.b_column, depth,
+                                n, to);
+    pack_panel(static_cast<const Element*>(g_.b) + at, g_.b_row, g_.b_column, depth, n, to);
+  }
+
+  // The first block of rows lays out the panels on the way. From word k on, `depth` of them.
   void tiles(Range rows, Range panels, int64_t k, int64_t depth, bool first_block) const {
     const int64_t height = rows.end - rows.begin, strips = ceil_div(height, kRows);
-    const bool lay_out = g_.packed == nullptr && first_block;
+    const int64_t first = k * Words::kOfWord,  // in elements
+        elements = smaller(depth * Words::kOfWord, g_.depth - first);
+    const bool lay_out = !packed() && first_block;
     if (made_rows_ != nullptr)
-      lay_out_rows(g_.a + rows.begin + k * g_.a_column, g_.a_column, height, strips, depth,
-                   made_rows_);
+      lay_out_rows(a_at(rows.begin, first), g_.a_column, height, strips, elements, made_rows_);
     for (int64_t p = panels.begin; p < panels.end; ++p) {
       const int64_t j = p * kPanel;
       const int64_t made_at = (p - panels.begin) * depth * kPanel;
-      if (lay_out)
-        pack_panel(g_.b + k * g_.b_row + j * g_.b_column, g_.b_row, g_.b_column, depth,
-                   smaller(kPanel, g_.columns - j), made_panels_ + made_at);
-      const float* const w =
-          g_.packed != nullptr ? g_.packed + (p * g_.depth + k) * kPanel : made_panels_ + made_at;
+      if (lay_out) make_panel(first, j, elements, made_panels_ + made_at);
+      const int64_t whole = gemm_words(g_.depth, g_.dtype);
+      const float* const w = packed()
+                                 ? static_cast<const float*>(g_.packed) + (p * whole + k) * kPanel
+                                 : made_panels_ + made_at;
       for (int64_t s = 0; s < strips; ++s) {
         const Range strip = share(height, s, strips);
-        Tile t = tile(rows.begin + strip.begin, j, k, depth);
+        Tile<Words> t = tile(rows.begin + strip.begin, j, k, depth);
         t.w = w;
-        if (made_rows_ != nullptr) t.a = made_rows_ + s * depth * kRows, t.ld_a = kRows;
+        if (made_rows_ != nullptr) {
+          t.a = reinterpret_cast<const Element*>(made_rows_ + s * depth * kRows);
+          t.ld_a = kRows;
+        }
         if (p + 1 < panels.end)
-          t.ahead = lay_out ? columns_ahead(g_, k, j + kPanel, depth, s, strips)
-                            : panel_ahead(w + (g_.packed == nullptr ? depth : g_.depth) * kPanel,
-                                          depth, s, strips);
-        g_.a_column != 1 ? tile_of<kRows, true>(strip.end - strip.begin, t)
-                         : tile_of<kRows, false>(strip.end - strip.begin, t);
+          t.ahead = lay_out
+                        ? columns_ahead(g_, first, j + kPanel, elements, s, strips)
+                        : panel_ahead(w + (packed() ? whole : depth) * kPanel, depth, s, strips);
+        g_.a_column != 1 ? tile_of<Words, kRows, true>(strip.end - strip.begin, t)
+                         : tile_of<Words, kRows, false>(strip.end - strip.begin, t);
       }
     }
   }
 
-  Tile tile(int64_t i, int64_t j, int64_t k, int64_t depth) const {
+  Tile<Words> tile(int64_t i, int64_t j, int64_t k, int64_t depth) const {
     float* const c = g_.c + i * g_.ld_c + j;
-    const bool first = k == 0, last = k + depth >= g_.depth;
+    const int64_t end = (k + depth) * Words::kOfWord;
+    const bool first = k == 0, last = end >= g_.depth;
     return {.depth = depth,
-            .a = g_.a + i * g_.a_row + k * g_.a_column,
+            .last = Words::kOfWord - (last ? end - g_.depth : 0),
+            .a = a_at(i, k * Words::kOfWord),
             .ld_a = g_.a_column == 1 ? g_.a_row : g_.a_column,
             .w = nullptr,
             .bias = first && g_.bias != nullptr ? g_.bias + j : nullptr,
@@ -160,6 +210,8 @@ class Rectangle {
             .ld_add = first ? g_.ld_add : g_.ld_c,
             .c = c,
             .ld_c = g_.ld_c,
+            .low = last && g_.low != nullptr ? g_.low + i * g_.ld_low + j : nullptr,
+            .ld_low = g_.ld_low,
             .columns = g_.columns - j,
             .relu = last && g_.relu,
             .ahead = {}};
@@ -170,33 +222,50 @@ class Rectangle {
   float *const made_panels_, *made_rows_ = nullptr;
 };
 
+template <class Words>
+void multiply(const Gemm& g, int64_t thread, int64_t threads) {
+  const Grid grid = grid_of(g, threads);
+  if (thread >= grid.down * grid.across) return;
+  float* const space = g.workspace == nullptr ? nullptr
+                                              : static_cast<float*>(g.workspace) +
+                                                    thread * gemm_thread_floats(g, kPanel);
+  const Rectangle<Words> mine(g, rows_of(g, thread / grid.across, grid.down),
+                              share(ceil_div(g.columns, kPanel), thread % grid.across, grid.across),
+                              space);
+  mine.run();
+}
+
+template <class Element, class Pack>
+void pack_panels(const PackWeights& p, const Pack& pack) {
+  const int64_t panels = ceil_div(p.columns, kPanel), words = gemm_words(p.depth, p.dtype);
+  const auto* const w = static_cast<const Element*>(p.w);
+  parallel_for(panels, p.depth * kVectors, [&](int64_t begin, int64_t end) {
+    for (int64_t index = begin; index < end; ++index) {
+      const int64_t j = index * kPanel;
+      pack(w + j * p.column, p.row, p.column, p.depth, smaller(kPanel, p.columns - j),
+           static_cast<float*>(p.packed) + index * words * kPanel);
+    }
+  });
+}
+
 }  // namespace
 
 void gemm(const Gemm& g) {
   if (g.rows == 0 || g.columns == 0) return;
-  parallel(g.rows * g.columns * larger(1, g.depth) / kWidth, [&](int64_t thread, int64_t threads) {
-    const Grid grid = grid_of(g, threads);
-    if (thread >= grid.down * grid.across) return;
-    const Rectangle mine(g, rows_of(g, thread / grid.across, grid.down),
-                         share(ceil_div(g.columns, kPanel), thread % grid.across, grid.across),
-                         g.packed != nullptr ? nullptr
-                                             : static_cast<float*>(g.workspace) +
-                                                   thread * gemm_thread_floats(g, kPanel));
-    mine.run();
+  const int64_t words = gemm_words(g.depth, g.dtype);
+  parallel(g.rows * g.columns * larger(1, words) / kWidth, [&](int64_t thread, int64_t threads) {
+    g.dtype == DType::bf16 ? multiply<Pairs>(g, thread, threads)
+                           : multiply<Singles>(g, thread, threads);
   });
 }
 
 int64_t packed_weights_panel(const PackWeights&) { return kPanel; }
 
 void pack_weights(const PackWeights& p) {
-  const int64_t panels = ceil_div(p.columns, kPanel);
-  parallel_for(panels, p.depth * kVectors, [&](int64_t begin, int64_t end) {
-    for (int64_t index = begin; index < end; ++index) {
-      const int64_t j = index * kPanel;
-      pack_panel(p.w + j * p.column, p.row, p.column, p.depth, smaller(kPanel, p.columns - j),
-                 p.packed + index * p.depth * kPanel);
-    }
-  });
+  const auto pack = [](auto... of_panel) { pack_panel(of_panel...); };
+  if (p.dtype == DType::f32) return pack_panels<float>(p, pack);
+  if (!p.rounds) return pack_panels<uint16_t>(p, pack);
+  pack_panels<float>(p, [](auto... of_panel) { pack_rounded_panel(of_panel...); });
 }
 
 }  // namespace weft::onednn::kernels::WEFT_ISA

@@ -10,7 +10,7 @@
 
 namespace weft::onednn::kernels {
 
-#define WEFT_NAME(name, flags, available, gemm) name,
+#define WEFT_NAME(name, flags, available, gemm, bf16) name,
 enum class Isa { WEFT_ISAS(WEFT_NAME) };
 #undef WEFT_NAME
 
@@ -19,6 +19,7 @@ struct IsaInfo {
   const char* name;
   bool available;          // to this processor
   bool gemm_beats_onednn;  // our products, without weights packed beforehand
+  bool multiplies_bf16;    // else products of bf16 are computed from f32, slower than those
 };
 std::span<const IsaInfo> isas();  // all, the least able first
 const IsaInfo& info(Isa isa);

@@ -45,6 +45,7 @@
   KERNEL(void, max_pool, MaxPool)                              \
   KERNEL(int64_t, max_pool_grad, MaxPoolGrad)                  \
   KERNEL(void, moving_average, MovingAverage)                  \
+  KERNEL(void, narrow_rows, NarrowRows)                        \
   KERNEL(void, norm, Norm)                                     \
   KERNEL(void, norm_grad, NormGrad)                            \
   KERNEL(void, one_hot, OneHot)                                \
@@ -72,10 +73,10 @@ struct KernelTable {
 #undef WEFT_MEMBER
 
 #define WEFT_DECLARE(result, function, arguments) result function(const arguments&);
-#define WEFT_DECLARE_ALL(isa, flags, available, gemm) \
-  namespace isa {                                     \
-  WEFT_KERNELS(WEFT_DECLARE)                          \
-  extern const KernelTable table;                     \
+#define WEFT_DECLARE_ALL(isa, flags, available, gemm, bf16) \
+  namespace isa {                                           \
+  WEFT_KERNELS(WEFT_DECLARE)                                \
+  extern const KernelTable table;                           \
   }
 WEFT_ISAS(WEFT_DECLARE_ALL)
 #undef WEFT_DECLARE_ALL

@@ -12,11 +12,12 @@ namespace weft::onednn::kernels {
 
 inline constexpr int kMaxRank = 8;
 
-// u8 holds predicates: 0 or 1.
-enum class DType : uint8_t { f32, s32, s64, u8 };
+// u8 holds predicates: 0 or 1. bf16 is read and written, computed with in f32.
+enum class DType : uint8_t { f32, s32, s64, u8, bf16 };
 
 constexpr int64_t bytes(DType dtype) {
-  return dtype == DType::s64 ? 8 : dtype == DType::u8 ? 1 : 4;
+  constexpr int64_t kBytes[] = {4, 4, 8, 1, 2};
+  return kBytes[static_cast<int>(dtype)];
 }
 
 // Which columns a row of scores may see: allowed[b*batch + h*head + t*row + j*column] != 0. A

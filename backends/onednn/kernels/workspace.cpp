@@ -57,9 +57,13 @@ size_t additive_attention_grad_workspace_bytes(const AdditiveAttentionGrad& args
          sizeof(float);
 }
 
-size_t packed_weights_bytes(int64_t depth, int64_t columns) {
-  const int64_t panel = packed_weights_panel({});
-  return static_cast<size_t>((columns + panel - 1) / panel * panel * depth) * sizeof(float);
+size_t packed_weights_bytes(int64_t depth, int64_t columns, DType dtype) {
+  const int64_t panel = packed_weights_panel({}), words = gemm_words(depth, dtype);
+  return static_cast<size_t>((columns + panel - 1) / panel * panel * words) * sizeof(float);
+}
+
+bool gemm_sums_in_pieces(const Gemm& args) {
+  return gemm_words(args.depth, args.dtype) > kGemmDepth;
 }
 
 size_t gemm_workspace_bytes(const Gemm& args) {

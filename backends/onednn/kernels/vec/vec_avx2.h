@@ -64,6 +64,26 @@ WEFT_INLINE float sum(Vec v) {
   return _mm_cvtss_f32(_mm_add_ss(a, _mm_movehdup_ps(a)));
 }
 
+// 16-bit elements, one a lane: read with zeros above, written without what is above.
+WEFT_INLINE Int load_halves(const uint16_t* p) {
+  return (Int)_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i*)p));
+}
+WEFT_INLINE Int load_halves(const uint16_t* p, int64_t n) {
+  uint16_t few[kWidth] = {};
+  for (int64_t i = 0; i < n && i < kWidth; ++i) few[i] = p[i];
+  return load_halves(few);
+}
+WEFT_INLINE void store_halves(uint16_t* p, Int a) {
+  const __m256i low = _mm256_and_si256((__m256i)a, _mm256_set1_epi32(0xFFFF));
+  const __m256i packed = _mm256_permute4x64_epi64(_mm256_packus_epi32(low, low), 0xD8);
+  _mm_storeu_si128((__m128i*)p, _mm256_castsi256_si128(packed));
+}
+WEFT_INLINE void store_halves(uint16_t* p, Int a, int64_t n) {
+  uint16_t few[kWidth];
+  store_halves(few, a);
+  for (int64_t i = 0; i < n && i < kWidth; ++i) p[i] = few[i];
+}
+
 // --- tiles (tile.h, gemm_tile.h)
 inline constexpr int kTileRows = 6;  // by two vectors
 // 4 rows x 3 vectors need 7 loads for 12 multiply-adds, the fewest that 16 registers allow.

@@ -2,7 +2,7 @@
 // VL), and the tiles of products that its 32 registers hold.
 #pragma once
 
-namespace weft::onednn::kernels::avx512 {
+namespace weft::onednn::kernels::WEFT_ISA {
 
 inline constexpr int64_t kWidth = 16;
 using Vec = float __attribute__((vector_size(64)));
@@ -63,10 +63,24 @@ WEFT_INLINE Bits bits_of(const uint8_t* p) {  // p[i] != 0
 }
 WEFT_INLINE float sum(Vec v) { return _mm512_reduce_add_ps((__m512)v); }
 
+// 16-bit elements, one a lane: read with zeros above, written without what is above.
+WEFT_INLINE Int load_halves(const uint16_t* p) {
+  return (Int)_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i*)p));
+}
+WEFT_INLINE Int load_halves(const uint16_t* p, int64_t n) {
+  return (Int)_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(first(n).m, p));
+}
+WEFT_INLINE void store_halves(uint16_t* p, Int a) {
+  _mm256_storeu_si256((__m256i*)p, _mm512_cvtepi32_epi16((__m512i)a));
+}
+WEFT_INLINE void store_halves(uint16_t* p, Int a, int64_t n) {
+  _mm512_mask_cvtepi32_storeu_epi16(p, first(n).m, (__m512i)a);
+}
+
 // --- tiles (tile.h, gemm_tile.h)
 inline constexpr int kTileRows = 12;  // by two vectors
 // 12 rows x 2 vectors need 14 loads for 24 multiply-adds, and 32 columns divide the usual sizes.
 inline constexpr int kGemmTileRows = 12;
 inline constexpr int64_t kGemmTileVectors = 2;
 
-}  // namespace weft::onednn::kernels::avx512
+}  // namespace weft::onednn::kernels::WEFT_ISA
