@@ -81,9 +81,13 @@ inline Expr transpose(const Expr& x, const ir::Integers& perm) {
 inline Expr slice(const Expr& x, int64_t axis, const ir::Dim& start, const ir::Dim& stop) {
   return x.with(x.builder().slice(x, axis, start, stop));
 }
+// Where one of both is bf16 the other is rounded to it.
 inline Expr matmul(const Expr& a, const Expr& b, bool transpose_a = false,
                    bool transpose_b = false) {
-  return a.with(a.builder().matmul(a, b, transpose_a, transpose_b));
+  ir::Builder& builder = a.builder();
+  const bool bf16 = a.type().dtype == ir::DType::bf16 || b.type().dtype == ir::DType::bf16;
+  const auto as_read = [&](ir::Value x) { return bf16 ? builder.cast(x, ir::DType::bf16) : x; };
+  return a.with(builder.matmul(as_read(a), as_read(b), transpose_a, transpose_b));
 }
 // Rows of any number of leading axes as one: [...,K] -> [rows,K].
 inline Expr flat_rows(const Expr& x) {

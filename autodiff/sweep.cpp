@@ -183,8 +183,10 @@ class Sweep {
       const Value operand = node.operands[i];
       if (!grads[i].valid() || !active_(operand)) continue;
       const Value d = guards_.hand_on(vjp, rule, i, grads[i], guarded, cotangents);
-      contribute(operand,
-                 node.op->elementwise ? builder_.sum_to(d, source_.type(operand).shape) : d);
+      // Adjoints of what products read as bf16 are made as f32.
+      const ir::TensorType& type = source_.type(operand);
+      contribute(operand, builder_.cast(node.op->elementwise ? builder_.sum_to(d, type.shape) : d,
+                                        type.dtype));
     }
   }
 

@@ -1,6 +1,7 @@
 // ir/dtype.h -- element types of tensors.
 //
-// f16 and bf16 are storage only (load, cast); f64 exists in the reference backend only.
+// f16 and bf16 are storage only (load, cast), but that products read bf16 and add up in f32; f64
+// exists in the reference backend only.
 #pragma once
 #include <array>
 #include <cstdint>
@@ -38,6 +39,11 @@ constexpr std::string_view name(DType dtype) { return info(dtype).name; }
 constexpr int bytes(DType dtype) { return info(dtype).bytes; }
 constexpr bool is_float(DType dtype) { return info(dtype).is_float; }
 constexpr bool is_integer(DType dtype) { return !is_float(dtype) && dtype != DType::pred; }
+
+// Of a product of such operands: sums of products of bf16 are f32.
+constexpr DType product_dtype(DType operands) {
+  return operands == DType::bf16 ? DType::f32 : operands;
+}
 
 constexpr std::optional<DType> dtype_named(std::string_view name) {
   for (const DTypeInfo& d : kDTypes)

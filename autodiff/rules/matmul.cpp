@@ -14,6 +14,9 @@ Expr exchanged(const Expr& x) {
   return autodiff::transpose(x, perm);
 }
 
+// What is computed with: f32 where products gave bf16.
+Expr in_f32(const Expr& x) { return x.with(x.builder().cast(x, ir::product_dtype(x.dtype()))); }
+
 // db of c = a b for a b of rank 2 that a batch shares: one contraction over all rows.
 Expr shared_weight(Expr a, const Expr& dc, bool transpose_a, bool transpose_b) {
   if (transpose_a) a = exchanged(a);
@@ -51,10 +54,10 @@ const VjpRule matmul{&ops::matmul, [](Vjp& g) -> Grads {
 // dz over rows, dresidual = dy
 const VjpRule linear{&ops::linear,
                      [](Vjp& g) -> Grads {
-                       const Expr x = g.operand("x"), w = g.operand("w"), y = g.result();
+                       const Expr x = g.operand("x"), w = g.operand("w"), y = in_f32(g.result());
                        const bool tb = g.op().flag("transpose_b");
                        const std::string& f = g.op().text("activation");
-                       Expr dz = g.cotangent();
+                       Expr dz = in_f32(g.cotangent());
                        if (f == "relu")
                          dz = autodiff::select(apply(ops::less_equal, y, y.number(0)), 0, dz);
                        if (f == "tanh") dz = dz * (1 - y * y);
@@ -73,7 +76,8 @@ const VjpRule linear{&ops::linear,
                                        : autodiff::matmul(rows, drows, true, false);
                        if (g.wanted("bias")) grads[2] = sum_to(dz, g.op().operand("bias").shape);
                        if (g.wanted("residual"))
-                         grads[static_cast<size_t>(g.op().position("residual"))] = g.cotangent();
+                         grads[static_cast<size_t>(g.op().position("residual"))] =
+                             in_f32(g.cotangent());
                        return grads;
                      },
                      nullptr,

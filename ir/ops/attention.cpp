@@ -17,6 +17,9 @@ Shape score_shape(const OpView& op) {
   return s;
 }
 
+// What is computed in: f32 of operands that are bf16.
+DType computed(const OpView& op) { return product_dtype(op.operand("q").dtype); }
+
 // Axes of the scores that dropout's elements are counted along: all but the first, and but the
 // queries' where each of them has a position of its own.
 void check_dropout(const OpView& op, const std::string& label) {
@@ -88,14 +91,13 @@ void check_common(const OpView& op, const std::string& label) {
     op.fail(label + ".6", "score must be dot or additive, found '", score, "'");
   if (op.has("v_a") != is_additive(op))
     op.fail(label + ".7", "needs v_a exactly where the score is additive");
-  if (op.has("v_a") && op.operand("v_a") != TensorType{q.dtype, {q.dim(-1)}})
-    op.fail(label + ".8", "needs v_a of ", TensorType{q.dtype, {q.dim(-1)}}, ", found ",
-            op.operand("v_a"));
+  if (const TensorType v_a{computed(op), {q.dim(-1)}}; op.has("v_a") && op.operand("v_a") != v_a)
+    op.fail(label + ".8", "needs v_a of ", v_a, ", found ", op.operand("v_a"));
   const Shape scores = score_shape(op);
   for (const std::string_view name : {"mask", "bias"}) {
     if (!op.has(name)) continue;
     const TensorType& m = op.operand(name);
-    if (m.dtype != (name == "mask" ? DType::pred : q.dtype))
+    if (m.dtype != (name == "mask" ? DType::pred : computed(op)))
       op.fail(label + ".9", "has a ", name, " of dtype ", ir::name(m.dtype));
     bool fits = m.rank() <= static_cast<int>(scores.size());
     for (int d = 1; fits && d <= m.rank(); ++d)
@@ -108,13 +110,13 @@ void check_common(const OpView& op, const std::string& label) {
 }
 
 TensorType output_type(const OpView& op) {
-  TensorType o = op.operand("q");
+  TensorType o{computed(op), op.operand("q").shape};
   o.shape.back() = op.operand("v").dim(-1);
   return o;
 }
 
 TensorType lse_type(const OpView& op) {
-  TensorType t = op.operand("q");
+  TensorType t{computed(op), op.operand("q").shape};
   t.shape.pop_back();
   return t;
 }
@@ -167,7 +169,8 @@ Value band_mask(Builder& b, const Integers& band, const Dim& queries, const Dim&
 Scores scores(Expansion& e, const OpView& op) {
   Builder& b = e.builder;
   const bool single = is_single_query(op);
-  Scores s{with_query_axis(b, e["q"], single), e["k"], e["v"], {}, {}, {}};
+  const auto exact = [&](std::string_view name) { return b.cast(e[name], computed(op)); };
+  Scores s{with_query_axis(b, exact("q"), single), exact("k"), exact("v"), {}, {}, {}};
   const Value mask = op.has("mask") ? with_query_axis(b, e["mask"], single) : Value{};
   s.k = seen(b, mask, s.k), s.v = seen(b, mask, s.v);
   if (!is_additive(op)) {
@@ -239,21 +242,21 @@ Types infer_attention(const OpView& op) {
 
 Types infer_attention_grad(const OpView& op) {
   check_common(op, "attention_grad");
-  if (op.operand("do") != output_type(op) || op.operand("o") != output_type(op))
-    op.fail("attention_grad.11", "needs do and o of ", output_type(op), ", found ",
-            op.operand("do"), " and ", op.operand("o"));
+  const TensorType o = output_type(op), read{op.operand("q").dtype, o.shape};
+  if (op.operand("do") != o || (op.operand("o") != o && op.operand("o") != read))
+    op.fail("attention_grad.11", "needs do and o of ", o, ", found ", op.operand("do"), " and ",
+            op.operand("o"));
   if (op.operand("lse") != lse_type(op))
     op.fail("attention_grad.12", "needs lse of ", lse_type(op), ", found ", op.operand("lse"));
-  if (op.has("dweights") &&
-      op.operand("dweights") != TensorType{op.operand("q").dtype, score_shape(op)})
-    op.fail("attention_grad.13", "needs dweights of ",
-            TensorType{op.operand("q").dtype, score_shape(op)}, ", found ", op.operand("dweights"));
+  if (const TensorType weights{computed(op), score_shape(op)};
+      op.has("dweights") && op.operand("dweights") != weights)
+    op.fail("attention_grad.13", "needs dweights of ", weights, ", found ", op.operand("dweights"));
   Types types;
   for (const std::string& w : op.texts("wanted")) {
     if (w != "q" && w != "k" && w != "v" && w != "v_a" && w != "bias")
       op.fail("attention_grad.14", "has no adjoint of '", w, "'");
     if (!op.has(w)) op.fail("attention_grad.15", "cannot give the adjoint of an absent ", w);
-    types.push_back(op.operand(w));
+    types.push_back({computed(op), op.operand(w).shape});
   }
   return types;
 }

@@ -26,6 +26,9 @@
 //   rows?; position?) {score, scale, band, wanted, keep, stream, inner_axes}
 //
 // gives the adjoints named in `wanted` (of q, k, v, v_a, bias), in that order.
+//
+// q, k and v may be bf16, and o of the adjoint with them: all else is f32 then, and so is what is
+// computed.
 #pragma once
 #include "ir/op_def.h"
 

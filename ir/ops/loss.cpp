@@ -79,20 +79,20 @@ Types infer_linear_cross_entropy(const OpView& op) {
   if (x.rank() < 1 || w.rank() != 2 || x.dtype != w.dtype || w.dim(k) != x.dim(-1))
     op.fail(label + ".5", "needs x [...,K] and w ", k == 0 ? "[K,V]" : "[V,K]", " alike, found ", x,
             " and ", w);
-  TensorType logits = x;
+  TensorType logits{product_dtype(x.dtype), x.shape};
   logits.shape.back() = w.dim(1 - k);
   const TensorType row = check_rows(op, label, logits);
   if (op.operand("dloss") != row)
     op.fail(label + ".6", "needs dloss of ", row, ", found ", op.operand("dloss"));
-  if (op.has("bias") && op.operand("bias") != TensorType{x.dtype, {w.dim(1 - k)}})
-    op.fail(label + ".7", "needs a bias ", TensorType{x.dtype, {w.dim(1 - k)}}, ", found ",
-            op.operand("bias"));
+  if (const TensorType bias{logits.dtype, {w.dim(1 - k)}};
+      op.has("bias") && op.operand("bias") != bias)
+    op.fail(label + ".7", "needs a bias ", bias, ", found ", op.operand("bias"));
   Types types{row};
   for (const std::string& name : op.texts("wanted")) {
     if (name != "x" && name != "w" && name != "bias")
       op.fail(label + ".8", "has no adjoint of '", name, "'");
     if (!op.has(name)) op.fail(label + ".9", "cannot give the adjoint of an absent ", name);
-    types.push_back(op.operand(name));
+    types.push_back({logits.dtype, op.operand(name).shape});
   }
   return types;
 }
@@ -168,9 +168,12 @@ Graph expand_linear_cross_entropy(const OpView& op) {
       b.emit(linear, {{e["x"]}, {e["w"]}, optional("bias")}, {{"transpose_b", tb}});
   const Values loss =
       b.emit_all(softmax_cross_entropy, {{logits}, {e["labels"]}, optional("weights")}, attrs);
-  const Value dlogits =
+  const Value exact =
       b.emit(softmax_cross_entropy_grad,
              {{e["dloss"]}, {logits}, {e["labels"]}, {loss[1]}, optional("weights")}, attrs);
+  const DType multiplied = op.operand("x").dtype;
+  const Value dlogits =
+      multiplied == DType::bf16 ? b.cast(exact, multiplied) : exact;  // as products read it
   Dim rows(1);
   for (const Dim& d : op.operand("labels").shape) rows = rows * d;
   const auto by_rows = [&](Value v) { return b.reshape(v, {rows, b.type(v).dim(-1)}); };
@@ -182,7 +185,7 @@ Graph expand_linear_cross_entropy(const OpView& op) {
       const Value x = by_rows(e["x"]), d = by_rows(dlogits);
       results.push_back(tb ? b.matmul(d, x, true) : b.matmul(x, d, true));
     } else {
-      results.push_back(b.sum_to(dlogits, op.operand("bias").shape));
+      results.push_back(b.sum_to(exact, op.operand("bias").shape));
     }
   }
   return e.finish(results);

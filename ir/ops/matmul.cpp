@@ -29,7 +29,7 @@ Types infer_matmul(const OpView& op) {
   }
   shape.push_back(m);
   shape.push_back(n);
-  return {{a.dtype, shape}};
+  return {{product_dtype(a.dtype), shape}};
 }
 
 Types infer_linear(const OpView& op) {
@@ -43,19 +43,20 @@ Types infer_linear(const OpView& op) {
   const Dim &k = w.dim(t ? 1 : 0), &n = w.dim(t ? 0 : 1);
   if (x.dim(-1) != k)
     op.fail("linear.3", "contracts ", x.dim(-1), " columns of x with ", k, " rows of w");
-  if (op.has("bias") &&
-      (op.operand("bias").shape != Shape{n} || op.operand("bias").dtype != x.dtype))
-    op.fail("linear.4", "needs a bias of ", TensorType{x.dtype, {n}}, ", found ",
-            op.operand("bias"));
+  TensorType y{product_dtype(x.dtype), x.shape};
+  y.shape.back() = n;
+  if (const TensorType bias{y.dtype, {n}}; op.has("bias") && op.operand("bias") != bias)
+    op.fail("linear.4", "needs a bias of ", bias, ", found ", op.operand("bias"));
   if (!is_activation(op.text("activation")))
     op.fail("linear.5", "knows no activation '", op.text("activation"), "'");
-  TensorType y = x;
-  y.shape.back() = n;
   if (op.has("residual") && op.operand("residual") != y)
     op.fail("linear.6", "needs a residual of ", y, ", found ", op.operand("residual"));
   if (op.has("residual") && op.text("activation") != "none")
     op.fail("linear.7", "adds a residual only without an activation, found '",
             op.text("activation"), "'");
+  if (op.flag("rounded") && y.dtype != DType::f32)
+    op.fail("linear.8", "rounds sums of f32 to bf16, found ", name(y.dtype));
+  if (op.flag("rounded")) y.dtype = DType::bf16;
   return {y};
 }
 
@@ -69,7 +70,8 @@ Graph expand_linear(const OpView& op) {
   if (x.rank() == 1) y = b.reshape(y, op.result().shape);
   if (op.has("bias")) y = b.add(y, e["bias"]);
   if (op.has("residual")) y = b.add(y, e["residual"]);
-  return e.finish({b.activation(op.text("activation"), y)});
+  y = b.activation(op.text("activation"), y);
+  return e.finish({op.flag("rounded") ? b.cast(y, DType::bf16) : y});
 }
 
 }  // namespace weft::ir::ops

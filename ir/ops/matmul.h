@@ -1,9 +1,10 @@
 // ir/ops/matmul.h -- matrix product, batched.
 //
-//   c = matmul(a, b) {transpose_a, transpose_b}    a: T[...,M,K], b: T[...,K,N]  ->  c: T[...,M,N]
+//   c = matmul(a, b) {transpose_a, transpose_b}    a: T[...,M,K], b: T[...,K,N]  ->  c: R[...,M,N]
 //
 // With a transpose the last two axes of that operand are read exchanged. Leading axes broadcast (a
-// literal 1, or absent). An operand of rank 2 is shared by the whole batch.
+// literal 1, or absent). An operand of rank 2 is shared by the whole batch. R is T, but products of
+// bf16 are added up in f32.
 #pragma once
 #include "ir/op_def.h"
 
@@ -21,12 +22,13 @@ inline constexpr OpDef matmul{
     .zero_preserving = true,
     .doc = "Matrix product over the last two axes; leading axes broadcast."};
 
-// y = activation(x w + bias) + residual ; x: T[...,K], w: T[K,N] (T[N,K] transposed), bias: T[N],
-// residual: T[...,N], without an activation only. Fused.
+// y = activation(x w + bias) + residual ; x: T[...,K], w: T[K,N] (T[N,K] transposed), bias: R[N],
+// residual: R[...,N], without an activation only. `rounded`, a result that is f32 becomes bf16 last.
+// Fused.
 inline constexpr OpDef linear{
     .name = "linear",
     .operands = {"x", "w", {"bias", Arity::optional}, {"residual", Arity::optional}},
-    .attrs = {{"transpose_b", false}, {"activation", "none"}},
+    .attrs = {{"transpose_b", false}, {"activation", "none"}, {"rounded", false}},
     .infer = infer_linear,
     .expand = expand_linear,
     .doc =

@@ -17,6 +17,8 @@
 // T[H,4H]
 //   [i f n o] = act(g + h U), act = sigmoid but tanh for n;  c1 = f * c + i * n;  h1 = o * tanh(c1)
 // lstm_cell_grad(dh1, dc1, c, c1, gates, U) -> dg T[B,4H], dh T[B,H], dc T[B,H]
+//
+// U and Un may be bf16 (all else is f32 then): what is multiplied with them is rounded to bf16 first.
 #pragma once
 #include "ir/op_def.h"
 

@@ -146,6 +146,17 @@ TEST_CASE("text: errors name file, line and what was needed") {
   check_error(
       "graph(%a: f32[2,4,8], %b: f32[2,6,7]) { %c = matmul(%a, %b) {transpose_b=true} return %c }",
       "contracts 8 columns of a with 7 rows of b [matmul.3]");
+  check_error("graph(%a: f32[2,4], %b: bf16[4,3]) { %c = matmul(%a, %b) return %c }",
+              "needs operands of one dtype, numbers, found f32 and bf16 [matmul.1]");
+  check_error(
+      "graph(%a: bf16[2,4], %b: bf16[4,3], %c: bf16[3]) { %d = linear(%a, %b; %c) return %d }",
+      "needs a bias of f32[3], found bf16[3] [linear.4]");
+  check_error("graph(%a: f64[2,4], %b: f64[4,3]) { %c = linear(%a, %b) {rounded=true} return %c }",
+              "rounds sums of f32 to bf16, found f64 [linear.8]");
+  check_error(
+      "graph(%g: f32[2,12], %h: f32[2,3], %c: f32[2,3], %U: f16[3,12]) { "
+      "%h1, %c1 = lstm_cell(%g, %h, %c, %U) return %h1 }",
+      "needs U of f32[3,12] or bf16, as U is, found f16[3,12] [lstm_cell.6]");
   check_error("graph(%x: f32[2]) { %y = tanh(%x) {axis=1} return %y }",
               "'tanh' has no attribute 'axis'");
   check_error("graph(%x: f32[2]) { %y = tanh(%x) : f32[3] return %y }",

@@ -49,3 +49,29 @@ TEST_CASE("linear: its expansion") {
   check_values(apply("linear(%a, %b) {transpose_b=true}", {floats({3}, {1, 0, -1}), kA}), {2},
                {-2, -2});
 }
+
+// 1 + 2^-8 is rounded to 1, 1 + 3 * 2^-8 to 1 + 2^-6; their product with 1.5 is exact.
+TEST_CASE("matmul: of bf16 is a sum in full precision of what bf16 holds") {
+  const std::string head =
+      "graph(%a: f32[1,2], %b: f32[2,1]) { %p = cast(%a) {dtype=bf16} %q = cast(%b) {dtype=bf16} ";
+  const Array a = floats({1, 2}, {1.00390625, 1.01171875}), b = floats({2, 1}, {1, 1.5});
+  check_values(run(head + "%y = matmul(%p, %q) : f32[1,1] return %y }", {a, b})[0], {1, 1},
+               {1 + 1.5 * 1.015625});
+  check_values(run(head + "%y = linear(%p, %q) {rounded=true} : bf16[1,1] return %y }", {a, b})[0],
+               {1, 1}, {2.53125});
+}
+
+TEST_CASE("cells: what is multiplied with weights of bf16 is rounded to it") {
+  // s U, all gates open: h = tanh of what is left; the state 1 + 2^-8 counts as 1 in its product.
+  const Array g = floats({1, 4}, {0, 0, 0, 0}), h = floats({1, 1}, {1.00390625}),
+              c = floats({1, 1}, {0}), u = floats({1, 4}, {0, 0, 1, 0});
+  const auto of = [&](const std::string& weight) {
+    return run(
+        "graph(%g: f32[1,4], %h: f32[1,1], %c: f32[1,1], %U: f32[1,4]) { "
+        "%V = cast(%U) {dtype=bf16} %h1, %c1 = lstm_cell(%g, %h, %c, " +
+            weight + ") return %c1 }",
+        {g, h, c, u})[0];
+  };
+  check_values(of("%U"), {1, 1}, {0.5 * std::tanh(1.00390625)}, 1e-12);
+  check_values(of("%V"), {1, 1}, {0.5 * std::tanh(1.0)}, 1e-12);
+}
