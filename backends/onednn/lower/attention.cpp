@@ -19,17 +19,17 @@ Layout attention_operand(const ir::OpView& op, int operand) {
 }
 
 void lower_attention(Emit& e) {
-  e.needs_arithmetic(e.in("q").dtype);
+  e.needs_arithmetic(ir::product_dtype(e.in("q").dtype));
   ir::ops::is_additive(e.op) ? lower_additive(e) : lower_dot(e);
 }
 
 void lower_attention_grad(Emit& e) {
-  e.needs_arithmetic(e.in("q").dtype);
+  e.needs_arithmetic(ir::product_dtype(e.in("q").dtype));
   ir::ops::is_additive(e.op) ? lower_additive_grad(e) : lower_dot_grad(e);
 }
 
 void lower_packed_attention(Emit& e) {
-  e.needs_arithmetic(e.in("q").dtype);
+  e.needs_arithmetic(ir::product_dtype(e.in("q").dtype));
   e.op.def().attr("wanted") != nullptr ? lower_dot_grad(e) : lower_dot(e);
 }
 

@@ -2,7 +2,7 @@
 // adjoints read alike.
 #include "backends/onednn/lower/attention_operands.h"
 
-#include "backends/onednn/plan/moves.h"
+#include "backends/onednn/lower/pieces.h"
 #include "ir/ops/attention.h"
 #include "ir/ops/attention_parts.h"
 
@@ -16,6 +16,12 @@ namespace {
 std::optional<RowBound> bound_of(const Emit& e, const AttentionWalk& walk) {
   const auto rows = e.bound();
   return rows && walk.steps() == 1 && walk.batch() == rows->rows ? rows : std::nullopt;
+}
+
+// An operand as the kernels read it.
+Tensor in_f32(Emit& e, const char* operand) {
+  const Tensor& t = e.in(operand);
+  return t.dtype == ir::DType::bf16 ? emit_cast(e, t, ir::DType::f32) : t;
 }
 
 kernels::Band band_of(const ir::Integers& band) {
@@ -118,9 +124,9 @@ AttentionOperands::AttentionOperands(Emit& e, bool heads)
       walk(s.leading, heads),
       query_rows(s.packed ? SequenceStarts(e, e.in("q_lengths"), s.queries) : SequenceStarts()),
       key_rows(s.packed ? SequenceStarts(e, e.in("k_lengths"), s.keys) : SequenceStarts()),
-      q(queries_at(e.in("q"))),
-      k(keys_at(e.in("k"))),
-      v(keys_at(e.in("v"))),
+      q(queries_at(in_f32(e, "q"))),
+      k(keys_at(in_f32(e, "k"))),
+      v(keys_at(in_f32(e, "v"))),
       drawn(e, s, walk),
       band(band_of(e.op.integers("band"))),
       scale(static_cast<float>(e.op.real("scale"))),
@@ -136,9 +142,9 @@ AttentionResults::AttentionResults(const Emit& e, const AttentionOperands& o)
   if (e.op.flag("lse")) lse = o.lse_at(e.out(weighs ? 2 : 1));
 }
 
-AttentionAdjoints::AttentionAdjoints(const Emit& e, const AttentionOperands& o)
+AttentionAdjoints::AttentionAdjoints(Emit& e, const AttentionOperands& o)
     : walk(o.walk),
-      out(o.queries_at(e.in("o"))),
+      out(o.queries_at(in_f32(e, "o"))),
       dout(o.queries_at(e.in("do"))),
       lse(o.lse_at(e.in("lse"))) {
   if (!o.s.packed && e.has("dweights")) dweights = o.queries_at(e.in("dweights"));

@@ -166,7 +166,7 @@ struct AttentionAdjoints {
   AttentionWalk walk;
   AttentionWalk::Place out, dout, lse, dweights, dq, dk, dv;
 
-  AttentionAdjoints(const Emit& e, const AttentionOperands& o);
+  AttentionAdjoints(Emit& e, const AttentionOperands& o);
 
   template <typename Args>
   void set(const Run& run, int64_t i, Args& a) const {

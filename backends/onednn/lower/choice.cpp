@@ -15,6 +15,7 @@ constexpr Preference kWeft[] = {
     // what                        AVX2   AVX-512  why
     {"product, weights packed",    true,  true,  "the same bits for any number of rows and threads, and so in every batch"},
     {"product",                    false, true,  "the same bits on any number of threads; as fast"},
+    {"product of bf16",            true,  true,  "rows and depth known at run time, the same bits for any; weights rounded as they are laid out"},
     {"layer_norm",                 true,  true,  "7 % faster (a step of W3)"},
     {"layer_norm_grad",            true,  true,  "a third faster (a step of W3); sums cut alike on any number of threads"},
     {"softmax",                    true,  true,  "lanes of -inf are zeros in one pass"},

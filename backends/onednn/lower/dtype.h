@@ -7,7 +7,8 @@
 
 namespace weft::onednn {
 
-// Those the kernels compute with; predicates are u8 there.
+// Those the kernels compute with; predicates are u8 there. bf16, which casts and products read, is
+// none.
 constexpr std::optional<kernels::DType> kernel_dtype(ir::DType dtype) {
   switch (dtype) {
     case ir::DType::f32:

@@ -6,6 +6,7 @@
 #include "backends/onednn/lower/dtype.h"
 #include "backends/onednn/lower/elementwise_primitive.h"
 #include "backends/onednn/lower/entries.h"
+#include "backends/onednn/lower/pieces.h"
 #include "backends/onednn/plan/planner.h"
 #include "ir/check.h"
 #include "ir/ops/all.h"
@@ -66,10 +67,16 @@ const std::map<const ir::OpDef*, Opcode>& opcodes() {
   return table;
 }
 
+// As programs know them: casts read and write bf16 too.
+std::optional<kernels::DType> program_dtype(ir::DType dtype) {
+  return dtype == ir::DType::bf16 ? kernels::DType::bf16 : kernel_dtype(dtype);
+}
+
 // A constant of one value is part of the program.
 const ir::Node* filled(const ir::Graph& graph, ir::Value v) {
   const ir::Node* node = graph.producer(v);
   const bool is = node != nullptr && node->op == &ops::constant &&
+                  kernel_dtype(graph.type(v).dtype).has_value() &&
                   ir::OpView(graph, *node).reals("values").size() == 1;
   return is ? node : nullptr;
 }
@@ -117,22 +124,31 @@ struct Builder {
       kernels::Instruction i{.op = opcodes().at(node.op)};
       uint8_t* slots[] = {&i.a, &i.b, &i.c};
       for (size_t k = 0; k < node.operands.size(); ++k) *slots[k] = operand(node.operands[k]);
-      i.dtype = *kernel_dtype(graph.type(node.results[0]).dtype);
+      i.dtype = *program_dtype(graph.type(node.results[0]).dtype);
       registers[node.results[0]] = append(i);
     }
   }
 };
 
 kernels::Access access(const Tensor& t) {
-  kernels::Access a{.dtype = *kernel_dtype(t.dtype)};
+  kernels::Access a{.dtype = *program_dtype(t.dtype)};
   for (int i = 0; i < t.rank(); ++i) a.strides[static_cast<size_t>(i)] = t.stride(i);
   return a;
 }
 
 }  // namespace
 
+// From f32 to bf16 or back.
+bool casts_bf16(const ir::OpView& op) {
+  if (&op.def() != &ops::cast) return false;
+  const ir::DType from = op.operand(0).dtype, to = op.result().dtype;
+  return (from == ir::DType::bf16 && to == ir::DType::f32) ||
+         (from == ir::DType::f32 && to == ir::DType::bf16);
+}
+
 bool runs_as_program(const ir::OpView& op) {
   if (divides_integers(op)) return false;
+  if (casts_bf16(op)) return op.result().rank() <= kernels::kMaxRank;
   for (int i = 0; i < op.operand_count(); ++i)
     if (!kernel_dtype(op.operand(i).dtype)) return false;
   return kernel_dtype(op.result().dtype).has_value() && op.result().rank() <= kernels::kMaxRank &&
@@ -176,6 +192,33 @@ void lower_elementwise(Emit& e) {
     void* outputs[] = {run(out)};
     if (rows) return program->run_rows(inputs, outputs, run(workspace), (*rows)(run), rows->rows);
     program->run(inputs, outputs, run(workspace));
+  });
+}
+
+Tensor emit_cast(Emit& e, const Tensor& x, ir::DType dtype, const std::optional<RowBound>& bound) {
+  const Tensor y = e.temporary(dtype, x.dims, true);
+  emit_cast(e, x, y, bound);
+  return y;
+}
+
+void emit_cast(Emit& e, const Tensor& x, const Tensor& y, const std::optional<RowBound>& bound) {
+  if (y.size() == 0) return;
+  const auto rows = prefix_bound(bound, y);
+  Tensor from = x, to = y;
+  collapse({&to, &from});
+  kernels::ElementwiseSpec spec{to.dims,
+                                {access(from)},
+                                {{.op = Opcode::cast, .dtype = *program_dtype(y.dtype)}},
+                                {access(to)},
+                                {1}};
+  const auto program = std::make_shared<kernels::Elementwise>(spec);
+  WEFT_CHECK(program->error() == nullptr);
+  const Ref scratch = e.workspace(static_cast<int64_t>(program->workspace_bytes()));
+  e.kernel("cast", 0, [program, scratch, x = x.at, y = y.at, rows](const Run& run) {
+    const void* in[] = {run(x)};
+    void* out[] = {run(y)};
+    if (rows) return program->run_rows(in, out, run(scratch), (*rows)(run), rows->rows);
+    program->run(in, out, run(scratch));
   });
 }
 

@@ -6,8 +6,8 @@ namespace weft::onednn {
 
 // Integer div, remainder and pow: what has no value is an error, which kernels do not look for.
 bool divides_integers(const ir::OpView& op);
-// Whether the elementwise kernel computes this node: f32, s32, s64 and pred only. Others run
-// plainly.
+// Whether the elementwise kernel computes this node: f32, s32, s64 and pred, casts between f32 and
+// bf16. Others run plainly.
 bool runs_as_program(const ir::OpView& op);
 void lower_elementwise(Emit& e);
 // The bound if the kernel can keep to it: axis 0 of the result, rows, is its outermost in memory.

@@ -1,5 +1,6 @@
 // backends/onednn/lower/loss.cpp -- softmax cross-entropy and its adjoint.
 #include "backends/onednn/kernels/cross_entropy.h"
+#include "backends/onednn/kernels/narrow.h"
 #include "backends/onednn/lower/dtype.h"
 #include "backends/onednn/lower/entries.h"
 #include "backends/onednn/lower/ops.h"
@@ -133,11 +134,27 @@ int64_t rows_a_block(int64_t rows, int64_t classes) {
   return blocks == 0 ? 0 : (rows + blocks - 1) / blocks;
 }
 
+// Rows of f32 become rows of bf16 where they lie, as far apart as they were.
+Tensor emit_narrowing(Emit& e, const Tensor& x, const std::optional<RowBound>& bound) {
+  const kernels::NarrowRows args{.rows = x.dim(0), .columns = x.dim(1), .ld = x.stride(0)};
+  e.kernel("narrow rows", 0, [=, x = x.at](const Run& run) {
+    kernels::NarrowRows k = args;
+    if (bound) k.rows = (*bound)(run);
+    k.x = run.at<float>(x);
+    kernels::narrow_rows(k);
+  });
+  Tensor y = x;
+  y.dtype = ir::DType::bf16;
+  y.strides[0] *= 2;
+  return y;
+}
+
 // A block of rows at a time; the gradient of its scores takes their place.
 void lower_linear_cross_entropy(Emit& e) {
   const auto by_rows = [](const Tensor& t) { return *reshaped(t, {row_count(t), t.dim(-1)}); };
   const Tensor x = by_rows(e.in("x")), dloss = e.in("dloss");
-  const Tensor loss = is_dense(e.out(0)) ? e.out(0) : e.temporary(x.dtype, e.out(0).dims);
+  const ir::DType real = e.out(0).dtype;
+  const Tensor loss = is_dense(e.out(0)) ? e.out(0) : e.temporary(real, e.out(0).dims);
   const Tensor w = e.op.flag("transpose_b") ? transposed(e.in("w")) : e.in("w");
   const Tensor *dx = e.adjoint("x"), *dw = e.adjoint("w"), *dbias = e.adjoint("bias");
   const int64_t rows = x.dim(0), classes = w.dim(1), height = rows_a_block(rows, classes);
@@ -146,10 +163,10 @@ void lower_linear_cross_entropy(Emit& e) {
       if (t != nullptr) emit_fill(e, *t, 0);
     return;
   }
-  const Tensor scores = e.temporary(x.dtype, {height, classes}, dbias == nullptr);
+  const Tensor scores = e.temporary(real, {height, classes}, dbias == nullptr);
   const int64_t blocks = (rows + height - 1) / height;
   const bool adds = dbias != nullptr && blocks > 1;
-  const Tensor sums = adds ? e.temporary(x.dtype, {blocks, classes}) : scores;
+  const Tensor sums = adds ? e.temporary(real, {blocks, classes}) : scores;
   const Rows all(e, scores);
   for (int64_t block = 0; block < blocks; ++block) {
     const int64_t first = block * height, n = std::min(height, rows - first);
@@ -167,15 +184,16 @@ void lower_linear_cross_entropy(Emit& e) {
       k.dlogits = run.at<float>(y.at);
       part.check(run, kernels::cross_entropy_fused(k));
     });
-    if (dx != nullptr)
-      emit_matmul(e, y, transposed(w), sliced(by_rows(*dx), 0, first, n), {.rows = bound});
-    const MatmulOptions summed{.accumulate = block > 0, .depth = bound};
-    if (dw != nullptr && e.op.flag("transpose_b"))
-      emit_matmul(e, transposed(y), of_x, *dw, summed);
-    else if (dw != nullptr)
-      emit_matmul(e, transposed(of_x), y, *dw, summed);
     if (dbias != nullptr)
       emit_row_sum(e, y, adds ? sliced(sums, 0, block, 1).at : dbias->at, bound);
+    const Tensor dy = x.dtype == ir::DType::bf16 ? emit_narrowing(e, y, bound) : y;
+    if (dx != nullptr)
+      emit_matmul(e, dy, transposed(w), sliced(by_rows(*dx), 0, first, n), {.rows = bound});
+    const MatmulOptions summed{.accumulate = block > 0, .depth = bound};
+    if (dw != nullptr && e.op.flag("transpose_b"))
+      emit_matmul(e, transposed(dy), of_x, *dw, summed);
+    else if (dw != nullptr)
+      emit_matmul(e, transposed(of_x), dy, *dw, summed);
   }
   if (adds) emit_row_sum(e, sums, dbias->at);
   if (loss.at != e.out(0).at) emit_copy(e, loss, e.out(0));
@@ -192,6 +210,7 @@ constexpr Lowering kLowerings[] = {
      .lower = lower_linear_cross_entropy,
      .results = Layout::rows,
      .operand = linear_loss_operand,
+     .rounds = rounds_weight,
      .bounded = loss_bounded},
     {.op = &ir::ops::softmax_cross_entropy,
      .lower = lower_softmax_cross_entropy,

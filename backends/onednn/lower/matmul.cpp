@@ -53,13 +53,27 @@ struct Case {
   const Tensor &a, &b, &c;
   const MatmulOptions& options;
 
-  bool is_float() const { return a.dtype == ir::DType::f32 && c.dtype == ir::DType::f32; }
+  bool is_bf16() const { return a.dtype == ir::DType::bf16; }
+  // Operands and sums that kernels::gemm knows; sums of products of bf16 it also rounds.
+  bool is_float() const {
+    return a.dtype == b.dtype && (is_bf16() || a.dtype == ir::DType::f32) &&
+           (c.dtype == ir::DType::f32 || (is_bf16() && c.dtype == ir::DType::bf16));
+  }
 };
+
+// bf16 that lies there as such.
+Tensor narrow(Emit& e, const Tensor& t) {
+  if (!t.wide) return t;
+  const Tensor to = e.temporary(t.dtype, t.dims);
+  emit_copy(e, t, to);
+  return to;
+}
 
 // Right operands of kernels::gemm.
 WeightLayout panels(const Tensor& b) {
-  return {.name = "panels",
-          .bytes = static_cast<int64_t>(kernels::packed_weights_bytes(b.dim(0), b.dim(1))),
+  return {.name = b.dtype == ir::DType::bf16 ? "panels of bf16" : "panels",
+          .bytes = static_cast<int64_t>(
+              kernels::packed_weights_bytes(b.dim(0), b.dim(1), gemm_dtype(b.dtype))),
           .lay_out = [](Emit& e, const Tensor& b, Ref to) {
             emit_packing(e, b, to);
             return true;
@@ -82,11 +96,13 @@ bool emit_gemm(Emit& e, const Case& p, bool packs) {
   if (options.residual && !by_rows(residual)) return false;
   const std::optional<Ref> packed = packs && !options.depth ? e.packed(b, panels(b)) : std::nullopt;
   if (packs && !packed) return false;
-  const bool relu = options.activation == "relu";
+  const bool relu = options.activation == "relu", low = y->dtype == ir::DType::bf16;
   const std::optional<Tensor> add = residual             ? residual
                                     : options.accumulate ? std::optional(*y)
                                                          : std::nullopt;
-  const kernels::Gemm args{.rows = n,
+  const kernels::Gemm args{.dtype = gemm_dtype(b.dtype),
+                           .rounds = b.wide,
+                           .rows = n,
                            .columns = y->dim(1),
                            .depth = x->dim(1),
                            .a_row = x->stride(0),
@@ -95,21 +111,28 @@ bool emit_gemm(Emit& e, const Case& p, bool packs) {
                            .b_column = b.dim(1) == 1 ? 1 : b.stride(1),
                            .ld_add = add ? add->stride(0) : 0,
                            .relu = relu,
-                           .ld_c = y->stride(0)};
+                           .ld_c = low ? y->dim(1) : y->stride(0),
+                           .ld_low = y->stride(0)};
+  kernels::Gemm sized = args;
+  if (packed) sized.packed = &args;  // anything: it is not laid out then
   const std::optional<Ref> bias = options.bias ? std::optional(options.bias->at) : std::nullopt,
                            added = add ? std::optional(add->at) : std::nullopt;
+  const auto taken = [&](int64_t bytes) { return bytes > 0 ? e.workspace(bytes) : Ref{}; };
   const Ref of_b = packed ? *packed : b.at,
-            space = packed ? Ref{}
-                           : e.workspace(static_cast<int64_t>(kernels::gemm_workspace_bytes(args)));
-  e.kernel(packed ? "matmul, packed" : "matmul, blocked", product_flops(*x, *y),
-           [=, a = x->at, c = y->at, rows = options.rows, depth = options.depth,
+            space = taken(static_cast<int64_t>(kernels::gemm_workspace_bytes(sized))),
+            sums = low ? taken(kernels::gemm_sums_in_pieces(args) ? y->size() * 4 : 0) : y->at;
+  const std::string name = ir::concat("matmul", p.is_bf16() ? " bf16" : "");
+  e.kernel(name + (packed ? ", packed" : ", blocked"), product_flops(*x, *y),
+           [=, a = x->at, y = y->at, rows = options.rows, depth = options.depth,
             is_packed = packed.has_value()](const Run& run) {
              kernels::Gemm k = args;
              if (rows) k.rows = (*rows)(run);
              if (depth) k.depth = (*depth)(run);
-             k.a = run.at<float>(a), k.c = run.at<float>(c);
-             (is_packed ? k.packed : k.b) = run.at<float>(of_b);
-             if (!is_packed) k.workspace = run(space);
+             k.a = run(a);
+             if (sums.base >= 0) k.c = run.at<float>(sums);
+             if (low) k.low = run.at<uint16_t>(y);
+             (is_packed ? k.packed : k.b) = run(of_b);
+             if (space.base >= 0) k.workspace = run(space);
              if (bias) k.bias = run.at<float>(*bias);
              if (added) k.add = run.at<float>(*added);
              kernels::gemm(k);
@@ -127,7 +150,7 @@ bool emit_primitive(Emit& e, const Case& p) {
   const bool fused =
       (options.activation == "relu" || options.activation == "gelu") && !options.residual;
   if (!emit_product(e, {.a = a,
-                        .b = b,
+                        .b = narrow(e, b),
                         .c = c,
                         .bias = options.bias,
                         .residual = options.residual,
@@ -145,7 +168,9 @@ bool emit_in_pieces(Emit& e, const Case& p) {
   const auto& [a, b, c, options] = p;
   const bool sums = options.accumulate || options.residual;
   if (!sums && !options.bias && options.activation == "none") return false;
-  Product bare{.a = a, .b = b, .c = c, .bias = {}, .rows = options.rows, .depth = options.depth};
+  if (c.dtype != ir::DType::f32) return false;
+  Product bare{
+      .a = a, .b = narrow(e, b), .c = c, .bias = {}, .rows = options.rows, .depth = options.depth};
   if (options.residual && options.bias)
     emit_sum(e, c, *options.residual, *options.bias, options.rows);
   else if (options.residual && options.residual->at != c.at)
@@ -176,11 +201,15 @@ constexpr ProductImplementation kProducts[] = {
     {"product", Owner::onednn, emit_in_pieces},
 };
 
-// Products have two preferences: where weights are packed, and where they are not.
+constexpr std::string_view kOfBf16 = "product of bf16";
+
+// Products of f32 have two preferences: where weights are packed, and where they are not.
 bool emit_by_choice(Emit& e, const Case& p) {
   for (const bool first : {true, false})
     for (const ProductImplementation& way : kProducts)
-      if ((way.owner == preferred(e.choice(), way.what)) == first && way.emit(e, p)) return true;
+      if ((way.owner == preferred(e.choice(), p.is_bf16() ? kOfBf16 : way.what)) == first &&
+          way.emit(e, p))
+        return true;
   return false;
 }
 
@@ -258,9 +287,38 @@ void emit_activation(Emit& e, std::string_view name, const Tensor& x,
   });
 }
 
+namespace {
+
+// Operands of one dtype, with which the product is as it is asked for: an f32 that is multiplied
+// with bf16 is rounded to it.
+void match(Emit& e, Tensor& a, Tensor& b, const MatmulOptions& options) {
+  a = narrow(e, a);
+  if (a.dtype == b.dtype) return;
+  Tensor& wide = a.dtype == ir::DType::f32 ? a : b;
+  wide = emit_cast(e, wide, ir::DType::bf16, &wide == &a ? options.rows : options.depth);
+}
+
+// c is bf16: sums of f32 that are rounded last.
+void emit_rounded(Emit& e, Tensor a, Tensor b, const Tensor& c, const MatmulOptions& options) {
+  match(e, a, b, options);
+  const bool by_onednn = preferred(e.choice(), kOfBf16) == Owner::onednn;
+  const bool at_once = (options.activation == "none" || options.activation == "relu") &&
+                       !options.accumulate && !(options.residual && by_onednn);
+  if (at_once && a.dtype == ir::DType::bf16 && a.dim(-1) > 0 &&
+      emit_by_choice(e, {a, b, c, options}))
+    return;
+  const Tensor sums = e.temporary(ir::DType::f32, c.dims, true);
+  emit_matmul(e, a, b, sums, options);
+  emit_cast(e, sums, c, options.rows);
+}
+
+}  // namespace
+
 void emit_matmul(Emit& e, Tensor a, Tensor b, Tensor c, const MatmulOptions& options) {
-  if (a.dtype != ir::DType::bf16) e.needs_arithmetic(c.dtype);
   if (c.size() == 0) return;
+  if (c.dtype == ir::DType::bf16) return emit_rounded(e, a, b, c, options);
+  e.needs_arithmetic(c.dtype);
+  match(e, a, b, options);
   if (!ir::is_float(c.dtype)) return emit_integers(e, a, b, c);
   if (a.dim(-1) == 0) {
     if (options.residual && options.residual->at != c.at) emit_copy(e, *options.residual, c);
@@ -282,7 +340,9 @@ void emit_matmul(Emit& e, Tensor a, Tensor b, Tensor c, const MatmulOptions& opt
   a = e.as(Layout::matrix, a);
   b = e.as(Layout::matrix, b);
   if (emit_by_choice(e, {a, b, c, options})) return;
-  e.needs_arithmetic(a.dtype);
+  if (a.dtype == ir::DType::bf16)  // batches: bf16 is exact in f32
+    return emit_matmul(e, emit_cast(e, a, ir::DType::f32, options.rows),
+                       emit_cast(e, narrow(e, b), ir::DType::f32, options.depth), c, options);
   throw ir::RuntimeError(
       ir::concat(e.op.node().from.loc.str(), ": error: oneDNN has only its reference matmul for '",
                  e.op.def().name, "' of ", str(a), " and ", str(b), " [onednn.3]"));
@@ -306,6 +366,11 @@ Layout linear_operand(const ir::OpView& op, int operand) {
          : operand == op.position("w")                      ? Layout::matrix
          : op.has("bias") && operand == op.position("bias") ? Layout::dense
                                                             : Layout::any;
+}
+
+bool rounds_weight(const ir::OpView& op, int operand) {
+  const bool linear = op.def().operand_index("w") >= 0;
+  return operand == op.position(linear ? "w" : "b") && op.operand(operand).rank() == 2;
 }
 
 bool linear_in_place(const ir::OpView& op, int, int operand) {
@@ -335,12 +400,14 @@ constexpr Lowering kLowerings[] = {
      .lower = lower_linear,
      .results = Layout::inner,
      .operand = linear_operand,
+     .rounds = rounds_weight,
      .in_place = linear_in_place,
      .bounded = matmul_bounded},
     {.op = &ir::ops::matmul,
      .lower = lower_matmul,
      .operands = Layout::matrix,
      .results = Layout::inner,
+     .rounds = rounds_weight,
      .bounded = matmul_bounded},
 };
 

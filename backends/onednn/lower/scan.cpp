@@ -442,9 +442,20 @@ void lower_scan(Emit& e) { ScanLowering(e).lower(); }
 
 namespace {
 
+// One that the body cannot read as it lies is copied.
+bool is_invariant(const ir::OpView& op, int operand) {
+  const ir::ops::ScanParts parts(op);
+  const int first = parts.carries + parts.scanned;
+  return operand >= first && operand < first + parts.invariants;
+}
+
 constexpr Lowering kLowerings[] = {
     {.op = &ir::ops::custom_vjp},
-    {.op = &ir::ops::scan, .lower = lower_scan, .operands = Layout::any, .results = Layout::any},
+    {.op = &ir::ops::scan,
+     .lower = lower_scan,
+     .operands = Layout::any,
+     .results = Layout::any,
+     .rounds = is_invariant},
 };
 
 }  // namespace

@@ -75,7 +75,7 @@ class Emit {
   // left alone.
   std::optional<RowBound> bound() const;
 
-  // Throws GraphError for f16 and bf16, which are for storage only.
+  // Throws GraphError for f16 and bf16, which nothing computes in; products read bf16.
   void needs_arithmetic(ir::DType dtype) const;
   // Memory until the node is done. Padded: rows do not alias in the cache.
   Tensor temporary(ir::DType dtype, const Dims& dims, bool padded = false);
@@ -129,6 +129,8 @@ struct Lowering {
   Layout (*operand)(const ir::OpView&, int operand) = nullptr;
   // The result as a view of operand 0, if it can be one.
   std::optional<Tensor> (*view)(const ir::OpView&, const Tensor& x) = nullptr;
+  // May this operand, bf16, lie there as f32 that the kernels round (Tensor::wide)?
+  bool (*rounds)(const ir::OpView&, int operand) = nullptr;
   // May this result be written over this operand, which is of the same size and not read again?
   bool (*in_place)(const ir::OpView&, int result, int operand) = nullptr;
   // The result is known when planning: `lower` places it among the constants.

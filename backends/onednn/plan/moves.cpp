@@ -2,6 +2,7 @@
 #include "backends/onednn/plan/moves.h"
 
 #include "backends/onednn/kernels/copy.h"
+#include "backends/onednn/kernels/elementwise.h"
 #include "backends/onednn/kernels/gemm.h"
 #include "backends/onednn/plan/planner.h"
 #include "ir/check.h"
@@ -93,7 +94,7 @@ void zero_elements(const Tensor& to, char* dst, int axis) {
 
 bool strided_copy(Tensor from, Tensor to, kernels::CopyStrided& args) {
   collapse({&from, &to});
-  if (from.element_bytes() == 2 || from.rank() > kernels::kMaxRank) return false;
+  if (from.wide != to.wide || from.rank() > kernels::kMaxRank) return false;
   args = {.rank = from.rank(), .element_bytes = from.element_bytes()};
   for (int i = 0; i < from.rank(); ++i) {
     args.shape[i] = from.dim(i);
@@ -103,12 +104,43 @@ bool strided_copy(Tensor from, Tensor to, kernels::CopyStrided& args) {
   return true;
 }
 
+namespace {
+
+// f32 that is read as bf16 made so: an element at a time, of weights that no product rounds.
+Kernel rounding_kernel(const Tensor& from, const Tensor& to) {
+  const auto access = [](const Tensor& t, kernels::DType dtype) {
+    kernels::Access access{.dtype = dtype};
+    std::copy(t.strides.begin(), t.strides.end(), access.strides.begin());
+    return access;
+  };
+  WEFT_CHECK(from.rank() <= kernels::kMaxRank);
+  const auto program = std::make_shared<kernels::Elementwise>(
+      kernels::ElementwiseSpec{to.dims,
+                               {access(from, kernels::DType::f32)},
+                               {{.op = kernels::Opcode::cast, .dtype = kernels::DType::bf16}},
+                               {access(to, kernels::DType::bf16)},
+                               {1}});
+  const auto space = std::make_shared<std::vector<char>>(program->workspace_bytes());
+  Kernel k;
+  k.name = "cast";
+  k.run = [program, space, x = from.at, y = to.at](const Run& run) {
+    const void* in[] = {run(x)};
+    void* out[] = {run(y)};
+    program->run(in, out, space->data());
+  };
+  return k;
+}
+
+}  // namespace
+
 Kernel copy_kernel(const Tensor& from_place, const Tensor& to_place) {
   WEFT_CHECK(from_place.dims == to_place.dims && from_place.dtype == to_place.dtype);
   Tensor from = from_place, to = to_place;
   collapse({&from, &to});
   Kernel k;
   k.name = "copy";
+  WEFT_CHECK(!to.wide || from.wide);
+  if (from.wide && !to.wide) return rounding_kernel(from, to);
   if (from.size() == 0) {
     k.run = [](const Run&) {};
     return k;
@@ -154,7 +186,7 @@ uint64_t bits_of(double value, DType dtype) {
 
 void emit_fill(Emit& e, const Tensor& place, double value) {
   if (place.size() == 0) return;
-  if (place.element_bytes() == 2 || place.rank() > kernels::kMaxRank) {
+  if (place.rank() > kernels::kMaxRank) {
     Tensor element{place.dtype, place.dims, Dims(place.dims.size(), 0), {}};
     const uint64_t bits = bits_of(value, place.dtype);
     element.at = e.planner().plan().add_constant(&bits, 8);
@@ -176,13 +208,15 @@ void emit_fill(Emit& e, const Tensor& place, double value) {
 }
 
 void emit_packing(Emit& e, const Tensor& b, Ref to) {
-  const kernels::PackWeights args{.depth = b.dim(0),
+  const kernels::PackWeights args{.dtype = gemm_dtype(b.dtype),
+                                  .rounds = b.wide,
+                                  .depth = b.dim(0),
                                   .columns = b.dim(1),
                                   .row = b.stride(0),
                                   .column = b.dim(1) == 1 ? 1 : b.stride(1)};
   e.kernel("pack weights", 0, [=, from = b.at](const Run& run) {
     kernels::PackWeights k = args;
-    k.w = run.at<float>(from), k.packed = run.at<float>(to);
+    k.w = run(from), k.packed = run(to);
     kernels::pack_weights(k);
   });
 }

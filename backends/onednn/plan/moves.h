@@ -8,7 +8,7 @@ namespace weft::onednn {
 // to[i] = from[i]; both of one shape, any strides, not overlapping (unless the same).
 Kernel copy_kernel(const Tensor& from, const Tensor& to);
 
-// The kernel's arguments but for the pointers; false where it cannot do it (2-byte elements, rank 9).
+// The kernel's arguments but for the pointers; false where it cannot do it (rank 9).
 bool strided_copy(Tensor from, Tensor to, kernels::CopyStrided& args);
 
 // The plain loop, for few elements: `from` and `to` give shape and strides, the pointers the
@@ -20,7 +20,12 @@ void emit_copy(Emit& e, const Tensor& from, const Tensor& to);  // of one shape
 void emit_copy(Emit& e, const Tensor& from, const Tensor& to,
                const std::optional<RowBound>& rows);  // axis 0 counts them
 void emit_fill(Emit& e, const Tensor& to, double value);
-void emit_packing(Emit& e, const Tensor& b, Ref to);  // f32[K,N] for kernels::gemm
+void emit_packing(Emit& e, const Tensor& b, Ref to);  // [K,N] for kernels::gemm
+
+// Of a product's operands, f32 or bf16.
+constexpr kernels::DType gemm_dtype(ir::DType dtype) {
+  return dtype == ir::DType::bf16 ? kernels::DType::bf16 : kernels::DType::f32;
+}
 
 // An integer scalar read when the graph runs.
 int64_t integer_at(const Run& run, const Tensor& tensor, int64_t i = 0);

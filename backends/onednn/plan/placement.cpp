@@ -1,6 +1,7 @@
 // backends/onednn/plan/placement.cpp -- where the results of a unit lie: the ways of planner.h, in
 // their order.
 #include "backends/onednn/plan/planner.h"
+#include "ir/ops/elementwise.h"
 #include "ir/ops/gather.h"
 #include "ir/ops/pack.h"
 #include "ir/ops/scan.h"
@@ -86,11 +87,25 @@ std::optional<Tensor> Planner::view_of_packed(const ir::Node& node) {
   return view;
 }
 
+// What lies there anyway, a parameter, and is read by products that lay it out, which round it then.
+std::optional<Tensor> Planner::view_as_bf16(const ir::Node& node) const {
+  const ir::Value x = node.operands[0];
+  const bool rounds = graph_.type(x).dtype == ir::DType::f32 &&
+                      graph_.type(node.results[0]).dtype == ir::DType::bf16;
+  if (!rounds || inspected() || buffers_.of(x) >= 0) return {};
+  Tensor view = place(x);
+  view.dtype = ir::DType::bf16;
+  view.wide = true;
+  return view;
+}
+
 bool Planner::lower_view(const Unit& u) {
   const ir::Node& node = units_.node(u);
-  if (u.lowering->view == nullptr && node.op != &ir::ops::unpack) return false;
+  const bool casts = node.op == &ir::ops::cast && u.nodes.size() == 1;
+  if (u.lowering->view == nullptr && node.op != &ir::ops::unpack && !casts) return false;
   const ir::Value x = node.operands[0], y = node.results[0];
-  const auto view = node.op == &ir::ops::unpack
+  const auto view = casts ? view_as_bf16(node)
+                    : node.op == &ir::ops::unpack
                         ? view_of_packed(node)
                         : u.lowering->view(ir::OpView(graph_, node), place(x));
   if (!view || !units_.readers_accept(y, *view)) return false;

@@ -136,6 +136,7 @@ class Planner {
   void lower_unit(int index);
   bool lower_view(const Unit& u);
   std::optional<Tensor> view_of_packed(const ir::Node& node);
+  std::optional<Tensor> view_as_bf16(const ir::Node& node) const;
   void place_results(const Unit& u);
   bool has_place(ir::Value v) const { return place(v).at.base >= 0; }
   void place_in_arena(const Unit& u, ir::Value y);

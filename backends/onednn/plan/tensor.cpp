@@ -59,9 +59,12 @@ Dims dense_strides(const Dims& dims) {
 
 Dims padded_strides(const Dims& dims, ir::DType dtype) {
   Dims strides = dense_strides(dims);
-  if (dims.size() < 2 || dtype != ir::DType::f32 || dims.back() == 0 || dims.back() % 256 != 0)
+  constexpr int64_t kApart = 64;  // bytes
+  const bool multiplied = dtype == ir::DType::f32 || dtype == ir::DType::bf16;
+  const int64_t bytes = ir::bytes(dtype);
+  if (dims.size() < 2 || !multiplied || dims.back() == 0 || dims.back() * bytes % 1024 != 0)
     return strides;
-  int64_t n = dims.back() + 16;
+  int64_t n = dims.back() + kApart / bytes;
   for (size_t i = dims.size() - 1; i-- > 0; n *= dims[i]) strides[i] = n;
   return strides;
 }
@@ -110,7 +113,10 @@ bool fits(Layout layout, const Tensor& t) {
 }
 
 std::optional<Tensor> reshaped(const Tensor& t, const Dims& dims) {
-  Tensor out{t.dtype, dims, Dims(dims.size()), t.at};
+  Tensor out = t;
+  out.dims = dims;
+  out.strides.assign(dims.size(), 0);
+  out.steps_packed = false;
   WEFT_CHECK(out.size() == t.size());
   if (t.size() == 0) {
     out.strides = dense_strides(dims);
@@ -166,7 +172,10 @@ Tensor sliced(const Tensor& t, int axis, int64_t start, int64_t size, int64_t st
 }
 
 Tensor broadcast_to(const Tensor& t, const Dims& dims) {
-  Tensor out{t.dtype, dims, Dims(dims.size(), 0), t.at};
+  Tensor out = t;
+  out.dims = dims;
+  out.strides.assign(dims.size(), 0);
+  out.steps_packed = false;
   const size_t extra = dims.size() - t.dims.size();
   for (size_t i = 0; i < t.dims.size(); ++i)
     if (t.dims[i] == dims[extra + i]) out.strides[extra + i] = t.dims[i] == 1 ? 0 : t.strides[i];
@@ -205,7 +214,7 @@ void collapse(std::vector<Tensor*> tensors) {
 }
 
 std::string str(const Tensor& t) {
-  std::string s = std::string(ir::name(t.dtype)) + ir::dims_str(t.dims);
+  std::string s = std::string(ir::name(t.dtype)) + ir::dims_str(t.dims) + (t.wide ? " as f32" : "");
   if (!is_dense(t)) {
     s += " (";
     for (size_t i = 0; i < t.strides.size(); ++i)

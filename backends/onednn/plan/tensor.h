@@ -29,6 +29,8 @@ struct Tensor {
   // [T,B,...] of which each step has as many rows as live, one step after the other: for the
   // loop that runs over it only (Planner::view_of_packed); strides[0] means nothing.
   bool steps_packed = false;
+  // bf16 to its readers, which lies there as the f32 it is rounded from (Lowering::rounds).
+  bool wide = false;
 
   int rank() const { return static_cast<int>(dims.size()); }
   int64_t dim(int axis) const { return dims[static_cast<size_t>(axis < 0 ? axis + rank() : axis)]; }
@@ -36,7 +38,7 @@ struct Tensor {
     return strides[static_cast<size_t>(axis < 0 ? axis + rank() : axis)];
   }
   int64_t size() const;  // elements
-  int64_t element_bytes() const { return ir::bytes(dtype); }
+  int64_t element_bytes() const { return wide ? 4 : ir::bytes(dtype); }
   int64_t span_bytes() const;  // from the first element to behind the last; strides >= 0
   bool operator==(const Tensor&) const = default;
 };
@@ -53,7 +55,7 @@ bool fits(Layout layout, const Tensor& tensor);
 
 Dims dims_of(const ir::TensorType& type);  // of a specialised graph
 Dims dense_strides(const Dims& dims);
-// Dense, but rows a multiple of 512 floats apart are moved 16 floats further apart: such rows share
+// Dense, but rows a multiple of 1 KB apart are moved a cache line further apart: such rows share
 // cache sets and cost a matrix product up to half its speed.
 Dims padded_strides(const Dims& dims, ir::DType dtype);
 Tensor dense(ir::DType dtype, Dims dims, Ref at);

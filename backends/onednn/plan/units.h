@@ -49,6 +49,7 @@ class Units {
 
  private:
   Layout layout(const Unit& u, ir::Value operand) const;
+  bool rounds(const Unit& u, ir::Value operand) const;
 
   const ir::Graph& graph_;
   std::span<const Lowering> lowerings_;

@@ -22,6 +22,7 @@ class Finder {
     const Node* made = graph_.producer(logits_);
     if (made == nullptr || (made->op != &ops::linear && made->op != &ops::matmul)) return {};
     const OpView product(graph_, *made);
+    if (graph_.type(logits_).dtype == DType::bf16) return {};
     if (made->op == &ops::linear ? product.text("activation") != "none" || product.has("residual")
                                  : product.flag("transpose_a") || product.operand(1).rank() != 2)
       return {};

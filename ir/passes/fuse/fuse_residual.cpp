@@ -65,7 +65,8 @@ class Residuals {
 
   bool is_product(Value v) const {
     const Node* p = graph_.producer(v);
-    if (p == nullptr || !readers_.one(v) || !is_float(graph_.type(v).dtype)) return false;
+    const DType dtype = graph_.type(v).dtype;
+    if (p == nullptr || !readers_.one(v) || !is_float(dtype) || dtype == DType::bf16) return false;
     const OpView op(graph_, *p);
     if (p->op == &ops::linear) return op.text("activation") == "none" && !op.has("residual");
     return p->op == &ops::matmul && !op.flag("transpose_a") && op.operand(1).rank() == 2;
