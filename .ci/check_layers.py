@@ -30,7 +30,7 @@ ROOMS = {
         "ir/*", "ir/host/*", "ir/ops/*.h",        # the language, this machine, what ops there are
         "ir/rewrite/*",                            # making graphs
         "ir/ops/*.cpp", "ir/rules/*", "ir/text/*",  # what ops are made of, what is known of them, graphs as text
-        "ir/passes/pass.*", "ir/passes/clean/*", "ir/passes/padding/*", "ir/passes/loops/*", "ir/passes/fuse/*",
+        "ir/passes/pass.*", "ir/passes/clean/*", "ir/passes/padding/*", "ir/passes/loops/*", "ir/passes/fuse/*", "ir/passes/precision/*",
         "ir/passes/pipeline.*",
     ],
     "backends/onednn/": [

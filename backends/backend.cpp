@@ -110,4 +110,10 @@ Bindings infer_bindings(const ir::Graph& graph, std::span<const Array> arguments
   return bindings;
 }
 
+void check_precision(const Backend& backend, ir::Precision precision) {
+  if (const std::string lack = backend.lacks(precision); !lack.empty())
+    throw ir::RuntimeError(ir::concat("error: precision ", ir::name(precision),
+                                      " is not for this machine: ", lack, "; f32 is"));
+}
+
 }  // namespace weft::backends

@@ -3,6 +3,7 @@
 #include "backends/report.h"
 #include "ir/graph.h"
 #include "ir/host/array.h"
+#include "ir/precision.h"
 
 #include <array>
 #include <functional>
@@ -100,9 +101,15 @@ class Backend {
   // floating point operations and bytes of memory a second. 0 where there is no yardstick.
   virtual double peak_flops(double seconds) const { return 0; }
   virtual double peak_bandwidth(double seconds) const { return 0; }
+  // What this machine lacks to compute in that precision faster than in f32: "the processor has no
+  // AVX512_BF16"; empty: nothing.
+  virtual std::string lacks(ir::Precision precision) const { return {}; }
   // Says if other processes have left too little of the machine since this was made.
   virtual std::string crowding() const { return {}; }
 };
+
+// Throws RuntimeError: "precision bf16: the processor has no AVX512_BF16 ..." where it lacks something.
+void check_precision(const Backend& backend, ir::Precision precision);
 
 std::unique_ptr<Backend> make_reference();
 // With the engine that WEFT_ENGINE names, or this one.

@@ -1,4 +1,5 @@
 // backends/onednn/backend.cpp -- the factory.
+#include "backends/onednn/kernels/isa.h"
 #include "backends/onednn/kernels/peak.h"
 #include "backends/onednn/lower/choice.h"
 #include "backends/onednn/machine/doctor.h"
@@ -38,6 +39,16 @@ class Backend : public backends::Backend {
   }
   double peak_bandwidth(double seconds) const override {
     return kernels::measure_bandwidth(seconds) * 1e9;
+  }
+  std::string lacks(ir::Precision precision) const override {
+    if (precision != ir::Precision::bf16 || kernels::info(kernels::isa()).multiplies_bf16)
+      return {};
+    for (const kernels::IsaInfo& set : kernels::isas())
+      if (set.multiplies_bf16 && set.available)
+        return ir::concat("WEFT_ISA=", kernels::info(kernels::isa()).name,
+                          " leaves AVX512_BF16 unused");
+    return ir::concat("the processor has no AVX512_BF16, the best of its instruction sets is ",
+                      kernels::info(kernels::isa()).name);
   }
   std::string crowding() const override { return crowding_.text(); }
 

@@ -23,10 +23,14 @@ using ir::NamedArrays;
 // What an executable costs besides its arena: kernels, primitives, tables.
 constexpr int64_t kBytesOfNode = 8192;
 
+// The dtype that values of a graph are held in outside of it: f32 as the program's real numbers.
+ir::DType held(ir::DType dtype, ir::DType real) { return dtype == ir::DType::f32 ? real : dtype; }
+
 }  // namespace
 
 Program::Program(const ProgramOptions& options) : options_(options) {
   if (options_.backend == nullptr) throw GraphError("a program needs a backend");
+  backends::check_precision(*options_.backend, options_.precision);
   if (options_.compile.shared == nullptr)
     options_.compile.shared = std::make_shared<backends::Shared>();
 }
@@ -37,6 +41,7 @@ void Program::go_through_stages(const ir::Graph& built, std::vector<StageStep> m
                                    .end = std::move(end),
                                    .optimize = options_.optimize,
                                    .rows_move = options_.rows_move,
+                                   .precision = options_.precision,
                                    .disabled = options_.disabled_passes,
                                    .evaluate = evaluated_by(options_.backend, options_.real),
                                    .observe = options_.observe});
@@ -189,7 +194,7 @@ NamedArrays Program::run(ParameterStore& store, const NamedArrays& inputs) {
       continue;
     }
     const ir::DType dtype = graph().type(graph().outputs()[i].value).dtype;
-    results.emplace_back(ir::is_float(dtype) ? options_.real : dtype, entry.results[i]);
+    results.emplace_back(held(dtype, options_.real), entry.results[i]);
   }
   entry.executable->run(args, results);
   ++statistics_.runs;
@@ -274,7 +279,7 @@ RepeatedRun Program::bound(ParameterStore& store, const NamedArrays& inputs) {
     if (carried != nullptr && carried->dims() == entry.results[j])
       r.results_.push_back(*carried);  // the same buffer
     else
-      r.results_.emplace_back(ir::is_float(dtype) ? options_.real : dtype, entry.results[j]);
+      r.results_.emplace_back(held(dtype, options_.real), entry.results[j]);
   }
   return r;
 }

@@ -30,9 +30,10 @@ struct ProgramOptions {
   backends::CompileOptions compile = {};
   std::vector<std::string> disabled_passes = {};
   bool rows_move = true;  // off: a row's bits do not depend on its place among others (stages.h)
-  int64_t cache_bytes = int64_t{2} << 30;  // of all executables kept; one is always kept
-  ir::DType real = ir::DType::f32;         // of float results: f64 is for the reference backend
-  bool optimize = true;                    // off: run as built (differentiated as built)
+  ir::Precision precision = ir::Precision::f32;  // of products; parameters are f32 in any case
+  int64_t cache_bytes = int64_t{2} << 30;        // of all executables kept; one is always kept
+  ir::DType real = ir::DType::f32;  // of float results: f64 is for the reference backend
+  bool optimize = true;             // off: run as built (differentiated as built)
   std::function<void(std::string_view pass, const ir::Graph& before, const ir::Graph& after)>
       observe = {};
   // Of a training step: bytes that parameters, optimiser state and the arena may take together when

@@ -21,6 +21,7 @@ class Way {
     for (const StageStep& step : plan_.middle) take(step);
     if (done_) return std::move(result_);
     run(ir::optimise_passes());
+    run(ir::precision_passes(plan_.precision));
     for (const StageStep& step : plan_.end) take(step);
     reach("optimised");
     return std::move(result_);
@@ -71,7 +72,7 @@ Evaluate evaluated_by(std::shared_ptr<backends::Backend> backend, ir::DType real
     std::vector<ir::Array> results;
     for (const ir::Output& output : graph.outputs()) {
       const ir::TensorType& type = graph.type(output.value);
-      results.emplace_back(ir::is_float(type.dtype) ? real : type.dtype,
+      results.emplace_back(type.dtype == ir::DType::f32 ? real : type.dtype,
                            ir::values(type.shape, {}));
     }
     backend->compile(graph, {})->run({}, results);

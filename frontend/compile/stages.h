@@ -45,8 +45,9 @@ struct StagePlan {
   bool optimize = true;                // off: no passes, the steps alone
   // Off: a row stays at its place, and its bits do not depend on how long the others are.
   bool rows_move = true;
-  std::vector<std::string> disabled = {};  // passes left out, by name
-  Evaluate evaluate = {};                  // none: constants are not folded
+  ir::Precision precision = ir::Precision::f32;  // of products
+  std::vector<std::string> disabled = {};        // passes left out, by name
+  Evaluate evaluate = {};                        // none: constants are not folded
   std::function<void(std::string_view pass, const ir::Graph& before, const ir::Graph& after)>
       observe = {};
 };

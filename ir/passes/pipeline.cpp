@@ -21,6 +21,7 @@
 #include "ir/passes/padding/pack_attention.h"
 #include "ir/passes/padding/pack_tokens.h"
 #include "ir/passes/padding/sort_rows.h"
+#include "ir/passes/precision/lower_precision.h"
 #include "ir/text/text.h"
 #include "ir/verify.h"
 
@@ -49,6 +50,10 @@ constexpr Pass kPasses[] = {
     {"fuse_optimizer", fuse_optimizer, "norms and updates of all parameters become one op each"},
     {"fuse_residual", fuse_residual, "a product and what it is added to become one op"},
     {"fuse_top_k", fuse_top_k, "log-softmax and the choice of its best become one op"},
+    {.name = "lower_precision",
+     .run = lower_precision,
+     .doc = "products read bf16 and add up in f32",
+     .rounds = true},
     {"merge_matmuls", merge_matmuls, "products of one value with several weights become one"},
     {"order_packed", order_packed, "packed rows stand as loops read them"},
     {"pack_attention", pack_attention, "attention works on packed sequences"},
@@ -122,6 +127,9 @@ constexpr const Pass* kOptimise[] = {
     pass("fuse_residual"),
 };
 
+// Casts come last: what others recognise is f32.
+constexpr const Pass* kLower[] = {pass("lower_precision")};
+
 bool same(const Graph& a, const Graph& b) {
   const auto same_argument = [](const Argument& x, const Argument& y) {
     return x.value == y.value && x.kind == y.kind && x.path == y.path;
@@ -167,6 +175,10 @@ std::span<const Pass> all_passes() { return kPasses; }
 const Pass* find_pass(std::string_view name) { return pass(name); }
 std::span<const Pass* const> recognise_passes() { return kRecognise; }
 std::span<const Pass* const> optimise_passes() { return kOptimise; }
+std::span<const Pass* const> precision_passes(Precision precision) {
+  return precision == Precision::bf16 ? std::span<const Pass* const>(kLower)
+                                      : std::span<const Pass* const>();
+}
 
 PipelineResult run_passes(const Graph& graph, std::span<const Pass* const> passes,
                           PassContext& context, const PipelineOptions& options) {

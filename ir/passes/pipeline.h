@@ -1,6 +1,7 @@
 // ir/passes/pipeline.h -- the order of the passes, in one place.
 #pragma once
 #include "ir/passes/pass.h"
+#include "ir/precision.h"
 
 #include <chrono>
 
@@ -13,6 +14,8 @@ const Pass* find_pass(std::string_view name);
 std::span<const Pass* const> recognise_passes();
 // After it: canonical again, reverse loops taken apart, epilogues and updates fused.
 std::span<const Pass* const> optimise_passes();
+// Then, of a program that computes in another precision than f32.
+std::span<const Pass* const> precision_passes(Precision precision);
 
 struct PassRecord {
   std::string_view pass;

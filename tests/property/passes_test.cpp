@@ -2,7 +2,7 @@
 // second time.
 //
 // Values in double: a pass may reorder sums, so they agree to 1e-10 of the largest value, not to
-// the bit.
+// the bit. One that rounds is judged in backends_test.cpp, its graphs by the reference.
 #include "autodiff/gradient.h"
 #include "backends/reference/reference.h"
 #include "ir/passes/pipeline.h"
@@ -72,7 +72,7 @@ void check_pass(const ir::Pass& pass, const ir::Graph& graph, const Case& c, uin
   try {
     const ir::Graph once = pass.run(graph, pass_context);
     ir::verify(once, std::string(pass.name));
-    const std::string what = difference(graph, once, c);
+    const std::string what = pass.rounds ? "" : difference(graph, once, c);
     if (!what.empty())
       FAIL_CHECK("seed " << seed << ", pass " << pass.name << ": " << what << "\n"
                          << ir::print(graph) << "\n--- became\n"
