@@ -10,6 +10,7 @@
 #include "frontend/inspect/trace.h"
 #include "models/cli/command.h"
 #include "models/cli/engine_option.h"
+#include "models/cli/precision_option.h"
 #include "models/cli/subject.h"
 #include "models/measure/arithmetic.h"
 
@@ -28,6 +29,7 @@ struct BenchOptions {
   std::vector<std::string> bind;
   int steps = 10, threads = 0;
   bool full = false;
+  PrecisionOption precision;
 };
 
 double seconds() {
@@ -69,7 +71,9 @@ Measured measured(Program& program, const ir::NamedArrays& batch, int steps) {
 }
 
 void bench(const BenchOptions& o) {
+  o.precision.check();
   Subject subject = read_subject(o.what, o.bind, o.budget);
+  subject.precision = o.precision.over(subject.precision);
   subject.sizes.full = o.full;
   const ir::NamedArrays batch = subject.batch();
   const std::shared_ptr<backends::Backend> backend = backend_with(o.engine);
@@ -148,6 +152,7 @@ void add_bench(Command& program) {
                    "200MB: less is kept, more computed again")
       ->type_name("SIZE");
   add_engine_option(*command, o->engine);
+  o->precision.add_to(*command, "the recipe's, or f32");
   command->callback([o, attention] {
     if (attention->asked()) return;
     if (o->what.empty()) throw UsageError("bench needs a recipe, a model's folder or 'attention'");

@@ -7,6 +7,7 @@
 #include "models/cli/command.h"
 #include "models/cli/engine_option.h"
 #include "models/cli/graph_file.h"
+#include "models/cli/precision_option.h"
 #include "models/cli/stages.h"
 #include "models/cli/subject.h"
 
@@ -26,6 +27,7 @@ const std::vector<std::string> kStages = {
 struct DumpOptions {
   std::string what, stage = "built", format, output, focus, budget, engine;
   std::vector<std::string> bind, disabled, gradient;
+  PrecisionOption precision;
   int radius = 2;
   bool explain = false, locations = false, whole = false, memory = false;
 };
@@ -88,6 +90,7 @@ Dumped graph_at_stage(const DumpOptions& o) {
     gradients.push_back(differentiable_result(built, o.what));
   StagePlan plan = graph_plan(gradients, o.disabled);
   plan.optimize = !without_passes(o);
+  plan.precision = o.precision.over(ir::Precision::f32);
   plan.last = last_stage(o);
   const Stages stages = compile_stages(built, plan);
   return {stages.graph(), stages.notes};
@@ -131,7 +134,11 @@ void dump(DumpOptions o) {
   const std::string format = format_of(o);
   check_options(o, format);
   std::optional<Subject> subject;
-  if (is_model(o.what)) subject = read_subject(o.what, o.bind, o.budget);
+  if (is_model(o.what)) {
+    o.precision.check();
+    subject = read_subject(o.what, o.bind, o.budget);
+    subject->precision = o.precision.over(subject->precision);
+  }
   const Dumped at = subject ? training_step_at_stage(o, *subject) : graph_at_stage(o);
   if (o.explain) say(explained(at.notes));
   if (o.stage == "planned")
@@ -202,6 +209,7 @@ void add_dump(Command& program) {
                    "200MB: less is kept, more computed again")
       ->type_name("SIZE");
   add_engine_option(*command, o->engine);
+  o->precision.add_to(*command, "the recipe's, or f32");
   command->callback([o] { dump(*o); });
 }
 

@@ -7,6 +7,7 @@
 #include "models/cli/command.h"
 #include "models/cli/engine_option.h"
 #include "models/cli/graph_file.h"
+#include "models/cli/precision_option.h"
 #include "models/cli/stages.h"
 #include "models/cli/subject.h"
 
@@ -21,6 +22,7 @@ namespace {
 struct InspectOptions {
   std::string what, output, budget, engine;
   std::vector<std::string> bind, disabled, gradient;
+  PrecisionOption precision;
   int runs = 5;
 };
 
@@ -66,7 +68,9 @@ inspect::Inspection inspected_step(const InspectOptions& o) {
   if (!o.gradient.empty())
     throw UsageError(
         "--gradient is for graphs (.ir); a model is differentiated by all of its parameters");
-  const Subject subject = read_subject(o.what, o.bind, o.budget);
+  o.precision.check();
+  Subject subject = read_subject(o.what, o.bind, o.budget);
+  subject.precision = o.precision.over(subject.precision);
   ProgramOptions options = subject.options();
   options.backend = backend_with(o.engine);
   options.disabled_passes = o.disabled;
@@ -102,6 +106,7 @@ inspect::Inspection inspected_graph(const InspectOptions& o) {
   std::vector<std::string> gradients = o.gradient;
   if (gradients.empty() && built.find_output("loss") >= 0) gradients.emplace_back("loss");
   StagePlan plan = graph_plan(gradients, o.disabled);
+  plan.precision = o.precision.over(ir::Precision::f32);
   plan.observe = observed.observer();
   const Stages stages = compile_stages(built, plan);
   const ir::Graph& graph = stages.graph();
@@ -165,6 +170,7 @@ void add_inspect(Command& program) {
                    "200MB: less is kept, more computed again")
       ->type_name("SIZE");
   add_engine_option(*command, o->engine);
+  o->precision.add_to(*command, "the recipe's, or f32");
   command->callback([o] { inspect_command(*o); });
 }
 

@@ -9,6 +9,7 @@
 #include "models/cli/compare_reference.h"
 #include "models/cli/engine_option.h"
 #include "models/cli/graph_file.h"
+#include "models/cli/precision_option.h"
 #include "models/cli/stages.h"
 
 #include <fmt/format.h>
@@ -24,6 +25,7 @@ struct RunOptions {
   std::vector<std::string> bind, gradient;
   bool check_nan = false, compare_reference = false, profile = false, optimise = false,
        print = false;
+  PrecisionOption precision;
 };
 
 ir::NamedArrays read_inputs(const std::string& path, const ir::Graph& graph) {
@@ -64,6 +66,7 @@ Differentiated prepared_graph(const RunOptions& o, const ir::Graph& written,
   };
   if (!o.optimise) return differentiated(written, o.gradient, cotangent);
   StagePlan plan = graph_plan({});
+  plan.precision = o.precision.over(ir::Precision::f32);
   Differentiated with_gradients;
   plan.middle.push_back({"differentiate", [&](const ir::Graph& fused) {
                            with_gradients = differentiated(fused, o.gradient, cotangent);
@@ -79,6 +82,10 @@ void run(const RunOptions& o) {
     throw UsageError(
         "--profile, --trace, --check-nan, --compare-reference and --engine need --backend onednn");
   check_outputs(o);
+  const bool bf16 = o.precision.over(ir::Precision::f32) == ir::Precision::bf16;
+  if (bf16 && !o.optimise)
+    throw UsageError("--precision bf16 is a pass of the optimiser: give --optimise too");
+  if (!reference) o.precision.check();
   const ir::Graph written = read_graph(o.graph);
   const ir::Bindings given = parse_bindings(o.bind);
   check_bindings(written, given);
@@ -143,6 +150,7 @@ void add_run(Command& program) {
       ->type_name("RESULT[:ARGUMENT,...]");
   command->add_flag("--optimise", o->optimise,
                     "Run the graph as the optimiser leaves it, not as it is written");
+  o->precision.add_to(*command, "f32");
   command->add_flag("--print", o->print,
                     "Print the graph instead of running it: as written with the gradients asked "
                     "for, or, with --optimise, as the optimiser leaves it");

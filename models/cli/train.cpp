@@ -2,6 +2,7 @@
 #include "frontend/compile/memory_budget.h"
 #include "models/cli/command.h"
 #include "models/cli/engine_option.h"
+#include "models/cli/precision_option.h"
 #include "models/cli/progress_display.h"
 #include "models/cli/stop_signal.h"
 #include "models/training/overfitting.h"
@@ -21,6 +22,7 @@ namespace {
 struct TrainOptions {
   std::string recipe, folder, budget, engine;
   std::string from;
+  PrecisionOption precision;
   bool resume = false;
 };
 
@@ -129,13 +131,18 @@ void train(const TrainOptions& o) {
   const auto known = o.resume ? std::optional(folder.tokenizers()) : std::nullopt;
   NewFolder made(folder.path());  // goes after the lock
   const auto held = folder.lock();
-  const Task task =
-      read_task(o.recipe, {.tokenizers = known ? &*known : nullptr, .cache = folder.path()});
+  const Task task = read_task(o.recipe, {.tokenizers = known ? &*known : nullptr,
+                                         .cache = folder.path(),
+                                         .begin = [&](const training::Recipe& r) {
+                                           o.precision.check(o.precision.over(r.precision),
+                                                             r.where("training.precision"));
+                                         }});
   const auto trainer_of = [&] {
     try {
       return training::Trainer(
           trainer_setup(task, folder,
                         {.backend = backend_with(o.engine),
+                         .precision = o.precision.over(task.recipe.precision),
                          .memory_budget = o.budget.empty() ? 0 : bytes_named(o.budget)}));
     } catch (const BudgetTooSmall& e) {
       throw ir::GraphError(
@@ -227,6 +234,7 @@ void add_train(Command& program) {
                    "200MB: less is kept, more computed again")
       ->type_name("SIZE");
   add_engine_option(*command, o->engine);
+  o->precision.add_to(*command, "the recipe's");
   command->callback([o] { train(*o); });
 }
 

@@ -162,6 +162,7 @@ void stream(const TranslateOptions& o, Translator& model, formats::LineReader& l
 
 void translate(TranslateOptions& o) {
   prepare(o);
+  o.model.precision.check();
   const bool from_standard_input = o.from_standard_input(),
              to_standard_output = o.to_standard_output();
   formats::LineReader lines(from_standard_input ? "-" : o.input);

@@ -60,6 +60,7 @@ void TranslatorFlags::add_model_to(Command& command) {
       ->type_name("N")
       ->in_range(1, 1 << 20);
   add_engine_option(command, engine);
+  precision.add_to(command, "f32");
 }
 
 void TranslatorFlags::add_search_to(Command& command) {
@@ -122,6 +123,7 @@ std::string in_flags(std::string text) {
 }
 
 Translator TranslatorFlags::translator() {
+  precision.check();
   try {
     search::check(options.search, options.beam);
   } catch (const ir::GraphError& e) {
@@ -130,6 +132,7 @@ Translator TranslatorFlags::translator() {
   options.program.backend = backend_with(engine);
   std::vector<std::string> folders{folder};
   folders.insert(folders.end(), others.begin(), others.end());
+  options.program.precision = precision.over(ir::Precision::f32);
   Translator model(folders, options);
   if (options.search.coverage_penalty > 0 && !seq2seq::has_attention(model.config()))
     throw UsageError(folder + ": the model has no attention, which --coverage-penalty is made of");

@@ -1,6 +1,7 @@
-// models/cli/translator_flags.h -- which models, and how to search: MODEL, --with, --checkpoint,
+// models/cli/translator_flags.h -- which models, and how to search: MODEL, --with, --checkpoint, --precision,
 // --beam, --bad-words, and an option for every field of search::SearchOptions.
 #pragma once
+#include "models/cli/precision_option.h"
 #include "models/translator/translator.h"
 
 #include <string>
@@ -14,9 +15,10 @@ struct TranslatorFlags {
   std::vector<std::string> others;  // models that choose with it
   std::string bad_words;            // a file of them
   std::string engine;               // best, onednn, weft; empty: WEFT_ENGINE's
+  PrecisionOption precision;
   TranslatorOptions options;
 
-  void add_model_to(Command& command);   // MODEL, --with, --checkpoint, --engine
+  void add_model_to(Command& command);   // MODEL, --with, --checkpoint, --engine, --precision
   void add_search_to(Command& command);  // the others
 
   // UsageError where options do not go together; sets options.search.bad_words.

@@ -16,6 +16,7 @@ ir::Bindings Subject::bindings() const {
 
 ProgramOptions Subject::options() const {
   return {.backend = backends::make_onednn(),
+          .precision = precision,
           .memory_budget = memory_budget,
           .budget_sizes = bindings()};
 }
@@ -47,6 +48,7 @@ Subject read_subject(const std::string& what, const ir::Bindings& bind, int64_t 
     s.optimizer = task.recipe.optimizer;
     s.sizes.rows = sizes.rows, s.sizes.source = sizes.source, s.sizes.target = sizes.target;
     s.memory_budget = task.recipe.memory_budget;
+    s.precision = task.recipe.precision;
     s.in_parts = task.recipe.batch.accumulate > 1;
     s.loss = training_graph(task);
   } else {

@@ -16,6 +16,7 @@ struct Subject {
   SyntheticBatch sizes;         // of a batch, or of its parts
   bool in_parts = false;        // batches come in parts: the step is the first of its two entries
   int64_t memory_budget = 0;    // bytes; 0: no limit
+  ir::Precision precision = ir::Precision::f32;  // a recipe's
 
   ir::Bindings bindings() const;  // B, S, T
   // With the memory budget, if there is one, at these sizes.

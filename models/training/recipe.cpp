@@ -256,6 +256,7 @@ void read_training(TomlTable& t, Recipe& r) {
   RunOptions run;
   settings::read(t, run);
   r.seed = run.seed;
+  r.precision = run.precision;
   r.freeze = run.freeze;
   if (t.has("memory_budget"))
     t.take_word("memory_budget", [&](const std::string& w) { r.memory_budget = bytes_named(w); });

@@ -10,6 +10,7 @@
 // docs/recipes.md lists them all, as `weft families` prints them.
 #pragma once
 #include "frontend/compile/optimizer.h"
+#include "ir/precision.h"
 #include "models/data/batching.h"
 #include "models/data/features.h"
 #include "models/data/filters.h"
@@ -34,6 +35,7 @@ namespace weft::training {
 // The rest of [training].
 struct RunOptions {
   uint64_t seed = 1;
+  ir::Precision precision = ir::Precision::f32;
   std::string memory_budget;        // "200MB"; empty: no limit
   std::vector<std::string> freeze;  // globs of parameters' names
 };
@@ -70,6 +72,7 @@ struct Recipe {
   DivergenceSettings divergence;
   RiskSettings risk;
   uint64_t seed = 1;
+  ir::Precision precision = ir::Precision::f32;
   int64_t memory_budget = 0;  // bytes; 0: no limit
   std::vector<std::string> freeze;
   std::string path;

@@ -238,6 +238,12 @@ void fields(DivergenceSettings& d, settings::Fields& f) {
 
 void fields(RunOptions& r, settings::Fields& f) {
   settings::seed_field(f, "seed", r.seed, "of parameters, batches and dropout");
+  static const settings::Choices<ir::Precision, 2> kPrecisions{
+      {{ir::name(ir::Precision::f32), ir::Precision::f32},
+       {ir::name(ir::Precision::bf16), ir::Precision::bf16}}};
+  f.choice("precision", r.precision, kPrecisions,
+           "what products compute in; bf16 reads their operands rounded to 8 bits of fraction and "
+           "adds up in f32, as all else is: it needs a processor with AVX512_BF16");
   f.text("memory_budget", r.memory_budget,
          "what a step may take, as in 200MB: less is kept, more computed again; empty: no limit");
   f.texts("freeze", r.freeze,

@@ -135,6 +135,11 @@ RunSettings settings_of(const DivergenceSettings& d) {
   return s;
 }
 
+RunSettings settings_of(ir::Precision precision) {
+  if (precision == ir::Precision::f32) return {};  // as it was before there was a choice
+  return {{"training.precision", std::string(ir::name(precision))}};
+}
+
 RunSettings settings_of(const OptimizerSettings& o, const Rate& r, const Limits& l) {
   RunSettings s{{"optimizer.kind", std::string(name(o.kind))},
                 {"optimizer.clip_norm", real(o.clip_norm)},

@@ -4,6 +4,7 @@
 #pragma once
 #include "frontend/compile/optimizer.h"
 #include "ir/error.h"
+#include "ir/precision.h"
 #include "models/data/batching.h"
 #include "models/families/seq2seq.h"
 #include "models/training/divergence.h"
@@ -27,6 +28,8 @@ RunSettings settings_of(const OptimizerSettings& optimizer, const Rate& rate, co
 RunSettings settings_of(const ValidationSettings& validation);
 // Nothing where a run that diverges stops.
 RunSettings settings_of(const DivergenceSettings& divergence);
+// Nothing where it is f32.
+RunSettings settings_of(ir::Precision precision);
 // "data.train" and "data.valid" are digests.
 RunSettings settings_of(const data::BatchOptions& batch, const data::ExampleStore& train,
                         const data::ExampleStore& valid);

@@ -58,6 +58,7 @@ Trainer::Trainer(TrainerSetup setup)
   progress_.settings = settings_of(setup_.optimizer, setup_.rate, setup_.limits);
   progress_.settings.merge(settings_of(setup_.validation));
   progress_.settings.merge(settings_of(setup_.divergence));
+  progress_.settings.merge(settings_of(setup_.program.precision));
   progress_.settings.merge(setup_.batches->settings());
   if (const std::string frozen = frozen_parameters(setup_.training); !frozen.empty())
     progress_.settings["training.freeze"] = frozen;

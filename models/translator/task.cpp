@@ -274,6 +274,7 @@ void add_weights(Task& task) {
 
 Task read_task(const std::string& path, const TaskOptions& options) {
   Task task{.recipe = training::read_recipe(path)};
+  if (options.begin) options.begin(task.recipe);
   task.train.text.emplace(task.recipe.train);
   if (!task.recipe.valid.empty()) task.valid.text.emplace(task.recipe.valid);
   const int64_t positions = seq2seq::most_positions(task.recipe.model);

@@ -34,6 +34,8 @@ struct TaskOptions {
   // Encoded examples are kept there, in train.examples and valid.examples, and mapped; in memory where
   // it is empty.
   std::string cache;
+  // Told of the recipe before its files are opened.
+  std::function<void(const training::Recipe&)> begin = {};
   // Examples are counted and not kept: their counts are all that the task knows of them.
   bool counted = false;
 };

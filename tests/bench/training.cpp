@@ -1,7 +1,7 @@
 // tests/bench/training.cpp -- milliseconds a training step, and the share of the FMA peak.
 //
 //   training_bench [WORKLOAD...] [--padding SHARE,...] [--without PASS,...] [--steps N] [--profile]
-//                  [--table] [--memory]
+//                  [--table] [--memory] [--precision f32|bf16]
 //
 // Prints one line of JSON a workload and share of padding (default 0.3; 0: every length is full),
 // or a table of real target tokens per second by share of padding. The peak is the median of
@@ -37,6 +37,7 @@ struct Options {
   std::vector<std::string> workloads, without;
   std::vector<double> paddings{0.3};
   int steps = 15;
+  ir::Precision precision = ir::Precision::f32;
   bool profile = false, table = false, memory = false;
 };
 
@@ -77,13 +78,17 @@ class Bench {
     rusage usage{};
     getrusage(RUSAGE_SELF, &usage);
     std::printf(
-        "{\"case\":\"%s-train\",\"padding\":%.2f,\"ms_median\":%.1f,\"ms_min\":%.1f,"
+        "{\"case\":\"%s-train%s\",\"padding\":%.2f,\"ms_median\":%.1f,\"ms_min\":%.1f,"
         "\"tokens_per_s\":%.0f,\"gflops_padded\":%.1f,\"gflops_real\":%.1f,\"peak_gflops\":%.1f,"
-        "\"share_padded\":%.2f,\"share_real\":%.2f,\"rss_mb\":%ld,\"passes_ms\":%.0f,"
+        "\"share_padded\":%.2f,\"share_real\":%.2f,\"rss_mb\":%ld,\"arena_mb\":%.1f,\"passes_ms\":%"
+        ".0f,"
         "\"first_step_ms\":%.0f,\"loss\":%.4f}\n",
-        w_.name.c_str(), 1 - tokens / static_cast<double>(w_.batch * w_.target), median, times[0],
+        w_.name.c_str(), options_.precision == ir::Precision::bf16 ? "-bf16" : "",
+        1 - tokens / static_cast<double>(w_.batch * w_.target), median, times[0],
         tokens / median * 1e3, padded, real, peak, padded / peak, real / peak,
-        usage.ru_maxrss / 1024, passes_ms_, first_ms, results.at("loss").at(0));
+        usage.ru_maxrss / 1024,
+        static_cast<double>(program_.executable(store_, batch).arena_bytes()) * 1e-6, passes_ms_,
+        first_ms, results.at("loss").at(0));
     std::fflush(stdout);
     if (options_.memory)
       std::printf("%s\n", inspect::memory_text(program_.graph(),
@@ -104,6 +109,7 @@ class Bench {
     options.backend = backends::make_onednn();
     options.compile.profile = options_.profile;
     options.disabled_passes = options_.without;
+    options.precision = options_.precision;
     return options;
   }
 
@@ -154,6 +160,8 @@ Options options_of(int argc, char** argv) {
       throw ir::GraphError("error: " + option + " needs a value, or is unknown");
     } else if (option == "--steps") {
       o.steps = std::max(1, std::atoi(argv[++i]));
+    } else if (option == "--precision") {
+      o.precision = argv[++i] == std::string("bf16") ? ir::Precision::bf16 : ir::Precision::f32;
     } else if (option == "--without") {
       o.without = parts(argv[++i]);
     } else if (option == "--padding") {

@@ -90,6 +90,27 @@ TEST_CASE("train: bad recipes and data are refused at their line and leave no fo
   refused(recipe(5), "a\tb\n\xC0\x80\tb\n", "train.tsv:2");
 }
 
+TEST_CASE("train: bf16 is refused where the machine lacks it, before data are opened") {
+  Task task(5);
+  std::filesystem::remove(task.folder / "train.tsv");
+  task.folder.write("r.toml", recipe(5) + "precision = \"bf16\"\n");
+  setenv("WEFT_ISA", "avx2", 1);
+  const Outcome by_recipe = task.train();
+  task.folder.write("r.toml", recipe(5));
+  const Outcome by_option = task.train({"--precision", "bf16"}),
+                translated = weft({"translate", task.model, "--precision", "bf16"});
+  unsetenv("WEFT_ISA");
+  for (const Outcome& o : {by_recipe, by_option, translated}) {
+    CHECK(not_a_clear_refusal(o) == "");
+    CHECK(has(o.err, "AVX512_BF16"));
+  }
+  CHECK(has(by_recipe.err, "r.toml:13: error: precision bf16 is not for this machine: "));
+  CHECK(has(by_option.err, "--precision: error: "));
+  CHECK_FALSE(task.folder.has("model"));
+  task.folder.write("r.toml", recipe(5) + "precision = \"half\"\n");
+  CHECK(has(task.train().err, "r.toml:13: error: "));
+}
+
 TEST_CASE("train: killed at any moment, a run goes on or another one begins") {
   for (const double seconds : {0.05, 0.3, 0.6, 1.2}) {
     INFO(seconds);
