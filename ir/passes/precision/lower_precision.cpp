@@ -157,11 +157,15 @@ class Lowering {
     return drop_dead(to_);
   }
 
-  // The value as bf16, cast once.
+  // The value as bf16, cast once: a view of one that is cast is a view of that.
   Value low(Value v) {
-    Value& known = low_[at(v)];
-    if (!known.valid()) known = builder_.cast(exact_[at(v)], DType::bf16);
-    return known;
+    if (low_[at(v)].valid()) return low_[at(v)];
+    const Node* made = graph_.producer(v);
+    const bool viewed = made != nullptr &&
+                        (made->op == &ops::reshape || made->op == &ops::transpose) &&
+                        readers_.as_bf16[at(made->operands[0])];
+    return low_[at(v)] = viewed ? builder_.emit(*made->op, {{low(made->operands[0])}}, made->attrs)
+                                : builder_.cast(exact_[at(v)], DType::bf16);
   }
 
   Value as(Value v, bool bf16) { return bf16 ? low(v) : exact_[at(v)]; }
