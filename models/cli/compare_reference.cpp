@@ -5,6 +5,7 @@
 #include "ir/error.h"
 #include "models/cli/command.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace weft::cli {
@@ -15,6 +16,8 @@ using ir::Array;
 // Of float32 sums over a few thousand elements, against the largest element of the value. Errors
 // grow from node to node; what a fault does is larger by orders of magnitude.
 constexpr double kTolerance = 1e-3, kFloor = 1e-5;
+// Where values are rounded to bf16: one that errs in its last bits may become the next bf16.
+constexpr double kNextBf16 = 0x1p-7;
 
 ir::Graph all_values(const ir::Graph& graph) {
   ir::Graph all = graph;
@@ -34,13 +37,13 @@ std::vector<Array> run(backends::Backend& backend, const ir::Graph& graph,
 }
 
 // The element that differs most, -1 when all agree.
-int64_t worst_difference(const Array& found, const Array& wanted) {
+int64_t worst_difference(const Array& found, const Array& wanted, double share) {
   double largest = 0, worst = 0;
   int64_t at = -1;
   const bool exact = !ir::is_float(wanted.dtype());
   for (int64_t i = 0; i < wanted.size(); ++i)
     if (std::isfinite(wanted.at(i))) largest = std::max(largest, std::fabs(wanted.at(i)));
-  const double tolerance = exact ? 0 : kTolerance * largest + kFloor;
+  const double tolerance = exact ? 0 : share * largest + kFloor;
   for (int64_t i = 0; i < wanted.size(); ++i) {
     const double a = found.at(i), b = wanted.at(i);
     if (a == b || (std::isnan(a) && std::isnan(b))) continue;
@@ -57,8 +60,10 @@ void compare_reference(backends::Backend& backend, const ir::Graph& graph,
   const ir::Graph all = all_values(graph);
   const std::vector<Array> found = run(backend, all, bindings, arguments);
   const std::vector<Array> wanted = run(*backends::make_reference(), all, bindings, arguments);
+  const bool rounded = std::any_of(found.begin(), found.end(),
+                                   [](const Array& a) { return a.dtype() == ir::DType::bf16; });
   for (size_t i = 0; i < found.size(); ++i) {
-    const int64_t at = worst_difference(found[i], wanted[i]);
+    const int64_t at = worst_difference(found[i], wanted[i], rounded ? kNextBf16 : kTolerance);
     if (at < 0) continue;
     const ir::Value v = all.outputs()[i].value;
     const ir::Node& node = *all.producer(v);
