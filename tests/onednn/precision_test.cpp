@@ -18,19 +18,20 @@ constexpr const char* kCast = "%p = cast(%a) {dtype=bf16} %q = cast(%b) {dtype=b
 
 }  // namespace
 
-TEST_CASE("onednn: products of bf16 of any size, transposed or not") {
-  for (const int64_t rows : {0, 1, 2, 7, 130})
-    for (const auto& [depth, columns] : {std::pair{1, 1}, {2, 3}, {33, 64}, {257, 40}, {0, 5}})
-      for (const bool ta : {false, true})
-        for (const bool tb : {false, true}) {
-          const auto dims = [](bool turned, int64_t x, int64_t y) {
-            return turned ? ir::concat("[", y, ",", x, "]") : ir::concat("[", x, ",", y, "]");
-          };
-          check_same(ir::concat("graph(%a: f32", dims(ta, rows, depth), ", %b: f32",
-                                dims(tb, depth, columns), ") { ", kCast,
-                                "%y = matmul(%p, %q) {transpose_a=", ta ? "true" : "false",
-                                ", transpose_b=", tb ? "true" : "false", "} return %y }"));
-        }
+TEST_CASE("onednn: products of bf16 of any size, transposed or not, of either engine") {
+  const auto dims = [](bool turned, int64_t x, int64_t y) {
+    return turned ? ir::concat("[", y, ",", x, "]") : ir::concat("[", x, ",", y, "]");
+  };
+  for (const auto engine : {backends::EngineChoice::weft, backends::EngineChoice::onednn})
+    for (const int64_t rows : {0, 1, 2, 7, 130})
+      for (const auto& [depth, columns] : {std::pair{1, 1}, {2, 3}, {33, 64}, {257, 40}, {0, 5}})
+        for (const bool ta : {false, true})
+          for (const bool tb : {false, true})
+            check_same(ir::concat("graph(%a: f32", dims(ta, rows, depth), ", %b: f32",
+                                  dims(tb, depth, columns), ") { ", kCast,
+                                  "%y = matmul(%p, %q) {transpose_a=", ta ? "true" : "false",
+                                  ", transpose_b=", tb ? "true" : "false", "} return %y }"),
+                       {.engine = engine});
 }
 
 TEST_CASE("onednn: a product of bf16 adds a bias, an activation and a residual in f32") {
