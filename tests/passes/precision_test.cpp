@@ -90,6 +90,31 @@ TEST_CASE("lower_precision: what others read too is cast where a product needs i
     })");
 }
 
+TEST_CASE("lower_precision: a view of what is cast is a view of the cast") {
+  check_rewrite("lower_precision", R"(
+    graph(%x: f32[T,B,M], %dy: f32[T,B,H], %W: f32[M,H]) {
+      %dx = matmul(%dy, %W) {transpose_b=true}
+      %r = reshape(%x) {shape=[B*T,M]}
+      %d = reshape(%dy) {shape=[B*T,H]}
+      %dW = matmul(%r, %d) {transpose_a=true}
+      %db = sum(%d) {axes=[-2]}
+      return %dx, %dW, %db
+    })",
+                R"(
+    graph(%x: f32[T,B,M], %dy: f32[T,B,H], %W: f32[M,H]) {
+      %0 = cast(%dy) {dtype=bf16}
+      %1 = cast(%W) {dtype=bf16}
+      %dx = matmul(%0, %1) {transpose_b=true}
+      %2 = cast(%x) {dtype=bf16}
+      %r = reshape(%2) {shape=[B*T,M]}
+      %d = reshape(%dy) {shape=[B*T,H]}
+      %3 = reshape(%0) {shape=[B*T,H]}
+      %dW = matmul(%r, %3) {transpose_a=true}
+      %db = sum(%d) {axes=[-2]}
+      return %dx, %dW, %db
+    })");
+}
+
 TEST_CASE(
     "lower_precision: of a loop, weights are cast in front, what it stacks for products inside") {
   check_rewrite("lower_precision", R"(

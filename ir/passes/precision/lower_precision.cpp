@@ -121,14 +121,14 @@ class Lowering {
     const auto invariants = static_cast<size_t>(parts.carries + parts.scanned);
     const size_t end = invariants + static_cast<size_t>(parts.invariants);
     const auto carries = static_cast<size_t>(parts.carries);
-    const auto add = [&](size_t i, bool bf16) {
+    const auto add = [&](size_t i, bool bf16, bool again = false) {
       const Argument& a = graph_.arguments()[i];
-      (bf16 ? low_ : exact_)[at(a.value)] = add_argument(a, bf16);
+      (bf16 ? low_ : exact_)[at(a.value)] = add_argument(a, bf16, again);
     };
     for (size_t i = 0; i < end; ++i)
       add(i, i >= carries && readers_.bf16_only(graph_.arguments()[i].value));
     for (size_t i = invariants; i < end; ++i)
-      if (comes_twice(readers_, graph_.arguments()[i].value)) add(i, true);
+      if (comes_twice(readers_, graph_.arguments()[i].value)) add(i, true, true);
     for (size_t i = end; i < graph_.arguments().size(); ++i) add(i, false);
     return written(bf16_outputs);
   }
@@ -138,10 +138,10 @@ class Lowering {
     return readers.as_bf16[at(invariant)] && readers.as_f32[at(invariant)];
   }
 
-  Value add_argument(const Argument& a, bool bf16) {
+  Value add_argument(const Argument& a, bool bf16, bool again = false) {
     TensorType type = graph_.type(a.value);
     if (bf16) type.dtype = DType::bf16;
-    const Value v = to_.add_argument(type, bf16 ? "" : graph_.info(a.value).name, a.kind, a.path,
+    const Value v = to_.add_argument(type, again ? "" : graph_.info(a.value).name, a.kind, a.path,
                                      a.initializer, a.trainable);
     to_.set_donated(static_cast<int>(to_.arguments().size()) - 1, a.donated);
     return v;
