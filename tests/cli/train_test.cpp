@@ -104,11 +104,11 @@ TEST_CASE("train: bf16 is refused where the machine lacks it, before data are op
     CHECK(not_a_clear_refusal(o) == "");
     CHECK(has(o.err, "AVX512_BF16"));
   }
-  CHECK(has(by_recipe.err, "r.toml:13: error: precision bf16 is not for this machine: "));
+  CHECK(has(by_recipe.err, "r.toml:15: error: precision bf16 is not for this machine: "));
   CHECK(has(by_option.err, "--precision: error: "));
   CHECK_FALSE(task.folder.has("model"));
   task.folder.write("r.toml", recipe(5) + "precision = \"half\"\n");
-  CHECK(has(task.train().err, "r.toml:13: error: "));
+  CHECK(has(task.train().err, "r.toml:15: error: "));
 }
 
 TEST_CASE("train: killed at any moment, a run goes on or another one begins") {
