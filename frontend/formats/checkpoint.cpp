@@ -3,6 +3,7 @@
 
 #include "frontend/formats/input_file.h"
 #include "frontend/formats/npz.h"
+#include "frontend/formats/pytorch.h"
 #include "frontend/formats/safetensors.h"
 #include "ir/error.h"
 
@@ -10,6 +11,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <filesystem>
 #include <map>
 
 namespace weft::formats {
@@ -35,6 +37,20 @@ class SafetensorsCheckpoint final : public Checkpoint {
  private:
   std::string path_;
   SafetensorsReader reader_;
+  std::vector<TensorInfo> entries_;
+};
+
+class PytorchCheckpoint final : public Checkpoint {
+ public:
+  explicit PytorchCheckpoint(InputFile file) : reader_(std::move(file)) {
+    for (const auto& e : reader_.entries()) entries_.push_back({e.name, e.dtype, e.dims});
+  }
+  const std::string& path() const override { return reader_.path(); }
+  const std::vector<TensorInfo>& entries() const override { return entries_; }
+  ir::Array read(std::string_view name) const override { return reader_.read(name); }
+
+ private:
+  PytorchReader reader_;
   std::vector<TensorInfo> entries_;
 };
 
@@ -81,47 +97,12 @@ std::map<std::string, std::string> weight_map(const std::string& path) {
   return files;
 }
 
-class ShardedCheckpoint final : public Checkpoint {
- public:
-  explicit ShardedCheckpoint(const std::string& path) : path_(path) {
-    const size_t slash = path.rfind('/');
-    const std::string folder = slash == std::string::npos ? "" : path.substr(0, slash + 1);
-    const std::map<std::string, std::string> files = weight_map(path);
-    for (const auto& [name, file] : files) shards_.try_emplace(file, folder + file);
-    for (const auto& [name, file] : files) {
-      const TensorEntry* e = shards_.at(file).find(name);
-      if (e == nullptr)
-        throw GraphError(
-            concat(folder, file, ": has no '", name, "', which ", path, " says it holds"));
-      entries_.push_back({name, e->dtype, e->dims});
-      places_.emplace(name, file);
-    }
-    for (const auto& [file, shard] : shards_)
-      for (const TensorEntry& e : shard.entries())
-        if (const auto at = places_.find(e.name); at == places_.end() || at->second != file)
-          throw GraphError(
-              concat(folder, file, ": holds '", e.name, "', which is not what ", path, " says"));
-  }
-  const std::string& path() const override { return path_; }
-  const std::vector<TensorInfo>& entries() const override { return entries_; }
-  ir::Array read(std::string_view name) const override {
-    const auto at = places_.find(name);
-    if (at == places_.end()) throw GraphError(concat(path_, ": has no '", name, "'"));
-    return shards_.at(at->second).read(name);
-  }
-
- private:
-  std::string path_;
-  std::map<std::string, SafetensorsReader> shards_;         // by file
-  std::map<std::string, std::string, std::less<>> places_;  // by tensor
-  std::vector<TensorInfo> entries_;
-};
-
 // The first bytes of a file: a signature, or the length of a JSON header and its brace.
-enum class Magic { safetensors, json, npz, npy, none };
+enum class Magic { safetensors, pytorch, json, npz, npy, none };
 
 Magic magic_of(const InputFile& file) {
   const std::string start = file.head(9);
+  if (begins_like_pytorch(file)) return Magic::pytorch;
   if (start.starts_with("PK\3\4") || start.starts_with("PK\5\6")) return Magic::npz;
   if (start.starts_with("\x93NUMPY")) return Magic::npy;
   if (start.size() == 9 && start[8] == '{') {
@@ -132,6 +113,74 @@ Magic magic_of(const InputFile& file) {
   const size_t first = start.find_first_not_of(" \t\r\n");
   return first != start.npos && start[first] == '{' ? Magic::json : Magic::none;
 }
+
+[[noreturn]] void fail_to_tell(const InputFile& file) {
+  throw GraphError(
+      concat(file.path(),
+             ": is no file of tensors; safetensors, PyTorch's, an index of either (JSON), "
+             "npz or npy is needed"));
+}
+
+// Not an index.
+std::unique_ptr<Checkpoint> open_file(InputFile file) {
+  switch (magic_of(file)) {
+    case Magic::safetensors:
+      return std::make_unique<SafetensorsCheckpoint>(std::move(file));
+    case Magic::pytorch:
+      return std::make_unique<PytorchCheckpoint>(std::move(file));
+    case Magic::npz:
+      return std::make_unique<NumpyCheckpoint>(file.path(), read_npz(file));
+    case Magic::npy:
+      return std::make_unique<NumpyCheckpoint>(file.path(), NamedArrays{{"", read_npy(file)}});
+    case Magic::json:
+    case Magic::none:
+      break;
+  }
+  fail_to_tell(file);
+}
+
+class ShardedCheckpoint final : public Checkpoint {
+ public:
+  explicit ShardedCheckpoint(const std::string& path) : path_(path) {
+    const size_t slash = path.rfind('/');
+    const std::string folder = slash == std::string::npos ? "" : path.substr(0, slash + 1);
+    const std::map<std::string, std::string> files = weight_map(path);
+    for (const auto& [name, file] : files) {
+      if (shards_.contains(file)) continue;
+      std::error_code error;
+      if (!std::filesystem::exists(folder + file, error))
+        throw GraphError(
+            concat(path, ": '", name, "' is said to be in '", file, "', which is not there"));
+      shards_.emplace(file, open_file(InputFile(folder + file)));
+    }
+    for (const auto& [name, file] : files) {
+      const TensorInfo* e = shards_.at(file)->find(name);
+      if (e == nullptr)
+        throw GraphError(
+            concat(folder, file, ": has no '", name, "', which ", path, " says it holds"));
+      entries_.push_back(*e);
+      places_.emplace(name, file);
+    }
+    for (const auto& [file, shard] : shards_)
+      for (const TensorInfo& e : shard->entries())
+        if (const auto at = places_.find(e.name); at == places_.end() || at->second != file)
+          throw GraphError(
+              concat(folder, file, ": holds '", e.name, "', which is not what ", path, " says"));
+  }
+  const std::string& path() const override { return path_; }
+  const std::vector<TensorInfo>& entries() const override { return entries_; }
+  ir::Array read(std::string_view name) const override {
+    const auto at = places_.find(name);
+    if (at == places_.end()) throw GraphError(concat(path_, ": has no '", name, "'"));
+    return shards_.at(at->second)->read(name);
+  }
+
+ private:
+  std::string path_;
+  std::map<std::string, std::unique_ptr<Checkpoint>> shards_;  // by file
+  std::map<std::string, std::string, std::less<>> places_;     // by tensor
+  std::vector<TensorInfo> entries_;
+};
 
 // "'a', 'b' and 3 more"
 std::string listed(const std::vector<std::string>& names) {
@@ -168,20 +217,8 @@ std::vector<TensorInfo> entries_of(const NamedArrays& arrays) {
 
 std::unique_ptr<Checkpoint> open_checkpoint(const std::string& path) {
   InputFile file(path);
-  switch (magic_of(file)) {
-    case Magic::safetensors:
-      return std::make_unique<SafetensorsCheckpoint>(std::move(file));
-    case Magic::json:
-      return std::make_unique<ShardedCheckpoint>(path);
-    case Magic::npz:
-      return std::make_unique<NumpyCheckpoint>(file.path(), read_npz(file));
-    case Magic::npy:
-      return std::make_unique<NumpyCheckpoint>(file.path(), NamedArrays{{"", read_npy(file)}});
-    case Magic::none:
-      break;
-  }
-  throw GraphError(concat(file.path(), ": is no file of tensors",
-                          "; safetensors, its index (JSON), npz or npy is needed"));
+  if (magic_of(file) == Magic::json) return std::make_unique<ShardedCheckpoint>(path);
+  return open_file(std::move(file));
 }
 
 NamedArrays read_checkpoint(const std::string& path, Metadata* metadata) {

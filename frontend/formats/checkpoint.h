@@ -3,9 +3,9 @@
 //   const auto checkpoint = formats::open_checkpoint(path);
 //   for (const TensorInfo& t : checkpoint->entries()) use(t.name, checkpoint->read(t.name));
 //
-// The format is told by the file's first bytes, never by its name: safetensors; the index of a
-// sharded one, JSON with a "weight_map" of names to files beside it; npz; npy, whose one array has
-// the name "". Paths may name pipes, but for an index.
+// The format is told by the file's first bytes, never by its name: safetensors; what torch.save writes
+// (frontend/formats/pytorch.h); the index of several of these, JSON with a "weight_map" of names to
+// files beside it; npz; npy, whose one array has the name "". Paths may name pipes, but for an index.
 #pragma once
 #include "frontend/formats/safetensors.h"
 #include "ir/host/array.h"

@@ -37,6 +37,16 @@ MappedFile::MappedFile(const std::string& path) {
   data_ = static_cast<char*>(memory);
 }
 
+MappedFile::MappedFile(const InputFile& file) : size_(file.size()) {
+  if (!file.is_regular()) throw ir::GraphError(file.path() + ": is no regular file");
+  if (size_ == 0) return;
+  void* memory = ::mmap(nullptr, static_cast<size_t>(size_), PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_NORESERVE, file.descriptor(), 0);
+  if (memory == MAP_FAILED)
+    throw ir::GraphError(ir::concat(file.path(), ": cannot be mapped: ", std::strerror(errno)));
+  data_ = static_cast<char*>(memory);
+}
+
 MappedFile::MappedFile(MappedFile&& other) noexcept
     : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
 

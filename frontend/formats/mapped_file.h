@@ -4,6 +4,8 @@
 // through a large file says what is no longer needed. A file that another one replaces stays as it
 // was; one that is cut while it is mapped ends the process where its pages are touched.
 #pragma once
+#include "frontend/formats/input_file.h"
+
 #include <cstdint>
 #include <string>
 
@@ -13,11 +15,14 @@ class MappedFile {
  public:
   // Throws GraphError "path: ...".
   explicit MappedFile(const std::string& path);
+  // Of a regular file that is open. What is written into it stays in this process.
+  explicit MappedFile(const InputFile& file);
   MappedFile(MappedFile&& other) noexcept;
   MappedFile& operator=(MappedFile&&) = delete;
   ~MappedFile();
 
   const char* data() const { return data_; }
+  char* writable() const { return data_; }  // of a file that was open
   int64_t size() const { return size_; }
 
   void will_need(int64_t offset, int64_t size) const;  // is read ahead

@@ -2,6 +2,7 @@
 //
 // Looked for in $WEFT_SHARED, else in ../shared beside the project. Its expect.json says for each
 // file whether it must be rejected, must be accepted, or may be either.
+#include "frontend/formats/checkpoint.h"
 #include "frontend/formats/npz.h"
 #include "frontend/formats/safetensors.h"
 #include "frontend/formats/text.h"
@@ -71,6 +72,10 @@ TEST_CASE("bad corpus: .npy files are rejected or accepted as expected") {
 
 TEST_CASE("bad corpus: .safetensors files are rejected or accepted as expected") {
   check_folder("safetensors", [](const std::string& path) { formats::read_safetensors(path); });
+}
+
+TEST_CASE("bad corpus: indices of shards are rejected or accepted as expected") {
+  check_folder("index", [](const std::string& path) { formats::open_checkpoint(path); });
 }
 
 TEST_CASE("bad corpus: text files are rejected or accepted as expected") {

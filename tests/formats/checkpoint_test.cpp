@@ -58,7 +58,8 @@ TEST_CASE("checkpoint: what is no file of tensors is said") {
     return message.substr(std::min(message.size(), path.size()));
   };
   const std::string none =
-      ": is no file of tensors; safetensors, its index (JSON), npz or npy is needed";
+      ": is no file of tensors; safetensors, PyTorch's, an index of either (JSON), npz or npy is "
+      "needed";
   CHECK(refusal("") == none);
   CHECK(refusal("hello, world") == none);
   CHECK(refusal("{\"a\": ") == ": begins like JSON and is none");

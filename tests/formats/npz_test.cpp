@@ -308,7 +308,9 @@ TEST_CASE("npz: arrays come through pipes, and are told apart by content") {
   CHECK(through_pipe(folder / "a.npz").at("a").at(1) == 2);
   CHECK(through_pipe(folder / "a.npy").at("").at(1) == 2);
   CHECK(message_of<ir::GraphError>([] { read_checkpoint("/dev/zero"); }) ==
-        "/dev/zero: is no file of tensors; safetensors, its index (JSON), npz or npy is needed");
+        "/dev/zero: is no file of tensors; safetensors, PyTorch's, an index of either (JSON), npz "
+        "or npy "
+        "is needed");
 }
 
 }  // namespace
