@@ -189,6 +189,11 @@ const std::string& Subwords::piece(int32_t id) const {
   return model_->processor.IdToPiece(id);
 }
 
+bool Subwords::is_text(int32_t id) const {
+  const auto& p = model_->processor;
+  return id >= 0 && id < size() && !p.IsControl(id) && !p.IsUnknown(id) && !p.IsUnused(id);
+}
+
 int32_t Subwords::id(std::string_view piece) const { return model_->processor.PieceToId(piece); }
 int32_t Subwords::pad() const { return model_->processor.pad_id(); }
 int32_t Subwords::begin() const { return model_->processor.bos_id(); }
@@ -213,6 +218,14 @@ std::string Subwords::decode(std::span<const int32_t> ids) const {
   for (const int32_t id : ids) piece(id);
   std::string text;
   const auto status = model_->processor.Decode(std::vector<int>(ids.begin(), ids.end()), &text);
+  if (!status.ok()) throw GraphError(concat("cannot be made text: ", reason(status)));
+  return text;
+}
+
+std::string Subwords::join(std::span<const std::string> pieces) const {
+  std::string text;
+  const auto status =
+      model_->processor.Decode(std::vector<std::string>(pieces.begin(), pieces.end()), &text);
   if (!status.ok()) throw GraphError(concat("cannot be made text: ", reason(status)));
   return text;
 }

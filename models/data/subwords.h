@@ -45,6 +45,7 @@ class Subwords {
   const std::string& bytes() const;
   int64_t size() const;
   const std::string& piece(int32_t id) const;  // GraphError outside [0, size)
+  bool is_text(int32_t id) const;              // neither a special symbol nor one that is not used
   int32_t id(std::string_view piece) const;    // the unknown id for what is no piece
   // Special ids; -1 where the model has none.
   int32_t pad() const, begin() const, end() const, unknown() const;
@@ -53,6 +54,8 @@ class Subwords {
   std::vector<std::string> pieces(
       std::string_view text) const;  // the same; what is unknown as it is
   std::string decode(std::span<const int32_t> ids) const;
+  // Of pieces by their spelling, those of other models too.
+  std::string join(std::span<const std::string> pieces) const;
 
   // Subword regularisation: another segmentation of the same text each time, drawn from `random`
   // only. unigram: one of the `best` most probable, with probability proportional to P(x)^alpha (Kudo

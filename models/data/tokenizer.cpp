@@ -1,10 +1,13 @@
-// models/data/tokenizer.cpp -- words and characters by a vocabulary, pieces by SentencePiece.
+// models/data/tokenizer.cpp -- words and characters by a vocabulary, pieces by SentencePiece or as a
+// published model has them.
 #include "models/data/tokenizer.h"
 
 #include "frontend/formats/atomic_file.h"
 #include "frontend/formats/digest.h"
+#include "frontend/formats/input_file.h"
 #include "ir/check.h"
 #include "ir/error.h"
+#include "models/data/published/published_tokenizers.h"
 
 #include <algorithm>
 #include <unordered_map>
@@ -18,6 +21,7 @@ using ir::GraphError;
 
 constexpr std::string_view kSpace = "\xE2\x96\x81";  // U+2581, how SentencePiece writes a space
 constexpr int64_t kSubwords = 8000;                  // where no size is given
+constexpr int64_t kLargest = int64_t{1} << 30;       // bytes of a file with a published tokeniser
 
 std::vector<std::string> split(TokenizerKind kind, std::string_view text) {
   return kind == TokenizerKind::words ? split_tokens(text) : split_characters(text);
@@ -42,7 +46,7 @@ Vocabulary vocabulary_of(const Subwords& s, const std::string& name) {
 std::string_view name(TokenizerKind kind) { return settings::name_of(kTokenizerKinds, kind); }
 
 bool has_subwords(TokenizerKind kind) {
-  return kind == TokenizerKind::bpe || kind == TokenizerKind::unigram;
+  return kind != TokenizerKind::words && kind != TokenizerKind::characters;
 }
 
 Tokenizer::Tokenizer(TokenizerKind kind, Vocabulary vocabulary)
@@ -54,11 +58,18 @@ Tokenizer::Tokenizer(TokenizerKind kind, Subwords subwords, const std::string& n
     : kind_(kind),
       vocabulary_(std::make_shared<const Vocabulary>(vocabulary_of(subwords, name))),
       subwords_(std::move(subwords)) {
-  WEFT_CHECK(has_subwords(kind));
+  WEFT_CHECK(kind == TokenizerKind::bpe || kind == TokenizerKind::unigram);
 }
+
+Tokenizer::Tokenizer(Vocabulary vocabulary, std::shared_ptr<const TokenCodec> codec)
+    : kind_(TokenizerKind::published),
+      vocabulary_(std::make_shared<const Vocabulary>(std::move(vocabulary))),
+      codec_(std::move(codec)) {}
 
 Tokenizer Tokenizer::train(const TokenizerSettings& s, const std::string& name,
                            const Sentences& next) {
+  if (s.kind == TokenizerKind::published)
+    throw GraphError(concat(name, ": tokens of a published model are not learnt from text"));
   if (has_subwords(s.kind)) {
     SubwordSettings settings{
         .kind = s.kind == TokenizerKind::bpe ? SubwordKind::bpe : SubwordKind::unigram,
@@ -80,19 +91,32 @@ Tokenizer Tokenizer::train(const TokenizerSettings& s, const std::string& name,
 }
 
 Tokenizer Tokenizer::load(TokenizerKind kind, const std::string& path) {
+  if (kind == TokenizerKind::published) {
+    const formats::InputFile file(path);
+    return read_published_tokenizer(file.read_text(0, file.size(kLargest)), path);
+  }
   if (has_subwords(kind)) return Tokenizer(kind, Subwords::load(path), path);
   return Tokenizer(kind, Vocabulary::load(path));
 }
 
 void Tokenizer::save(const std::string& path) const {
-  if (subwords_)
+  if (codec_)
+    formats::write_file_atomically(path, codec_->serialized(special()));
+  else if (subwords_)
     formats::write_file_atomically(path, subwords_->bytes());
   else
     vocabulary().save(path);
 }
 
 std::string_view Tokenizer::file_ending(TokenizerKind kind) {
+  if (kind == TokenizerKind::published) return ".tokens";
   return has_subwords(kind) ? ".spm" : ".vocab";
+}
+
+Tokenizer Tokenizer::with_special(const SpecialIds& ids) const {
+  Tokenizer other = *this;
+  other.vocabulary_ = std::make_shared<const Vocabulary>(vocabulary().with_special(ids));
+  return other;
 }
 
 const Vocabulary& Tokenizer::vocabulary() const {
@@ -101,10 +125,12 @@ const Vocabulary& Tokenizer::vocabulary() const {
 }
 
 std::vector<int32_t> Tokenizer::encode(std::string_view text) const {
+  if (codec_) return codec_->encode(text);
   return subwords_ ? subwords_->encode(text) : vocabulary().encode(split(kind_, text));
 }
 
 std::vector<std::string> Tokenizer::pieces(std::string_view text) const {
+  if (codec_) return codec_->pieces(text);
   return subwords_ ? subwords_->pieces(text) : split(kind_, text);
 }
 
@@ -117,6 +143,7 @@ std::vector<std::string> Tokenizer::unknown(std::string_view text) const {
 }
 
 std::string Tokenizer::decode(std::span<const int32_t> ids) const {
+  if (codec_) return codec_->decode(ids);
   if (!subwords_) return join(kind_, vocabulary().decode(ids));
   const SpecialIds& s = special();
   std::vector<int32_t> inner;
@@ -133,12 +160,17 @@ std::vector<std::string> Tokenizer::pieces(std::span<const int32_t> ids) const {
 
 std::vector<int32_t> Tokenizer::resample(std::span<const int32_t> ids, double alpha, int64_t best,
                                          Random& random) const {
+  if (codec_) return codec_->resample(ids, alpha, best, random);
   if (!subwords_) return {ids.begin(), ids.end()};
   return subwords_->resample(ids, alpha, random, best);
 }
 
 bool Tokenizer::operator==(const Tokenizer& other) const {
   if (kind_ != other.kind_ || subwords_.has_value() != other.subwords_.has_value()) return false;
+  if (codec_)
+    return special() == other.special() &&
+           (codec_ == other.codec_ ||
+            codec_->serialized(special()) == other.codec_->serialized(special()));
   return subwords_ ? subwords_->bytes() == other.subwords_->bytes()
                    : vocabulary() == other.vocabulary();
 }
@@ -146,6 +178,7 @@ bool Tokenizer::operator==(const Tokenizer& other) const {
 std::string Tokenizer::digest() const {
   formats::Digest digest;
   digest.add_text(data::name(kind_));
+  if (codec_) digest.add_text(codec_->serialized(special()));
   if (subwords_) digest.add_text(subwords_->bytes());
   for (const std::string& token : vocabulary().tokens()) digest.add_text(token);
   const SpecialIds& s = special();

@@ -4,6 +4,7 @@
 //   characters   code points; a space is the token U+2581, as SentencePiece writes it
 //   bpe          pieces of a SentencePiece model (Sennrich et al. 2016)
 //   unigram      pieces of a SentencePiece model (Kudo 2018)
+//   published    as a model of a hub has it (models/data/published/published_tokenizers.h); not learnt
 //
 //   const Tokenizer t = Tokenizer::train({.kind = TokenizerKind::bpe, .size = 8000}, "source", next);
 //   t.decode(t.encode("Two dogs play."));           // "Two dogs play."
@@ -11,6 +12,7 @@
 // Copies share what they hold; one object may be used by many threads at once.
 #pragma once
 #include "models/data/subwords.h"
+#include "models/data/token_codec.h"
 #include "models/data/vocabulary.h"
 #include "models/settings/fields.h"
 
@@ -25,14 +27,21 @@
 
 namespace weft::data {
 
-enum class TokenizerKind { words, characters, bpe, unigram };
-inline constexpr settings::Choices<TokenizerKind, 4> kTokenizerKinds{
+enum class TokenizerKind { words, characters, bpe, unigram, published };
+// Those that are learnt from text.
+inline constexpr settings::Choices<TokenizerKind, 4> kLearntTokenizerKinds{
     {{"words", TokenizerKind::words},
      {"characters", TokenizerKind::characters},
      {"bpe", TokenizerKind::bpe},
      {"unigram", TokenizerKind::unigram}}};
+inline constexpr settings::Choices<TokenizerKind, 5> kTokenizerKinds{
+    {{"words", TokenizerKind::words},
+     {"characters", TokenizerKind::characters},
+     {"bpe", TokenizerKind::bpe},
+     {"unigram", TokenizerKind::unigram},
+     {"published", TokenizerKind::published}}};
 std::string_view name(TokenizerKind kind);
-// Is it a SentencePiece model?
+// Are its tokens pieces of words?
 bool has_subwords(TokenizerKind kind);
 
 struct TokenizerSettings {
@@ -56,6 +65,8 @@ class Tokenizer {
   Tokenizer(TokenizerKind kind, Vocabulary vocabulary);
   // bpe or unigram. GraphError where the model has no end of a sentence.
   Tokenizer(TokenizerKind kind, Subwords subwords, const std::string& name);
+  // published
+  Tokenizer(Vocabulary vocabulary, std::shared_ptr<const TokenCodec> codec);
 
   // Learnt from text. `name` ("source vocabulary") stands in errors. Throws GraphError where the text
   // does not yield what is asked for.
@@ -64,22 +75,24 @@ class Tokenizer {
   // As `save` wrote it.
   static Tokenizer load(TokenizerKind kind, const std::string& path);
   void save(const std::string& path) const;
-  // What such a file's name ends in: ".vocab", ".spm".
+  // What such a file's name ends in: ".vocab", ".spm", ".tokens".
   static std::string_view file_ending(TokenizerKind kind);
 
   TokenizerKind kind() const { return kind_; }
   const Vocabulary& vocabulary() const;  // the pieces, and the special ids
   int64_t size() const { return vocabulary().size(); }
   const SpecialIds& special() const { return vocabulary().special(); }
+  // The same with other special ids: of a published model, whose configuration has the last word.
+  Tokenizer with_special(const SpecialIds& ids) const;
 
-  // Without begin and end. GraphError where something is unknown to a vocabulary that has no token
+  // Without begin and end; of a published model with what it has around a text. GraphError where something is unknown to a vocabulary that has no token
   // for that.
   std::vector<int32_t> encode(std::string_view text) const;
   // The same, as they are spelled in the text: one for each id.
   std::vector<std::string> pieces(std::string_view text) const;
   // Those of them that are unknown.
   std::vector<std::string> unknown(std::string_view text) const;
-  // Stops before the end; leaves out padding and beginnings.
+  // Stops before the end; leaves out padding and beginnings; of a published model all special tokens.
   std::string decode(std::span<const int32_t> ids) const;
   // The same, as the vocabulary spells them: one for each id that is decoded.
   std::vector<std::string> pieces(std::span<const int32_t> ids) const;
@@ -97,6 +110,7 @@ class Tokenizer {
   TokenizerKind kind_ = TokenizerKind::words;
   std::shared_ptr<const Vocabulary> vocabulary_;
   std::optional<Subwords> subwords_;
+  std::shared_ptr<const TokenCodec> codec_;
 };
 
 // "a  b c" -> {"a", "b", "c"}: cut at spaces, empty pieces dropped.

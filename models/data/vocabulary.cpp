@@ -122,6 +122,23 @@ Vocabulary Vocabulary::from_tokens(std::vector<std::string> tokens, const std::s
   return vocabulary;
 }
 
+Vocabulary Vocabulary::from_published(std::vector<std::string> tokens, const std::string& name,
+                                      const SpecialIds& ids) {
+  Vocabulary vocabulary;
+  for (size_t i = 0; i < tokens.size(); ++i)
+    if (!tokens[i].empty()) vocabulary.ids_.emplace(tokens[i], static_cast<int32_t>(i));
+  vocabulary.name_ = name;
+  vocabulary.special_ = ids;
+  vocabulary.tokens_ = std::move(tokens);
+  return vocabulary;
+}
+
+Vocabulary Vocabulary::with_special(const SpecialIds& ids) const {
+  Vocabulary other = *this;
+  other.special_ = ids;
+  return other;
+}
+
 Vocabulary Vocabulary::load(const std::string& path) {
   formats::LineReader lines(path);
   std::vector<std::string> tokens;

@@ -35,6 +35,10 @@ class Vocabulary {
   static Vocabulary from_tokens(std::vector<std::string> tokens, const std::string& name);
   static Vocabulary from_tokens(std::vector<std::string> tokens, const std::string& name,
                                 const SpecialIds& ids);
+  // Of a published model: tokens may be spelled in any way, and are empty where an id has none; of
+  // equal ones the first is found by its spelling. It cannot be saved.
+  static Vocabulary from_published(std::vector<std::string> tokens, const std::string& name,
+                                   const SpecialIds& ids);
   static Vocabulary load(const std::string& path);
   void save(const std::string& path) const;
 
@@ -42,6 +46,7 @@ class Vocabulary {
   const std::vector<std::string>& tokens() const { return tokens_; }
   const std::string& token(int32_t id) const;  // GraphError outside [0, size)
   const SpecialIds& special() const { return special_; }
+  Vocabulary with_special(const SpecialIds& ids) const;
   // The unknown one for what it does not know, and for spellings of special tokens; GraphError
   // where there is none.
   int32_t id(std::string_view token) const;

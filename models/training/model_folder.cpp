@@ -26,7 +26,8 @@ using ir::NamedArrays;
 using settings::toml_string;
 using settings::TomlTable;
 
-const std::string kTokenizerFiles[] = {"source.spm", "source.vocab", "target.spm", "target.vocab"};
+const std::string kTokenizerFiles[] = {"source.spm", "source.vocab", "source.tokens",
+                                       "target.spm", "target.vocab", "target.tokens"};
 std::string tokenizer_file(std::string_view side, data::TokenizerKind kind) {
   return concat(side, data::Tokenizer::file_ending(kind));
 }

@@ -108,7 +108,7 @@ void fields(DataFiles& d, settings::Fields& f) {
            "image: what files become; auto: as each has them");
   f.integer("patch", d.patch, {1, 1 << 14}, "image: side of a square patch in pixels");
   f.choice(
-      "tokens", d.tokens.kind, data::kTokenizerKinds,
+      "tokens", d.tokens.kind, data::kLearntTokenizerKinds,
       "what text is cut into: words (at spaces: it is tokenised already), characters, or pieces "
       "that SentencePiece learns, which takes and gives raw text");
   f.integer("vocabulary_size", d.tokens.size, kVocabularies,
@@ -131,9 +131,9 @@ void fields(DataFiles& d, settings::Fields& f) {
 }
 
 void fields(SideTokens& s, settings::Fields& f) {
-  f.choice("source_tokens", s.source.kind, data::kTokenizerKinds,
+  f.choice("source_tokens", s.source.kind, data::kLearntTokenizerKinds,
            "of the source; by default as tokens");
-  f.choice("target_tokens", s.target.kind, data::kTokenizerKinds,
+  f.choice("target_tokens", s.target.kind, data::kLearntTokenizerKinds,
            "of the target; by default as tokens");
   f.integer("source_min_count", s.source.min_count, kCounts,
             "words, characters: rarer ones of the source are unknown");

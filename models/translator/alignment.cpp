@@ -13,7 +13,9 @@ std::vector<int64_t> words_of(std::span<const std::string> tokens, data::Tokeniz
   std::vector<int64_t> words;
   int64_t word = -1;
   for (const std::string& token : tokens) {
-    if (kind == data::TokenizerKind::words || token.starts_with("\xE2\x96\x81") || word < 0) ++word;
+    // U+2581, or U+0120 where pieces are of bytes.
+    const bool begins = token.starts_with("\xE2\x96\x81") || token.starts_with("\xC4\xA0");
+    if (kind == data::TokenizerKind::words || begins || word < 0) ++word;
     words.push_back(word);
   }
   return words;
