@@ -60,21 +60,28 @@ KeysValues project_keys_values(const Scope& p, const Tensor& memory, int64_t wid
           project(p / "v", memory, o.heads, d, o.bias)};
 }
 
-MultiHeadAttended multi_head_attention(const Scope& p, const Tensor& x, const KeysValues& memory,
-                                       const Tensor& mask, const Tensor& bias,
-                                       const MultiHeadOptions& o, SourceLoc loc) {
+MultiHeadAttended attended_heads(const Scope& p, const Tensor& x, const KeysValues& memory,
+                                 const Tensor& mask, const Tensor& bias, const MultiHeadOptions& o,
+                                 SourceLoc loc) {
   const auto in = p.enter(loc);
-  const int64_t width = width_of(x), d = head_width(width, o);
+  const int64_t d = head_width(width_of(x), o);
   const Tensor q = by_head(project(p / "q", x, o.heads, d, o.bias));
   const double scale = o.scale != 0 ? o.scale : 1 / std::sqrt(static_cast<double>(d));
   Tensor e = matmul(q, by_head(memory.keys), {.transpose_b = true});  // [B,heads,T,S]
-  e = e * scale;
+  if (scale != 1) e = e * scale;
   if (bias.valid()) e = e + bias;
   if (mask.valid()) e = where(mask, e, -infinity);
   const Tensor a = softmax(e);
   const Tensor c = by_head(matmul(dropped(p, a, o), by_head(memory.values)));  // [B,T,heads,D]
-  const Tensor joined = reshape(c, {x.dim(0), x.dim(1), o.heads * d});
-  return {linear(p / "o", joined, width, {.bias = o.bias}), a};
+  return {reshape(c, {x.dim(0), x.dim(1), o.heads * d}), a};
+}
+
+MultiHeadAttended multi_head_attention(const Scope& p, const Tensor& x, const KeysValues& memory,
+                                       const Tensor& mask, const Tensor& bias,
+                                       const MultiHeadOptions& o, SourceLoc loc) {
+  const auto in = p.enter(loc);
+  const MultiHeadAttended heads = attended_heads(p, x, memory, mask, bias, o);
+  return {linear(p / "o", heads.context, width_of(x), {.bias = o.bias}), heads.weights};
 }
 
 }  // namespace weft

@@ -43,6 +43,12 @@ MultiHeadAttended multi_head_attention(const Scope& p, const Tensor& x, const Ke
                                        const MultiHeadOptions& options,
                                        SourceLoc loc = SourceLoc::here());
 
+// The same before o: the heads side by side, T[B,T,heads*D], and their weights.
+MultiHeadAttended attended_heads(const Scope& p, const Tensor& x, const KeysValues& memory,
+                                 const Tensor& mask, const Tensor& bias,
+                                 const MultiHeadOptions& options,
+                                 SourceLoc loc = SourceLoc::here());
+
 // Masks for it: pred[B,S], true at real tokens -> pred[B,1,1,S]
 Tensor for_all_queries(const Tensor& mask, SourceLoc loc = SourceLoc::here());
 

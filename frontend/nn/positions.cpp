@@ -41,17 +41,20 @@ Tensor positions_from(const Tensor& like, const Dim& length, const Tensor& start
   return start.valid() ? p + cast(start, s32) : p;
 }
 
-Tensor sinusoidal_positions(const Tensor& positions, int64_t width, SourceLoc loc) {
+Tensor sinusoidal_positions(const Tensor& positions, int64_t width, Sinusoids kind, SourceLoc loc) {
   const CalledFrom from(loc);
   if (width < 2 || width % 2 != 0)
     fail(loc, "'sinusoidal_positions' needs an even width, found ", width);
   if (!positions.valid() || positions.rank() != 1)
     fail(loc, "'sinusoidal_positions' needs positions of rank 1");
+  const bool wide_apart = kind == Sinusoids::tensor2tensor;  // up to 10000 itself
+  const int64_t last = wide_apart ? std::max<int64_t>(width - 2, 1) : width;
   ir::Reals rates;
   for (int64_t i = 0; i < width; i += 2)
-    rates.push_back(std::pow(10000.0, -static_cast<double>(i) / static_cast<double>(width)));
+    rates.push_back(std::pow(10000.0, -static_cast<double>(i) / static_cast<double>(last)));
   const Tensor angle =
       expand(cast(positions, f32), 1) * constants(positions, std::move(rates), f32);
+  if (kind != Sinusoids::interleaved) return concat({sin(angle), cos(angle)}, -1);
   return reshape(stack({sin(angle), cos(angle)}, -1), {positions.dim(0), width});
 }
 
@@ -61,24 +64,28 @@ Tensor learned_positions(const Scope& p, const Tensor& positions, const Dim& mos
   return embedding(p.parameter({most, width}, init::normal(0.02)), positions);
 }
 
-Tensor relative_position_bias(const Scope& p, const Tensor& queries, const Tensor& keys,
-                              int64_t heads, const RelativeBuckets& b, SourceLoc loc) {
+Tensor relative_bias_of(const Scope& p, const Tensor& ahead, int64_t heads,
+                        const RelativeBuckets& b, SourceLoc loc) {
   const auto in = p.enter(loc);
   const int64_t count = b.bidirectional ? b.buckets / 2 : b.buckets;
   if (count < 2 || (b.bidirectional && b.buckets % 2 != 0) || b.max_distance <= count / 2)
-    fail(loc, "'relative_position_bias' cannot divide distances up to ", b.max_distance, " into ",
+    fail(loc, "relative positions cannot divide distances up to ", b.max_distance, " into ",
          b.buckets, " buckets");
-  // key - query: s32[Tq,Tk]
-  const Tensor ahead = keys - expand(queries, 1);
   const Tensor distance = b.bidirectional ? abs(ahead) : maximum(-ahead, 0);
-  const Tensor table = constants(keys, buckets_of_distances(count, b.max_distance), s32);
+  const Tensor table = constants(ahead, buckets_of_distances(count, b.max_distance), s32);
   Tensor bucket = gather(table, minimum(distance, b.max_distance));
   if (b.bidirectional) {
     const Tensor later = cast(ahead > 0, s32);
     bucket = bucket + later * count;
   }
-  const Tensor weights = p.parameter({b.buckets, heads}, init::normal(0.02));
-  return transpose(gather(weights, bucket), {2, 0, 1});
+  return gather(p.parameter({b.buckets, heads}, init::normal(0.02)), bucket);
+}
+
+Tensor relative_position_bias(const Scope& p, const Tensor& queries, const Tensor& keys,
+                              int64_t heads, const RelativeBuckets& b, SourceLoc loc) {
+  const auto in = p.enter(loc);
+  const Tensor ahead = keys - expand(queries, 1);  // s32[Tq,Tk]
+  return transpose(relative_bias_of(p, ahead, heads, b), {2, 0, 1});
 }
 
 }  // namespace weft

@@ -11,10 +11,17 @@ namespace weft {
 Tensor positions_from(const Tensor& like, const Dim& length, const Tensor& start = {},
                       SourceLoc loc = SourceLoc::here());
 
-// PE(p, 2i) = sin(p / 10000^(2i/D)), PE(p, 2i+1) = cos(p / 10000^(2i/D))
-// (Vaswani et al. 2017, section 3.5)
+// How sinusoids lie in a vector of width D, i = 0 .. D/2-1:
+enum class Sinusoids {
+  interleaved,   // PE(p, 2i) = sin(p r_i), PE(p, 2i+1) = cos(p r_i), r_i = 10000^(-2i/D)
+                 // (Vaswani et al. 2017, section 3.5)
+  halves,        // all sines, then all cosines, of the same r_i (Hugging Face's Marian, Pegasus)
+  tensor2tensor  // likewise, r_i = 10000^(-i/(D/2-1)) (Tensor2Tensor, fairseq, Marian)
+};
+
 // positions: integer[N], D even -> f32[N,D]
 Tensor sinusoidal_positions(const Tensor& positions, int64_t width,
+                            Sinusoids kind = Sinusoids::interleaved,
                             SourceLoc loc = SourceLoc::here());
 
 // Rows of the parameter p: T[most,D].      positions: integer[N], each below `most` -> T[N,D]
@@ -33,5 +40,9 @@ struct RelativeBuckets {
 Tensor relative_position_bias(const Scope& p, const Tensor& queries, const Tensor& keys,
                               int64_t heads, const RelativeBuckets& buckets = {},
                               SourceLoc loc = SourceLoc::here());
+
+// The same of distances that are given: ahead: s32[...], key - query -> T[...,heads]
+Tensor relative_bias_of(const Scope& p, const Tensor& ahead, int64_t heads,
+                        const RelativeBuckets& buckets = {}, SourceLoc loc = SourceLoc::here());
 
 }  // namespace weft

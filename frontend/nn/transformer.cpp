@@ -7,11 +7,13 @@ namespace {
 Tensor activated(FeedForwardKind kind, const Tensor& x) {
   switch (kind) {
     case FeedForwardKind::relu:
+    case FeedForwardKind::reglu:
       return relu(x);
     case FeedForwardKind::gelu:
     case FeedForwardKind::geglu:
       return gelu(x);
     case FeedForwardKind::gelu_tanh:
+    case FeedForwardKind::geglu_tanh:
       return gelu_tanh(x);
     case FeedForwardKind::silu:
     case FeedForwardKind::swiglu:
@@ -38,6 +40,11 @@ int64_t width_of(const Tensor& x) {
 
 }  // namespace
 
+bool is_gated(FeedForwardKind kind) {
+  using enum FeedForwardKind;
+  return kind == reglu || kind == geglu || kind == geglu_tanh || kind == swiglu;
+}
+
 Tensor norm(const Scope& p, const Tensor& x, const TransformerOptions& o, SourceLoc loc) {
   const CalledFrom from(loc);
   return o.norm == NormKind::rms ? rms_norm(p, x, o.eps) : layer_norm(p, x, o.eps);
@@ -51,23 +58,32 @@ Tensor feed_forward(const Scope& p, const Tensor& x, const TransformerOptions& o
   };
   const int64_t width = width_of(x);
   Tensor h = activated(o.activation, product("in", x, o.feed_forward));
-  if (o.activation == FeedForwardKind::geglu || o.activation == FeedForwardKind::swiglu)
-    h = h * product("gate", x, o.feed_forward);
+  if (is_gated(o.activation)) h = h * product("gate", x, o.feed_forward);
   return product("out", dropout(p / "dropout", h, o.dropout, o.noise), width);
 }
 
-Tensor encoder_layer(const Scope& p, const Tensor& x, const Tensor& mask, const Tensor& bias,
-                     const TransformerOptions& o, SourceLoc loc) {
+EncoderLayer encoder_layer(const Scope& p, const Tensor& x, const SelfAttention& attend,
+                           const TransformerOptions& o, SourceLoc loc) {
   const auto in = p.enter(loc);
-  const int64_t width = width_of(x);
-  const Scope self = p / "self";
+  EncoderLayer layer;
   const Tensor y = residual(p, "self", x, o, [&](const Tensor& h) {
-    return multi_head_attention(self, h, project_keys_values(self, h, width, o.attention), mask,
-                                bias, o.attention)
-        .context;
+    const MultiHeadAttended a = attend(p / "self", h);
+    layer.weights = a.weights;
+    return a.context;
   });
-  return residual(p, "feed_forward", y, o,
-                  [&](const Tensor& h) { return feed_forward(p / "feed_forward", h, o); });
+  layer.x = residual(p, "feed_forward", y, o,
+                     [&](const Tensor& h) { return feed_forward(p / "feed_forward", h, o); });
+  return layer;
+}
+
+EncoderLayer encoder_layer(const Scope& p, const Tensor& x, const Tensor& mask, const Tensor& bias,
+                           const TransformerOptions& o, SourceLoc loc) {
+  const int64_t width = width_of(x);
+  const auto attend = [&](const Scope& self, const Tensor& h) {
+    return multi_head_attention(self, h, project_keys_values(self, h, width, o.attention), mask,
+                                bias, o.attention);
+  };
+  return encoder_layer(p, x, attend, o, std::move(loc));
 }
 
 KeysValues decoder_memory(const Scope& p, const Tensor& h, const TransformerOptions& o,
@@ -84,9 +100,10 @@ DecoderLayer decoder_layer(const Scope& p, const Tensor& x, const DecoderSources
   DecoderLayer layer;
   Tensor y = residual(p, "self", x, o, [&](const Tensor& h) {
     const KeysValues own = project_keys_values(self, h, width, o.attention);
-    return multi_head_attention(self, h, view.past ? view.past(own) : own, view.self_mask,
-                                view.self_bias, o.attention)
-        .context;
+    const MultiHeadAttended a = multi_head_attention(self, h, view.past ? view.past(own) : own,
+                                                     view.self_mask, view.self_bias, o.attention);
+    layer.self_weights = a.weights;
+    return a.context;
   });
   y = residual(p, "cross", y, o, [&](const Tensor& h) {
     const MultiHeadAttended a =

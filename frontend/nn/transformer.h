@@ -22,9 +22,13 @@ enum class FeedForwardKind {
   gelu,
   gelu_tanh,
   silu,
-  geglu,  // gelu(x W) * (x V), Shazeer 2020
-  swiglu  // silu(x W) * (x V)
+  reglu,       // relu(x W) * (x V); this and what follows: Shazeer 2020
+  geglu,       // gelu(x W) * (x V)
+  geglu_tanh,  // the same, gelu by its approximation with tanh (T5 1.1)
+  swiglu       // silu(x W) * (x V)
 };
+// Has it a second product, V?
+bool is_gated(FeedForwardKind kind);
 
 struct TransformerOptions {
   MultiHeadOptions attention;
@@ -47,10 +51,19 @@ Tensor feed_forward(const Scope& p, const Tensor& x, const TransformerOptions& o
 Tensor norm(const Scope& p, const Tensor& x, const TransformerOptions& options,
             SourceLoc loc = SourceLoc::here());
 
-// x: T[B,S,M], mask and bias as for multi_head_attention -> T[B,S,M]
+struct EncoderLayer {
+  Tensor x;        // T[B,S,M]
+  Tensor weights;  // of self-attention, T[B,heads,S,S]
+};
+
+// x: T[B,S,M], mask and bias as for multi_head_attention
 // Parameters at p/self, p/feed_forward, p/self_norm, p/feed_forward_norm
-Tensor encoder_layer(const Scope& p, const Tensor& x, const Tensor& mask, const Tensor& bias,
-                     const TransformerOptions& options, SourceLoc loc = SourceLoc::here());
+EncoderLayer encoder_layer(const Scope& p, const Tensor& x, const Tensor& mask, const Tensor& bias,
+                           const TransformerOptions& options, SourceLoc loc = SourceLoc::here());
+// The same with self-attention of another kind: of its scope, p/self, and its input T[B,S,M].
+using SelfAttention = std::function<MultiHeadAttended(const Scope&, const Tensor&)>;
+EncoderLayer encoder_layer(const Scope& p, const Tensor& x, const SelfAttention& attend,
+                           const TransformerOptions& options, SourceLoc loc = SourceLoc::here());
 
 // What a decoder's layer attends to.
 struct DecoderSources {
@@ -64,8 +77,9 @@ struct DecoderSources {
 };
 
 struct DecoderLayer {
-  Tensor x;        // T[B,T,M]
-  Tensor weights;  // of attention to the source, T[B,heads,T,S]
+  Tensor x;             // T[B,T,M]
+  Tensor weights;       // of attention to the source, T[B,heads,T,S]
+  Tensor self_weights;  // of self-attention, T[B,heads,T,T']
 };
 
 // h: T[B,S,M], the encoder's output -> what a layer's attention to the source reads

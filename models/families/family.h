@@ -73,6 +73,7 @@ struct Family {
   void (*set_ends)(Settings&, const Ends&);
   bool (*has_attention)(const Settings&);
   int64_t (*most_positions)(const Settings&);
+  int64_t (*most_target_positions)(const Settings&);
   int64_t (*window)(const Settings&);
   Graphs graphs;
 };
@@ -84,6 +85,7 @@ void check_target_vocabulary(int64_t size);  // GraphError out of range
 //   check(const Config&)                 GraphError where fields do not go together
 //   has_attention(const Config&)         are there weights to draw
 //   most_positions(const Config&)        of a source, or a target with its end; 0: no limit
+//   most_target_positions(const Config&) of a target, where that is another number
 //   window(const Config&)                steps that caches of a search have to keep; 0: all
 //   loss_graph, encode_graph, step_graph, attention_graph
 template <typename C>
@@ -109,6 +111,11 @@ constexpr Family make_family(std::string_view name, std::string_view doc) {
               },
           .has_attention = [](const Settings& s) { return has_attention(s.as<C>()); },
           .most_positions = [](const Settings& s) { return most_positions(s.as<C>()); },
+          .most_target_positions = [](const Settings& s) -> int64_t {
+            if constexpr (requires(const C& c) { most_target_positions(c); })
+              return most_target_positions(s.as<C>());
+            return most_positions(s.as<C>());
+          },
           .window = [](const Settings& s) { return window(s.as<C>()); },
           .graphs = {.loss = [](const Settings& s,
                                 bool training) { return loss_graph(s.as<C>(), training); },

@@ -21,7 +21,7 @@ Beam::Beam(const SearchOptions& options, int64_t first, int64_t width, int64_t l
       next_{{0, end, static_cast<int32_t>(first), 0}},
       open_{History::kStart} {}
 
-Choice Beam::choose(std::span<const Candidate> candidates) const {
+Choice Beam::choose(std::span<const Candidate> candidates, bool forced) const {
   const bool shrinks = options_->search_rules == SearchRules::marian;
   const bool fills = options_->search_rules == SearchRules::fairseq;
   // How many of the best may finish, and how many go on.
@@ -33,8 +33,9 @@ Choice Beam::choose(std::span<const Candidate> candidates) const {
       throw ir::GraphError("a search met a NaN among the model's log-probabilities");
     if (c.score == -HUGE_VAL) break;  // continues no hypothesis, as all behind it
     if (shrinks ? met == live : std::ssize(choice.next) == live) break;
-    const bool ends = c.token == end_;
-    if (ends && steps_ < options_->min_length) continue;
+    const std::vector<int32_t>& more = options_->rules.more_ends;
+    const bool ends = c.token == end_ || std::find(more.begin(), more.end(), c.token) != more.end();
+    if (ends && !forced && steps_ < options_->min_length) continue;
     ++met;
     if (!ends) {
       choice.next.push_back(c);

@@ -50,8 +50,9 @@ class Beam {
   int32_t place(int64_t row) const { return open_[static_cast<size_t>(row - first_)]; }
   const std::vector<Finished>& finished() const { return finished_; }
 
-  // What the rules make of candidates, the best first. Throws GraphError where a score is NaN.
-  Choice choose(std::span<const Candidate> candidates) const;
+  // What the rules make of candidates, the best first; what is forced may end before the minimal
+  // length. Throws GraphError where a score is NaN.
+  Choice choose(std::span<const Candidate> candidates, bool forced = false) const;
   void advance(const Choice& choice, History& history, const StepWeights& weights);
 
  private:

@@ -42,6 +42,8 @@ void check(std::span<const Member> members, const SearchOptions& o,
          "models that choose together need one beam and the same special tokens");
     need(d.distributions || !whole,
          "the options need a decoder that yields whole distributions, this one yields candidates");
+    need(d.normalizer || !need_normalizer(o, d.beam),
+         "penalties that act on logits need a decoder that yields what these sum up to");
     need(d.weights || o.coverage_penalty == 0,
          "coverage_penalty needs attention weights, the decoder yields none");
     need(d.scores || o.early_stopping == EarlyStopping::yes,
@@ -66,6 +68,12 @@ uint64_t noise_of(const Array& source, int64_t row, int64_t positions, uint64_t 
   const int64_t used = source.rank() <= 3 ? bytes / source.dim(1) * positions : bytes;
   const auto* from = static_cast<const char*>(source.raw()) + row * bytes;
   return data::hash(seed, {from, static_cast<size_t>(used)});
+}
+
+// None where the source is no tokens.
+std::span<const int32_t> tokens_of(const Array& source, int64_t row, int64_t positions) {
+  if (source.rank() != 2 || source.dtype() != ir::DType::s32) return {};
+  return {source.data<int32_t>() + row * source.dim(1), static_cast<size_t>(positions)};
 }
 
 // The continuations of a sentence's hypotheses, the best first; of equals, that of the first beam.
@@ -117,7 +125,7 @@ class BatchSearch {
         candidates_(decoder_) {
     int64_t longest = 1, positions = 0;
     for (const Member& m : members)
-      if (const int64_t most = m.decoder->traits.max_positions; most > 0)
+      if (const int64_t most = m.decoder->traits.max_target_positions; most > 0)
         positions = positions == 0 ? most : std::min(positions, most);
     for (int64_t b = 0; b < source.dim(0); ++b) {
       const Demands& of =
@@ -125,7 +133,8 @@ class BatchSearch {
       const int64_t length = lengths.integer_at(b),
                     limit = limit_of(options.max_length.of(length), of, positions);
       sentences_.emplace_back(rules_, of, limit, length,
-                              options.sample ? noise_of(source, b, length, options.seed) : 0);
+                              options.sample ? noise_of(source, b, length, options.seed) : 0,
+                              source_processors(options, tokens_of(source, b, length)));
       longest = std::max(longest, limit);
       places_.push_back(static_cast<size_t>(b));
     }
@@ -161,12 +170,14 @@ class BatchSearch {
     if (whole_)
       for (const BatchRows& of_member : rows_)
         distributions.push_back(&of_member.result("log_probability"));
+    const Array* normalizers = rules_.on_logits ? &rows_.front().result("log_normalizer") : nullptr;
     std::vector<int64_t> live;
     for (int64_t row = 0; row < rows_.front().count(); ++row) {
       const size_t place = places_[static_cast<size_t>(row)];
       Sentence& sentence = sentences_[place];
       if (sentence.done()) continue;
-      const Distribution distribution{distributions, rules_.options.ensemble_mean, row};
+      const Distribution distribution{distributions, rules_.options.ensemble_mean, row,
+                                      normalizers};
       const std::span<const Candidate> next = sentence.advance(
           {.candidates = whole_ ? std::span<const Candidate>() : candidates_of(row, sentence),
            .distribution = whole_ ? &distribution : nullptr,

@@ -37,6 +37,7 @@ Decoder::Decoder(const ir::Graph& encode, const ir::Graph& step, const ProgramOp
       weights(has_output(step, "weights")),
       scores(has_output(step, "candidate_score") || has_output(step, "log_probability")),
       distributions(has_output(step, "log_probability")),
+      normalizer(has_output(step, "log_normalizer")),
       traits(traits) {
   check_beam(step, beam);
 }

@@ -10,11 +10,12 @@ namespace weft::search {
 
 // What a search must know of a model beside its graphs.
 struct DecoderTraits {
-  int64_t beam = 1;           // of the step graph
-  int64_t max_positions = 0;  // of a source, and of a target with its end; 0: no limit
-  int64_t window = 0;         // steps that its caches, rings, have to keep; 0: all
-  data::SpecialIds ids;       // of the target
-  int64_t patches = 0;        // of an image: its positions; 0: as many as the source is wide
+  int64_t beam = 1;                  // of the step graph
+  int64_t max_positions = 0;         // of a source; 0: no limit
+  int64_t max_target_positions = 0;  // of a target with its end
+  int64_t window = 0;                // steps that its caches, rings, have to keep; 0: all
+  data::SpecialIds ids;              // of the target
+  int64_t patches = 0;               // of an image: its positions; 0: as many as the source is wide
 };
 
 struct Decoder {
@@ -29,6 +30,7 @@ struct Decoder {
   bool weights = false;        // the step yields attention weights
   bool scores = false;         // ... and log-probabilities, not logits
   bool distributions = false;  // ... of every token, not of candidates
+  bool normalizer = false;     // ... with what logits sum up to
   DecoderTraits traits;
   // Memory of what steps carry, by input, from one batch to the next: caches are large, and fresh
   // memory is slow.

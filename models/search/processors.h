@@ -26,6 +26,18 @@ Processor no_repeat_ngram(int64_t n);
 Processor bad_words(std::vector<Phrase> words);
 // Bans `end` while the history has fewer tokens behind its begin.
 Processor min_length(int64_t tokens, int32_t end);
+// Adds the bias to a phrase's last token behind the others of it; in a history shorter than the
+// phrase to none.
+Processor sequence_bias(std::vector<std::pair<Phrase, double>> biases);
+// Behind `from` tokens, s becomes s + |s| (growth^n - 1) at the n-th, s being the score of each end.
+Processor growing_end(double growth, int64_t from, std::vector<int32_t> ends);
+Processor suppress(std::vector<int32_t> tokens);
+// Only of the token behind `position` others.
+Processor suppress_at(int64_t position, std::vector<int32_t> tokens);
+Processor renormalize();
+// As repetition_penalty and no_repeat_ngram, of the source's tokens; the penalty is turned round.
+Processor source_repetition_penalty(double penalty, std::vector<int32_t> source);
+Processor no_source_ngram(int64_t n, std::vector<int32_t> source);
 
 Processor temperature(double t);
 // Those as likely as the k-th stay.
@@ -35,9 +47,19 @@ Processor top_p(double p);
 Processor min_p(double share);
 // The fewest of those nearest to the expected information whose probability is `p` or more.
 Processor typical_p(double p);
+Processor epsilon_cutoff(double epsilon);
+Processor eta_cutoff(double epsilon);
 
 // What the options ask for: of any choice, and of sampling from it.
 Processors processors(const SearchOptions& options, int32_t end);
 Processors warpers(const SearchOptions& options);
+// ... and of any choice, by the tokens of the source; before the others.
+struct SourceProcessors {
+  Processors first_row;  // of a beam: transformers penalises no other
+  Processors all_rows;
+
+  bool empty() const { return first_row.empty() && all_rows.empty(); }
+};
+SourceProcessors source_processors(const SearchOptions& options, std::span<const int32_t> source);
 
 }  // namespace weft::search

@@ -64,11 +64,22 @@ Rules::Rules(const SearchOptions& o, int64_t k, const data::SpecialIds& special)
       ids(special),
       processors(search::processors(o, special.end)),
       warpers(search::warpers(o)),
-      reads_history(!processors.empty()) {}
+      reads_history(!processors.empty()),
+      on_logits(need_normalizer(o, k)) {}
+
+int32_t Rules::forced(int64_t tokens, bool at_limit) const {
+  const TokenRules& r = options.rules;
+  if (at_limit && r.forced_last != TokenRules::kNone) return r.forced_last;
+  return tokens == 0 ? r.forced_first : TokenRules::kNone;
+}
 
 int64_t Distribution::first(int64_t row) const {
   const int64_t beams = members.front()->dim(1);
   return (sentence * beams + std::min(row, beams - 1)) * vocabulary();
+}
+
+double Distribution::normalizer(int64_t row) const {
+  return normalizers == nullptr ? 0 : normalizers->at(first(row) / vocabulary());
 }
 
 double Distribution::at(int64_t row, int32_t token) const {
@@ -106,11 +117,19 @@ void Proposals::score(const Beam& beam, size_t i, std::span<const int32_t> chose
   distribution_.copy(row, scores);
   if (beam.steps() < std::ssize(prefix_))
     return allow_only(prefix_[static_cast<size_t>(beam.steps())]);
-  if (rules_.reads_history) {
+  if (rules_.reads_history || !by_source_.empty()) {
     std::vector<int32_t> history{rules_.ids.begin};
     for (const int32_t place : history_.places(beam.place(row)))
       history.push_back(history_.at(place).id);
+    const double shift = rules_.on_logits ? distribution_.normalizer(row) : 0;
+    if (shift != 0)
+      for (double& s : scores) s += shift;
+    if (row == 0)
+      for (const Processor& p : by_source_.first_row) p(history, scores);
+    for (const Processor& p : by_source_.all_rows) p(history, scores);
     for (const Processor& p : rules_.processors) p(history, scores);
+    if (shift != 0)
+      for (double& s : scores) s -= shift;
   }
   for (const int32_t id : {rules_.ids.pad, rules_.ids.begin})
     if (id != data::SpecialIds::kNone && rules_.ids.is_never_produced(id))
@@ -130,7 +149,9 @@ Candidate Proposals::candidate(const Beam& beam, size_t i, int32_t token) const 
 }
 
 std::vector<Candidate> Proposals::best(const Beam& beam, std::span<const int32_t> chosen) {
-  Best best(2 * beam.width());
+  // As many as can end, and as many again that go on.
+  const int64_t ends = 1 + std::ssize(rules_.options.rules.more_ends);
+  Best best((1 + ends) * beam.width());
   for (size_t i = 0; i < beam.open().size(); ++i) {
     score(beam, i, chosen);
     const double so_far = beam.open()[i].score;

@@ -21,7 +21,10 @@ struct Rules {
   int64_t beam;
   data::SpecialIds ids;
   Processors processors, warpers;
-  bool reads_history;                      // some processor does
+  bool reads_history;  // some processor does
+  bool on_logits;      // penalties act on logits
+  // What the next token must be, behind `tokens` others; TokenRules::kNone: anything.
+  int32_t forced(int64_t tokens, bool at_limit) const;
   std::vector<double> scores, drawn_from;  // of the row at hand: room that is used again
 };
 
@@ -29,13 +32,15 @@ struct Rules {
 struct Distribution {
   std::span<const ir::Array* const> members;  // each f[B,K,V]; K is 1 in the first step
   EnsembleMean mean;
-  int64_t sentence;  // its place in B
+  int64_t sentence;                        // its place in B
+  const ir::Array* normalizers = nullptr;  // f[B,K], of one model: a logit less its log-probability
 
   int64_t vocabulary() const { return members.front()->dim(-1); }
   // log-probability of a token behind the sentence's hypothesis `row`
   double at(int64_t row, int32_t token) const;
   // of all tokens; GraphError where one is NaN
   void copy(int64_t row, std::vector<double>& to) const;
+  double normalizer(int64_t row) const;
 
  private:
   int64_t first(int64_t row) const;  // where its distribution begins
@@ -44,8 +49,12 @@ struct Distribution {
 class Proposals {
  public:
   Proposals(Rules& rules, const Distribution& distribution, const History& history,
-            const Phrase& prefix)
-      : rules_(rules), distribution_(distribution), history_(history), prefix_(prefix) {}
+            const Demands& demands, const SourceProcessors& by_source)
+      : rules_(rules),
+        distribution_(distribution),
+        history_(history),
+        prefix_(demands.prefix),
+        by_source_(by_source) {}
 
   // The 2 * width best continuations of a beam, the best first. chosen: tokens of earlier groups.
   std::vector<Candidate> best(const Beam& beam, std::span<const int32_t> chosen);
@@ -66,6 +75,7 @@ class Proposals {
   const Distribution& distribution_;
   const History& history_;
   const Phrase& prefix_;
+  const SourceProcessors& by_source_;
 };
 
 }  // namespace weft::search

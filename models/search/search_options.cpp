@@ -68,6 +68,10 @@ void fields(SearchOptions& o, settings::Fields& f) {
          "sampling: from those at least so likely as this share of the likeliest");
   f.real("typical_p", o.typical_p, kShares,
          "sampling: from those of most typical information that have this probability together");
+  f.real("epsilon_cutoff", o.epsilon_cutoff, settings::kShare,
+         "sampling: from those at least so likely, and the likeliest");
+  f.real("eta_cutoff", o.eta_cutoff, settings::kShare,
+         "sampling: likewise, the less the more the distribution is spread (Hewitt et al. 2022)");
   settings::seed_field(f, "seed", o.seed, "of sampling");
   f.integer("groups", o.groups, {1, 1024}, "diverse beams: groups that the beam is cut into");
   f.real("diversity", o.diversity, settings::up_to(1000),
@@ -110,6 +114,8 @@ void check(const SearchOptions& o, int64_t beam) {
   sampling(o.top_p == 1, "top_p", o.top_p);
   sampling(o.min_p == 0, "min_p", o.min_p);
   sampling(o.typical_p == 1, "typical_p", o.typical_p);
+  sampling(o.epsilon_cutoff == 0, "epsilon_cutoff", o.epsilon_cutoff);
+  sampling(o.eta_cutoff == 0, "eta_cutoff", o.eta_cutoff);
   for (const Phrase& p : o.bad_words) need(!p.empty(), "a bad word has no tokens");
 }
 
@@ -122,9 +128,20 @@ void check(const Demands& demands, const SearchOptions& o) {
 }
 
 bool need_distribution(const SearchOptions& o) {
+  const TokenRules& r = o.rules;
+  if (!r.suppressed.empty() || !r.suppressed_first.empty() || !r.more_ends.empty() ||
+      !r.biases.empty() || r.growth != 1 || r.renormalize || r.source_ngram > 0 ||
+      r.source_repetition_penalty != 1)
+    return true;
   // fairseq's last step takes </s> of every row, likely or not.
   return o.sample || o.groups > 1 || o.no_repeat_ngram > 0 || o.repetition_penalty != 1 ||
          !o.bad_words.empty() || o.no_unknown || o.search_rules == SearchRules::fairseq;
+}
+
+bool need_normalizer(const SearchOptions& o, int64_t beam) {
+  return o.rules.on_logits && (beam == 1 || o.sample) &&
+         (o.repetition_penalty != 1 || o.rules.growth != 1 ||
+          o.rules.source_repetition_penalty != 1);
 }
 
 }  // namespace weft::search

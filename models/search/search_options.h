@@ -34,8 +34,9 @@
 // Hypotheses that nothing may follow, because every token is banned, finish cut.
 //
 // Options that change probabilities act on log-probabilities in this order (as in transformers):
-// repetition penalty, n-grams, bad words, minimal length; then diversity; then, for sampling,
-// temperature, top_k, top_p, min_p, typical_p. A hypothesis's `score` is made of the changed ones
+// biases, repetition penalty, n-grams, bad words, minimal length, growth of the end, suppressed tokens;
+// then diversity; then, for sampling, temperature, top_k, top_p, min_p, typical_p, epsilon_cutoff,
+// eta_cutoff. A hypothesis's `score` is made of the changed ones
 // (before temperature and what follows it), its `log_probability` of the model's own. Banned tokens
 // leave their probability unused.
 //
@@ -64,6 +65,29 @@ enum class EnsembleMean { log_probabilities, probabilities };
 
 using Phrase = std::vector<int32_t>;
 
+// Rules about ids that come with a published model (models/published/generation.h); as in
+// transformers.
+struct TokenRules {
+  static constexpr int32_t kNone = -1;
+
+  std::vector<int32_t> suppressed;        // never produced
+  std::vector<int32_t> suppressed_first;  // not as the first token that is not forced
+  // The first token, and the last one before the limit. They are certain: they count 0 in scores and
+  // log-probabilities.
+  int32_t forced_first = kNone, forced_last = kNone;
+  std::vector<int32_t> more_ends;  // end a hypothesis as well; they stay among its tokens
+  // Added to the score of a phrase's last token behind the others of it.
+  std::vector<std::pair<Phrase, double>> biases;
+  // Behind `growth_from` tokens the score s of the end becomes s + |s| (growth^n - 1) at the n-th.
+  double growth = 1;
+  int64_t growth_from = 0;
+  double source_repetition_penalty = 1;  // tokens of the source: above 1 they are favoured
+  int64_t source_ngram = 0;              // no n-gram of this length that the source has; 0: any
+  bool renormalize = false;
+  // With a beam of 1 and in sampling, penalties act on logits.
+  bool on_logits = false;
+};
+
 struct SearchOptions {
   int64_t n_best = 1;         // hypotheses returned of a sentence; at most the beam
   double length_penalty = 0;  // A
@@ -79,7 +103,8 @@ struct SearchOptions {
   double repetition_penalty = 1;  // log-probabilities of tokens already there are multiplied by it
   int64_t no_repeat_ngram = 0;    // no n-gram of this length twice; 0: any
   std::vector<Phrase> bad_words;  // never produced
-  bool no_unknown = false;        // nor the unknown token
+  TokenRules rules;
+  bool no_unknown = false;  // nor the unknown token
 
   bool sample = false;
   double temperature = 1;
@@ -87,7 +112,10 @@ struct SearchOptions {
   double top_p = 1;      // of the likeliest that make up this share (Holtzman et al. 2020)
   double min_p = 0;      // of those at least this share of the likeliest one
   double typical_p = 1;  // of the most typical that make up this share (Meister et al. 2022)
-  uint64_t seed = 1;     // of sampling
+  // Of those at least so likely; the likeliest always is (Hewitt et al. 2022). eta: lowered by
+  // sqrt(eta) exp(-entropy) where that is less.
+  double epsilon_cutoff = 0, eta_cutoff = 0;
+  uint64_t seed = 1;  // of sampling
 
   int64_t groups = 1;
   double diversity = 0;
@@ -95,8 +123,8 @@ struct SearchOptions {
   EnsembleMean ensemble_mean = EnsembleMean::log_probabilities;
 };
 
-// What users set, each once: name, range and meaning (bad words are ids of a vocabulary, and not
-// among them).
+// What users set, each once: name, range and meaning (bad words and rules are about ids of a
+// vocabulary, and not among them).
 void fields(SearchOptions& options, settings::Fields& f);
 
 // Throws GraphError where a field is out of range or fields do not go together, by their names.
@@ -115,5 +143,7 @@ void check(const Demands& demands, const SearchOptions& options);
 
 // Do these need every token's log-probability, where otherwise a step's best candidates do?
 bool need_distribution(const SearchOptions& options);
+// ... and what their logits sum up to?
+bool need_normalizer(const SearchOptions& options, int64_t beam);
 
 }  // namespace weft::search

@@ -3,12 +3,17 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace weft::search {
 
 Sentence::Sentence(Rules& rules, const Demands& demands, int64_t limit, int64_t source,
-                   uint64_t noise)
-    : rules_(&rules), demands_(&demands), limit_(limit), noise_(noise) {
+                   uint64_t noise, SourceProcessors by_source)
+    : rules_(&rules),
+      demands_(&demands),
+      by_source_(std::move(by_source)),
+      limit_(limit),
+      noise_(noise) {
   const int64_t count = rules.options.sample ? rules.beam : rules.options.groups,
                 width = rules.beam / count;
   for (int64_t i = 0; i < count; ++i)
@@ -18,19 +23,33 @@ Sentence::Sentence(Rules& rules, const Demands& demands, int64_t limit, int64_t 
 
 Choice Sentence::choice_of(const Beam& beam, const StepView& step,
                            std::span<const int32_t> chosen) {
+  if (beam.steps() >= std::ssize(demands_->prefix))
+    if (const int32_t token = rules_->forced(beam.steps(), beam.at_last_step());
+        token != TokenRules::kNone) {
+      std::vector<Candidate> candidates(beam.open().begin(), beam.open().end());
+      for (size_t i = 0; i < candidates.size(); ++i)
+        candidates[i].token = token,
+        candidates[i].origin = static_cast<int32_t>(beam.first() + static_cast<int64_t>(i));
+      return beam.choose(candidates, true);
+    }
   if (step.distribution == nullptr) return beam.choose(step.candidates);
-  Proposals proposals(*rules_, *step.distribution, history_, demands_->prefix);
+  Proposals proposals(*rules_, *step.distribution, history_, *demands_, by_source_);
   if (rules_->options.sample) return beam.choose(proposals.drawn(beam, noise_));
   const bool forced = beam.steps() < std::ssize(demands_->prefix);
   if (!forced && !progress_.empty()) return proposals.constrained(beam, progress_, limit_);
-  return beam.choose(proposals.best(beam, chosen));
+  return beam.choose(proposals.best(beam, chosen), forced);
 }
 
 std::span<const Candidate> Sentence::advance(const StepView& step) {
   next_.assign(static_cast<size_t>(rules_->beam), {-HUGE_VAL, rules_->ids.end, 0, -HUGE_VAL});
   std::vector<int32_t> chosen;
   for (Beam& beam : beams_) {
-    if (beam.done()) continue;
+    if (beam.done()) {
+      // In transformers a group that is done goes on with padding, which later ones lose by.
+      if (rules_->options.groups > 1 && rules_->ids.pad != data::SpecialIds::kNone)
+        chosen.insert(chosen.end(), static_cast<size_t>(beam.width()), rules_->ids.pad);
+      continue;
+    }
     const Choice choice = choice_of(beam, step, chosen);
     if (!progress_.empty()) {
       std::vector<PhraseProgress> progress;

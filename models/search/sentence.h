@@ -20,8 +20,10 @@ struct StepView {
 class Sentence {
  public:
   // limit: tokens of a hypothesis, its end counted; source: positions; noise: what its samples are
-  // drawn by. `rules` and `demands` must outlive it.
-  Sentence(Rules& rules, const Demands& demands, int64_t limit, int64_t source, uint64_t noise);
+  // drawn by; by_source: what changes its scores beside the rules. `rules` and `demands` must outlive
+  // it.
+  Sentence(Rules& rules, const Demands& demands, int64_t limit, int64_t source, uint64_t noise,
+           SourceProcessors by_source = {});
 
   // One step. Returns what the rows go on with, one each, with the score -inf where nothing does.
   // Throws GraphError where a score is NaN.
@@ -39,6 +41,7 @@ class Sentence {
 
   Rules* rules_;
   const Demands* demands_;
+  SourceProcessors by_source_;
   int64_t limit_;
   uint64_t noise_;
   History history_;

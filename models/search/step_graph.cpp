@@ -113,7 +113,11 @@ ir::Graph StepGraph::finish(const Tensor& logits, const Tensor& weights) {
   const Scope here = scope() / "search";
   const auto in = here.enter();
   if (options_.log_probabilities) {
-    model_.output("log_probability", by_sentence(log_softmax(logits)));
+    const Tensor log_probability = log_softmax(logits);
+    model_.output("log_probability", by_sentence(log_probability));
+    if (options_.normalizer)
+      model_.output("log_normalizer",
+                    by_sentence(pick(logits, -1, 0) - pick(log_probability, -1, 0)));
   } else {
     int64_t wanted = 2 * beam();
     for (const int32_t id : std::set{options_.ids.pad, options_.ids.begin})

@@ -42,6 +42,7 @@ struct StepOptions {
   bool weights = false;  // attention weights are a result
   bool scores = true;    // off, with a beam of 1: which token is likeliest, not how likely
   bool log_probabilities = false;  // those of the whole vocabulary, instead of candidates
+  bool normalizer = false;         // and log_normalizer f32[B,K]: a logit less its log-probability
   data::SpecialIds ids;            // of the target
 
   bool operator==(const StepOptions&) const = default;

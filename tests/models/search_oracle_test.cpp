@@ -188,6 +188,30 @@ TEST_CASE("search: processors change distributions as transformers' do") {
     // There the begin counts.
     if (name == "min_length")
       list.push_back(search::min_length(o["min_length"].get<int64_t>() - 1, o["eos_token_id"]));
+    if (name == "min_new_tokens")
+      for (const auto& end : o["eos_token_id"])
+        list.push_back(search::min_length(
+            o["min_new_tokens"].get<int64_t>() + o["prompt_length_to_skip"].get<int64_t>() - 1,
+            end));
+    if (name == "sequence_bias")
+      list.push_back(search::sequence_bias(
+          o["sequence_bias"].get<std::vector<std::pair<search::Phrase, double>>>()));
+    if (name == "suppress_tokens") list.push_back(search::suppress(o["suppress_tokens"]));
+    if (name == "begin_suppress_tokens")
+      list.push_back(
+          search::suppress_at(o["begin_index"].get<int64_t>() - 1, o["begin_suppress_tokens"]));
+    if (name == "exponential_decay_length")
+      list.push_back(search::growing_end(o["decay_factor"], o["start_index"], o["eos_token_id"]));
+    if (name == "log_softmax") list.push_back(search::renormalize());
+    if (name == "epsilon_cutoff") list.push_back(search::epsilon_cutoff(o["epsilon_cutoff"]));
+    if (name == "eta_cutoff") list.push_back(search::eta_cutoff(o["eta_cutoff"]));
+    if (name.starts_with("encoder_")) {
+      const auto source = o["encoder_input_ids"][0].get<std::vector<int32_t>>();
+      if (name == "encoder_repetition_penalty")
+        list.push_back(search::source_repetition_penalty(o["encoder_repetition_penalty"], source));
+      else
+        list.push_back(search::no_source_ngram(o["encoder_no_repeat_ngram_size"], source));
+    }
     if (list.empty()) continue;
     CAPTURE(key);
     ++seen[name];
@@ -207,5 +231,5 @@ TEST_CASE("search: processors change distributions as transformers' do") {
       }
     }
   }
-  CHECK(seen.size() == 10);
+  CHECK(seen.size() == 20);
 }

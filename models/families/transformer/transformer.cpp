@@ -4,19 +4,34 @@
 #include "models/families/batch_inputs.h"
 
 #include <cmath>
+#include <optional>
 
 namespace weft::transformer {
 namespace {
 
-TransformerOptions layer_options(const Config& c, const Noise& noise) {
-  return {.attention = {.heads = c.heads,
+enum class Stack { encoder, decoder };
+
+int64_t heads_of(const Config& c, Stack stack) {
+  return stack == Stack::decoder ? decoder_heads(c) : c.heads;
+}
+
+int64_t head_width(const Config& c, Stack stack) {
+  return c.head_width > 0 ? c.head_width : c.width / heads_of(c, stack);
+}
+
+TransformerOptions layer_options(const Config& c, Stack stack, const Noise& noise) {
+  const bool own = stack == Stack::decoder && c.decoder_feed_forward > 0;
+  const double eps = c.norm == NormKind::rms ? 1e-6 : 1e-5;
+  return {.attention = {.heads = heads_of(c, stack),
+                        .head_width = c.head_width,
+                        .scale = c.attention_scale,
                         .bias = c.bias,
                         .dropout = c.attention_dropout,
                         .noise = noise},
-          .feed_forward = c.feed_forward,
+          .feed_forward = own ? c.decoder_feed_forward : c.feed_forward,
           .activation = c.activation,
           .norm = c.norm,
-          .eps = c.norm == NormKind::rms ? 1e-6 : 1e-5,
+          .eps = c.norm_eps > 0 ? c.norm_eps : eps,
           .pre_norm = c.pre_norm,
           .bias = c.bias,
           .dropout = c.dropout,
@@ -35,7 +50,9 @@ Tensor table(const Scope& p, const Config& c, std::string_view side) {
 
 // Tokens s32[B,T] -> T[B,T,M]
 Tensor looked_up(const Scope& p, const Config& c, std::string_view side, const Tensor& tokens) {
-  const Tensor x = embedding(table(p, c, side), tokens);
+  Tensor x = embedding(table(p, c, side), tokens);
+  if (c.fixed_token >= 0) x = where(expand(tokens == c.fixed_token, -1), stop_gradient(x), x);
+  if (c.embedding_scale > 0) return c.embedding_scale == 1 ? x : x * c.embedding_scale;
   if (c.positions == PositionKind::relative) return x;
   return x * std::sqrt(static_cast<double>(c.width));
 }
@@ -43,10 +60,17 @@ Tensor looked_up(const Scope& p, const Config& c, std::string_view side, const T
 // Vectors T[B,T,M] at positions s32[T] -> T[B,T,M]
 Tensor placed(const Scope& p, const Config& c, std::string_view side, Tensor x,
               const Tensor& positions, const Noise& noise) {
-  if (c.positions == PositionKind::sinusoidal) x = x + sinusoidal_positions(positions, c.width);
-  if (c.positions == PositionKind::learned)
-    x = x + learned_positions(p / (std::string(side) + "_positions"), positions, c.max_positions,
+  const Tensor at = c.first_position > 0 ? positions + c.first_position : positions;
+  if (c.positions == PositionKind::sinusoidal)
+    x = x + sinusoidal_positions(at, c.width, c.sinusoids);
+  if (c.positions == PositionKind::learned) {
+    const int64_t most = side == "target" ? most_target_positions(c) : c.max_positions;
+    x = x + learned_positions(p / (std::string(side) + "_positions"), at, c.first_position + most,
                               c.width);
+  }
+  if (c.embedding_norm)
+    x = norm(p / (std::string(side) + "_embedding_norm"), x,
+             layer_options(c, Stack::encoder, noise));
   return dropout(p / (std::string(side) + "_dropout"), x, c.dropout, noise);
 }
 
@@ -69,16 +93,21 @@ Tensor embedded_target(const Scope& p, const Config& c, const Tensor& tokens,
 }
 
 // The bias of a stack's self-attention, T[heads,T,T'], or none.
-Tensor self_bias(const Scope& stack, const Config& c, const Tensor& queries, const Tensor& keys,
-                 bool bidirectional) {
+Tensor self_bias(const Scope& p, const Config& c, const Tensor& queries, const Tensor& keys,
+                 Stack stack) {
   if (c.positions != PositionKind::relative) return {};
-  return relative_position_bias(stack / "position_bias", queries, keys, c.heads,
-                                {.bidirectional = bidirectional});
+  const bool encoder = stack == Stack::encoder;
+  return relative_position_bias(p / (encoder ? "encoder" : "decoder") / "position_bias", queries,
+                                keys, heads_of(c, stack),
+                                {.buckets = c.position_buckets,
+                                 .max_distance = c.position_distance,
+                                 .bidirectional = encoder});
 }
 
-Tensor scores(const Scope& p, const Config& c, const Tensor& x) {
+Tensor scores(const Scope& p, const Config& c, const Tensor& decoded) {
   const auto in = p.enter();
   const Scope output = p / "output";
+  const Tensor x = c.output_scale == 1 ? decoded : decoded * c.output_scale;
   Tensor y;
   if (c.tied_output)
     y = matmul(x, table(p, c, "target"), {.transpose_b = true});
@@ -88,6 +117,81 @@ Tensor scores(const Scope& p, const Config& c, const Tensor& x) {
   return y + output.parameter("b", {c.target_vocabulary}, init::zeros());
 }
 
+// Transient global attention (Guo et al. 2022, "LongT5", section 3.1.2): the tokens of each block of
+// fixed length are summed up, and every token sees the sums of all blocks beside its window. What
+// remains behind the last whole block belongs to that one.
+class GlobalBlocks {
+ public:
+  // lengths: s32[B], positions: s32[S]
+  GlobalBlocks(const Scope& p, const Config& c, const Tensor& lengths, const Tensor& positions,
+               const Dim& s)
+      : count_(Dim::floordiv(s, c.global_block) + 1) {  // one more than can be: never none
+    const Tensor blocks = lengths / static_cast<double>(c.global_block);  // s32[B]: whole ones
+    const Tensor numbers = iota(lengths, count_);                         // s32[G]
+    there_ = numbers < expand(blocks, 1);                                 // pred[B,G]
+    const Tensor of_token = minimum(positions / static_cast<double>(c.global_block),
+                                    expand(blocks - 1, 1));  // s32[B,S]
+    const Tensor real = length_mask(lengths, s);
+    const Tensor mine = expand(of_token, 1) == expand(expand(numbers, 1), 0);  // pred[B,G,S]
+    members_ = cast(mine && expand(real, 1), f32);
+    // T[B,S,G,heads] -> T[B,heads,S,G]
+    const Tensor ahead = expand(expand(numbers, 0), 0) - expand(of_token, -1);
+    bias_ = transpose(relative_bias_of(p / "encoder" / "global_position_bias", ahead, c.heads,
+                                       {.buckets = c.position_buckets,
+                                        .max_distance = c.position_distance,
+                                        .bidirectional = true}),
+                      {0, 3, 1, 2});
+  }
+
+  // h: T[B,S,M], what attention p is given; mask and bias: of the tokens
+  MultiHeadAttended attend(const Scope& p, const Tensor& h, const Tensor& mask, const Tensor& bias,
+                           const TransformerOptions& o) const {
+    const auto in = p.enter();
+    const int64_t width = h.dim(-1).constant().value_or(0);
+    const Dim b = h.dim(0), s = h.dim(1);
+    const Tensor sums = norm(p / "global_norm", matmul(members_, h), o);  // T[B,G,M]
+    const KeysValues own = project_keys_values(p, h, width, o.attention),
+                     of_blocks = project_keys_values(p, sums, width, o.attention);
+    const Tensor there = broadcast(expand(expand(there_, 1), 1), {b, 1, s, count_}),
+                 all = broadcast(expand(bias, 0), {b, o.attention.heads, s, s});
+    return multi_head_attention(
+        p, h, {concat({own.keys, of_blocks.keys}, 1), concat({own.values, of_blocks.values}, 1)},
+        concat({broadcast(mask, {b, 1, s, s}), there}, -1), concat({all, bias_}, -1), o.attention);
+  }
+
+ private:
+  Dim count_;
+  Tensor there_, members_, bias_;
+};
+
+// Tokens that layer i sees: those that are real, within its window, and the first one where it is
+// global.      real: pred[B,1,1,S] -> pred, which broadcasts to [B,heads,S,S]
+Tensor window_of_layer(const Config& c, const Tensor& source, const Dim& s, const Tensor& real,
+                       int64_t i) {
+  int64_t window = c.encoder_window > 0 ? c.encoder_window : c.window;
+  if (!c.layer_windows.empty()) window = c.layer_windows[static_cast<size_t>(i)];
+  if (window == 0) return real;
+  const Tensor near = window_mask(source, s, s, window - 1, window - 1);
+  return real && (c.global_first ? near || iota(source, s) == 0 : near);
+}
+
+// Attention in which the first token sees all, by projections of its own (Beltagy et al. 2020,
+// "Longformer", section 3.1).      h: T[B,S,M], real: pred[B,1,1,S]
+MultiHeadAttended attend_with_first(const Scope& p, const Tensor& h, const Tensor& mask,
+                                    const Tensor& real, const TransformerOptions& o) {
+  const auto in = p.enter();
+  const int64_t width = h.dim(-1).constant().value_or(0);
+  const Scope global = p / "global";
+  const MultiHeadAttended others =
+      attended_heads(p, h, project_keys_values(p, h, width, o.attention), mask, {}, o.attention);
+  const Tensor first =
+      attended_heads(global, slice(h, 1, 0, 1), project_keys_values(global, h, width, o.attention),
+                     real, {}, o.attention)
+          .context;
+  const Tensor all = concat({first, slice(others.context, 1, 1, h.dim(1))}, 1);
+  return {linear(p / "o", all, width, {.bias = o.attention.bias}), others.weights};
+}
+
 // Of a layer: from its own keys and values to those of its past.
 using PastOf = std::function<KeysValues(int64_t layer, const KeysValues& own)>;
 
@@ -95,9 +199,10 @@ Decoded run_decoder(const Scope& p, const Config& c, Tensor x, const Memory& mem
                     DecoderSources view, const PastOf& past_of, const Noise& noise) {
   const Scope stack = p / "decoder";
   const auto in = stack.enter();
-  const TransformerOptions options = layer_options(c, noise);
+  const TransformerOptions options = layer_options(c, Stack::decoder, noise);
   view.memory_mask = for_all_queries(memory.mask);
   Decoded d;
+  d.states.push_back(x);
   for (int64_t i = 0; i < c.decoder_layers; ++i) {
     view.memory = memory.layers[static_cast<size_t>(i)];
     if (past_of) view.past = [&past_of, i](const KeysValues& own) { return past_of(i, own); };
@@ -105,8 +210,10 @@ Decoded run_decoder(const Scope& p, const Config& c, Tensor x, const Memory& mem
     x = layer.x;
     d.weights = layer.weights;
     d.by_layer.push_back(layer.weights);
+    d.self_weights.push_back(layer.self_weights);
+    d.states.push_back(x);
   }
-  if (c.final_norm) x = norm(stack / "norm", x, options);
+  if (c.final_norm) d.states.back() = x = norm(stack / "norm", x, options);
   d.logits = scores(p, c, x);
   return d;
 }
@@ -120,21 +227,37 @@ std::string part_name(std::string_view what, int64_t layer, std::string_view par
 
 }  // namespace
 
-Tensor encode(const Scope& p, const Config& c, const Tensor& source, const Tensor& lengths,
-              const Noise& noise, SourceLoc loc) {
+Encoded encode(const Scope& p, const Config& c, const Tensor& source, const Tensor& lengths,
+               const Noise& noise, SourceLoc loc) {
   const CalledFrom from(loc);
   const Dim s = seq2seq::source_positions(c.source, source);
   const Tensor positions = positions_from(source, s);
   Tensor x = embedded_source(p, c, source, positions, noise);
   const Scope stack = p / "encoder";
   const auto in = stack.enter(loc);
-  const TransformerOptions options = layer_options(c, noise);
-  Tensor mask = for_all_queries(length_mask(lengths, s));
-  if (c.window > 0) mask = mask && window_mask(source, s, s, c.window - 1, c.window - 1);
-  const Tensor bias = self_bias(stack, c, positions, positions, true);
-  for (int64_t i = 0; i < c.encoder_layers; ++i)
-    x = encoder_layer(stack / i, x, mask, bias, options);
-  return c.final_norm ? norm(stack / "norm", x, options) : x;
+  const TransformerOptions options = layer_options(c, Stack::encoder, noise);
+  const Tensor bias = self_bias(p, c, positions, positions, Stack::encoder);
+  std::optional<GlobalBlocks> blocks;
+  if (c.global_block > 0) blocks.emplace(p, c, lengths, positions, s);
+  const Tensor real = for_all_queries(length_mask(lengths, s));
+  Encoded e;
+  e.states.push_back(x);
+  for (int64_t i = 0; i < c.encoder_layers; ++i) {
+    const Tensor mask = window_of_layer(c, source, s, real, i);
+    const auto attend = [&](const Scope& self, const Tensor& h) {
+      if (blocks) return blocks->attend(self, h, mask, bias, options);
+      if (c.global_first) return attend_with_first(self, h, mask, real, options);
+      return multi_head_attention(self, h, project_keys_values(self, h, c.width, options.attention),
+                                  mask, bias, options.attention);
+    };
+    const EncoderLayer layer = encoder_layer(stack / i, x, attend, options);
+    x = layer.x;
+    e.self_weights.push_back(layer.weights);
+    e.states.push_back(x);
+  }
+  if (c.final_norm) e.states.back() = x = norm(stack / "norm", x, options);
+  e.annotations = x;
+  return e;
 }
 
 Memory project_memory(const Scope& p, const Config& c, const Tensor& h, const Tensor& lengths,
@@ -143,7 +266,7 @@ Memory project_memory(const Scope& p, const Config& c, const Tensor& h, const Te
   const auto in = stack.enter(loc);
   Memory memory{{}, length_mask(lengths, h.dim(1))};
   for (int64_t i = 0; i < c.decoder_layers; ++i)
-    memory.layers.push_back(decoder_memory(stack / i, h, layer_options(c, {})));
+    memory.layers.push_back(decoder_memory(stack / i, h, layer_options(c, Stack::decoder, {})));
   return memory;
 }
 
@@ -156,26 +279,26 @@ Decoded decode(const Scope& p, const Config& c, const Memory& memory, const Tens
   DecoderSources view;
   view.self_mask =
       c.window > 0 ? window_mask(target, t, t, c.window - 1, 0) : causal_mask(target, t, t);
-  view.self_bias = self_bias(p / "decoder", c, positions, positions, false);
+  view.self_bias = self_bias(p, c, positions, positions, Stack::decoder);
   return run_decoder(p, c, x, memory, view, {}, noise);
 }
 
 Decoded decode_step(search::StepGraph& step, const Config& c, const Memory& memory, SourceLoc loc) {
   const CalledFrom from(loc);
   const Scope p = step.scope();
-  const int64_t d = c.width / c.heads;
+  const int64_t heads = heads_of(c, Stack::decoder), d = head_width(c, Stack::decoder);
   const Tensor token = step.by_sentence(step.token());            // s32[B,K]
   const Tensor here = positions_from(token, 1, step.position());  // s32[1]
   const Tensor x = embedded_target(p, c, token, here, {});
   if (c.window > 0) step.keep_last();
   DecoderSources view;
   view.self_mask = expand(step.visible(), 1);  // pred[B,1,K,C*K]
-  view.self_bias = self_bias(p / "decoder", c, here, step.entry_steps(), false);
+  view.self_bias = self_bias(p, c, here, step.entry_steps(), Stack::decoder);
   const auto cached = [&](int64_t layer, const char* part, const Tensor& own) {
     const Tensor rows = step.by_row(own);  // [B*K,heads,D]
     const Tensor all =
-        step.cached(part_name("past", layer, part), reshape(rows, {rows.dim(0), c.width}));
-    return reshape(all, {all.dim(0), all.dim(1), c.heads, d});
+        step.cached(part_name("past", layer, part), reshape(rows, {rows.dim(0), heads * d}));
+    return reshape(all, {all.dim(0), all.dim(1), heads, d});
   };
   return run_decoder(
       p, c, x, memory, view,
@@ -195,7 +318,7 @@ ir::Graph loss_graph(const Config& c, bool training) {
                                   c.source_word_dropout > 0 || c.target_word_dropout > 0);
   const Noise noise = noisy ? seq2seq::noise_inputs(m, c.seed) : Noise();
   const Scope p = m.scope();
-  const Tensor h = encode(p, c, source, source_lengths, noise);
+  const Tensor h = encode(p, c, source, source_lengths, noise).annotations;
   const Memory memory = project_memory(p, c, h, source_lengths);
   const Decoded decoded = decode(p, c, memory, target_in, noise);
   const Scope loss = p / "loss";
@@ -213,7 +336,7 @@ ir::Graph encode_graph(const Config& c) {
   check(c);
   Model m("encode");
   const auto [source, source_lengths] = seq2seq::source_inputs(m, c.source);
-  const Tensor h = encode(m.scope(), c, source, source_lengths);
+  const Tensor h = encode(m.scope(), c, source, source_lengths).annotations;
   const Memory memory = project_memory(m.scope(), c, h, source_lengths);
   // Zeros behind a source's end, as all encoders have them: what is there need not be computed.
   const Tensor real = expand(expand(memory.mask, 2), 3);
@@ -228,7 +351,7 @@ ir::Graph encode_graph(const Config& c) {
 ir::Graph step_graph(const Config& c, const search::StepOptions& options) {
   check(c);
   search::StepGraph step("step", options);
-  const Shape shape{dim("S"), c.heads, c.width / c.heads};
+  const Shape shape{dim("S"), heads_of(c, Stack::decoder), head_width(c, Stack::decoder)};
   Memory memory{{}, length_mask(step.memory("source_lengths", s32, {}), dim("S"))};
   for (int64_t i = 0; i < c.decoder_layers; ++i)
     memory.layers.push_back({step.memory(part_name("memory", i, "keys"), f32, shape),
@@ -243,7 +366,7 @@ ir::Graph attention_graph(const Config& c) {
   Model m("attention");
   const auto [source, source_lengths] = seq2seq::source_inputs(m, c.source);
   const Tensor target_in = seq2seq::target_inputs(m, false).in;
-  const Tensor h = encode(m.scope(), c, source, source_lengths);
+  const Tensor h = encode(m.scope(), c, source, source_lengths).annotations;
   const Memory memory = project_memory(m.scope(), c, h, source_lengths);
   const Decoded decoded = decode(m.scope(), c, memory, target_in);
   m.output("weights", mean_of_heads(decoded.weights));

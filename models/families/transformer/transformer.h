@@ -2,7 +2,7 @@
 //
 // Vaswani et al. 2017 and what became of it: pre- and post-norm, layer norm or RMS norm,
 // sinusoidal, learned or relative positions, gated feed-forward networks, the vocabulary's scores
-// tied to the target embedding. Training (all target positions at once) and decoding (one position
+// tied to the target embedding. T5, BART and their kin are settings of it (models/published). Training (all target positions at once) and decoding (one position
 // a step, its past in caches) are the same layers.
 #pragma once
 #include "frontend/weft.h"
@@ -27,19 +27,35 @@ struct Config {
   int64_t target_vocabulary = 0;
   int64_t width = 256;
   int64_t heads = 4;
+  int64_t head_width = 0;  // 0: the width shared out
   int64_t feed_forward = 1024;
   int64_t encoder_layers = 3, decoder_layers = 3;
+  int64_t decoder_heads = 0, decoder_feed_forward = 0;  // 0: as the encoder's
   FeedForwardKind activation = FeedForwardKind::relu;
   NormKind norm = NormKind::layer;
+  double norm_eps = 0;  // 0: 1e-5, of RMS norm 1e-6
   PositionKind positions = PositionKind::sinusoidal;
+  Sinusoids sinusoids = Sinusoids::interleaved;
   int64_t max_positions = 1024;
+  int64_t target_positions = 0;  // of a target; 0: as max_positions
+  int64_t first_position = 0;
+  int64_t position_buckets = 32, position_distance = 128;  // of relative ones
   bool pre_norm = true;
   bool final_norm = true;
+  bool embedding_norm = false;
+  double embedding_scale = 0;  // 0: sqrt(width), where positions are relative 1
+  double attention_scale = 0;  // 0: 1/sqrt(head width)
+  double output_scale = 1;     // of the decoder's output, before the vocabulary's scores
   bool bias = true;
   bool tied_output = true;
   bool output_bias = true;
   bool shared_embedding = false;
+  int64_t fixed_token = -1;  // of either vocabulary: its embedding is not trained where looked up
   int64_t window = 0;
+  int64_t encoder_window = 0;          // of the encoder alone; 0: as window
+  std::vector<int64_t> layer_windows;  // the same, layer by layer; none: all have that one
+  int64_t global_block = 0;            // transient global attention (Guo et al. 2022); 0: none
+  bool global_first = false;  // the first token sees all and is seen by all (Beltagy et al. 2020)
   double dropout = 0;
   double attention_dropout = 0;
   double source_word_dropout = 0, target_word_dropout = 0;
@@ -62,6 +78,13 @@ void check(const Config& config);
 inline bool has_attention(const Config&) { return true; }
 int64_t most_positions(const Config& config);
 inline int64_t window(const Config& config) { return config.window; }
+inline int64_t most_target_positions(const Config& config) {
+  const bool own = config.positions == PositionKind::learned && config.target_positions > 0;
+  return own ? config.target_positions : most_positions(config);
+}
+inline int64_t decoder_heads(const Config& config) {
+  return config.decoder_heads > 0 ? config.decoder_heads : config.heads;
+}
 
 std::string_view name(PositionKind kind);  // as recipes have it
 
@@ -72,14 +95,22 @@ struct Memory {
 };
 
 struct Decoded {
-  Tensor logits;                 // T[B,T,V]
-  Tensor weights;                // of the last layer's attention to the source, T[B,heads,T,S]
-  std::vector<Tensor> by_layer;  // of every layer
+  Tensor logits;                     // T[B,T,V]
+  Tensor weights;                    // of the last layer's attention to the source, T[B,heads,T,S]
+  std::vector<Tensor> by_layer;      // of every layer
+  std::vector<Tensor> self_weights;  // of every layer's self-attention, T[B,heads,T,T']
+  std::vector<Tensor> states;        // T[B,T,M]: what every layer is given, and the last norm's
 };
 
-// source: of config.source's kind, lengths: s32[B] -> annotations T[B,S,M]
-Tensor encode(const Scope& p, const Config& config, const Tensor& source, const Tensor& lengths,
-              const Noise& noise = {}, SourceLoc loc = SourceLoc::here());
+struct Encoded {
+  Tensor annotations;                // T[B,S,M]
+  std::vector<Tensor> self_weights;  // by layer, T[B,heads,S,S]
+  std::vector<Tensor> states;        // T[B,S,M]: what every layer is given, and the annotations
+};
+
+// source: of config.source's kind, lengths: s32[B]
+Encoded encode(const Scope& p, const Config& config, const Tensor& source, const Tensor& lengths,
+               const Noise& noise = {}, SourceLoc loc = SourceLoc::here());
 // h: T[B,S,M], lengths: s32[B]
 Memory project_memory(const Scope& p, const Config& config, const Tensor& h, const Tensor& lengths,
                       SourceLoc loc = SourceLoc::here());
