@@ -22,7 +22,7 @@ target_compile_features(weft_all INTERFACE cxx_std_20)
 set_target_properties(weft_all PROPERTIES EXPORT_NAME weft)
 add_library(weft::weft ALIAS weft_all)
 # Families of models, their data, training and translation: weft::models.
-set(weft_model_libraries weft_data weft_families weft_measure weft_metrics weft_search weft_settings weft_training weft_translator)
+set(weft_model_libraries weft_data weft_families weft_measure weft_metrics weft_published weft_search weft_settings weft_training weft_translator)
 add_library(weft_models INTERFACE)
 target_link_libraries(weft_models INTERFACE weft_all ${weft_model_libraries})
 set_target_properties(weft_models PROPERTIES EXPORT_NAME models)

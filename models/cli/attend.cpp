@@ -89,6 +89,7 @@ void attend(AttendOptions& o) {
     throw UsageError("attend needs a text, or --input with a file of them");
   if (o.input.empty() && data::split_tokens(source).empty())
     throw UsageError("attend needs a text, found an empty one");
+  o.model.ask_folder();
   if (o.rank > o.model.options.beam)
     throw UsageError("--rank " + std::to_string(o.rank) + " asks for more than --beam " +
                      std::to_string(o.model.options.beam) + " keeps");

@@ -146,7 +146,8 @@ std::vector<Statistics> probabilities(Translator& model, const TestSet& test) {
     for (const std::string& reference : test.references[i]) {
       search::Demands given{.prefix = model.tokenizers().target.encode(reference), .phrases = {}};
       given.prefix.push_back(model.tokenizers().target.special().end);
-      if (const int64_t most = model.most_positions(); most > 0 && std::ssize(given.prefix) > most)
+      if (const int64_t most = model.most_target_positions();
+          most > 0 && std::ssize(given.prefix) > most)
         continue;
       sources.push_back(test.sources[i]);
       demands.push_back(std::move(given));

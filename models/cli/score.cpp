@@ -80,7 +80,7 @@ std::optional<std::string> refusal(const Translator& model, const Pair& pair,
                                    const search::Phrase& target) {
   if (const auto why = model.refusal(pair.source)) return in_flags(*why);
   if (data::split_tokens(pair.source).empty()) return "the source is empty";
-  const int64_t most = model.most_positions(), n = std::ssize(target) + 1;
+  const int64_t most = model.most_target_positions(), n = std::ssize(target) + 1;
   if (most > 0 && n > most)
     return fmt::format("the target has {} tokens with </s>, the model has {} positions", n, most);
   return std::nullopt;

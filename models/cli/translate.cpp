@@ -26,7 +26,7 @@ struct TranslateOptions {
   TranslationDemands demands;
   std::string input, output;
   int64_t n_best = 0, samples = 0;  // of minimum risk
-  bool stream = false;
+  bool stream = false, explain = false;
 
   bool from_standard_input() const { return input.empty() || input == "-"; }
   bool to_standard_output() const { return output.empty() || output == "-"; }
@@ -115,10 +115,14 @@ ir::GraphError about_line(const formats::LineReader& lines, const ir::GraphError
 
 // What the options make of those of the model. UsageError where they do not go together.
 void prepare(TranslateOptions& o) {
+  o.model.ask_folder();
   TranslatorOptions& model = o.model.options;
   if (o.samples > 0) {
-    if (model.beam > 1) throw UsageError("--mbr draws its own hypotheses: not with --beam");
+    if (o.model.gives("beam") && model.beam > 1)
+      throw UsageError("--mbr draws its own hypotheses: not with --beam");
     model.search.sample = true;
+    model.search.early_stopping = search::EarlyStopping::yes;
+    model.search.groups = 1, model.search.diversity = 0;
     model.beam = o.samples;
   }
   if (o.n_best > model.beam)
@@ -163,6 +167,7 @@ void stream(const TranslateOptions& o, Translator& model, formats::LineReader& l
 void translate(TranslateOptions& o) {
   prepare(o);
   o.model.precision.check();
+  if (o.explain) return put(o.model.explained_settings());
   const bool from_standard_input = o.from_standard_input(),
              to_standard_output = o.to_standard_output();
   formats::LineReader lines(from_standard_input ? "-" : o.input);
@@ -275,6 +280,9 @@ void add_translate(Command& program) {
       ->in_range(2, 1024);
   command->add_flag("--stream", o->stream,
                     "Write a result while it is made: as far as it will not change any more");
+  command->add_flag("--explain-settings", o->explain,
+                    "Write every setting of the search, its value and where it comes from (the "
+                    "model's folder, the command line, a default), and translate nothing");
   o->text.add_to(*command);
   o->demands.add_to(*command);
   command->callback([o] { translate(*o); });

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <set>
 
 namespace weft::cli {
 namespace {
@@ -59,23 +60,95 @@ void TranslatorFlags::add_model_to(Command& command) {
           "it has any number, 1000, or four times the longest it was trained on)")
       ->type_name("N")
       ->in_range(1, 1 << 20);
+  command
+      .add_option(
+          "--source-language", options.languages.source,
+          "Of a published model for many languages: that of the source, as the model spells "
+          "it (en_XX, eng_Latn, en)")
+      ->type_name("NAME");
+  command
+      .add_option("--target-language", options.languages.target,
+                  "Likewise, that of the translation")
+      ->type_name("NAME");
   add_engine_option(command, engine);
   precision.add_to(command, "f32");
 }
 
+void TranslatorFlags::give(const std::string& key, const Setter& set) {
+  set(options);  // says what is wrong with it
+  given_[key] = set;
+}
+
+void TranslatorFlags::ask_folder() {
+  options.search = {};
+  if (const auto generation = published_generation(folder, options.languages)) {
+    if (!given_.contains("beam")) options.beam = generation->beam;
+    options.search = generation->with_beam(options.beam);
+  }
+  for (const auto& [key, set] : given_) set(options);
+  // What belongs to a setting that was replaced goes with it.
+  search::SearchOptions& s = options.search;
+  const auto replaced = [&](const char* key, const char* with) {
+    return given_.contains(key) && !given_.contains(with);
+  };
+  if (replaced("length_norm", "length_penalty") &&
+      (s.length_norm == search::LengthNorm::none || s.length_norm == search::LengthNorm::average))
+    s.length_penalty = 0;
+  if (replaced("search_rules", "early_stopping") || replaced("sample", "early_stopping"))
+    s.early_stopping = search::EarlyStopping::yes;
+  if (replaced("beam", "groups") && s.groups > 1 && options.beam % s.groups != 0)
+    s.groups = 1, s.diversity = 0;
+}
+
+std::string TranslatorFlags::explained_settings() const {
+  struct Row {
+    std::string name, value, origin;
+  };
+  std::vector<Row> rows;
+  std::set<std::string> told;
+  if (const auto generation = published_generation(folder, options.languages))
+    for (const published::SettingOrigin& o : generation->origins) {
+      told.insert(o.option);
+      rows.push_back({o.name, o.value, o.origin});
+      if (given_.contains(o.option)) rows.back().origin += ", replaced by " + flag_of(o.option);
+    }
+  const auto add = [&](const std::string& key, const std::string& value) {
+    if (given_.contains(key))
+      rows.push_back({flag_of(key), value, "command line"});
+    else if (!told.contains(key))
+      rows.push_back({flag_of(key), value, "default"});
+  };
+  add("beam", std::to_string(options.beam));
+  for (const settings::FieldValue& f : settings::values(settings::fields_of(options.search)))
+    add(f.key, f.value);
+  size_t names = 0, values = 0;
+  for (const Row& r : rows)
+    names = std::max(names, r.name.size()), values = std::max(values, r.value.size());
+  std::string text;
+  for (const Row& r : rows)
+    text += r.name + std::string(names - r.name.size() + 2, ' ') + r.value +
+            std::string(values - r.value.size() + 2, ' ') + r.origin + "\n";
+  return text;
+}
+
 void TranslatorFlags::add_search_to(Command& command) {
   command
-      .add_option("--beam", options.beam,
-                  "Keep the N best beginnings at every step; 1: greedy search")
+      .add_option(
+          "--beam",
+          [this](const std::string& text) {
+            const int64_t beam = std::stoll(text);  // in range, which is tested first
+            give("beam", [beam](TranslatorOptions& o) { o.beam = beam; });
+          },
+          "Keep the N best beginnings at every step; 1: greedy search (default: what a published "
+          "model asks for)")
       ->type_name("N")
       ->in_range(1, 64)
-      ->show_default();
+      ->show_default("1");
   for (const settings::FieldDoc& field :
        settings::documentation(settings::fields_of(options.search))) {
     const std::string flag = flag_of(field.key);
-    search::SearchOptions& record = options.search;
-    const auto set = [&record, key = field.key](const std::string& text) {
-      settings::set_field(record, key, text);
+    const auto set = [this, key = field.key](const std::string& text) {
+      give(key, [key, text](TranslatorOptions& o) { settings::set_field(o.search, key, text); });
     };
     if (field.value == "false") {
       command
@@ -150,7 +223,7 @@ Translator TranslatorFlags::translator() {
 }
 
 std::string limit_text(const Translator& translator, const search::SearchOptions& o) {
-  const int64_t positions = translator.most_positions();
+  const int64_t positions = translator.most_target_positions();
   return ir::concat("--max-length ", search::str(o.max_length),
                     positions > 0 ? ir::concat(", ", positions, " positions") : "");
 }

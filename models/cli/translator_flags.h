@@ -1,9 +1,13 @@
 // models/cli/translator_flags.h -- which models, and how to search: MODEL, --with, --checkpoint, --precision,
 // --beam, --bad-words, and an option for every field of search::SearchOptions.
+//
+// What is not given is what the model's folder asks for (translator_options).
 #pragma once
 #include "models/cli/precision_option.h"
 #include "models/translator/translator.h"
 
+#include <functional>
+#include <map>
 #include <string>
 
 namespace weft::cli {
@@ -18,11 +22,22 @@ struct TranslatorFlags {
   PrecisionOption precision;
   TranslatorOptions options;
 
-  void add_model_to(Command& command);   // MODEL, --with, --checkpoint, --engine, --precision
+  void add_model_to(Command& command);   // MODEL, --with, --checkpoint, languages, --engine, --precision
   void add_search_to(Command& command);  // the others
 
+  // What the folder asks for, and on top of it what was given: before `options` are read.
+  void ask_folder();
+  // Every setting of the search with its value and where it comes from, a line each.
+  std::string explained_settings() const;
+  bool gives(const std::string& key) const { return given_.contains(key); }
   // UsageError where options do not go together; sets options.search.bad_words.
   Translator translator();
+
+ private:
+  using Setter = std::function<void(TranslatorOptions&)>;
+  void give(const std::string& key, const Setter& set);
+
+  std::map<std::string, Setter> given_;  // by key of search::SearchOptions, or "beam"
 };
 
 // A message about fields of search::SearchOptions, in the words of the command line: length_penalty

@@ -3,7 +3,7 @@
 
 #include "backends/backend.h"
 #include "ir/error.h"
-#include "models/training/model_folder.h"
+#include "models/translator/opened_model.h"
 #include "models/translator/task.h"
 
 #include <filesystem>
@@ -52,7 +52,7 @@ Subject read_subject(const std::string& what, const ir::Bindings& bind, int64_t 
     s.in_parts = task.recipe.batch.accumulate > 1;
     s.loss = training_graph(task);
   } else {
-    config = training::ModelFolder(what).config();
+    config = settings_of_folder(what);
     s.loss = seq2seq::loss_graph(config);
   }
   s.sizes.kind = seq2seq::ends(config).source;

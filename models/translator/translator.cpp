@@ -35,11 +35,10 @@ ProgramOptions with_backend(ProgramOptions options) {
 // One of those that choose together, with the decoders asked for so far.
 class Voice {
  public:
-  Voice(const training::ModelFolder& folder, const TranslatorOptions& o,
-        const ProgramOptions& program)
-      : config_(folder.config()),
-        tokenizers_(folder.tokenizers()),
-        store_(folder.load(o.program.real, o.which)),
+  Voice(OpenedModel model, const ProgramOptions& program)
+      : config_(std::move(model.config)),
+        tokenizers_(std::move(model.tokenizers)),
+        store_(std::move(model.parameters)),
         program_(program) {}
 
   const seq2seq::Settings& config() const { return config_; }
@@ -78,9 +77,10 @@ struct Translator::Content {
     if (folders.empty()) throw ir::GraphError("a translator needs a model's folder");
     options.program = with_backend(o.program);
     for (const std::string& folder : folders) {
-      voices.push_back(std::make_unique<Voice>(training::ModelFolder(folder), o, options.program));
-      if (const int64_t n = training::ModelFolder(folder).longest_source(); n > 0)
+      OpenedModel model = open_model(folder, o.which, o.program.real, o.languages);
+      if (const int64_t n = model.longest_source; n > 0)
         longest_trained = longest_trained == 0 ? n : std::min(longest_trained, n);
+      voices.push_back(std::make_unique<Voice>(std::move(model), options.program));
       const Voice &first = *voices.front(), &last = *voices.back();
       if (first.tokenizers() != last.tokenizers() ||
           seq2seq::ends(first.config()).source != seq2seq::ends(last.config()).source)
@@ -92,10 +92,13 @@ struct Translator::Content {
 
   const seq2seq::Settings& config() const { return voices.front()->config(); }
   const training::Tokenizers& tokenizers() const { return voices.front()->tokenizers(); }
-  int64_t most_positions() const {
+  int64_t most_positions() const { return least(seq2seq::most_positions); }
+  int64_t most_target_positions() const { return least(seq2seq::most_target_positions); }
+  // Of a number of positions, 0 where there is no limit, that of the model that has fewest.
+  int64_t least(int64_t (*positions)(const seq2seq::Settings&)) const {
     int64_t most = 0;
     for (const auto& voice : voices)
-      if (const int64_t n = seq2seq::most_positions(voice->config()); n > 0)
+      if (const int64_t n = positions(voice->config()); n > 0)
         most = most == 0 ? n : std::min(most, n);
     return most;
   }
@@ -134,6 +137,7 @@ struct Translator::Content {
                                     .weights = options.weights || o.coverage_penalty > 0,
                                     .scores = scores,
                                     .log_probabilities = whole,
+                                    .normalizer = search::need_normalizer(o, options.beam),
                                     .ids = tokenizers().target.special()}));
     return list;
   }
@@ -164,6 +168,18 @@ std::optional<std::string> Translator::Content::refusal(const std::string& sourc
   }
 }
 
+TranslatorOptions translator_options(const std::string& folder, const Languages& languages) {
+  TranslatorOptions options;
+  options.languages = languages;
+  if (const auto generation = published_generation(folder, languages)) {
+    options.beam = generation->beam;
+    options.search = generation->with_beam(options.beam);
+  }
+  return options;
+}
+
+Translator::Translator(const std::string& folder)
+    : Translator(folder, translator_options(folder)) {}
 Translator::Translator(const std::string& folder, const TranslatorOptions& options)
     : Translator(std::span(&folder, 1), options) {}
 Translator::Translator(std::span<const std::string> folders, const TranslatorOptions& options)
@@ -175,6 +191,7 @@ const seq2seq::Settings& Translator::config() const { return content_->config();
 const training::Tokenizers& Translator::tokenizers() const { return content_->tokenizers(); }
 int64_t Translator::most_positions() const { return content_->most_positions(); }
 int64_t Translator::most_source_tokens() const { return content_->most_source_tokens(); }
+int64_t Translator::most_target_positions() const { return content_->most_target_positions(); }
 
 std::string Translator::text_of(const search::Hypothesis& hypothesis) const {
   return tokenizers().target.decode(hypothesis.tokens);
@@ -283,7 +300,7 @@ std::vector<std::vector<double>> Translator::score(std::span<const std::string> 
         ir::concat("there are ", targets.size(), " targets for ", sources.size(), " sources"));
   const std::scoped_lock lock(content_->asked);
   std::vector<data::EncodedExample> pairs;
-  const int64_t positions = content_->most_positions();
+  const int64_t positions = content_->most_target_positions();
   for (size_t i = 0; i < sources.size(); ++i) {
     if (is_blank(sources[i]) || content_->refusal(sources[i])) continue;
     data::EncodedExample e = content_->encoded(sources[i], static_cast<int64_t>(i));
@@ -298,7 +315,7 @@ std::vector<std::vector<double>> Translator::score(std::span<const std::string> 
   std::vector<std::vector<double>> scores(sources.size());
   if (pairs.empty()) return scores;
   data::BatchOptions options = kScored;
-  options.widest = positions;
+  options.widest = content_->most_positions();
   options.target_ids = tokenizers().target.special();
   const bool logs =
       content_->options.search.ensemble_mean == search::EnsembleMean::log_probabilities;

@@ -6,6 +6,9 @@
 // What a text is cut into belongs to the model (models/data/tokenizer.h): models of words take and
 // give tokens separated by spaces, all others raw text.
 //
+// A folder may be one as a model hub publishes it (models/published/folder.h); it says itself how it
+// is to be asked: translator_options.
+//
 // Several models that have the same vocabularies choose together (search_options.h, ensemble_mean).
 //
 // What a translator says of a source does not depend on what else it is asked. Several threads may
@@ -15,6 +18,7 @@
 #include "frontend/compile/session.h"
 #include "models/search/beam_search.h"
 #include "models/training/model_folder.h"
+#include "models/translator/opened_model.h"
 
 #include <functional>
 #include <memory>
@@ -35,15 +39,20 @@ struct TranslatorOptions {
   // Longer sources are refused; 0: those longer than the model has positions, or, where it has any
   // number of them, than 1,000 tokens and four times the longest it was trained on.
   int64_t max_source_tokens = 0;
+  Languages languages;     // of published models for many
   ProgramOptions program;  // without a backend: onednn
 };
+
+// What a folder asks for itself: of a published model beam and search as it says, else the defaults.
+TranslatorOptions translator_options(const std::string& folder, const Languages& languages = {});
 
 class Translator {
  public:
   using Tokens = std::vector<std::string>;
 
   // `folder`: of a model. Throws GraphError or RuntimeError that begin with the file at fault.
-  explicit Translator(const std::string& folder, const TranslatorOptions& options = {});
+  explicit Translator(const std::string& folder);  // asked as translator_options says
+  explicit Translator(const std::string& folder, const TranslatorOptions& options);
   // GraphError where a vocabulary of theirs differs, or what they read.
   explicit Translator(std::span<const std::string> folders, const TranslatorOptions& options = {});
   Translator(Translator&&) noexcept;
@@ -99,6 +108,7 @@ class Translator {
   // Positions of a source, and of a target with </s>; 0: no limit.
   int64_t most_positions() const;
   int64_t most_source_tokens() const;  // of a source that is not refused
+  int64_t most_target_positions() const;
 
   const seq2seq::Settings& config() const;
   const training::Tokenizers& tokenizers() const;

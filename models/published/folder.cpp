@@ -1,0 +1,125 @@
+// models/published/folder.cpp -- opening a folder and reading its weights.
+#include "models/published/folder.h"
+
+#include "ir/error.h"
+#include "models/families/seq2seq.h"
+#include "models/published/weights.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+
+namespace weft::published {
+namespace {
+
+namespace fs = std::filesystem;
+using ir::concat;
+using ir::GraphError;
+
+constexpr std::string_view kWeights[] = {"model.safetensors", "model.safetensors.index.json",
+                                         "pytorch_model.bin", "pytorch_model.bin.index.json"};
+
+std::string file_of(const std::string& folder, std::string_view name) {
+  return concat(folder, folder.ends_with('/') ? "" : "/", name);
+}
+
+std::unique_ptr<formats::Checkpoint> open_weights(const std::string& folder) {
+  std::string names;
+  for (const std::string_view name : kWeights) {
+    if (const std::string file = file_of(folder, name); fs::exists(file))
+      return formats::open_checkpoint(file);
+    names += concat(names.empty() ? "" : ", ", name);
+  }
+  throw GraphError(concat(folder, ": error: holds no weights; looked for ", names));
+}
+
+std::optional<ConfigFile> generation_file(const std::string& folder) {
+  const std::string file = file_of(folder, "generation_config.json");
+  if (!fs::exists(file)) return std::nullopt;
+  return std::optional<ConfigFile>(std::in_place, file);
+}
+
+// Keys that say nothing of what a model computes when it is asked; some of them contradict what
+// transformers does with a model, which nobody notices there either.
+const std::set<std::string, std::less<>> kOfNoEffect{"_name_or_path",
+                                                     "_num_labels",
+                                                     "activation_dropout",
+                                                     "add_bias_logits",
+                                                     "add_final_layer_norm",
+                                                     "architectures",
+                                                     "bos_token_id",
+                                                     "classif_dropout",
+                                                     "classifier_dropout",
+                                                     "decoder_layerdrop",
+                                                     "dense_act_fn",
+                                                     "dtype",
+                                                     "encoder_layerdrop",
+                                                     "extra_pos_embeddings",
+                                                     "finetuning_task",
+                                                     "force_bos_token_to_be_generated",
+                                                     "gradient_checkpointing",
+                                                     "id2label",
+                                                     "init_std",
+                                                     "initializer_factor",
+                                                     "is_encoder_decoder",
+                                                     "is_gated_act",
+                                                     "label2id",
+                                                     "model_type",
+                                                     "n_positions",
+                                                     "normalize_before",
+                                                     "normalize_embedding",
+                                                     "num_hidden_layers",
+                                                     "num_labels",
+                                                     "output_attentions",
+                                                     "output_hidden_states",
+                                                     "output_past",
+                                                     "prefix",
+                                                     "problem_type",
+                                                     "return_dict",
+                                                     "share_encoder_decoder_embeddings",
+                                                     "static_position_embeddings",
+                                                     "task_specific_params",
+                                                     "tokenizer_class",
+                                                     "torch_dtype",
+                                                     "transformers_version",
+                                                     "use_cache"};
+
+}  // namespace
+
+bool Folder::is_one(const std::string& path) {
+  std::error_code ignored;
+  return fs::exists(file_of(path, "config.json"), ignored) &&
+         !fs::exists(file_of(path, "model.toml"), ignored);
+}
+
+Folder::Folder(const std::string& path)
+    : path_(path),
+      config_(file_of(path, "config.json")),
+      architecture_(&architecture_of(config_)),
+      checkpoint_(open_weights(path)),
+      imported_(architecture_->import(config_, Inventory(*checkpoint_))) {
+  try {
+    transformer::check(imported_.config);
+  } catch (const GraphError& e) {
+    throw GraphError(concat(config_.path(), ": error: ", e.what()));
+  }
+  settings_ = imported_.config;
+  const std::optional<ConfigFile> generation = generation_file(path);
+  generation_ = read_generation(config_, generation ? &*generation : nullptr,
+                                imported_.config.target_vocabulary);
+}
+
+std::vector<std::string> Folder::remarks() const {
+  std::vector<std::string> remarks = imported_.remarks;
+  for (const std::string& key : config_.unread())
+    if (!kOfNoEffect.contains(key))
+      remarks.push_back(concat(config_.path(), ": \"", key, "\": ", config_.written(key),
+                               " is not understood and changes nothing"));
+  return remarks;
+}
+
+ParameterStore Folder::load(ir::DType real) const {
+  return load_weights(*checkpoint_, imported_, real);
+}
+
+}  // namespace weft::published

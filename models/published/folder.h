@@ -1,0 +1,54 @@
+// models/published/folder.h -- a folder as a model hub publishes it, as a model of one of our
+// families.
+//
+//   const published::Folder folder("opus-mt-en-de");
+//   ParameterStore store = folder.load();
+//   seq2seq::loss_graph(folder.settings()), folder.generation(), ...
+//
+// Read are config.json, generation_config.json if it is there, and the weights: model.safetensors or
+// pytorch_model.bin, or the index of several such files. Errors are GraphErrors that begin with the
+// file at fault.
+#pragma once
+#include "frontend/store/parameter_store.h"
+#include "models/data/special_ids.h"
+#include "models/families/family.h"
+#include "models/published/architecture.h"
+#include "models/published/generation.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace weft::published {
+
+class Folder {
+ public:
+  explicit Folder(const std::string& path);
+
+  // Is there a config.json, and no model of ours?
+  static bool is_one(const std::string& path);
+
+  const std::string& path() const { return path_; }
+  const Architecture& architecture() const { return *architecture_; }
+  const Imported& imported() const { return imported_; }
+  const seq2seq::Settings& settings() const { return settings_; }
+  // How the model is asked, unless the user says otherwise.
+  const Generation& generation() const { return generation_; }
+  // What contradicts itself, and keys of config.json that nobody has read.
+  std::vector<std::string> remarks() const;
+
+  // All parameters. GraphError naming what is missing, what is there beside and what has another
+  // shape than is needed.
+  ParameterStore load(ir::DType real = ir::DType::f32) const;
+
+ private:
+  std::string path_;
+  ConfigFile config_;
+  const Architecture* architecture_;
+  std::unique_ptr<formats::Checkpoint> checkpoint_;
+  Imported imported_;
+  seq2seq::Settings settings_;
+  Generation generation_;
+};
+
+}  // namespace weft::published

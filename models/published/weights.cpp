@@ -1,0 +1,144 @@
+// models/published/weights.cpp -- checking names and shapes, and laying tensors out.
+#include "models/published/weights.h"
+
+#include "ir/check.h"
+#include "ir/error.h"
+#include "models/families/seq2seq.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+
+namespace weft::published {
+namespace {
+
+using ir::Array;
+using ir::concat;
+using ir::DType;
+using ir::GraphError;
+
+// [rows,columns] -> [columns,rows], in squares that stay in the cache.
+template <typename T>
+Array transposed(const Array& a) {
+  constexpr int64_t kSide = 32;
+  const int64_t rows = a.dim(0), columns = a.dim(1);
+  Array t(a.dtype(), {columns, rows});
+  const T* from = a.data<T>();
+  T* to = t.data<T>();
+  for (int64_t r0 = 0; r0 < rows; r0 += kSide)
+    for (int64_t c0 = 0; c0 < columns; c0 += kSide)
+      for (int64_t c = c0; c < std::min(c0 + kSide, columns); ++c)
+        for (int64_t r = r0; r < std::min(r0 + kSide, rows); ++r)
+          to[c * rows + r] = from[r * columns + c];
+  return t;
+}
+
+Array laid_out(const Array& a, Layout layout) {
+  if (layout == Layout::row) return a.reshaped({a.dim(1)});
+  if (layout == Layout::same) return a;
+  switch (ir::bytes(a.dtype())) {
+    case 2:
+      return transposed<uint16_t>(a);
+    case 4:
+      return transposed<uint32_t>(a);
+    default:
+      return transposed<uint64_t>(a);
+  }
+}
+
+// And back.
+Array as_there(const Array& a, Layout layout) {
+  return layout == Layout::row ? a.reshaped({1, a.dim(0)}) : laid_out(a, layout);
+}
+
+ir::Dims dims_there(const ir::Dims& here, Layout layout) {
+  switch (layout) {
+    case Layout::same:
+      return here;
+    case Layout::transposed:
+      return {here.at(1), here.at(0)};
+    case Layout::row:
+      return {1, here.at(0)};
+  }
+  return here;
+}
+
+std::map<std::string, ir::Dims> parameters_of(const seq2seq::Settings& settings) {
+  std::map<std::string, ir::Dims> all;
+  const ir::Graph graph = seq2seq::loss_graph(settings, false);
+  for (const ir::Argument& a : graph.arguments())
+    if (a.kind == ir::ArgumentKind::parameter)
+      all.emplace(a.path, ir::values(graph.type(a.value).shape, {}));
+  return all;
+}
+
+// How far a table of such numbers may be from what is computed in double: many tables were rounded to
+// half precision once, whatever they are now.
+double rounding_of(DType dtype) { return dtype == DType::bf16 ? 1.0 / 128 : 1.0 / 1024; }
+
+// Of the sines, and of the cosines (frontend/nn/positions.h).
+std::vector<double> rates_of(Sinusoids kind, int64_t half) {
+  const auto last = static_cast<double>(kind == Sinusoids::tensor2tensor ? half - 1 : half);
+  std::vector<double> rates;
+  for (int64_t i = 0; i < half; ++i)
+    rates.push_back(std::pow(10000.0, -static_cast<double>(i) / std::max(last, 1.0)));
+  return rates;
+}
+
+void check_sinusoids(const formats::Checkpoint& checkpoint, const Imported& imported,
+                     const SinusoidTable& table) {
+  const formats::TensorInfo* info = checkpoint.find(table.name);
+  if (info == nullptr) return;
+  const int64_t width = imported.config.width;
+  if (info->dims.size() != 2 || info->dims[1] != width || !ir::is_float(info->dtype))
+    throw GraphError(concat(checkpoint.path(), ": error: ", table.name, " is ",
+                            ir::name(info->dtype), ir::dims_str(info->dims),
+                            ", needed are sinusoids [positions,", width, "]"));
+  const Array a = checkpoint.read(table.name);
+  const double most = rounding_of(info->dtype);
+  const std::vector<double> rates = rates_of(imported.config.sinusoids, width / 2);
+  for (int64_t p = 0; p < a.dim(0); ++p) {
+    if (p == table.zero_row) continue;
+    for (int64_t i = 0; i < width; ++i) {
+      const double angle = static_cast<double>(p) * rates[static_cast<size_t>(i % (width / 2))];
+      const double needed = i < width / 2 ? std::sin(angle) : std::cos(angle);
+      if (std::fabs(a.at(p * width + i) - needed) <= most) continue;
+      throw GraphError(concat(checkpoint.path(), ": error: ", table.name, "[", p, ",", i, "] is ",
+                              a.at(p * width + i), ", the sinusoid of that position is ", needed));
+    }
+  }
+}
+
+}  // namespace
+
+ParameterStore load_weights(const formats::Checkpoint& checkpoint, const Imported& imported,
+                            ir::DType real) {
+  const std::map<std::string, ir::Dims> parameters = parameters_of(imported.config);
+  std::set<std::string, std::less<>> passed_over(imported.unneeded.begin(),
+                                                 imported.unneeded.end());
+  for (const SinusoidTable& table : imported.sinusoids) passed_over.insert(table.name);
+  std::vector<formats::TensorInfo> entries;
+  for (const formats::TensorInfo& t : checkpoint.entries())
+    if (!passed_over.contains(t.name)) entries.push_back(t);
+  std::vector<formats::WantedTensor> wanted;
+  WEFT_CHECK(imported.tensors.size() == parameters.size());  // each has a name
+  for (const TensorName& t : imported.tensors)
+    wanted.push_back({t.name, dims_there(parameters.at(t.path), t.layout)});
+  formats::check_entries(checkpoint.path() + ": error", entries, wanted);
+  for (const SinusoidTable& table : imported.sinusoids)
+    check_sinusoids(checkpoint, imported, table);
+  ParameterStore store(imported.config.seed, real);
+  for (const TensorName& t : imported.tensors)
+    store.set(t.path, ir::ArgumentKind::parameter, laid_out(checkpoint.read(t.name), t.layout));
+  return store;
+}
+
+ir::NamedArrays tensors_of(const ParameterStore& store, const Imported& imported) {
+  ir::NamedArrays tensors;
+  for (const TensorName& t : imported.tensors)
+    tensors.add(t.name, as_there(store.at(t.path), t.layout));
+  return tensors;
+}
+
+}  // namespace weft::published
