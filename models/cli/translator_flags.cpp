@@ -128,6 +128,7 @@ std::string TranslatorFlags::explained_settings() const {
   for (const Row& r : rows)
     text += r.name + std::string(names - r.name.size() + 2, ' ') + r.value +
             std::string(values - r.value.size() + 2, ' ') + r.origin + "\n";
+  for (const std::string& remark : published_remarks(folder)) text += remark + "\n";
   return text;
 }
 

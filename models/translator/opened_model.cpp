@@ -1,37 +1,98 @@
 // models/translator/opened_model.cpp -- folders of both kinds.
 #include "models/translator/opened_model.h"
 
+#include "ir/error.h"
+#include "models/data/published/published_tokenizers.h"
 #include "models/published/folder.h"
+#include "models/published/number_codec.h"
+
+#include <algorithm>
+#include <filesystem>
 
 namespace weft {
 namespace {
 
+using data::PublishedTokenizers;
 using published::Folder;
 
-// The numbers themselves, separated by spaces.
-data::Tokenizer numbers(int64_t size, const data::SpecialIds& ids, const std::string& name) {
-  std::vector<std::string> tokens;
-  for (int64_t id = 0; id < size; ++id) tokens.push_back(std::to_string(id));
-  return {data::TokenizerKind::words, data::Vocabulary::from_tokens(std::move(tokens), name, ids)};
+// Of tokenisers; a folder without any takes and gives ids.
+constexpr std::string_view kTokenizerFiles[] = {"tokenizer.json", "spiece.model",
+                                                "source.spm",     "sentencepiece.bpe.model",
+                                                "vocab.json",     "tokenizer_config.json"};
+
+bool has_tokenizers(const Folder& folder) {
+  return std::any_of(std::begin(kTokenizerFiles), std::end(kTokenizerFiles),
+                     [&](std::string_view name) {
+                       return std::filesystem::exists(ir::concat(folder.path(), "/", name));
+                     });
 }
 
-training::Tokenizers tokenizers_of(const Folder& folder) {
+PublishedTokenizers tokenizers_of(const Folder& folder, const Languages& languages) {
   const transformer::Config& c = folder.imported().config;
-  constexpr int32_t kNone = data::SpecialIds::kNone;
-  return {numbers(c.source.vocabulary, {kNone, kNone, 1 << 24, kNone}, folder.path()),
-          numbers(c.target_vocabulary, folder.generation().ids, folder.path())};
+  const bool chosen = !languages.source.empty() || !languages.target.empty();
+  PublishedTokenizers t;
+  if (has_tokenizers(folder))
+    t = data::open_published_tokenizers(folder.path(), {.source_language = languages.source,
+                                                        .target_language = languages.target,
+                                                        .source_rows = c.source.vocabulary,
+                                                        .target_rows = c.target_vocabulary});
+  if (chosen && t.languages.empty())
+    throw ir::GraphError(folder.path() +
+                         ": error: the model has no languages that could be chosen");
+  if (has_tokenizers(folder)) return t;
+  t.source = published::numbers(c.source.vocabulary, folder.generation().ids);
+  t.target = published::numbers(c.target_vocabulary, folder.generation().ids);
+  return t;
+}
+
+// "a, b, c and 97 more"
+std::string listed(const std::vector<std::string>& names) {
+  constexpr size_t kMost = 5;
+  std::string s;
+  for (size_t i = 0; i < std::min(kMost, names.size()); ++i) s += (i > 0 ? ", " : "") + names[i];
+  return names.size() > kMost ? ir::concat(s, " and ", names.size() - kMost, " more") : s;
+}
+
+// With the language of the target, which such models begin with.
+published::Generation generation_of(const Folder& folder, const PublishedTokenizers& t,
+                                    const Languages& languages) {
+  published::Generation g = folder.generation();
+  int32_t& first = g.search.rules.forced_first;
+  const bool chosen = !languages.target.empty();
+  if (t.languages.empty()) return g;
+  if (t.first) {
+    if (!chosen && first != search::TokenRules::kNone) return g;
+    first = *t.first;
+    g.origins.push_back({"forced_bos_token_id",
+                         std::to_string(first),
+                         chosen ? "--target-language" : "tokenizer_config.json",
+                         {}});
+  } else if (chosen) {  // the decoder starts with it
+    g.ids.begin = t.target.special().begin;
+    g.origins.push_back(
+        {"decoder_start_token_id", std::to_string(g.ids.begin), "--target-language", {}});
+  } else if (t.target_language.empty() && first == search::TokenRules::kNone) {
+    throw ir::GraphError(ir::concat(folder.path(), ": error: the model writes ", t.languages.size(),
+                                    " languages (", listed(t.languages),
+                                    "); --target-language says which one"));
+  }
+  return g;
 }
 
 }  // namespace
 
 OpenedModel open_model(const std::string& folder, training::Which which, ir::DType real,
-                       const Languages&) {
+                       const Languages& languages) {
   if (Folder::is_one(folder)) {
     const Folder published(folder);
-    return {.config = published.settings(),
-            .tokenizers = tokenizers_of(published),
-            .parameters = published.load(real)};
+    const PublishedTokenizers t = tokenizers_of(published, languages);
+    return {
+        .config = published.settings(),
+        .tokenizers = {t.source, t.target.with_special(generation_of(published, t, languages).ids)},
+        .parameters = published.load(real)};
   }
+  if (!languages.source.empty() || !languages.target.empty())
+    throw ir::GraphError(folder + ": error: languages are for published models for many of them");
   const training::ModelFolder model(folder);
   return {.config = model.config(),
           .tokenizers = model.tokenizers(),
@@ -40,9 +101,14 @@ OpenedModel open_model(const std::string& folder, training::Which which, ir::DTy
 }
 
 std::optional<published::Generation> published_generation(const std::string& folder,
-                                                          const Languages&) {
+                                                          const Languages& languages) {
   if (!Folder::is_one(folder)) return std::nullopt;
-  return Folder(folder).generation();
+  const Folder published(folder);
+  return generation_of(published, tokenizers_of(published, languages), languages);
+}
+
+std::vector<std::string> published_remarks(const std::string& folder) {
+  return Folder::is_one(folder) ? Folder(folder).remarks() : std::vector<std::string>();
 }
 
 seq2seq::Settings settings_of_folder(const std::string& folder) {

@@ -8,6 +8,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace weft {
 
@@ -31,7 +32,10 @@ OpenedModel open_model(const std::string& folder, training::Which which, ir::DTy
 std::optional<published::Generation> published_generation(const std::string& folder,
                                                           const Languages& languages = {});
 
-// The settings of a folder of either kind, and what contradicts itself in it.
+// What contradicts itself in a published folder, or is not understood.
+std::vector<std::string> published_remarks(const std::string& folder);
+
+// The settings of a folder of either kind.
 seq2seq::Settings settings_of_folder(const std::string& folder);
 
 }  // namespace weft

@@ -1,4 +1,5 @@
 // tests/cli/published_test.cpp -- the program on folders as hubs publish them.
+#include "models/data/subwords.h"
 #include "tests/cli/small_task.h"
 #include "tests/models/published_folder.h"
 
@@ -60,6 +61,39 @@ TEST_CASE("published: a folder is translated with, scored, drawn, inspected and 
   const Outcome dumped = weft({"dump", f.path(), "--stage", "fused"});
   CHECK_MESSAGE(dumped.code == 0, dumped.err);
   CHECK(has(dumped.out, "= attention("));
+}
+
+TEST_CASE("published: where the folder has a tokeniser, text goes in and comes out") {
+  std::string config = kSmallT5;
+  const auto replace = [&](const std::string& from, const std::string& to) {
+    config.replace(config.find(from), from.size(), to);
+  };
+  replace("\"vocab_size\": 24", "\"vocab_size\": 164");
+  replace("\"eos_token_id\": 1", "\"eos_token_id\": 2");
+  const PublishedFolder f(config);
+  int line = 0;
+  const data::Subwords pieces = data::Subwords::train(
+      {.kind = data::SubwordKind::unigram, .size = 60, .byte_fallback = false},
+      [&]() -> std::optional<std::string> {
+        if (++line > 200) return std::nullopt;
+        return "the lower tower is newer than the lowest tower " + std::to_string(line % 7);
+      });
+  f.write("spiece.model", pieces.bytes());
+  f.write("generation_config.json", R"({"max_length": 9})");
+  const Outcome translated = weft({"translate", f.path()}, "the newer tower\n\nlower\n");
+  CHECK_MESSAGE(translated.code == 0, translated.err);
+  CHECK(lines_in(translated.out).size() == 3);
+  const Folder files;
+  const std::string source = files.write("source", "the newer tower\n"),
+                    target = files.write("target", "lower tower\n");
+  const Outcome scored =
+      weft({"score", f.path(), "--source", source, "--target", target, "--json"});
+  CHECK_MESSAGE(scored.code == 0, scored.err);
+  CHECK(has(scored.out, "tower"));
+  CHECK(has(scored.out, "</s>"));
+  const Outcome language =
+      weft({"translate", f.path(), "--target-language", "de"}, "the newer tower\n");
+  CHECK(not_a_clear_refusal(language) == "");
 }
 
 TEST_CASE("published: what is wrong with a folder is told in one line") {
