@@ -243,6 +243,7 @@ void evaluate(EvaluateOptions& o) {
   const data::ParallelFile file = file_of(o);
   std::vector<Measure> measures;  // a wrong name is told before anything is translated
   for (const std::string& name : o.metrics) measures.push_back(measure_named(name, o));
+  o.model.ask_folder();
   auto model = std::make_unique<Translator>(o.model.translator());
   if (measures.empty()) {
     const data::TokenizerKind kind = model->tokenizers().target.kind();
