@@ -222,18 +222,18 @@ TEST_CASE("published: forced, suppressed and several last tokens are as the fold
     CHECK(forced.ended);
     REQUIRE(forced.tokens.size() == 4);  // 7, three more, and the end at the limit
     CHECK(forced.tokens.front() == 7);
-    const search::Hypothesis free = found(start + "}").front();
+    const std::string longer = start + ", \"min_length\": 3";  // two tokens and the end
+    const search::Hypothesis free = found(longer + "}").front();
     REQUIRE(!free.tokens.empty());
     const int32_t first = free.tokens.front();
     const search::Hypothesis other =
-        found(ir::concat(start, ", \"begin_suppress_tokens\": [", first, "]}")).front();
-    CHECK((other.tokens.empty() || other.tokens.front() != first));
+        found(ir::concat(longer, ", \"begin_suppress_tokens\": [", first, "]}")).front();
+    CHECK(other.tokens.front() != first);
     const search::Hypothesis without =
-        found(ir::concat(start, ", \"suppress_tokens\": [", first, "]}")).front();
+        found(ir::concat(longer, ", \"suppress_tokens\": [", first, "]}")).front();
     for (const int32_t id : without.tokens) CHECK(id != first);
-    const search::Hypothesis ended =
-        found(ir::concat(start, ", \"eos_token_id\": [1, ", first, "]}")).front();
-    CHECK(ended.ended);
+    if (std::string(beam) == "1")  // the likeliest token ends it, whichever of the two it is
+      CHECK(found(ir::concat(start, ", \"eos_token_id\": [1, ", first, "]}")).front().ended);
   }
 }
 #endif
