@@ -117,9 +117,17 @@ compat::AvgPool avg_pool(const ir::OpView& op, const Tensor& x, const Tensor& y)
           op.flag("count_padding")};
 }
 
+// Windows that fit into what they slide over without its padding: no others are tried.
+bool windows_fit(const ir::OpView& op, const Tensor& x) {
+  const ir::Integers& window = op.integers("window");
+  for (size_t i = 0; i < window.size(); ++i)
+    if (x.dims[i + 1] < window[i]) return false;
+  return !window.empty();
+}
+
 bool emit_avg_pool_primitive(Emit& e) {
   const Tensor x = e.in(0), y = e.out();
-  if (x.rank() < 3 || x.size() == 0) return false;
+  if (x.size() == 0 || !windows_fit(e.op, x)) return false;
   const compat::AvgPool p = avg_pool(e.op, x, y);
   const auto pd =
       described([&] { return compat::avg_pool_desc(e.engine().dnnl(), p, plain_attributes()); });
@@ -134,7 +142,7 @@ bool emit_avg_pool_primitive(Emit& e) {
 
 bool emit_avg_pool_grad_primitive(Emit& e) {
   const Tensor dy = e.in(0), dx = e.out();
-  if (dx.rank() < 3 || dy.size() == 0) return false;
+  if (dy.size() == 0 || !windows_fit(e.op, dx)) return false;
   const compat::AvgPool p = avg_pool(e.op, dx, dy);
   const auto pd = described(
       [&] { return compat::avg_pool_grad_desc(e.engine().dnnl(), p, plain_attributes()); });
