@@ -82,13 +82,16 @@ void Beam::advance(const Choice& choice, History& history, const StepWeights& we
   std::stable_sort(finished_.begin(), finished_.end(),
                    [](const Finished& a, const Finished& b) { return a.score > b.score; });
   if (std::ssize(finished_) > width_) finished_.resize(static_cast<size_t>(width_));
-  done_ = last || next_.empty() || stops();
+  done_ = last || next_.empty() || stops(choice);
 }
 
-bool Beam::stops() const {
+bool Beam::stops(const Choice& choice) const {
   if (std::ssize(finished_) < width_ || options_->search_rules == SearchRules::marian) return false;
   if (options_->search_rules == SearchRules::fairseq) return true;
-  const double sum = next_.front().score;
+  double sum = next_.front().score;
+  // transformers' groups look at the best continuation even where it has just ended.
+  if (options_->groups > 1 && !choice.finished.empty())
+    sum = std::max(sum, choice.finished.front().score);
   switch (options_->early_stopping) {
     case EarlyStopping::yes:
       return true;

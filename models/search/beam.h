@@ -57,7 +57,7 @@ class Beam {
 
  private:
   void finish(int32_t last, int64_t tokens, double score, bool ended, const History& history);
-  bool stops() const;
+  bool stops(const Choice& choice) const;
 
   const SearchOptions* options_;
   int64_t first_, width_, limit_, source_;

@@ -81,7 +81,7 @@ TEST_CASE("published: where the folder has a tokeniser, text goes in and comes o
   }
   size_t next = 0;
   const data::Subwords pieces = data::Subwords::train(
-      {.kind = data::SubwordKind::unigram, .size = 100, .byte_fallback = false},
+      {.kind = data::SubwordKind::unigram, .size = 60, .byte_fallback = false},
       [&]() -> std::optional<std::string> {
         return next < sentences.size() ? std::optional(sentences[next++]) : std::nullopt;
       });

@@ -40,6 +40,7 @@ Seq2seqRun setup_of(const seq2seq::Settings& config, int64_t steps,
                     const std::string& folder = {}) {
   Seq2seqRun s = tests::small_setup(steps);
   s.config = config;
+  s.seed = seq2seq::seed(config);
   s.program = bf16_options();
   if (folder.empty()) return s;
   s.folder = ModelFolder(folder);
