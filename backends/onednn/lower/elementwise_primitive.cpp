@@ -112,7 +112,7 @@ class Chain {
     double alpha = 1, beta = 0;
     if (binary.op == &ops::add)
       beta = c;
-    else if (binary.op == &ops::mul)
+    else if (binary.op == &ops::mul && c != 0)  // 0 x has the sign of x
       alpha = c;
     else if (binary.op == &ops::sub)
       alpha = turned ? -1 : 1, beta = turned ? c : -c;
@@ -164,6 +164,11 @@ bool emit_elementwise_primitive(Emit& e) {
     if (!other || other->strides == out.strides) continue;
     if (i > 0 || out.rank() != 2 || other->strides != Dims{0, 1}) return false;
   }
+
+  // Behind a binary first step 2.6.3 leaves eltwise_linear out (tests/property/edges_test.cpp).
+  if (chain.steps[0].other && std::any_of(chain.steps.begin() + 1, chain.steps.end(),
+                                          [](const Step& step) { return !step.other; }))
+    return false;
 
   std::vector<Ref> at{chain.start.at};
   if (chain.steps[0].other) at.push_back(chain.steps[0].other->at);

@@ -8,6 +8,7 @@
 #include "backends/onednn/machine/engine.h"
 #include "ir/ops/all.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace weft::onednn {
@@ -55,29 +56,37 @@ bool emit_softmax_kernel(Emit& e) {
   return true;
 }
 
-// Lanes of -inf throughout: their softmax is zeros, its logarithm -inf, where oneDNN makes NaN.
-struct EmptyLanes {
+// Lanes that oneDNN gets wrong: of -inf throughout, whose softmax is zeros and its logarithm -inf,
+// where it has NaN; and with a NaN or +inf, which make NaN of the whole lane, where it has zeros.
+struct OddLanes {
+  enum Kind : uint8_t { sound, empty, spoilt };
+
   Lanes l;
-  Ref x, y, found;  // found: a byte a lane
-  float value;
+  Ref x, y, kinds;      // kinds: a byte a lane
+  float value_of_none;  // for empty lanes
 
   const float* lane(const Run& run, Ref of, int64_t ld, int64_t i) const {
     return run.at<float>(of) + i / l.inner * ld + i % l.inner;
   }
   void find(const Run& run) const {
-    uint8_t* const to = run.at<uint8_t>(found);
+    uint8_t* const to = run.at<uint8_t>(kinds);
     for (int64_t i = 0; i < l.rows * l.inner; ++i) {
       const float* const at = lane(run, x, l.ld_x, i);
-      int64_t k = 0;
-      while (k < l.n && at[k * l.inner] == -HUGE_VALF) ++k;
-      to[i] = k == l.n;
+      float greatest = -HUGE_VALF;
+      bool nan = false;
+      for (int64_t k = 0; k < l.n; ++k) {
+        nan |= std::isnan(at[k * l.inner]);
+        greatest = std::max(greatest, at[k * l.inner]);
+      }
+      to[i] = nan || greatest == HUGE_VALF ? spoilt : greatest == -HUGE_VALF ? empty : sound;
     }
   }
   void fill(const Run& run) const {
-    const uint8_t* const is_empty = run.at<uint8_t>(found);
+    const uint8_t* const kind = run.at<uint8_t>(kinds);
     for (int64_t i = 0; i < l.rows * l.inner; ++i)
-      for (int64_t k = 0; is_empty[i] != 0 && k < l.n; ++k)
-        const_cast<float*>(lane(run, y, l.ld_y, i))[k * l.inner] = value;
+      for (int64_t k = 0; kind[i] != sound && k < l.n; ++k)
+        const_cast<float*>(lane(run, y, l.ld_y, i))[k * l.inner] =
+            kind[i] == empty ? value_of_none : std::nanf("");
   }
 };
 
@@ -95,14 +104,14 @@ bool emit_softmax_primitive(Emit& e) {
                                 plain_attributes());
   });
   if (!pd) return false;
-  const EmptyLanes empty{l, x.at, y.at, e.workspace(l.rows * l.inner), log ? -HUGE_VALF : 0.0F};
-  e.kernel("lanes of -inf", 0, [empty](const Run& run) { empty.find(run); });
+  const OddLanes odd{l, x.at, y.at, e.workspace(l.rows * l.inner), log ? -HUGE_VALF : 0.0F};
+  e.kernel("odd lanes", 0, [odd](const Run& run) { odd.find(run); });
   Call("softmax", compat::Softmax(*pd))
       .with(DNNL_ARG_SRC, pd->src_desc(), x.at)
       .with(DNNL_ARG_DST, pd->dst_desc(), y.at)
       .with_scratchpad(e, pd->scratchpad_desc())
       .emit(e, 0, pd->impl_info_str());
-  e.kernel("lanes of -inf", 0, [empty](const Run& run) { empty.fill(run); });
+  e.kernel("odd lanes", 0, [odd](const Run& run) { odd.fill(run); });
   return true;
 }
 
