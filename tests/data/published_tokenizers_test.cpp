@@ -340,6 +340,7 @@ TEST_CASE("published tokenisers: a model with other rows than tokens, and other 
   CHECK(t.source.decode(Ids{255, 7}) == t.source.decode(Ids{7}));
   SpecialIds other = t.target.special();
   other.begin = 5;
+  other.all_produced = true;
   const Tokenizer renamed = t.target.with_special(other);
   CHECK(renamed.special().begin == 5);
   CHECK(renamed != t.target);

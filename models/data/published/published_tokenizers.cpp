@@ -85,6 +85,7 @@ class PublishedCodec final : public TokenCodec {
     json["target_language"] = o.target_language;
     json["rows"] = {o.source_rows, o.target_rows};
     json["special"] = {s.pad, s.begin, s.end, s.unknown};
+    json["all_produced"] = s.all_produced;
     return json.dump(1) + "\n";
   }
 
@@ -351,7 +352,8 @@ Tokenizer read_published_tokenizer(const std::string& text, const std::string& n
   return tokenizer.with_special({.pad = static_cast<int32_t>(ids[0]),
                                  .begin = static_cast<int32_t>(ids[1]),
                                  .end = static_cast<int32_t>(ids[2]),
-                                 .unknown = static_cast<int32_t>(ids[3])});
+                                 .unknown = static_cast<int32_t>(ids[3]),
+                                 .all_produced = object.flag("all_produced")});
 }
 
 }  // namespace weft::data
