@@ -22,7 +22,8 @@ struct TranslatorFlags {
   PrecisionOption precision;
   TranslatorOptions options;
 
-  void add_model_to(Command& command);   // MODEL, --with, --checkpoint, languages, --engine, --precision
+  void add_model_to(
+      Command& command);  // MODEL, --with, --checkpoint, languages, --engine, --precision
   void add_search_to(Command& command);  // the others
 
   // What the folder asks for, and on top of it what was given: before `options` are read.
