@@ -94,6 +94,17 @@ TEST_CASE("engines: softmax of lanes of -inf, norms and their adjoints") {
     tests::check_same(graph, arguments, {.engine = engine});
 }
 
+TEST_CASE("engines: a chain of elementwise ops may have the same function twice") {
+  check_engines(R"(graph(%y: f32[8,4], %d: f32[8,4]) {
+      %one = constant() {shape=[8,4], values=[1]} : f32[8,4]
+      %half = constant() {shape=[8,4], values=[-0.5]} : f32[8,4]
+      %a = mul(%y, %d)
+      %b = sub(%one, %a)
+      %c = mul(%b, %half)
+      return %c })",
+                {});
+}
+
 TEST_CASE("engines: each runs its own code where it has some") {
   const ir::Bindings rows{{"M", 256}};
   CHECK(has(plan(kLinear, rows, EngineChoice::weft), "matmul, blocked"));
