@@ -3,6 +3,7 @@
 
 #include "backends/backend.h"
 #include "ir/error.h"
+#include "models/data/batch_names.h"
 #include "models/translator/opened_model.h"
 #include "models/translator/task.h"
 
@@ -58,6 +59,7 @@ Subject read_subject(const std::string& what, const ir::Bindings& bind, int64_t 
   s.sizes.kind = seq2seq::ends(config).source;
   if (s.sizes.kind.kind == data::SourceKind::image) s.sizes.source = s.sizes.kind.patches();
   s.sizes.target_vocabulary = seq2seq::target_vocabulary(config);
+  s.sizes.aligned = s.loss.find_argument(data::kAlignment) >= 0;
   for (const auto& [symbol, size] : bind) {
     if (symbol != "B" && symbol != "S" && symbol != "T")
       throw ir::GraphError("a model's sizes are B (rows), S (source) and T (target), found '" +

@@ -1,6 +1,7 @@
 // models/measure/synthetic.cpp -- random tokens behind each other, <pad> behind them.
 #include "models/measure/synthetic.h"
 
+#include "models/data/batch_names.h"
 #include "models/data/random.h"
 #include "models/data/vocabulary.h"
 
@@ -66,6 +67,15 @@ ir::NamedArrays synthetic_batch(const SyntheticBatch& s) {
   batch.add("row_ids", row_ids);
   batch.add("row_weights", ir::Array::of(ir::DType::f32, {s.rows}, std::vector<double>(s.rows, 1)));
   batch.add("step", ir::Array(ir::DType::s64, {}));
+  if (s.aligned) {
+    ir::Array alignment(ir::DType::f32, {s.rows, s.target, s.source});
+    for (int64_t b = 0; b < s.rows; ++b)
+      for (int64_t t = 0; t < s.target; ++t) {
+        const int64_t last = source_lengths.integer_at(b) - 1;
+        alignment.set((b * s.target + t) * s.source + std::min(t, last), 1);
+      }
+    batch.add(data::kAlignment, alignment);
+  }
   return batch;
 }
 

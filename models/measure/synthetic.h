@@ -13,7 +13,8 @@ struct SyntheticBatch {
   data::Source kind;                            // what the source is
   int64_t target_vocabulary = 0;
   uint64_t seed = 1;
-  bool full = false;  // every row as long as the widths; else lengths are uniform in [2/5 n, n]
+  bool full = false;     // every row as long as the widths; else lengths are uniform in [2/5 n, n]
+  bool aligned = false;  // with alignments, each target token to the source's at its place
 };
 
 // The inputs of a loss graph, named as the fields of data::Batch, and `step`. The first row is

@@ -75,6 +75,8 @@ TEST_CASE(
   task.folder.write("r.toml", text);
   const Outcome trained = task.train();
   CHECK_MESSAGE(trained.code == 0, trained.err);
+  const Outcome timed = weft({"bench", task.recipe_file, "--steps", "1", "--threads", "1"});
+  CHECK_MESSAGE(timed.code == 0, timed.err);
   task.folder.write("train.align", "0-9\n" + lines);
   const Outcome refused = weft({"train", task.recipe_file, "--out", task.folder / "x"});
   CHECK(not_a_clear_refusal(refused) == "");
