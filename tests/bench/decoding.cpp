@@ -1,7 +1,7 @@
 // tests/bench/decoding.cpp -- milliseconds to decode a batch, greedily and with a beam.
 //
-//   decoding_bench [WORKLOAD...] [--beam N] [--sentences N] [--reps N] [--profile]
-//   decoding_bench [WORKLOAD...] [--beam N] [--reps N] [--profile] --file
+//   decoding_bench [WORKLOAD...] [--beam N] [--sentences N] [--reps N] [--precision f32|bf16] [--profile]
+//   decoding_bench [WORKLOAD...] [--beam N] [--reps N] [--precision f32|bf16] [--profile] --file
 //
 // W4: 32, 8 or 1 sources of 10..25 tokens, always 30 steps, </s> or not, with the models of W1 and
 // W3. Prints one line of JSON a workload, beam (1 and 5 unless --beam says otherwise) and number of
@@ -41,11 +41,21 @@ double seconds() {
 struct Options {
   int reps = 7;
   bool profile = false, file = false;
+  ir::Precision precision = ir::Precision::f32;
 };
 
+ProgramOptions program_options(const Options& options) {
+  ProgramOptions program;
+  program.backend = backends::make_onednn();
+  program.compile.profile = options.profile;
+  program.precision = options.precision;
+  return program;
+}
+
 // "W3-beam5", "W3-greedy-1": of one sentence.
-std::string name_of(const bench::Workload& w, int64_t beam) {
-  std::string name = w.name + (beam == 1 ? "-greedy" : "-beam" + std::to_string(beam));
+std::string name_of(const bench::Workload& w, int64_t beam, ir::Precision precision) {
+  std::string name = w.name + (precision == ir::Precision::bf16 ? "-bf16" : "") +
+                     (beam == 1 ? "-greedy" : "-beam" + std::to_string(beam));
   return w.batch == kSentences ? name : name + "-" + std::to_string(w.batch);
 }
 
@@ -54,10 +64,7 @@ void measure(const bench::Workload& training, int64_t beam, int64_t sentences,
   bench::Workload w = training;
   w.batch = sentences;
   const ir::NamedArrays batch = bench::random_batch(w, 7);
-  ProgramOptions program;
-  program.backend = backends::make_onednn();
-  program.compile.profile = options.profile;
-  search::Decoder decoder = seq2seq::decoder(w.config, {.beam = beam}, program);
+  search::Decoder decoder = seq2seq::decoder(w.config, {.beam = beam}, program_options(options));
   ParameterStore store(1);
   const search::SearchOptions limits{.max_length = {0, kSteps}, .min_length = kSteps};
   std::vector<search::Hypotheses> found;
@@ -85,7 +92,7 @@ void measure(const bench::Workload& training, int64_t beam, int64_t sentences,
       "{\"case\":\"%s\",\"ms_median\":%.1f,\"ms_min\":%.1f,\"out_tok_s\":%.0f,\"gflops\":%.1f,"
       "\"peak_gflops\":%.1f,\"share\":%.2f,\"rss_mb\":%ld,\"first_ms\":%.0f,"
       "\"log_probability\":%.4f}\n",
-      name_of(w, beam).c_str(), median, times[0],
+      name_of(w, beam, options.precision).c_str(), median, times[0],
       static_cast<double>(w.batch * kSteps) / median * 1e3, gflops, peak.gflops,
       gflops / peak.gflops, usage.ru_maxrss / 1024, first,
       log_probability / static_cast<double>(w.batch));
@@ -122,9 +129,7 @@ void measure_file(const bench::Workload& w, int64_t beam, const Options& options
           static_cast<int32_t>(data::kSpecialTokens + random.below(static_cast<uint64_t>(words))));
     tokens += length;
   }
-  ProgramOptions program;
-  program.backend = backends::make_onednn();
-  program.compile.profile = options.profile;
+  const ProgramOptions program = program_options(options);
   ParameterStore store(1);
   const search::SearchOptions limits{.max_length = {1, 0}, .min_length = kLongestLine};
   constexpr data::BatchOptions kBatches{.max_rows = 128, .max_tokens = 16384, .round_source = 8};
@@ -162,6 +167,9 @@ int main(int argc, char** argv) {
       options.profile = true;
     else if (std::strcmp(argv[i], "--file") == 0)
       options.file = true;
+    else if (std::strcmp(argv[i], "--precision") == 0 && value)
+      options.precision =
+          argv[++i] == std::string("bf16") ? ir::Precision::bf16 : ir::Precision::f32;
     else if (std::strcmp(argv[i], "--reps") == 0 && value)
       options.reps = std::max(1, std::atoi(argv[++i]));
     else if (std::strcmp(argv[i], "--beam") == 0 && value)
