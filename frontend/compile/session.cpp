@@ -40,7 +40,6 @@ void Program::go_through_stages(const ir::Graph& built, std::vector<StageStep> m
   stages_ = compile_stages(built, {.middle = std::move(middle),
                                    .end = std::move(end),
                                    .optimize = options_.optimize,
-                                   .rows_move = options_.rows_move,
                                    .precision = options_.precision,
                                    .disabled = options_.disabled_passes,
                                    .evaluate = evaluated_by(options_.backend, options_.real),

@@ -29,7 +29,6 @@ struct ProgramOptions {
   std::shared_ptr<backends::Backend> backend;  // needed
   backends::CompileOptions compile = {};
   std::vector<std::string> disabled_passes = {};
-  bool rows_move = true;  // off: a row's bits do not depend on its place among others (stages.h)
   ir::Precision precision = ir::Precision::f32;  // of products; parameters are f32 in any case
   int64_t cache_bytes = int64_t{2} << 30;        // of all executables kept; one is always kept
   ir::DType real = ir::DType::f32;  // of float results: f64 is for the reference backend

@@ -39,8 +39,7 @@ class Way {
     context.passes_run = static_cast<int>(result_.records.size());
     context.evaluate = plan_.evaluate;
     ir::PipelineResult done = ir::run_passes(
-        graph_, passes, context,
-        {.disabled = plan_.disabled, .rows_move = plan_.rows_move, .observe = plan_.observe});
+        graph_, passes, context, {.disabled = plan_.disabled, .observe = plan_.observe});
     result_.notes.insert(result_.notes.end(), context.notes.begin(), context.notes.end());
     result_.records.insert(result_.records.end(), done.records.begin(), done.records.end());
     graph_ = std::move(done.graph);

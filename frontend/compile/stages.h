@@ -39,12 +39,10 @@ using Evaluate = std::function<std::vector<ir::Array>(const ir::Graph&)>;
 Evaluate evaluated_by(std::shared_ptr<backends::Backend> backend, ir::DType real);
 
 struct StagePlan {
-  std::vector<StageStep> middle = {};  // after recognition
-  std::vector<StageStep> end = {};     // after all passes
-  std::string last = "optimised";      // goes no further than this stage
-  bool optimize = true;                // off: no passes, the steps alone
-  // Off: a row stays at its place, and its bits do not depend on how long the others are.
-  bool rows_move = true;
+  std::vector<StageStep> middle = {};            // after recognition
+  std::vector<StageStep> end = {};               // after all passes
+  std::string last = "optimised";                // goes no further than this stage
+  bool optimize = true;                          // off: no passes, the steps alone
   ir::Precision precision = ir::Precision::f32;  // of products
   std::vector<std::string> disabled = {};        // passes left out, by name
   Evaluate evaluate = {};                        // none: constants are not folded

@@ -44,8 +44,7 @@ struct Pass {
   std::string_view name;
   Graph (*run)(const Graph&, PassContext&) = nullptr;
   std::string_view doc;
-  bool moves_rows = false;  // rows may change places with the lengths of others
-  bool rounds = false;      // values are others than before: products read less precise ones
+  bool rounds = false;  // values are others than before: products read less precise ones
 };
 
 // "decoder.cpp:30 decoder/attention", for notes.

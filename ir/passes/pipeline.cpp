@@ -57,14 +57,8 @@ constexpr Pass kPasses[] = {
     {"merge_matmuls", merge_matmuls, "products of one value with several weights become one"},
     {"order_packed", order_packed, "packed rows stand as loops read them"},
     {"pack_attention", pack_attention, "attention works on packed sequences"},
-    {.name = "pack_tokens",
-     .run = pack_tokens,
-     .doc = "work batched over time runs on the real tokens only",
-     .moves_rows = true},
-    {.name = "sort_rows",
-     .run = sort_rows,
-     .doc = "rows of a loop stand in the order of their lengths",
-     .moves_rows = true},
+    {"pack_tokens", pack_tokens, "work batched over time runs on the real tokens only"},
+    {"sort_rows", sort_rows, "rows of a loop stand in the order of their lengths"},
     {"split_scan", split_scan, "what does not recur leaves the loop"},
 };
 
@@ -187,7 +181,6 @@ PipelineResult run_passes(const Graph& graph, std::span<const Pass* const> passe
     if (find_pass(name) == nullptr)
       throw GraphError(concat("there is no pass '", name, "' to leave out"));
   for (const Pass* p : passes) {
-    if (p->moves_rows && !options.rows_move) continue;
     if (std::find(options.disabled.begin(), options.disabled.end(), p->name) !=
         options.disabled.end())
       continue;

@@ -27,7 +27,6 @@ struct PassRecord {
 
 struct PipelineOptions {
   std::vector<std::string> disabled;  // names of passes to leave out; GraphError for others
-  bool rows_move = true;              // off: without passes that move rows
   bool verify = true;  // after every pass; off in release builds, where it runs once at the end
   // Called around every pass, e.g. to dump.
   std::function<void(std::string_view pass, const Graph& before, const Graph& after)> observe;

@@ -91,16 +91,3 @@ TEST_CASE("pipeline: a pass to leave out that there is not is an error") {
       ir::run_passes(g, ir::recognise_passes(), context, {.disabled = {"fuse_atention"}}),
       "there is no pass 'fuse_atention' to leave out", ir::GraphError);
 }
-
-TEST_CASE("pipeline: where rows stay, no pass runs that moves them, and all others do") {
-  const ir::Graph g = ir::parse(kDecoder);
-  const auto run = [&](bool rows_move) {
-    ir::PassContext context;
-    return ir::run_passes(g, ir::optimise_passes(), context, {.rows_move = rows_move}).records;
-  };
-  const auto moving = std::count_if(ir::optimise_passes().begin(), ir::optimise_passes().end(),
-                                    [](const ir::Pass* p) { return p->moves_rows; });
-  CHECK(moving >= 2);
-  CHECK(run(true).size() == ir::optimise_passes().size());
-  CHECK(run(false).size() == ir::optimise_passes().size() - static_cast<size_t>(moving));
-}
