@@ -243,14 +243,16 @@ void Trainer::note_skip(const std::string& what, const Observer& observe) {
                            setup_.divergence.limit, ")")});
 }
 
-// Back to the last checkpoint that was due, with a lower rate; false where that may not be.
-bool Trainer::restore(const std::string& what, const Observer& observe) {
+// Back to the last checkpoint that was due, with a lower rate; false where that may not be, or does
+// not help: what the first step behind a checkpoint computes does not depend on the rate.
+bool Trainer::restore(const std::string& what, bool in_step, const Observer& observe) {
   const DivergenceSettings& d = setup_.divergence;
   if (!restores() || !setup_.folder->has_good() || progress_.restores >= d.limit) return false;
   Progress before = setup_.folder->restore_good(store_, setup_.evaluation);
   before.settings = std::move(progress_.settings);
   before.restores = progress_.restores + 1;
   const int64_t diverged_at = progress_.step;
+  const bool again = in_step && before.step + 1 == diverged_at;
   const TimedFall now = progress_.fall;  // what time there is does not come back
   before.fall.seconds = now.seconds, before.fall.validation = now.validation;
   before.fall.step = now.step, before.fall.measured = now.measured;
@@ -258,6 +260,16 @@ bool Trainer::restore(const std::string& what, const Observer& observe) {
   setup_.batches->seek(progress_.position);
   validated_step_ = -1;
   changed_ = true;
+  if (again) {
+    --progress_.restores;
+    if (observe)
+      observe({.kind = Event::Kind::note,
+               .step = diverged_at,
+               .epoch = progress_.position.epoch,
+               .why = concat("diverged: ", what, ", right behind the checkpoint of step ",
+                             progress_.step, ": a lower rate does not change that step")});
+    return false;
+  }
   if (observe)
     observe({.kind = Event::Kind::note,
              .step = diverged_at,
@@ -348,9 +360,11 @@ void Trainer::advance(Tally& tally, const Observer& observe, const Stop& stop) {
   const Limits& limits = setup_.limits;
   const int64_t epoch = progress_.position.epoch;
   const double begin = tally.seconds();
+  bool in_step = true;
   try {
     const TrainingBatch batch = setup_.batches->next();
     const double graph_loss = step(batch.parts, observe), loss = batch.loss.value_or(graph_loss);
+    in_step = false;
     // A stream stands at the first batch of an epoch when it has finished the one before.
     const bool epoch_over = progress_.position.epoch != epoch;
     tally.add(batch, loss);
@@ -367,7 +381,7 @@ void Trainer::advance(Tally& tally, const Observer& observe, const Stop& stop) {
     if (observe) say_step(tally, epoch, loss, batch.loss_name, seconds, observe);
     tally.add_away(away);
   } catch (const Diverged& e) {
-    if (!restore(e.reason, observe)) throw;
+    if (!restore(e.reason, in_step, observe)) throw;
   }
 }
 

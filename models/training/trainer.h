@@ -112,7 +112,7 @@ class Trainer {
   void check_finite() const;
   double step(std::span<const ir::NamedArrays> parts, const Observer& observe);
   void note_skip(const std::string& what, const Observer& observe);
-  bool restore(const std::string& what, const Observer& observe);
+  bool restore(const std::string& what, bool in_step, const Observer& observe);
   // `ending`: after the last step; may update the best model, not patience or the schedule.
   // False where it was stopped.
   bool validate(const Observer& observe, const Stop& stop, double seconds, bool ending);

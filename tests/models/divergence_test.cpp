@@ -164,6 +164,30 @@ TEST_CASE("divergence: where a run was stopped changes nothing of what it goes b
         name);
 }
 
+TEST_CASE(
+    "divergence: the step right behind a checkpoint is the same at any rate, so the run ends") {
+  const TemporaryFolder folder;
+  TrainerSetup s = own_setup(30, folder / "model");
+  s.divergence = {.action = OnDivergence::restore, .limit = 3};
+  s.limits.save_every = 6;
+  const auto batches = std::make_shared<tests::OwnBatches>();
+  batches->poisoned = {6};  // counted from 0
+  s.batches = batches;
+  Trainer trainer(s);
+  std::vector<std::string> notes;
+  const std::string end = tests::message_of<Diverged>([&] {
+    trainer.run([&](const Event& e) {
+      if (e.kind == Event::Kind::note) notes.push_back(e.why);
+    });
+  });
+  CHECK(end.find("diverged at step 7: the loss is NaN") != end.npos);
+  REQUIRE(notes.size() == 1);
+  CHECK(notes[0] ==
+        "diverged: the loss is NaN, right behind the checkpoint of step 6: a lower rate does not "
+        "change that step");
+  CHECK(trainer.progress().restores == 0);
+}
+
 TEST_CASE("divergence: what a lower rate does not cure ends, and restoring needs a folder") {
   const TemporaryFolder folder;
   TrainerSetup s = own_setup(30, folder / "model");
