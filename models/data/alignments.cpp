@@ -2,7 +2,7 @@
 #include "models/data/alignments.h"
 
 #include "frontend/formats/digest.h"
-#include "frontend/formats/input_file.h"
+#include "frontend/formats/text.h"
 #include "ir/error.h"
 #include "models/data/tokenizer.h"
 
@@ -34,18 +34,14 @@ bool read_point(std::string_view text, std::pair<int32_t, int32_t>& point) {
 Alignments Alignments::read(const std::string& path) {
   Alignments a;
   a.path_ = path;
-  const formats::InputFile input(path);
-  const std::string text = input.read_text(0, input.size());
-  for (size_t begin = 0; begin < text.size();) {
-    const size_t end = std::min(text.find('\n', begin), text.size());
-    std::string_view line = std::string_view(text).substr(begin, end - begin);
-    if (line.ends_with('\r')) line.remove_suffix(1);
+  formats::LineReader lines(path);
+  while (const auto line = lines.next()) {
     Points points;
-    for (const std::string& word : split_tokens(line)) {
+    for (const std::string& word : split_tokens(*line)) {
       points.emplace_back();
       if (!read_point(word, points.back()))
-        throw GraphError(concat(path, ":", a.lines_.size() + 1, ": error: '", word,
-                                "' is no pair of places as in 0-2"));
+        throw GraphError(
+            concat(lines.where(), ": error: '", word, "' is no pair of places as in 0-2"));
     }
     // Each pair once, those of a target token together.
     std::sort(points.begin(), points.end(), [](const auto& x, const auto& y) {
@@ -53,7 +49,6 @@ Alignments Alignments::read(const std::string& path) {
     });
     points.erase(std::unique(points.begin(), points.end()), points.end());
     a.lines_.push_back(std::move(points));
-    begin = end + 1;
   }
   return a;
 }

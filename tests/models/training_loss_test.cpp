@@ -260,6 +260,9 @@ TEST_CASE("alignments: pairs of a file are shares of each target token") {
             data::Alignments::read(folder.file("bad", std::string("0-0\n") + bad));
           }).find("bad:2: error: '" + std::string(bad) + "' is no pair of places") !=
           std::string::npos);
+  CHECK(fault([&] {
+          data::Alignments::read(folder.file("bad", "0-0\n\xFF\x1B[2J\n"));
+        }).find("bad:2: is not UTF-8 at byte 1 of the line") != std::string::npos);
 }
 
 TEST_CASE("alignments: attention learns them with the words") {
