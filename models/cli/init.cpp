@@ -12,8 +12,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <memory>
+#include <span>
+#include <string_view>
 #include <thread>
 
 namespace weft::cli {
@@ -63,6 +66,24 @@ void split(const data::ParallelCorpus& corpus, int64_t pairs, const fs::path& fo
   valid.commit();
 }
 
+// A list of sound or pictures has names that no one wants spelled.
+void check_is_text(const data::ParallelCorpus& corpus, const data::ParallelFile& file) {
+  constexpr std::array<std::string_view, 4> kSound{".wav", ".flac", ".ogg", ".npy"};
+  constexpr std::array<std::string_view, 3> kPictures{".png", ".jpg", ".jpeg"};
+  const auto first = corpus.examples()();
+  if (!first) return;
+  const std::string extension = fs::path(first->source).extension().string();
+  const auto is_of = [&](std::span<const std::string_view> all) {
+    return std::find(all.begin(), all.end(), extension) != all.end();
+  };
+  const bool sound = is_of(kSound);
+  if (!sound && !is_of(kPictures)) return;
+  throw ir::GraphError(fmt::format(
+      "{}:1: error: '{}' is the name of a file; init writes recipes for text, one for {} has "
+      "data.source = \"{}\" (docs/training.md, Sound and images)",
+      file.source, first->source, sound ? "sound" : "pictures", sound ? "frames" : "image"));
+}
+
 void init(const InitOptions& o) {
   const auto file = file_of(o.data, o.source, o.target, "--data, --source and --target");
   const auto valid = file_of(o.valid, o.valid_source, o.valid_target,
@@ -73,6 +94,7 @@ void init(const InitOptions& o) {
   if (fs::exists(recipe))
     throw ir::GraphError(recipe + ": is there already; it is not written over");
   const data::ParallelCorpus corpus({*file});
+  check_is_text(corpus, *file);
   const CorpusFacts facts = corpus_facts(corpus.examples());
   if (valid) data::ParallelCorpus({*valid}).examples()();  // a fault in it is told now
   make_folder(o.folder);

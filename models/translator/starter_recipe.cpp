@@ -55,8 +55,8 @@ constexpr std::array<Size, 4> kSizes{{
 }};
 constexpr int64_t kLeastEpochs = 15;  // a model that sees its data less often is too large
 constexpr double kShareOfPeak = 0.5;  // that a training step reaches
-constexpr double kBatchTokens = 4096;
-constexpr int kLeastBetween = 100;  // steps between validations
+constexpr double kWarmShare = 0.1;    // of all steps, at most
+constexpr int kLeastBetween = 100;    // steps between validations
 
 struct Cut {
   data::TokenizerKind kind;
@@ -65,8 +65,15 @@ struct Cut {
 
 double mean(int64_t sum, int64_t n) { return static_cast<double>(sum) / static_cast<double>(n); }
 
+// Do symbols stand between spaces: few distinct ones, or single characters, as syllables are written?
+bool is_symbols(const SideFacts& side, int64_t pairs) {
+  const int64_t letters = side.characters - (side.words - pairs);
+  return side.distinct_words < 400 ||
+         (side.distinct_words < 4000 && mean(letters, side.words) < 1.2);
+}
+
 Cut cut_of(const CorpusFacts& f) {
-  const bool cut = f.source.distinct_words < 400 && f.target.distinct_words < 400 &&
+  const bool cut = is_symbols(f.source, f.pairs) && is_symbols(f.target, f.pairs) &&
                    mean(f.source.words, f.pairs) > 1.5;
   if (cut)
     return {data::TokenizerKind::words,
@@ -111,6 +118,11 @@ double arithmetic(const Size& s, const CorpusFacts& f, const Cut& cut, int64_t v
   return 6 * (encoder * tokens_of(f.source, cut) + decoder * tokens_of(f.target, cut));
 }
 
+// "1 epoch", "4 epochs"
+std::string counted(double n, std::string_view what) {
+  return fmt::format("{:.0f} {}{}", n, what, fmt::format("{:.0f}", n) == "1" ? "" : "s");
+}
+
 }  // namespace
 
 CorpusFacts corpus_facts(const data::NextExample& next) {
@@ -141,6 +153,7 @@ std::string starter_recipe(const CorpusFacts& f, const StarterRecipe& wanted) {
   auto size = enough;
   while (size != kSizes.begin() && epochs(*size) < kLeastEpochs) --size;
 
+  const int batch_tokens = f.pairs < 10'000 ? 2048 : 4096;
   std::string text = fmt::format(
       "# Written by `weft init` for {} pairs: {:.1f} words a source, {:.1f} a target on average, "
       "{} "
@@ -158,14 +171,14 @@ std::string starter_recipe(const CorpusFacts& f, const StarterRecipe& wanted) {
   text += "\n[model]\nfamily = \"transformer\"\n";
   text += fmt::format(
       "# {}: {}", size->name,
-      size == enough ? fmt::format("enough for {} pairs", f.pairs)
-                     : fmt::format("{} pairs would feed a {} one, but {:.0f} minutes are {:.0f} "
-                                   "epochs of that here",
-                                   f.pairs, enough->name, wanted.minutes, epochs(*enough)));
+      size == enough
+          ? fmt::format("enough for {} pairs", f.pairs)
+          : fmt::format("{} pairs would feed a {} one, but {:g} minutes are {} "
+                        "of that here",
+                        f.pairs, enough->name, wanted.minutes, counted(epochs(*enough), "epoch")));
   text += fmt::format(
-      "; {} cores at {:.0f} GFLOP/s, half of that in a step,\n# make about {:.0f} epochs in {:.0f} "
-      "minutes\n",
-      wanted.cores, wanted.flops / 1e9, epochs(*size), wanted.minutes);
+      "; {} cores at {:.0f} GFLOP/s, half of that in a step,\n# make about {} in {:g} minutes\n",
+      wanted.cores, wanted.flops / 1e9, counted(epochs(*size), "epoch"), wanted.minutes);
   text += fmt::format(
       "width = {}\nheads = {}\nfeed_forward = {}\nencoder_layers = {}\ndecoder_layers = {}\n",
       size->width, size->heads, size->feed_forward, size->layers, size->layers);
@@ -175,18 +188,18 @@ std::string starter_recipe(const CorpusFacts& f, const StarterRecipe& wanted) {
   text += fmt::format(
       "\n[batch]\nmax_rows = 512\nmax_tokens = {}  # padding included; half of it where memory is "
       "short\n",
-      f.pairs < 10'000 ? 2048 : 4096);
+      batch_tokens);
+  // An epoch of little data is a few steps: too few to judge progress by.
+  const double steps = (tokens_of(f.source, cut) + tokens_of(f.target, cut)) / 2 / batch_tokens;
+  const int64_t usual = f.pairs < 2'000 ? 50 : f.pairs < 10'000 ? 200 : 500;
+  const auto warm = static_cast<int64_t>(kWarmShare * epochs(*size) * std::max(1.0, steps));
   text += fmt::format(
       "\n[optimizer]\nkind = \"adam\"\nbeta2 = 0.98\nlearning_rate = {}\nschedule = \"linear\"  # "
       "down to 0 when the time is up\nwarmup = {}\nclip_norm = 1.0\n",
       size->width <= 128   ? "3e-3"
       : size->width <= 256 ? "2e-3"
                            : "1e-3",
-      f.pairs < 2'000    ? 50
-      : f.pairs < 10'000 ? 200
-                         : 500);
-  // An epoch of little data is a few steps: too few to judge progress by.
-  const double steps = (tokens_of(f.source, cut) + tokens_of(f.target, cut)) / 2 / kBatchTokens;
+      std::clamp<int64_t>(warm, 1, usual));
   const bool symbols = cut.kind == data::TokenizerKind::words;
   text += fmt::format(
       "\n[training]\nminutes = {}\n{}validate = [{}]  # all of them in the log and in `weft "

@@ -30,7 +30,8 @@ TEST_CASE("init: two files become a recipe, and what is held out, with which tra
   // The same but for its end.
   std::string recipe = folder.read("new/recipe.toml");
   recipe.replace(recipe.find("\nminutes = 1"), 12, "\nsteps = 2");
-  recipe.replace(recipe.find("warmup = 50"), 11, "warmup = 1");
+  const size_t warmup = recipe.find("warmup = ");
+  recipe.replace(warmup, recipe.find('\n', warmup) - warmup, "warmup = 1");
   folder.write("new/short.toml", recipe);
   const Outcome trained = weft({"train", dir + "/short.toml", "--out", dir + "/model"});
   CHECK_MESSAGE(trained.code == 0, trained.err);
@@ -53,6 +54,19 @@ TEST_CASE("init: files that do not fit together are told before anything is writ
     const Outcome o = weft(command);
     CHECK(o.code != 0);
     CHECK(std::count(o.err.begin(), o.err.end(), '\n') == 1);
+    CHECK(!std::filesystem::exists(folder / "new"));
+  }
+}
+
+TEST_CASE("init: a list of sound or pictures is no text, and is told so") {
+  const Folder folder;
+  for (const auto& [name, source] :
+       {std::pair<std::string, std::string>{"a.wav", "frames"}, {"b.jpeg", "image"}}) {
+    const std::string list = folder.write("list.tsv", "x/" + name + "\tone two\n");
+    const Outcome o = weft({"init", folder / "new", "--data", list});
+    CHECK(not_a_clear_refusal(o) == "");
+    CHECK(o.err.find("list.tsv:1: error: 'x/" + name) != std::string::npos);
+    CHECK(o.err.find("data.source = \"" + source + "\"") != std::string::npos);
     CHECK(!std::filesystem::exists(folder / "new"));
   }
 }

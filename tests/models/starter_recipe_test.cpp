@@ -71,6 +71,33 @@ TEST_CASE("starter recipe: a run of words is judged by its characters, and not a
   CHECK(r.limits.validate_every == 100);
 }
 
+TEST_CASE("starter recipe: syllables between spaces are symbols too, however many there are") {
+  const auto syllables = [](int64_t i) {  // of three bytes each
+    std::string text;
+    for (int64_t w = 0; w < 3; ++w) {
+      const int64_t code = 0xAC00 + (i * 3 + w) * 7 % 900;
+      text += w > 0 ? " " : "";
+      text += static_cast<char>(0xE0 | code >> 12);
+      text += static_cast<char>(0x80 | (code >> 6 & 0x3F));
+      text += static_cast<char>(0x80 | (code & 0x3F));
+    }
+    return text;
+  };
+  const auto phones = [](int64_t i) { return std::string(i % 2 == 0 ? "k a m" : "t͡ɕ o n"); };
+  const training::Recipe r = recipe_of(facts_of(2000, syllables, phones), {});
+  CHECK(r.data.tokens.kind == data::TokenizerKind::words);
+  CHECK(r.validation.judge() == "per");
+}
+
+TEST_CASE(
+    "starter recipe: little time is named as it is, and its warm-up is a tenth of the steps") {
+  const CorpusFacts facts = facts_of(9000, sentence, sentence);
+  const StarterRecipe little{.minutes = 0.5, .flops = 2e10, .cores = 1};
+  CHECK(starter_recipe(facts, little).find(" in 0.5 minutes\n") != std::string::npos);
+  CHECK(recipe_of(facts, little).rate.warmup < 20);
+  CHECK(recipe_of(facts, {.minutes = 600}).rate.warmup == 200);
+}
+
 TEST_CASE("starter recipe: without pairs there is none") {
   CHECK_THROWS_WITH_AS(starter_recipe({}, {}), "there are no pairs to train on", ir::GraphError);
 }
