@@ -221,7 +221,7 @@ void check_alignments(const TomlTable& data, const TomlTable& model, const Recip
 // What minimum risk training does not go with.
 void check_risk(const TomlTable& t, const Recipe& r) {
   if (!r.risk.on()) {
-    for (const char* key : {"risk_sharpness", "risk_metric"})
+    for (const char* key : {"risk_sharpness", "risk_metric", "risk_reference"})
       if (t.has(key))
         t.fail(key, ir::concat("'training.", key, "' goes with 'training.risk_samples' above 0"));
     return;

@@ -42,7 +42,8 @@ void fields(OptimizerSettings& o, settings::Fields& f) {
        {name(OptimizerKind::adagrad), OptimizerKind::adagrad},
        {name(OptimizerKind::adafactor), OptimizerKind::adafactor},
        {name(OptimizerKind::lion), OptimizerKind::lion}}};
-  f.choice("kind", o.kind, kinds, "the rule of the update");
+  f.choice("kind", o.kind, kinds,
+           "the rule of the update; AdamW is adam with decay and decoupled = true");
   f.real("clip_norm", o.clip_norm, up_to(1e30),
          "the norm of all gradients together is at most this; 0: no limit");
   f.real("momentum", o.momentum, kShare, "sgd: decay of the sum of gradients it steps along");

@@ -36,6 +36,8 @@ void fields(RiskSettings& r, settings::Fields& f) {
          "what a translation costs, sentence by sentence: 1 - bleu (cut as validate_tokenizer "
          "says), or the rate of errors");
   r.metric = names[chosen];
+  f.flag("risk_reference", r.reference,
+         "the reference is weighed with the translations drawn, as in the paper");
 }
 
 double token_bleu_cost(std::span<const int32_t> candidate, std::span<const int32_t> reference) {

@@ -3,7 +3,7 @@
 // Of each sentence the model's own translations are drawn, and the risk
 //   R = sum_y Q(y) cost(y),   Q(y) = P(y)^sharpness / sum_y' P(y')^sharpness
 // over the distinct ones is minimised (Shen et al. 2016, eq. 8 to 10), cost being 1 - BLEU of the
-// sentence, or of another metric. Its gradient is that of a loss that weighs candidates as rows,
+// sentence, or of another metric. The reference is one of them, drawn or not (algorithm 1, line 1). Its gradient is that of a loss that weighs candidates as rows,
 //   dR = sum_y sharpness Q(y) (R - cost(y)) d(-log P(y)),
 // so that any family's loss graph with row_weights will do. Q is of the model without dropout.
 #pragma once
@@ -21,6 +21,7 @@ struct RiskSettings {
   int64_t samples = 0;          // of each sentence; 0: words are learnt, not risks
   double sharpness = 0.005;     // of Q: alpha in the paper
   std::string metric = "bleu";  // what costs are made of: one of models/metrics/table.h
+  bool reference = true;        // it is a candidate too
 
   bool on() const { return samples > 0; }
 };

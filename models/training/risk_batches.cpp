@@ -65,12 +65,17 @@ NamedArrays batch_of(std::vector<Row> rows, const data::BatchOptions& options, d
 }  // namespace
 
 RiskBatches::RiskBatches(std::shared_ptr<BatchMaker> batches, Sampler sampler,
-                         const RiskSettings& settings, const data::BatchOptions& options, Cost cost)
+                         const RiskSettings& settings, const data::BatchOptions& options, Cost cost,
+                         Scorer scorer)
     : batches_(std::move(batches)),
       sampler_(std::move(sampler)),
       risk_(settings),
       options_(options),
-      cost_(std::move(cost)) {}
+      cost_(std::move(cost)),
+      scorer_(std::move(scorer)) {
+  if (risk_.reference && !scorer_)
+    throw ir::GraphError("a reference among the candidates needs a scorer");
+}
 
 void RiskBatches::follow(ParameterStore& store) {
   store_ = &store;
@@ -82,6 +87,7 @@ RunSettings RiskBatches::settings() const {
   s["training.risk_samples"] = std::to_string(risk_.samples);
   s["training.risk_sharpness"] = ir::str(ir::Attr(risk_.sharpness));
   s["training.risk_metric"] = risk_.metric;
+  s["training.risk_reference"] = risk_.reference ? "true" : "false";
   return s;
 }
 
@@ -97,9 +103,14 @@ TrainingBatch RiskBatches::next() {
   for (const NamedArrays& part : batch.parts) {
     parts.emplace_back();
     auto drawn = sampler_(*store_, part.at(data::kSource), part.at(data::kSourceLengths), seed);
+    const std::vector<double> scores =
+        risk_.reference ? scorer_(*store_, part) : std::vector<double>();
     for (size_t b = 0; b < drawn.size(); ++b) {
-      if (drawn[b].empty()) continue;
       const auto row = static_cast<int64_t>(b);
+      // First: where it was drawn too, that one is not counted.
+      if (risk_.reference)
+        drawn[b].insert(drawn[b].begin(), Candidate{reference_of(part, row), scores[b]});
+      if (drawn[b].empty()) continue;
       const WeighedCandidates w =
           weigh(std::move(drawn[b]), reference_of(part, row), risk_.sharpness, cost_);
       risk += w.risk, sentences += 1;

@@ -15,12 +15,16 @@ namespace weft::training {
 using Sampler = std::function<std::vector<std::vector<Candidate>>(
     ParameterStore& store, const ir::Array& source, const ir::Array& lengths, uint64_t seed)>;
 
+// log P of the target of each row of a batch, its end included, without dropout.
+using Scorer =
+    std::function<std::vector<double>(ParameterStore& store, const ir::NamedArrays& batch)>;
+
 // The sentences of `batches`, which must be of tokens, with their candidates as rows. What is shown
-// as the loss is the risk.
+// as the loss is the risk. `scorer`: needed where references are candidates, GraphError without one.
 class RiskBatches final : public BatchMaker {
  public:
   RiskBatches(std::shared_ptr<BatchMaker> batches, Sampler sampler, const RiskSettings& settings,
-              const data::BatchOptions& options, Cost cost = token_bleu_cost);
+              const data::BatchOptions& options, Cost cost = token_bleu_cost, Scorer scorer = {});
 
   TrainingBatch next() override;
   Position position() const override { return batches_->position(); }
@@ -36,6 +40,7 @@ class RiskBatches final : public BatchMaker {
   RiskSettings risk_;
   data::BatchOptions options_;
   Cost cost_;
+  Scorer scorer_;
   ParameterStore* store_ = nullptr;
 };
 

@@ -22,7 +22,8 @@ std::shared_ptr<BatchMaker> maker_of(const Seq2seqRun& run, const data::BatchOpt
   if (run.alignments) return std::make_shared<AlignedBatches>(batches, *run.alignments);
   if (!run.risk.on()) return batches;
   if (!run.sampler) throw ir::GraphError("risk_samples needs a sampler");
-  return std::make_shared<RiskBatches>(batches, run.sampler, run.risk, options, run.cost);
+  return std::make_shared<RiskBatches>(batches, run.sampler, run.risk, options, run.cost,
+                                       run.scorer);
 }
 
 }  // namespace

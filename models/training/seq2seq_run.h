@@ -23,6 +23,7 @@ struct Seq2seqRun {
   std::optional<data::Alignments> alignments;  // of `train`: for guided_alignment
   RiskSettings risk;
   Sampler sampler;              // needed where risks are learnt
+  Scorer scorer;                // likewise, with risk.reference
   Cost cost = token_bleu_cost;  // of its candidates; risk.metric is its name
   ProgramOptions program;
   std::optional<ModelFolder> folder;  // none: nothing is written

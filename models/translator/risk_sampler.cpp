@@ -1,6 +1,7 @@
 // models/translator/risk_sampler.cpp -- samples of a search as candidates.
 #include "models/translator/risk_sampler.h"
 
+#include "models/data/batch_names.h"
 #include "models/metrics/bleu.h"
 #include "models/metrics/table.h"
 #include "models/search/beam_search.h"
@@ -57,6 +58,21 @@ training::Sampler risk_sampler(const seq2seq::Settings& config, const data::Spec
   const auto sampler = std::make_shared<RiskSampler>(config, target_ids, samples, program);
   return [sampler](ParameterStore& store, const ir::Array& source, const ir::Array& lengths,
                    uint64_t seed) { return sampler->draw(store, source, lengths, seed); };
+}
+
+training::Scorer risk_scorer(const seq2seq::Settings& config, ProgramOptions program) {
+  program.memory_budget = 0;  // that of a training step
+  const auto scores =
+      std::make_shared<Program>(Program::inference(seq2seq::score_graph(config), program));
+  return [scores](ParameterStore& store, const ir::NamedArrays& batch) {
+    const ir::Array losses = scores->run(store, batch).at("token_losses");
+    const ir::Array& lengths = batch.at(data::kTargetLengths);
+    std::vector<double> sums(static_cast<size_t>(losses.dim(0)), 0.0);
+    for (int64_t row = 0; row < losses.dim(0); ++row)
+      for (int64_t t = 0; t < lengths.integer_at(row); ++t)
+        sums[static_cast<size_t>(row)] -= losses.at(row * losses.dim(1) + t);
+    return sums;
+  };
 }
 
 training::Cost text_cost(const data::Tokenizer& target, const std::string& metric,

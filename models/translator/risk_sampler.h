@@ -15,6 +15,10 @@ namespace weft {
 training::Sampler risk_sampler(const seq2seq::Settings& config, const data::SpecialIds& target_ids,
                                int64_t samples, ProgramOptions program);
 
+// Scores by the model as it decodes. GraphError for a family that does not show what single tokens
+// lose.
+training::Scorer risk_scorer(const seq2seq::Settings& config, ProgramOptions program);
+
 // By the text that tokens are: 1 - the score of the sentence, or its rate of errors. `metric`: one of
 // models/metrics/table.h; `tokenizer`: of BLEU.
 training::Cost text_cost(const data::Tokenizer& target, const std::string& metric,

@@ -381,6 +381,7 @@ training::TrainerSetup trainer_setup(const Task& task, const training::ModelFold
   if (recipe.risk.on()) {
     run.sampler =
         risk_sampler(task.config, task.tokenizers.target.special(), recipe.risk.samples, program);
+    if (recipe.risk.reference) run.scorer = risk_scorer(task.config, program);
     run.cost = text_cost(task.tokenizers.target, recipe.risk.metric, recipe.validation.tokenizer);
   }
   training::TrainerSetup setup = run;

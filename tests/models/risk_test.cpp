@@ -81,7 +81,8 @@ TEST_CASE("risk: candidates are the rows of a batch, longest first, and the risk
   const data::BatchOptions options{.max_rows = 6};
   const auto maker =
       std::make_shared<ExampleBatches>(examples, std::vector<data::EncodedExample>(), options);
-  RiskBatches batches(maker, target_and_shorter, {.samples = 2, .sharpness = 1}, options);
+  RiskBatches batches(maker, target_and_shorter, {.samples = 2, .sharpness = 1, .reference = false},
+                      options);
   ParameterStore store;
   CHECK_THROWS_AS(batches.next(), ir::GraphError);
   batches.follow(store);
@@ -100,6 +101,69 @@ TEST_CASE("risk: candidates are the rows of a batch, longest first, and the risk
   CHECK(batch.loss_name == "risk");
   CHECK(batches.settings().at("training.risk_samples") == "2");
   CHECK(batches.settings().at("training.risk_metric") == "bleu");
+  CHECK(batches.settings().at("training.risk_reference") == "false");
+}
+
+TEST_CASE("risk: the reference is a candidate too, drawn or not, and becomes likelier") {
+  const data::BatchOptions options{.max_rows = 6};
+  const auto maker = std::make_shared<ExampleBatches>(tests::reversals(6, 5, 3),
+                                                      std::vector<data::EncodedExample>(), options);
+  const Sampler sampler = [](ParameterStore&, const Array& source, const Array&, uint64_t) {
+    std::vector<std::vector<Candidate>> all(static_cast<size_t>(source.dim(0)));
+    all[0].push_back({{4, 4, 7}, -1});  // of the others nothing ended
+    return all;
+  };
+  const Scorer scorer = [](ParameterStore&, const ir::NamedArrays& batch) {
+    return std::vector<double>(static_cast<size_t>(batch.at("source").dim(0)), -2);
+  };
+  const RiskSettings settings{.samples = 2, .sharpness = 1};
+  RiskBatches batches(maker, sampler, settings, options, token_bleu_cost, scorer);
+  ParameterStore store;
+  batches.follow(store);
+  const TrainingBatch batch = batches.next();
+  const ir::NamedArrays& part = batch.parts[0];
+  CHECK(part.at("target_in").dim(0) == 8);  // six references, what was drawn, an end that fills up
+  // Of two that differ by one in log P; where there is nothing else the reference costs nothing.
+  CHECK(*batch.loss < 1 / (1 + std::exp(-1.0)) / 6 + 1e-9);
+  CHECK(*batch.loss > 0.5 / (1 + std::exp(-1.0)) / 6);
+  int likelier = 0;
+  for (int64_t b = 0; b < 8; ++b) {
+    if (part.at("row_weights").at(b) <= 0) continue;
+    ++likelier;
+    const int64_t n = part.at("source_lengths").integer_at(b);
+    REQUIRE(part.at("target_lengths").integer_at(b) == n + 1);
+    for (int64_t i = 0; i < n; ++i)
+      CHECK(part.at("target_out").integer_at(b * part.at("target_out").dim(1) + i) ==
+            part.at("source").integer_at(b * part.at("source").dim(1) + n - 1 - i));
+  }
+  CHECK(likelier == 1);
+  CHECK_THROWS_WITH_AS(RiskBatches(maker, sampler, settings, options),
+                       "a reference among the candidates needs a scorer", ir::GraphError);
+}
+
+TEST_CASE("risk: a scorer gives what single tokens lose, summed up, whatever the batch") {
+  const seq2seq::Settings config = tests::small_config(8);
+  const Scorer scorer = risk_scorer(config, tests::fast_options());
+  Seq2seqRun run = tests::small_setup(1);
+  run.config = config;
+  Trainer trainer(run);
+  trainer.run();
+  const auto pairs = tests::reversals(5, 6, 7);
+  const auto scores = [&](const std::vector<int64_t>& rows) {
+    const data::Batch batch = data::make_batch(pairs, rows, data::BatchOptions());
+    const auto found = scorer(trainer.store(), inputs_of(batch));
+    std::map<int64_t, double> by_id;
+    for (size_t b = 0; b < found.size(); ++b)
+      by_id[batch.row_ids.integer_at(static_cast<int64_t>(b))] = found[b];
+    return by_id;
+  };
+  const auto together = scores({0, 1, 2, 3, 4});
+  REQUIRE(together.size() == 5);
+  for (int64_t i = 0; i < 5; ++i)
+    for (const auto& [id, alone] : scores({i})) {
+      CHECK(alone < 0);
+      CHECK(alone == doctest::Approx(together.at(id)).epsilon(1e-5));
+    }
 }
 
 namespace {
@@ -114,11 +178,14 @@ double loss_of(Program& scorer, ParameterStore& store, const data::EncodedExampl
   return sum;
 }
 
-// Three translations of each source, whatever the model is; with the probabilities it gives them.
-std::vector<std::vector<Candidate>> three_each(Program& scorer, ParameterStore& store,
-                                               const Array& source, const Array& lengths) {
+// Three translations of each source, whatever the model is, or two and no reference; with the
+// probabilities it gives them.
+std::vector<std::vector<Candidate>> some_each(Program& scorer, ParameterStore& store,
+                                              const Array& source, const Array& lengths,
+                                              bool with_reference) {
   auto all = target_and_shorter(store, source, lengths, 0);
   for (size_t b = 0; b < all.size(); ++b) {
+    if (!with_reference) all[b].pop_back();
     all[b].push_back({{4, 4, 7}, 0});
     const auto row = static_cast<int64_t>(b);
     data::EncodedExample pair{.source = {}, .target = {}, .id = 1};
@@ -143,8 +210,10 @@ double squares_of(const ParameterStore& a, const ParameterStore& b) {
 }  // namespace
 
 TEST_CASE("risk: the step's gradient is that of the risk, by central differences") {
-  for (seq2seq::Settings config : {seq2seq::Settings(tests::small_config(3)),
-                                   seq2seq::Settings(tests::small_transformer(4))}) {
+  // Of the transformer the reference is not drawn, but there.
+  for (const bool reference : {false, true}) {
+    seq2seq::Settings config = reference ? seq2seq::Settings(tests::small_transformer(4))
+                                         : seq2seq::Settings(tests::small_config(3));
     seq2seq::Ends ends = seq2seq::ends(config);
     ends.weighted = true;
     seq2seq::set_ends(config, ends);
@@ -158,9 +227,13 @@ TEST_CASE("risk: the step's gradient is that of the risk, by central differences
     const auto maker = std::make_shared<ExampleBatches>(
         tests::reversals(3, 4, 5), std::vector<data::EncodedExample>(), options);
     const Sampler sampler = [&](ParameterStore& of, const Array& source, const Array& lengths,
-                                uint64_t) { return three_each(scorer, of, source, lengths); };
+                                uint64_t) {
+      return some_each(scorer, of, source, lengths, !reference);
+    };
     const auto batch_at = [&](ParameterStore& of) {
-      RiskBatches batches(maker, sampler, {.samples = 3, .sharpness = 0.3}, options);
+      RiskBatches batches(maker, sampler, {.samples = 3, .sharpness = 0.3, .reference = reference},
+                          options, token_bleu_cost,
+                          risk_scorer(config, tests::reference_options()));
       maker->seek({});
       batches.follow(of);
       return batches.next();
@@ -220,6 +293,7 @@ TEST_CASE("risk: a trained model's expected BLEU rises") {
   run.rate.learning_rate = 0.004;
   run.risk = {.samples = 12, .sharpness = 0.2};
   run.sampler = sampler;
+  run.scorer = risk_scorer(config, tests::fast_options());
   Trainer risks(run);
   for (const auto& p : words.store().parameters())
     risks.store().set(p.name, ir::ArgumentKind::parameter, p.array.clone());
@@ -271,6 +345,7 @@ TEST_CASE("risk: a run goes on bit for bit, and says when risks are learnt in ot
     run.risk = {.samples = 3, .sharpness = 0.5};
     run.sampler = risk_sampler(run.config, tests::small_vocabulary("target").special(), 3,
                                tests::fast_options());
+    run.scorer = risk_scorer(run.config, tests::fast_options());
     return run;
   };
   Trainer(setup(3, "whole")).run();
