@@ -18,6 +18,7 @@ struct AverageOptions {
 
 void average(const AverageOptions& o) {
   const training::ModelFolder run(o.run);
+  run.config();  // told first where it is no model
   std::vector<std::string> files = o.files;
   if (o.last > 0 && !files.empty())
     throw UsageError("--last chooses of the checkpoints that are kept; files are chosen already");

@@ -10,6 +10,22 @@
 #include <cstdio>
 
 namespace weft::cli {
+namespace {
+
+// What is wrong with the arguments: of a command that there is not CLI11 says that one is needed.
+std::string fault_of(const CLI::App& program, const CLI::ParseError& e) {
+  const CLI::App* at = &program;
+  while (!at->get_subcommands().empty()) at = at->get_subcommands().front();
+  const std::vector<std::string> rest = at->remaining();
+  if (at->get_require_subcommand_min() == 0 || rest.empty() || rest.front().starts_with("-"))
+    return e.what();
+  std::string names;
+  for (const CLI::App* command : at->get_subcommands({}))
+    names += (names.empty() ? "" : ", ") + command->get_name();
+  return ir::concat("there is no command '", rest.front(), "'; there are ", names);
+}
+
+}  // namespace
 
 Option* Option::required() { return option_->required(), this; }
 Option* Option::type_name(const std::string& name) { return option_->type_name(name), this; }
@@ -111,10 +127,10 @@ void CommandLine::run(int argc, char** argv) {
   } catch (const CLI::CallForVersion& e) {
     put(std::string(e.what()) + "\n");
   } catch (const CLI::ParseError& e) {
-    const auto chosen = app_->get_subcommands();
-    throw UsageError(std::string(e.what()) + " (" + app_->get_name() + " " +
-                     (chosen.empty() ? "" : chosen.front()->get_name() + " ") +
-                     "--help says more)");
+    std::string asked = app_->get_name();
+    for (const CLI::App* at = app_.get(); !at->get_subcommands().empty();)
+      asked += " " + (at = at->get_subcommands().front())->get_name();
+    throw UsageError(fault_of(*app_, e) + " (" + asked + " --help says more)");
   }
 }
 

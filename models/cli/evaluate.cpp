@@ -132,10 +132,15 @@ Measure measure_named(const std::string& name, const EvaluateOptions& o) {
   if (name == "loss") return of_probabilities("loss", [](double x) { return x; });
   if (name == "perplexity")
     return of_probabilities("perplexity", [](double x) { return std::exp(x); });
-  Measure m{.metric = metrics::metric_named(name, o.tokenizer, o.lower_case)};
-  for (const metrics::MetricKind& kind : metrics::metric_kinds())
-    if (kind.name == name) m.per_cent = kind.per_cent;
-  return m;
+  std::string names;
+  for (const metrics::MetricKind& kind : metrics::metric_kinds()) {
+    if (kind.name == name)
+      return {.metric = metrics::metric_named(name, o.tokenizer, o.lower_case),
+              .per_cent = kind.per_cent};
+    names += fmt::format("{}, ", kind.name);
+  }
+  throw ir::GraphError(
+      fmt::format("there is no metric '{}' (there are: {}loss, perplexity)", name, names));
 }
 
 std::vector<Statistics> probabilities(Translator& model, const TestSet& test) {

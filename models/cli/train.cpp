@@ -116,6 +116,12 @@ void say_surprises(const Task& task, const TrainOptions& o) {
 }
 
 void check_options(const TrainOptions& o) {
+  std::error_code ignored;
+  if (o.folder.empty() && std::filesystem::is_regular_file(o.recipe, ignored) &&
+      std::filesystem::equivalent(o.recipe, folder_for(o), ignored))
+    throw UsageError(fmt::format(
+        "the model's folder would be {}, the recipe's own name without .toml: --out names another",
+        o.recipe));
   if (o.resume && !o.from.empty())
     throw UsageError("--from begins a run and --resume goes on with one: give one of them");
 }
@@ -126,11 +132,11 @@ void train(const TrainOptions& o) {
   if (o.resume && !folder.has_model())
     throw ir::GraphError(folder.path() +
                          ": there is no model to go on with; without --resume a run begins there");
-  if (!o.resume) folder.check_free();
   // The folder is taken at once; where what is asked for cannot work, none stays behind.
   const auto known = o.resume ? std::optional(folder.tokenizers()) : std::nullopt;
   NewFolder made(folder.path());  // goes after the lock
   const auto held = folder.lock();
+  if (!o.resume) folder.check_free();
   const Task task = read_task(o.recipe, {.tokenizers = known ? &*known : nullptr,
                                          .cache = folder.path(),
                                          .begin = [&](const training::Recipe& r) {

@@ -89,7 +89,7 @@ std::string cut_text(const search::Hypotheses& found, bool n_best) {
 
 // What is said of the lines that were read together.
 struct Notes {
-  LineList cut, with_tabs, unknown, long_lines;
+  LineList cut, with_tabs, with_columns, unknown, long_lines;
 
   void print(const std::string& limit, const Translator& model) const {
     if (!long_lines.empty())
@@ -99,6 +99,11 @@ struct Notes {
                       long_lines.str(), model.longest_trained()));
     if (!with_tabs.empty())
       say(fmt::format("{}: with a tab; tokens are separated by spaces", with_tabs.str()));
+    if (!with_columns.empty())
+      say(
+          fmt::format("{}: with a tab, and translated whole; of source<TAB>target `cut -f1` leaves "
+                      "the source",
+                      with_columns.str()));
     if (!unknown.empty())
       say(fmt::format("{}: with what is not in the model's vocabulary", unknown.str()));
     if (!cut.empty())
@@ -178,6 +183,7 @@ void translate(TranslateOptions& o) {
   if (o.stream) return stream(o, model, lines);
   // Somebody who types wants an answer at once.
   const bool by_words = model.tokenizers().source.kind() == data::TokenizerKind::words;
+  const bool is_text_model = seq2seq::ends(model.config()).source.kind == data::SourceKind::tokens;
   const size_t at_once = from_standard_input && isatty(STDIN_FILENO) ? 1 : kLinesAtOnce;
   std::string whole;  // of what goes to a file
   int64_t number = 0, refused = 0, tokens = 0, unknown_tokens = 0;
@@ -202,6 +208,8 @@ void translate(TranslateOptions& o) {
       if (o.demands.any()) {
         try {
           demands.push_back(o.demands.next(model, given));
+        } catch (const formats::LineError&) {  // of another file
+          throw;
         } catch (const ir::GraphError& e) {
           throw about_line(lines, e);
         }
@@ -210,7 +218,8 @@ void translate(TranslateOptions& o) {
       if (o.text.has_tags()) sources.back().text = sources.back().marked.text;
       const std::string& text = texts.emplace_back(sources.back().text);
       if (!is_text) continue;
-      if (by_words && text.find('\t') != text.npos) notes.with_tabs.add(lines.line());
+      if (is_text_model && text.find('\t') != text.npos)
+        (by_words ? notes.with_tabs : notes.with_columns).add(lines.line());
       if (const auto why = model.refusal(text)) {
         say(fmt::format("{}: {}; its result is empty", lines.where(), in_flags(*why)));
         ++refused;

@@ -299,8 +299,8 @@ NamedArrays ModelFolder::read(const std::string& path, Metadata& metadata) const
   for (const auto& [name, digest] : belongings())
     if (const auto then = metadata.find(name); then != metadata.end() && then->second != digest)
       throw GraphError(concat(file(name), ": error: is damaged or was changed since ", path,
-                              " was written: its digest is ", digest, ", needed is ",
-                              then->second));
+                              " was written, or that is of another model: its digest is ", digest,
+                              ", needed is ", then->second));
   return arrays;
 }
 

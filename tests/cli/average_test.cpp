@@ -26,6 +26,9 @@ TEST_CASE("average: the mean of the last checkpoints is a model that translates"
   const Outcome foreign =
       weft({"average", task.model, task.folder / "train.tsv", "-o", task.folder / "x"});
   CHECK(not_a_clear_refusal(foreign) == "");
+  const Outcome none = weft({"average", task.folder / "none", "-o", task.folder / "x"});
+  CHECK(not_a_clear_refusal(none) == "");
+  has(none.err, "none: error: is no model folder");
 }
 
 TEST_CASE("train: every optimiser trains from a recipe, with decay and a moving average") {

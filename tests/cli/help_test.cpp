@@ -76,6 +76,19 @@ TEST_CASE("usage: what is no command line of ours gets one line and exit code 2"
     CHECK(not_a_clear_refusal(weft(arguments), 2) == "");
 }
 
+TEST_CASE("usage: a command that there is not is named, and those that there are") {
+  const Outcome o = weft({"tranlsate", "model"});
+  CHECK(not_a_clear_refusal(o, 2) == "");
+  CHECK(o.err.starts_with("weft: there is no command 'tranlsate'; there are data, init, "));
+  CHECK(
+      weft({"data", "speech"}).err ==
+      "weft: there is no command 'speech'; there are pronunciation, debian-descriptions (weft data "
+      "--help says more)\n");
+  CHECK(weft({"data", "debian-descriptions", "x"}).err ==
+        "weft: --to is required (weft data debian-descriptions --help says more)\n");
+  CHECK(weft({"data"}).err == "weft: A subcommand is required (weft data --help says more)\n");
+}
+
 TEST_CASE("output: a reader that goes away early is no error") {
   const std::string command =
       std::string(WEFT_PROGRAM) + " ops | head -c 10 > /dev/null; exit ${PIPESTATUS[0]}";

@@ -148,8 +148,8 @@ TEST_CASE("model: trained, it translates, is evaluated, drawn and dumped") {
     CHECK(o.out.find("\nTER 0.00 %, ") != std::string::npos);
     const Outcome bad = weft({"evaluate", task.model, "--data", data, "--metric", "comet"});
     CHECK(not_a_clear_refusal(bad) == "");
-    CHECK(bad.err.find("'comet' (there are: bleu, chrf, chrf++, ter, per, wer, accuracy)") !=
-          std::string::npos);
+    CHECK(bad.err.find("'comet' (there are: bleu, chrf, chrf++, ter, per, wer, accuracy, loss, "
+                       "perplexity)") != std::string::npos);
     CHECK(not_a_clear_refusal(weft({"evaluate", task.model, "--data", data, "--metric", "bleu",
                                     "--tokenize", "moses"})) == "");
   }

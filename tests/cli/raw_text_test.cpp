@@ -65,6 +65,8 @@ TEST_CASE("raw text: two keys train a SentencePiece model, and text comes out as
   CHECK(o.err.empty());
   has(weft({"translate", task.model}, "Two dogs\nTwo \xE6\x97\xA5 run!\n").err,
       "line 2 ('\xE6\x97\xA5'): with what is not in the model's vocabulary");
+  has(weft({"translate", task.model}, "Two dogs\nTwo cats\tZwei Katzen\n").err,
+      "line 2: with a tab, and translated whole; of source<TAB>target `cut -f1` leaves the source");
   const Outcome scores =
       weft({"evaluate", task.model, "--data", task.folder / "valid.tsv", "--metric", "bleu"});
   CHECK(scores.code == 0);

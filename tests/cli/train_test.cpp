@@ -155,6 +155,27 @@ TEST_CASE("train: two runs in one folder: the second is refused at once, the fir
   CHECK((!learnt || task.train({"--resume"}).code == 0));  // the lock has died with its process
 }
 
+TEST_CASE(
+    "train: a run that begins where another one trains hears of it, whatever that has learnt") {
+  Task task;
+  task.folder.write("r.toml", with(endless(), "validate_every = 1000000", "validate_every = 3"));
+  while_training(
+      task, "for i in $(seq 600); do [ -e model/best.safetensors ] && break; sleep 0.1; done; " +
+                std::string(WEFT_PROGRAM) +
+                " train r.toml --out model 2>err2; echo $? > code2; kill -9 $pid");
+  CHECK(task.folder.read("code2") == "1\n");
+  CHECK(task.folder.read("err2") == "model: error: another run is training into it\n");
+}
+
+TEST_CASE("train: a recipe without .toml in its name needs a folder of another name") {
+  Task task;
+  task.folder.write("recipe", recipe(2));
+  const Outcome o = shell("\"$weft\" train recipe", task.folder / "");
+  CHECK(not_a_clear_refusal(o, 2) == "");
+  has(o.err, "--out names another");
+  CHECK(shell("\"$weft\" train recipe --out model", task.folder / "").code == 0);
+}
+
 TEST_CASE("train: what diverges ends with code 1 and the step, and saves no NaN") {
   Task task;
   std::string text = recipe(5, "kind = \"sgd\"\nclip_norm = 0\n");
@@ -356,6 +377,13 @@ TEST_CASE("train: a trained model learns risks, and what does not go with them i
   refused(with(risks, "samples = 3", "samples = 1"), "needed is 0 or at least 2");
   refused(with(risks, "\"chrf\"", "\"blue\""), "r.toml:16: error: ");
   refused(with(risks, "risk_samples = 3\n", ""), "goes with 'training.risk_samples' above 0");
+  refused(recipe(4) + "risk_reference = false\n",
+          "r.toml:15: error: 'training.risk_reference' goes with 'training.risk_samples' above 0");
+  task.folder.write("r.toml", risks + "risk_reference = false\n");
+  const Outcome without =
+      weft({"train", task.recipe_file, "--out", task.folder / "risks", "--resume"});
+  CHECK_MESSAGE(without.code == 0, without.err);
+  has(without.err, "training.risk_reference was true, is false");
 }
 
 // A file may not grow beyond so many kB: as of a full disk, and of one that fills between two files.
