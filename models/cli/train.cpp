@@ -117,6 +117,8 @@ void say_surprises(const Task& task, const TrainOptions& o) {
 
 void check_options(const TrainOptions& o) {
   std::error_code ignored;
+  if (std::filesystem::is_directory(o.recipe, ignored))
+    throw ir::GraphError(o.recipe + ": is a folder, a recipe is needed");
   if (o.folder.empty() && std::filesystem::is_regular_file(o.recipe, ignored) &&
       std::filesystem::equivalent(o.recipe, folder_for(o), ignored))
     throw UsageError(fmt::format(

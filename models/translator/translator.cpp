@@ -161,6 +161,10 @@ std::optional<std::string> Translator::Content::refusal(const data::EncodedExamp
 
 std::optional<std::string> Translator::Content::refusal(const std::string& source) {
   if (is_blank(source)) return std::nullopt;
+  // As training refuses it. ASCII in UTF-16 is UTF-8 too, with one of these behind each letter.
+  if (const size_t zero = source.find('\0'); reads_text() && zero != source.npos)
+    return ir::concat("has the control character 0 at byte ", zero + 1,
+                      "; text is UTF-8, in UTF-16 there are such ones");
   try {
     return refusal(encoded(source, 0));
   } catch (const std::runtime_error& e) {

@@ -93,6 +93,12 @@ TEST_CASE("model: trained, it translates, is evaluated, drawn and dumped") {
     const Outcome o = weft({"translate", task.model}, "a b c\na b\tw x\n");
     CHECK(o.err.find("line 2: with a tab; tokens are separated by spaces") == 0);
   }
+  SUBCASE("a zero byte, as text in UTF-16 has them, is no text") {
+    const Outcome o = weft({"translate", task.model}, std::string("a b\na\0 b\n", 9));
+    CHECK(o.code == 1);
+    CHECK(std::count(o.out.begin(), o.out.end(), '\n') == 2);
+    CHECK(o.err.find("standard input:2: has the control character 0 at byte 2") == 0);
+  }
   SUBCASE("length penalties that say nothing are refused with a range") {
     for (const std::string bad : {"inf", "nan", "-1", "1000"}) {
       const Outcome o =

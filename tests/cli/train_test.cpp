@@ -174,6 +174,9 @@ TEST_CASE("train: a recipe without .toml in its name needs a folder of another n
   CHECK(not_a_clear_refusal(o, 2) == "");
   has(o.err, "--out names another");
   CHECK(shell("\"$weft\" train recipe --out model", task.folder / "").code == 0);
+  const Outcome folder = shell("\"$weft\" train model", task.folder / "");
+  CHECK(not_a_clear_refusal(folder) == "");
+  CHECK(folder.err == "model: is a folder, a recipe is needed\n");
 }
 
 TEST_CASE("train: what diverges ends with code 1 and the step, and saves no NaN") {
