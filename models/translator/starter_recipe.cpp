@@ -55,7 +55,7 @@ constexpr std::array<Size, 4> kSizes{{
 }};
 constexpr int64_t kLeastEpochs = 15;  // a model that sees its data less often is too large
 constexpr double kShareOfPeak = 0.5;  // that a training step reaches
-constexpr double kWarmShare = 0.1;    // of all steps, at most
+constexpr double kWarmShare = 0.1;    // of all steps, at most, but for the first ten
 constexpr int kLeastBetween = 100;    // steps between validations
 
 struct Cut {
@@ -199,7 +199,7 @@ std::string starter_recipe(const CorpusFacts& f, const StarterRecipe& wanted) {
       size->width <= 128   ? "3e-3"
       : size->width <= 256 ? "2e-3"
                            : "1e-3",
-      std::clamp<int64_t>(warm, 1, usual));
+      std::clamp<int64_t>(warm, 10, usual));
   const bool symbols = cut.kind == data::TokenizerKind::words;
   text += fmt::format(
       "\n[training]\nminutes = {}\n{}validate = [{}]  # all of them in the log and in `weft "
