@@ -1,6 +1,8 @@
 // tests/onednn/buffers_test.cpp -- the bytes of an arena, from the first reader to the last.
 #include "backends/onednn/plan/buffers.h"
 
+#include "backends/onednn/plan/offsets.h"
+
 #include <doctest/doctest.h>
 
 using namespace weft::onednn;  // NOLINT
@@ -53,4 +55,33 @@ TEST_CASE("buffers: a timeline says which values occupied which bytes, from whic
   CHECK(timeline.tenancies[1].offset == 0);
   CHECK(timeline.tenancies[1].last == -1);
   CHECK(timeline.tenancies[1].values.empty());
+}
+
+TEST_CASE("offsets: once lifetimes are known, buffers lie closer than in the order of the work") {
+  std::deque<Timeline> timelines(2);
+  // A lives in steps 0 and 1, B in 1 to the end, C, too large for A's place, in 2 and 3; the arena
+  // of a loop in 3.
+  timelines[0].tenancies = {{0, 128, 0, 1, {}, -1},
+                            {128, 64, 1, -1, {}, -1},
+                            {192, 192, 2, 3, {}, -1},
+                            {384, 256, 3, 3, {}, 1}};
+  timelines[0].arena_bytes = 640;
+  timelines[1].tenancies = {{0, 64, 0, 0, {}, -1}, {64, 192, 1, 1, {}, -1}};
+  timelines[1].arena_bytes = 256;
+  const Offsets found = fitted(timelines);
+  CHECK(found.peaks == std::vector<int64_t>{448, 192});
+  CHECK(found.of[1] == std::vector<int64_t>{0, 0});
+  const std::vector<int64_t> bytes{128, 64, 192, 192};
+  for (size_t i = 0; i < bytes.size(); ++i)
+    for (size_t j = 0; j < i; ++j) {
+      const Timeline::Tenancy &a = timelines[0].tenancies[i], &b = timelines[0].tenancies[j];
+      const bool meet = (a.last < 0 || b.first <= a.last) && (b.last < 0 || a.first <= b.last);
+      CHECK((!meet || found.of[0][i] + bytes[i] <= found.of[0][j] ||
+             found.of[0][j] + bytes[j] <= found.of[0][i]));
+    }
+  // What cannot be better stays where it was.
+  timelines.resize(1);
+  timelines[0].tenancies = {{64, 64, 0, 1, {}, -1}, {0, 64, 0, 1, {}, -1}};
+  timelines[0].arena_bytes = 128;
+  CHECK(fitted(timelines).of[0] == std::vector<int64_t>{64, 0});
 }

@@ -61,6 +61,11 @@ int64_t Arena::take(int64_t bytes, int64_t touched) {
   return offset;
 }
 
+void Arena::take_at(int64_t offset, int64_t bytes, int64_t touched) {
+  peak_ = std::max(peak_, offset + std::max(rounded(bytes), kAlignment));
+  touch(offset, std::min(rounded(touched), rounded(bytes)));
+}
+
 void Arena::give_back(int64_t offset, int64_t bytes) {
   bytes = std::max(rounded(bytes), kAlignment);
   auto after = gaps_.lower_bound(offset);

@@ -22,6 +22,8 @@ class Arena {
   int64_t take(int64_t bytes, int64_t touched);
   int64_t take(int64_t bytes) { return take(bytes, bytes); }
   void give_back(int64_t offset, int64_t bytes);
+  // These bytes, wherever others lie: whoever asks knows that they are free.
+  void take_at(int64_t offset, int64_t bytes, int64_t touched);
   int64_t peak() const { return peak_; }
   const std::map<int64_t, int64_t>& touched() const { return touched_; }
 

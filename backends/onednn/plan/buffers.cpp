@@ -6,7 +6,14 @@
 namespace weft::onednn {
 
 int64_t Buffers::take(int64_t bytes, int64_t likely, ir::Value v, int loop) {
-  const int64_t offset = arena_.take(bytes, likely);
+  int64_t offset = 0;
+  if (offsets_ == nullptr) {
+    offset = arena_.take(bytes, likely);
+  } else {
+    WEFT_CHECK(timeline_.tenancies.size() < offsets_->size());
+    offset = (*offsets_)[timeline_.tenancies.size()];
+    arena_.take_at(offset, bytes, likely);
+  }
   open_[offset] = static_cast<int>(timeline_.tenancies.size());
   timeline_.tenancies.push_back({offset, Arena::rounded(bytes), now, -1, {}, loop});
   if (v.valid()) timeline_.tenancies.back().values.push_back(v);
@@ -14,7 +21,7 @@ int64_t Buffers::take(int64_t bytes, int64_t likely, ir::Value v, int loop) {
 }
 
 void Buffers::give_back(Room room) {
-  arena_.give_back(room.offset, room.bytes);
+  if (offsets_ == nullptr) arena_.give_back(room.offset, room.bytes);
   const auto tenancy = open_.find(room.offset);
   if (tenancy == open_.end()) return;
   timeline_.tenancies[static_cast<size_t>(tenancy->second)].last = now;

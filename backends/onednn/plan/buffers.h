@@ -31,8 +31,9 @@ class Buffers {
     int64_t offset, bytes;
   };
 
-  Buffers(Timeline& timeline, int values)
-      : timeline_(timeline), of_(static_cast<size_t>(values), -1) {}
+  // `offsets`: of all that will be taken, in this order (offsets.h); null: as they come.
+  Buffers(Timeline& timeline, int values, const std::vector<int64_t>* offsets = nullptr)
+      : timeline_(timeline), offsets_(offsets), of_(static_cast<size_t>(values), -1) {}
 
   int now = 0;  // the unit being lowered
 
@@ -71,6 +72,7 @@ class Buffers {
   }
 
   Timeline& timeline_;
+  const std::vector<int64_t>* offsets_;
   Arena arena_;
   std::vector<int> of_;  // by value
   std::vector<Buffer> buffers_;

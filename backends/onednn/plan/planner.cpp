@@ -28,6 +28,10 @@ int new_timeline(Plan& plan) {
   return static_cast<int>(plan.timelines.size()) - 1;
 }
 
+const std::vector<int64_t>* offsets_of(const Plan& plan, int timeline) {
+  return plan.offsets ? &plan.offsets->of[static_cast<size_t>(timeline)] : nullptr;
+}
+
 int64_t bytes_of(const Tensor& t) { return std::max<int64_t>(t.span_bytes(), 1); }
 
 }  // namespace
@@ -49,7 +53,7 @@ Planner::Planner(Plan& plan, const ir::Graph& graph, Program& program, int arena
       timeline_(new_timeline(plan)),
       units_(graph, plan.lowerings, plan.options.group && !inspects(plan.options, depth),
              plan.options.pad_rows),
-      buffers_(plan.timelines.back(), graph.value_count()),
+      buffers_(plan.timelines.back(), graph.value_count(), offsets_of(plan, timeline_)),
       places_(static_cast<size_t>(graph.value_count())),
       targets_(graph.outputs().size()),
       claims_(places_.size(), -1),

@@ -20,6 +20,7 @@
 #include "backends/onednn/machine/engine.h"
 #include "backends/onednn/plan/buffers.h"
 #include "backends/onednn/plan/lowering.h"
+#include "backends/onednn/plan/offsets.h"
 #include "backends/onednn/plan/program.h"
 #include "backends/onednn/plan/row_bounds.h"
 #include "backends/onednn/plan/row_reads.h"
@@ -70,6 +71,7 @@ struct Plan {
   std::deque<Packed> packed;
   std::deque<Timeline> timelines;
   int64_t arena_bytes = 0;
+  std::optional<Offsets> offsets;  // of the same plan, made before
   std::string text;  // `weft dump --stage planned`
 
   int new_base() { return bases++; }

@@ -26,6 +26,9 @@ constexpr bool kDebug = false;
 constexpr bool kDebug = true;
 #endif
 
+// Bytes. A smaller one is not worth planning twice.
+constexpr int64_t kArenaWorthFitting = 16 << 20;
+
 void refuse_f64(const ir::Graph& graph) {
   const auto refuse = [&](ir::Value v) {
     if (graph.type(v).dtype != ir::DType::f64) return;
@@ -89,6 +92,33 @@ Executable::Executable(std::shared_ptr<const Engine> engine, const ir::Graph& gr
                        const ir::Bindings& bindings, const ExecutableOptions& options)
     : engine_(std::move(engine)), options_(options), graph_(prepared(graph, bindings)) {
   if (options_.shared == nullptr) options_.shared = std::make_shared<backends::Shared>();
+  plan(options, std::nullopt);
+  if (plan_.arena_bytes >= (plan_.options.poison ? 0 : kArenaWorthFitting)) {
+    Offsets offsets = fitted(plan_.timelines);
+    if (offsets.peaks.front() < plan_.arena_bytes) plan(options, std::move(offsets));
+  }
+  int kernels = 0;
+  number_kernels(plan_.programs.front(), kernels);
+  constants_ = allocate_filled(static_cast<int64_t>(plan_.constants.size()));
+  if (!plan_.constants.empty())
+    std::memcpy(constants_.get(), plan_.constants.data(), plan_.constants.size());
+  bases_.resize(static_cast<size_t>(plan_.bases));
+  steps_.resize(static_cast<size_t>(plan_.loops) + 1);
+  shadows_.resize(graph_.outputs().size());
+  for (size_t i = 0; i < graph_.arguments().size(); ++i)
+    for (size_t j = 0; j < graph_.outputs().size(); ++j) {
+      const int a = static_cast<int>(i), r = static_cast<int>(j);
+      may_share_.push_back(
+          graph_.arguments()[i].donated &&
+          (planner_->last_read(a) < planner_->first_write(r) || planner_->updates_in_place(a, r)));
+    }
+}
+
+void Executable::plan(const ExecutableOptions& options, std::optional<Offsets> offsets) {
+  planner_.reset();
+  plan_ = Plan();
+  expected_.clear();
+  plan_.offsets = std::move(offsets);
   plan_.engine = engine_.get();
   plan_.lowerings = lowerings();
   plan_.shared = options_.shared.get();
@@ -111,21 +141,6 @@ Executable::Executable(std::shared_ptr<const Engine> engine, const ir::Graph& gr
   plan_.fixed.insert(plan_.fixed.end(), options.fixed.begin(), options.fixed.end());
   planner_->lower();
   plan_.arena_bytes = planner_->arena_bytes();
-  int kernels = 0;
-  number_kernels(plan_.programs.front(), kernels);
-  constants_ = allocate_filled(static_cast<int64_t>(plan_.constants.size()));
-  if (!plan_.constants.empty())
-    std::memcpy(constants_.get(), plan_.constants.data(), plan_.constants.size());
-  bases_.resize(static_cast<size_t>(plan_.bases));
-  steps_.resize(static_cast<size_t>(plan_.loops) + 1);
-  shadows_.resize(graph_.outputs().size());
-  for (size_t i = 0; i < graph_.arguments().size(); ++i)
-    for (size_t j = 0; j < graph_.outputs().size(); ++j) {
-      const int a = static_cast<int>(i), r = static_cast<int>(j);
-      may_share_.push_back(
-          graph_.arguments()[i].donated &&
-          (planner_->last_read(a) < planner_->first_write(r) || planner_->updates_in_place(a, r)));
-    }
 }
 
 void Executable::check(std::span<const ir::Array> arguments, std::span<ir::Array> results) const {
