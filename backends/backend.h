@@ -104,6 +104,9 @@ class Backend {
   // What this machine lacks to compute in that precision faster than in f32: "the processor has no
   // AVX512_BF16"; empty: nothing.
   virtual std::string lacks(ir::Precision precision) const { return {}; }
+  // `say` is told of every kind of op and operands, once, that was to be a primitive of oneDNN's
+  // (EngineChoice::onednn) and is Weft's code because oneDNN has none (onednn).
+  virtual void on_refusal(std::function<void(const std::string&)> say) {}
   // Says if other processes have left too little of the machine since this was made.
   virtual std::string crowding() const { return {}; }
 };

@@ -8,6 +8,8 @@
 #include "backends/onednn/machine/waiting.h"
 #include "backends/onednn/run/executable.h"
 
+#include <set>
+
 namespace weft {
 namespace onednn {
 namespace {
@@ -29,7 +31,13 @@ class Backend : public backends::Backend {
                                                 const backends::CompileOptions& options) override {
     ExecutableOptions how{options};
     if (!how.engine) how.engine = engine_;
-    return compiled(graph, bindings, how);
+    std::unique_ptr<Executable> made = compiled(graph, bindings, how);
+    for (const auto& [kind, what] : made->refusals())
+      if (say_refusal_ && refused_.insert(kind).second) say_refusal_(what);
+    return made;
+  }
+  void on_refusal(std::function<void(const std::string&)> say) override {
+    say_refusal_ = std::move(say);
   }
 
   int threads() const override { return onednn::threads(); }
@@ -54,6 +62,8 @@ class Backend : public backends::Backend {
 
  private:
   const backends::EngineChoice engine_;
+  std::function<void(const std::string&)> say_refusal_;
+  std::set<std::string> refused_;  // kinds that were said
   Crowding crowding_;
 };
 

@@ -16,8 +16,11 @@ void add_engine_option(Command& command, std::string& value) {
 }
 
 std::shared_ptr<backends::Backend> backend_with(const std::string& engine) {
-  return engine.empty() ? backends::make_onednn()
-                        : backends::make_onednn(backends::engine_named(engine));
+  std::shared_ptr<backends::Backend> backend =
+      engine.empty() ? backends::make_onednn()
+                     : backends::make_onednn(backends::engine_named(engine));
+  backend->on_refusal([](const std::string& what) { say("note: engine onednn: " + what); });
+  return backend;
 }
 
 }  // namespace weft::cli

@@ -43,9 +43,13 @@ Owner preferred(EngineChoice engine, std::string_view what) {
 void lower_by_choice(Emit& e) {
   const Lowering* const lowering = find_lowering(&e.op.def());
   WEFT_CHECK(lowering != nullptr && !lowering->implementations.empty());
+  const Owner wanted = preferred(e.choice(), e.op.def().name);
   const bool done =
-      emit_first(lowering->implementations, preferred(e.choice(), e.op.def().name),
-                 [&](const Implementation& implementation) { return implementation.emit(e); });
+      emit_first(lowering->implementations, wanted, [&](const Implementation& implementation) {
+        if (!implementation.emit(e)) return false;
+        if (wanted == Owner::onednn && implementation.owner != wanted) e.refused();
+        return true;
+      });
   WEFT_CHECK(done);
 }
 

@@ -166,8 +166,10 @@ std::optional<RowBound> prefix_bound(const std::optional<RowBound>& rows, const 
 void lower_elementwise(Emit& e) {
   if (!runs_as_program(e.op)) return lower_plainly(e);
   if (e.out().size() == 0) return;
-  if (preferred(e.choice(), "elementwise") == Owner::onednn && emit_elementwise_primitive(e))
-    return;
+  if (preferred(e.choice(), "elementwise") == Owner::onednn) {
+    if (emit_elementwise_primitive(e)) return;
+    e.refused();
+  }
   Builder b{e, {}, {}, {}};
   Tensor out = e.out();
   const auto rows = prefix_bound(e.bound(), out);

@@ -208,8 +208,10 @@ bool emit_by_choice(Emit& e, const Case& p) {
   for (const bool first : {true, false})
     for (const ProductImplementation& way : kProducts)
       if ((way.owner == preferred(e.choice(), p.is_bf16() ? kOfBf16 : way.what)) == first &&
-          way.emit(e, p))
+          way.emit(e, p)) {
+        if (way.owner != Owner::onednn) e.refused();
         return true;
+      }
   return false;
 }
 

@@ -96,6 +96,20 @@ bool Emit::readers_accept(const Tensor& place) const {
   return planner_.units_.readers_accept(op.node().results[0], place);
 }
 
+void Emit::refused() const {
+  if (choice() != backends::EngineChoice::onednn) return;
+  std::string kind(op.def().name), operands;
+  for (int i = 0; i < op.operand_count(); ++i) {
+    const ir::TensorType& type = op.operand(i);
+    kind += ir::concat(" ", ir::name(type.dtype));
+    operands += (i == 0 ? "" : ", ") + type.str();
+  }
+  planner_.plan_.refused.emplace(
+      kind,
+      ir::concat("'", op.def().name, "' of ", operands,
+                 " runs Weft's code: oneDNN has no primitive for it, or reference loops only"));
+}
+
 void Emit::needs_arithmetic(ir::DType dtype) const {
   if (dtype != ir::DType::f32 && ir::is_float(dtype))
     op.fail("onednn.2", "does not compute with ", ir::name(dtype),

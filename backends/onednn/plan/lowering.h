@@ -94,6 +94,7 @@ class Emit {
   void loop(std::string name, std::function<void(const Run&)> run, Program* body);
   // What `emit` adds goes to another program, run by a kernel of this node's.
   void divert(Program& to, const std::function<void()>& emit);
+  void refused() const;  // oneDNN, if that is the engine asked for: Weft's code does it
   void place_constant(Tensor place);               // of the result
   bool readers_accept(const Tensor& place) const;  // as the place of the result
   const Engine& engine() const;

@@ -27,6 +27,7 @@
 #include "backends/onednn/plan/units.h"
 
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -73,6 +74,9 @@ struct Plan {
   int64_t arena_bytes = 0;
   std::optional<Offsets> offsets;  // of the same plan, made before
   std::string text;  // `weft dump --stage planned`
+  // With EngineChoice::onednn, what Weft's code does because oneDNN has no primitive for it: a line
+  // for each kind of op and operands.
+  std::map<std::string, std::string> refused;
 
   int new_base() { return bases++; }
   int new_loop() { return loops++; }

@@ -61,6 +61,7 @@ std::string Executable::plan_text() const {
     text += "  b" + std::to_string(p.base) + " = packed, once for all runs: b" +
             std::to_string(p.argument_base) + ", " + std::to_string(p.bytes) + " bytes\n";
   list(plan_.programs.front(), 0, text);
+  for (const auto& [kind, what] : plan_.refused) text += "  " + what + "\n";
   return text;
 }
 

@@ -5,6 +5,7 @@
 #include "backends/onednn/plan/planner.h"
 #include "ir/host/memory.h"
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -39,6 +40,8 @@ class Executable : public backends::Executable {
   // Results that were given the buffer of a donated argument which is still read when the result is
   // written: they are made elsewhere and copied last. "copied: p1 over p (argument 0)", one a line.
   const std::string& notes() const { return notes_; }
+  // What was to be a primitive and is none, by kind of op and operands (Plan::refused).
+  const std::map<std::string, std::string>& refusals() const { return plan_.refused; }
   // Names of oneDNN's implementations in use, each once.
   std::vector<std::string> implementations() const;
 
