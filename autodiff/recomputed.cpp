@@ -1,5 +1,6 @@
 // autodiff/recomputed.cpp -- a graph that computes parts of its forward pass twice, to keep less.
 #include "autodiff/residuals.h"
+#include "ir/ops/elementwise.h"
 #include "ir/ops/shape.h"
 #include "ir/rewrite/rewrite.h"
 #include "ir/rules/op_rules.h"
@@ -123,6 +124,13 @@ class Recomputation {
     return made != nullptr && ir::ops::is_view(*made->op) ? root(made->operands[0]) : v;
   }
 
+  // A cast of an argument, which is always there.
+  bool is_cast_argument(Value v) const {
+    const Node* made = graph_.producer(root(v));
+    return made != nullptr && made->op == &ir::ops::cast &&
+           graph_.producer(root(made->operands[0])) == nullptr;
+  }
+
   // Light: made by moving memory, and of what is still there when it is first read backward.
   void find_moves() {
     const auto is_light = [](const ir::OpDef& op) {
@@ -138,7 +146,7 @@ class Recomputation {
       const BackwardReaders readers = backward_readers(v);
       if (readers.last < 0 || nominal_bytes(graph_.type(v)) < kLeastBytes) continue;
       light_[index(v)] = std::all_of(made.operands.begin(), made.operands.end(), [&](Value o) {
-        return graph_.producer(root(o)) == nullptr ||
+        return graph_.producer(root(o)) == nullptr || is_cast_argument(o) ||
                backward_readers(root(o)).last >= readers.first;
       });
     }
@@ -162,14 +170,24 @@ class Recomputation {
   Value again(ir::Rewriter& r, Value v) {
     if (is_kept(v)) return r(v);
     if (const auto it = again_.find(v.id); it != again_.end()) return it->second;
+    return made_again(r, v, light_[index(v)]);
+  }
+  // `casts`: and so are casts of weights, which would be kept instead.
+  Value made_again(ir::Rewriter& r, Value v, bool casts) {
     const Node& made = *graph_.producer(v);
     ir::Values operands;
-    for (const Value o : made.operands) operands.push_back(again(r, o));
+    for (const Value o : made.operands)
+      operands.push_back(casts && is_cast_argument(o) ? cast_again(r, o) : again(r, o));
     Node copy = made;
     copy.from.part = Part::backward;
     const ir::Values results = r.builder.graph().add_copy(graph_, copy, operands);
     for (size_t i = 0; i < results.size(); ++i) again_[made.results[i].id] = results[i];
     return again_.at(v.id);
+  }
+
+  Value cast_again(ir::Rewriter& r, Value v) {
+    const auto it = again_.find(v.id);
+    return it != again_.end() ? it->second : made_again(r, v, true);
   }
 
   const Graph& graph_;

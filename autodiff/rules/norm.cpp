@@ -26,7 +26,8 @@ Grads adjoint(Vjp& g) {
   ir::Texts wanted;
   for (const std::string_view name : {"x", "scale", "shift"})
     if (op.def().operand_index(name) >= 0 && g.wanted(name)) wanted.emplace_back(name);
-  ir::OperandGroups groups{{g.cotangent_or_zero(0)}, {g.operand("x")}, {g.result(1)}};
+  const ir::Value dy = g.builder.cast(g.cotangent_or_zero(0), op.operand("x").dtype);
+  ir::OperandGroups groups{{dy}, {g.operand("x")}, {g.result(1)}};
   if (centred(op)) groups.push_back({g.result(2)});
   for (ir::Values& group : vectors(g)) groups.push_back(std::move(group));
   const ir::Values d = g.builder.emit_all(centred(op) ? ops::layer_norm_grad : ops::rms_norm_grad,

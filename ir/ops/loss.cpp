@@ -164,16 +164,17 @@ Graph expand_linear_cross_entropy(const OpView& op) {
   const auto optional = [&](std::string_view name) {
     return op.has(name) ? Values{e[name]} : Values{};
   };
-  const Value logits =
-      b.emit(linear, {{e["x"]}, {e["w"]}, optional("bias")}, {{"transpose_b", tb}});
+  const DType multiplied = op.operand("x").dtype;
+  const bool bf16 = multiplied == DType::bf16;
+  const Value scores = b.emit(linear, {{e["x"]}, {e["w"]}, optional("bias")},
+                              {{"transpose_b", tb}, {"rounded", bf16}});
+  const Value logits = b.cast(scores, product_dtype(multiplied));
   const Values loss =
       b.emit_all(softmax_cross_entropy, {{logits}, {e["labels"]}, optional("weights")}, attrs);
   const Value exact =
       b.emit(softmax_cross_entropy_grad,
              {{e["dloss"]}, {logits}, {e["labels"]}, {loss[1]}, optional("weights")}, attrs);
-  const DType multiplied = op.operand("x").dtype;
-  const Value dlogits =
-      multiplied == DType::bf16 ? b.cast(exact, multiplied) : exact;  // as products read it
+  const Value dlogits = b.cast(exact, multiplied);
   Dim rows(1);
   for (const Dim& d : op.operand("labels").shape) rows = rows * d;
   const auto by_rows = [&](Value v) { return b.reshape(v, {rows, b.type(v).dim(-1)}); };
@@ -185,7 +186,8 @@ Graph expand_linear_cross_entropy(const OpView& op) {
       const Value x = by_rows(e["x"]), d = by_rows(dlogits);
       results.push_back(tb ? b.matmul(d, x, true) : b.matmul(x, d, true));
     } else {
-      results.push_back(b.sum_to(exact, op.operand("bias").shape));
+      const Value summed = b.cast(dlogits, product_dtype(multiplied));
+      results.push_back(b.sum_to(summed, op.operand("bias").shape));
     }
   }
   return e.finish(results);

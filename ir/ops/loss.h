@@ -19,8 +19,8 @@
 //     dloss, weights: T[...], x: T[...,K], w: T[K,V] (T[V,K] transposed), labels: integer[...],
 //     bias: T[V]  ->  loss: T[...], then the adjoints of what `wanted` names of x, w and bias
 //
-// x and w may be bf16 (all else is f32 then): the scores are a product of theirs, and their gradient is
-// rounded to bf16 where products read it.
+// x and w may be bf16 (all else is f32 then): the scores are a product of theirs, bias included, rounded
+// to bf16 last, and so is their gradient. What is computed of them is f32.
 //
 // A kernel then needs some rows of the logits at a time only (cf. Wijmans et al. 2025, "Cut Your
 // Losses in Large-Vocabulary Language Models").

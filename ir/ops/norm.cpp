@@ -55,6 +55,10 @@ Normalised normalised(Builder& b, const OpView& op, Value x) {
 Types infer_norm(const OpView& op) {
   const TensorType row = check_common(op);
   Types types{op.operand("x")};
+  if (op.flag("rounded") && types[0].dtype != DType::f32)
+    op.fail(std::string(op.def().name) + ".9", "rounds norms of f32 to bf16, found ",
+            name(types[0].dtype));
+  if (op.flag("rounded")) types[0].dtype = DType::bf16;
   if (op.flag("statistics")) types.insert(types.end(), centred(op) ? 2 : 1, row);
   return types;
 }
@@ -84,7 +88,7 @@ Graph expand_norm(const OpView& op) {
   Value y = n.x;
   if (op.has("scale")) y = b.mul(y, e["scale"]);
   if (takes(op, "shift")) y = b.add(y, e["shift"]);
-  Values results{y};
+  Values results{op.flag("rounded") ? b.cast(y, DType::bf16) : y};
   if (op.flag("statistics")) {
     if (n.mean.valid()) results.push_back(b.reshape(n.mean, op.result(1).shape));
     results.push_back(b.reshape(n.rstd, op.result(1).shape));

@@ -1,7 +1,7 @@
 // ir/ops/norm.h -- layer norm and RMS norm over the last axis, fused, and their adjoints.
 //
-//   %y[, %mean, %rstd] = layer_norm(x; scale?; shift?) {eps, statistics}
-//   %y[, %rstd] = rms_norm(x; scale?) {eps, statistics}
+//   %y[, %mean, %rstd] = layer_norm(x; scale?; shift?) {eps, statistics, rounded}
+//   %y[, %rstd] = rms_norm(x; scale?) {eps, statistics, rounded}
 //     x: T[...,D], scale, shift: T[D]  ->  y: T[...,D], mean, rstd: T[...]
 //
 //   layer_norm: rstd = 1 / sqrt(mean((x - mean(x))^2) + eps)   (Ba et al. 2016, eq. 4)
@@ -10,7 +10,7 @@
 //               y = x * rstd * scale
 //
 // The variance is that of the centred row, not mean(x^2) - mean(x)^2, which cancels. Results `mean`
-// and `rstd` exist where `statistics` is set.
+// and `rstd` exist where `statistics` is set. `rounded`, y of f32 becomes bf16 last.
 //
 //   %dx, ... = layer_norm_grad(dy, x, mean, rstd; scale?; shift?) {eps, wanted}
 //   %dx, ... = rms_norm_grad(dy, x, rstd; scale?) {eps, wanted}
@@ -29,7 +29,7 @@ Graph expand_norm_grad(const OpView& op);
 inline constexpr OpDef layer_norm{
     .name = "layer_norm",
     .operands = {"x", {"scale", Arity::optional}, {"shift", Arity::optional}},
-    .attrs = {{"eps", 1e-5}, {"statistics", false}},
+    .attrs = {{"eps", 1e-5}, {"statistics", false}, {"rounded", false}},
     .infer = infer_norm,
     .expand = expand_norm,
     .doc = "(x - mean) / sqrt(variance + eps) over the last axis, times scale plus shift; fused."};
@@ -45,7 +45,7 @@ inline constexpr OpDef layer_norm_grad{
 inline constexpr OpDef rms_norm{
     .name = "rms_norm",
     .operands = {"x", {"scale", Arity::optional}},
-    .attrs = {{"eps", 1e-6}, {"statistics", false}},
+    .attrs = {{"eps", 1e-6}, {"statistics", false}, {"rounded", false}},
     .infer = infer_norm,
     .zero_preserving = true,
     .expand = expand_norm,

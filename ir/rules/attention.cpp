@@ -221,8 +221,23 @@ bool silent(const OpView& op, const Flags& zero) {
   return zero[0] && (!op.has("dweights") || zero[static_cast<size_t>(op.position("dweights"))]);
 }
 
+// It computes in f32: what is gained is that half as much is kept for its adjoint, and read.
+std::string_view held_back(const OpView& op, bool in_loop) {
+  const bool adjoint = op.def().operand_index("do") >= 0;
+  if (!adjoint && !op.flag("lse")) return "has no adjoint that what it reads is kept for";
+  const bool step = in_loop || ops::is_single_query(op);
+  return step && !ops::is_additive(op) ? "would read all keys to make f32 of them in every step"
+                                       : "";
+}
+
+constexpr Bf16Operands kBf16{.factors = {"q", "k", "v", "o"}, .held_back = held_back};
+
 constexpr OpRules kRules[] = {
-    {.op = &ops::attention, .axes = axes, .batching = {can_batch, batch}, .rows = rows_of},
+    {.op = &ops::attention,
+     .axes = axes,
+     .batching = {can_batch, batch},
+     .rows = rows_of,
+     .bf16 = kBf16},
     {.op = &ops::attention_grad,
      .axes = axes,
      .batching = {can_batch_grad, batch_grad},
@@ -230,13 +245,16 @@ constexpr OpRules kRules[] = {
      .moved = moved_grad,
      .keeps_zero = [](const OpView& op, int, const Flags& zero) { return silent(op, zero); },
      .adds_nothing = silent,
-     .range = Range::adjoint},
+     .range = Range::adjoint,
+     .bf16 = kBf16},
     {.op = &ops::packed_attention,
      .axes = packed_axes,
-     .stays_whole = "its rows are those of sequences, which it reads by their lengths"},
+     .stays_whole = "its rows are those of sequences, which it reads by their lengths",
+     .bf16 = kBf16},
     {.op = &ops::packed_attention_grad,
      .axes = packed_axes,
-     .stays_whole = "its rows are those of sequences, which it reads by their lengths"},
+     .stays_whole = "its rows are those of sequences, which it reads by their lengths",
+     .bf16 = kBf16},
 };
 
 }  // namespace

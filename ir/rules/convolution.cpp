@@ -92,26 +92,33 @@ bool conv_zero(const OpView& op, int, const Flags& zero) {
   return !op.has("bias") && (zero[0] || zero[1]);
 }
 
+constexpr Bf16Operands kStaysF32{.held_back = [](const OpView&, bool) -> std::string_view {
+  return "is a convolution, of which there is no kernel that reads bf16";
+}};
+
 constexpr OpRules kRules[] = {
     {.op = &ops::conv,
      .axes = axes,
      .batching = {can_batch, batch},
      .rows = rows_of,
      .keeps_zero = conv_zero,
-     .cost = Cost::product},
+     .cost = Cost::product,
+     .bf16 = kStaysF32},
     {.op = &ops::conv_input_grad,
      .axes = input_grad_axes,
      .batching = {can_batch, batch},
      .rows = rows_of,
      .keeps_zero = either_zero,
-     .cost = Cost::product},
+     .cost = Cost::product,
+     .bf16 = kStaysF32},
     {.op = &ops::conv_weight_grad,
      .axes = weight_grad_axes,
      .batching = {can_batch_weight_grad, batch_weight_grad},
      .rows = rows_of_weight_grad,
      .keeps_zero = either_zero,
      .adds_nothing = [](const OpView&, const Flags& zero) { return zero[0] || zero[1]; },
-     .cost = Cost::product},
+     .cost = Cost::product,
+     .bf16 = kStaysF32},
 };
 
 }  // namespace

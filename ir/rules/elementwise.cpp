@@ -43,6 +43,12 @@ constexpr OpRules with(const OpDef& op, Range range,
   return rules;
 }
 
+constexpr OpRules multiplying(const OpDef& op) {
+  OpRules rules = with(op, Range::sums, either_zero);
+  rules.bf16.saved = {"a", "b"};
+  return rules;
+}
+
 constexpr OpRules moving(const OpDef& op) {
   OpRules rules = with(op, Range::moved);
   rules.cost = Cost::moves;
@@ -59,7 +65,7 @@ constexpr OpRules kRules[] = {
     with(ops::log1p, Range::poles),
     with(ops::logical_and, Range::sums, either_zero),
     with(ops::logical_or, Range::sums, both_zero),
-    with(ops::mul, Range::sums, either_zero),
+    multiplying(ops::mul),
     with(ops::pow, Range::poles),
     with(ops::remainder, Range::poles),
     with(ops::rsqrt, Range::poles),

@@ -82,20 +82,38 @@ bool linear_zero(const OpView& op, int, const Flags& zero) {
          (a->op == nullptr || a->op->zero_preserving);
 }
 
+std::string_view held_back(const OpView& op, bool) {
+  const bool batched =
+      op.operand("b").rank() > 2 || (op.operand("a").rank() > 2 && op.flag("transpose_a"));
+  return batched ? "multiplies batches of matrices" : "";
+}
+
+Shape matrices(const OpView& op) {
+  Shape sizes;
+  for (const int i : {0, 1}) {
+    const Shape& s = op.operand(i).shape;
+    sizes.insert(sizes.end(), s.end() - 2, s.end());
+  }
+  return sizes;
+}
+
 constexpr OpRules kRules[] = {
     {.op = &ops::linear,
      .axes = linear_axes,
      .batching = {can_batch_linear, same_node},
      .rows = rows_of_linear,
      .keeps_zero = linear_zero,
-     .cost = Cost::product},
+     .cost = Cost::product,
+     .bf16 = {.factors = {"x", "w"},
+              .matrices = [](const OpView& op) { return op.operand("w").shape; }}},
     {.op = &ops::matmul,
      .axes = axes,
      .batching = {can_batch, batch},
      .rows = rows_of,
      .keeps_zero = either_zero,
      .adds_nothing = [](const OpView&, const Flags& zero) { return zero[0] || zero[1]; },
-     .cost = Cost::product},
+     .cost = Cost::product,
+     .bf16 = {.factors = {"a", "b"}, .matrices = matrices, .held_back = held_back}},
 };
 
 }  // namespace

@@ -78,7 +78,8 @@ constexpr OpRules adjoint(const OpDef* op, const char* signature) {
           .moved = moved_grad,
           .keeps_zero = first_zero,
           .adds_nothing = first_adds_nothing,
-          .range = Range::adjoint};
+          .range = Range::adjoint,
+          .bf16 = {.saved = {"x"}}};
 }
 
 constexpr OpRules kRules[] = {

@@ -12,8 +12,11 @@
 //   keeps_zero, adds_nothing  where zeros in rows lead to zeros; else what its traits say
 //   cost              what doing it costs, roughly
 //   range             what its values can be where its operands' are finite, infinite or NaN
+//   bf16              which operands may be bf16 where all else is f32 (ir/passes/precision)
+//   moves             which operands hold the very elements of the result
 //
-// A test demands a row of every op. Elementwise ops have one in common, and rows of their own for
+// A test demands a row of every op, and of every op that has a product, alone or within, which
+// factors may be bf16, or why none may. Elementwise ops have one in common, and rows of their own for
 // what differs.
 #pragma once
 #include "ir/ops/window.h"
@@ -22,6 +25,7 @@
 #include "ir/rules/row_use.h"
 
 #include <span>
+#include <string_view>
 
 namespace weft::ir {
 
@@ -47,6 +51,20 @@ enum class Range : uint8_t {
   norm,     // of finite operands finite, else anything
 };
 
+// Operands that may be bf16 where they are f32 and the op computes in f32.
+struct Bf16Operands {
+  // Of its matrix products, or of attention's: read as bf16 unless `held_back` says why not. Those
+  // that a node lacks are passed over.
+  List<std::string_view, 4> factors = {};
+  Shape (*matrices)(const OpView& op) = nullptr;  // sizes of what is multiplied
+  std::string_view (*held_back)(const OpView& op, bool in_loop) = nullptr;  // empty: nothing
+  // Others that it multiplies by something, so that a relative error of theirs is one of the result:
+  // what the forward pass leaves to such operands of the backward pass alone is kept as bf16.
+  List<std::string_view, 4> saved = {};
+};
+
+enum class Moves : uint8_t { nothing, first, all };
+
 struct OpRules {
   const OpDef* op;
   const char* signature = nullptr;
@@ -59,6 +77,8 @@ struct OpRules {
   bool (*adds_nothing)(const OpView& op, const Flags& zero) = nullptr;
   Cost cost = Cost::other;
   Range range = Range::sums;
+  Bf16Operands bf16 = {};
+  Moves moves = Moves::nothing;
 };
 
 // Of an op without a row: what nothing is known of.

@@ -37,11 +37,13 @@ constexpr OpRules kRules[] = {
      .axes = pack,
      .stays_whole = "makes packed rows of others",
      .cost = Cost::copies,
-     .range = Range::moved},
+     .range = Range::moved,
+     .moves = Moves::first},
     {.op = &ops::unpack,
      .axes = unpack,
      .stays_whole = "makes others of packed rows",
-     .range = Range::moved},
+     .range = Range::moved,
+     .moves = Moves::first},
 };
 
 }  // namespace

@@ -75,7 +75,8 @@ constexpr OpRules kRules[] = {
      .batching = {can_batch_sum, batch_sum},
      .rows = rows_of_sum,
      .adds_nothing = first_adds_nothing,
-     .cost = Cost::rows},
+     .cost = Cost::rows,
+     .bf16 = {.saved = {"x"}}},
 };
 
 }  // namespace

@@ -186,13 +186,14 @@ RowUse rows_of_transpose(const Led& led) {
 }
 
 // Moves elements along `axis`.
-constexpr OpRules moving(const OpDef& op, void (*axes)(NodeAxes&)) {
+constexpr OpRules moving(const OpDef& op, void (*axes)(NodeAxes&), Moves moves = Moves::first) {
   return {.op = &op,
           .axes = axes,
           .batching = {only_each, same_node},
           .rows = along_inner_axes,
           .cost = Cost::moves,
-          .range = Range::moved};
+          .range = Range::moved,
+          .moves = moves};
 }
 
 constexpr const char* kNoOperands = "has no operands";
@@ -203,13 +204,15 @@ constexpr OpRules kRules[] = {
      .batching = {only_each, batch_broadcast},
      .rows = rows_of_broadcast,
      .cost = Cost::moves,
-     .range = Range::moved},
+     .range = Range::moved,
+     .moves = Moves::first},
     {.op = &ops::concat,
      .axes = concat_axes,
      .batching = {only_each, same_node_all_lifted},
      .rows = along_inner_axes,
      .cost = Cost::copies,
-     .range = Range::moved},
+     .range = Range::moved,
+     .moves = Moves::all},
     {.op = &ops::constant, .axes = constant_axes, .stays_whole = kNoOperands, .cost = Cost::moves},
     {.op = &ops::dim_size,
      .axes = dim_size_axes,
@@ -226,13 +229,14 @@ constexpr OpRules kRules[] = {
      .batching = {only_each, same_node},
      .rows = all_led,
      .cost = Cost::moves},
-    moving(ops::pad, pad_axes),
+    moving(ops::pad, pad_axes, Moves::nothing),
     {.op = &ops::reshape,
      .axes = reshape_axes,
      .batching = {only_each, batch_reshape},
      .rows = rows_of_reshape,
      .cost = Cost::moves,
-     .range = Range::moved},
+     .range = Range::moved,
+     .moves = Moves::first},
     moving(ops::reverse, as_first),
     moving(ops::same_dim, same_dim_axes),
     moving(ops::slice, slice_axes),
@@ -247,7 +251,8 @@ constexpr OpRules kRules[] = {
      .batching = {only_each, batch_transpose},
      .rows = rows_of_transpose,
      .cost = Cost::moves,
-     .range = Range::moved},
+     .range = Range::moved,
+     .moves = Moves::first},
 };
 
 }  // namespace

@@ -153,6 +153,10 @@ TEST_CASE("text: errors name file, line and what was needed") {
       "needs a bias of f32[3], found bf16[3] [linear.4]");
   check_error("graph(%a: f64[2,4], %b: f64[4,3]) { %c = linear(%a, %b) {rounded=true} return %c }",
               "rounds sums of f32 to bf16, found f64 [linear.8]");
+  check_error("graph(%x: f64[2,4]) { %y = layer_norm(%x) {rounded=true} return %y }",
+              "rounds norms of f32 to bf16, found f64 [layer_norm.9]");
+  check_error("graph(%x: bf16[2,4]) { %y = rms_norm(%x) {rounded=true} return %y }",
+              "rounds norms of f32 to bf16, found bf16 [rms_norm.9]");
   check_error(
       "graph(%g: f32[2,12], %h: f32[2,3], %c: f32[2,3], %U: f16[3,12]) { "
       "%h1, %c1 = lstm_cell(%g, %h, %c, %U) return %h1 }",

@@ -9,6 +9,7 @@
 #include <doctest/doctest.h>
 #include <omp.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 
@@ -75,6 +76,26 @@ TEST_CASE("engines: products of rows whose number is known at run time") {
         tests::check_same(graph, arguments, {.bindings = bindings, .engine = engine});
       }
   }
+}
+
+TEST_CASE("engines: what oneDNN refuses is said once for a kind of op and operands") {
+  const ir::Graph graph = ir::parse(
+      "graph(%x: f32[B,8], %W: f32[8,8]) { %y = matmul(%x, %W) %m = max(%y) {axes=[-1]} "
+      "%s = sum(%y) {axes=[0]} %t = sum(%x) {axes=[0]} return %m, %s, %t }");
+  std::vector<std::string> said;
+  const auto backend = backends::make_onednn(EngineChoice::onednn);
+  backend->on_refusal([&](const std::string& what) { said.push_back(what); });
+  backend->compile(graph, {{"B", 3}});
+  const size_t kinds = said.size();
+  REQUIRE(kinds >= 1);
+  CHECK(std::count_if(said.begin(), said.end(),
+                      [](const std::string& s) { return has(s, "'sum' of f32[3,8] runs"); }) == 1);
+  CHECK(std::none_of(said.begin(), said.end(),
+                     [](const std::string& s) { return has(s, "matmul"); }));
+  backend->compile(graph, {{"B", 5}});
+  CHECK(said.size() == kinds);
+  CHECK(has(plan(ir::print(graph), {{"B", 3}}, EngineChoice::onednn), "'sum' of f32[3,8] runs"));
+  CHECK_FALSE(has(plan(ir::print(graph), {{"B", 3}}, EngineChoice::best), "runs Weft's code"));
 }
 
 TEST_CASE("engines: softmax of lanes of -inf, norms and their adjoints") {

@@ -3,6 +3,7 @@
 // Arguments are f32 in both, and casts round them alike; a product of two bf16 is exact in f32. What
 // differs are the sums: f32 there, double here, as for products of f32.
 #include "backends/backend.h"
+#include "backends/onednn/run/executable.h"
 #include "ir/error.h"
 #include "ir/text/text.h"
 #include "tests/onednn/compare.h"
@@ -131,6 +132,97 @@ TEST_CASE("onednn: attention reads bf16 and computes in f32, its adjoint too") {
           "{scale=0.25, wanted=[\"q\", \"k\", \"v\"]} return %dq, %dk, %dv }",
       // The kernel takes sums from o, which is rounded; the expansion has them exactly.
       {.tolerance = 0x1p-7});
+}
+
+// As many queries as tiles are made for, keys that a mask hides. With o as f32 what is computed is
+// what the expansion says; rounded it errs by 2^-9 of each of its terms, and with it the sum of all
+// weights' gradients that the kernel takes off each of them.
+TEST_CASE("onednn: attention of many queries reads bf16 where it lies") {
+  const std::string cast =
+      "%p = cast(%q) {dtype=bf16} %r = cast(%k) {dtype=bf16} %s = cast(%v) {dtype=bf16} ";
+  for (const char* attrs : {"", ", band=[-1, 0]"})
+    for (const bool masked : {false, true})
+      for (const bool rounds : {false, true}) {
+        const std::string mask = masked ? ", %m: pred[2,1,1,21]" : "", use = masked ? "; ; %m" : "";
+        check_same(
+            "graph(%do: f32[2,3,13,9], %q: f32[2,3,13,20], %k: f32[2,3,21,20], "
+            "%v: f32[2,3,21,9]" +
+                mask + ") { " + cast + "%o, %lse = attention(%p, %r, %s" + use +
+                ") {lse=true, scale=0.25" + attrs + "} " +
+                (rounds ? "%t = cast(%o) {dtype=bf16} " : "%t = cast(%o) {dtype=f32} ") +
+                "%dq, %dk, %dv = attention_grad(%do, %p, %r, %s, %t, %lse" + use + ") {scale=0.25" +
+                attrs + ", wanted=[\"q\", \"k\", \"v\"]} return %o, %dq, %dk, %dv }",
+            {.tolerance = rounds ? 0x1p-6 : 1e-5});
+      }
+  for (const bool rounds : {false, true})
+    check_same(
+        "graph(%do: f32[B*T,3,16], %q: f32[B*T,3,16], %k: f32[B*S,3,16], %v: f32[B*S,3,16], "
+        "%m_upto_11: s32[B], %n_upto_12: s32[B]) { " +
+            cast +
+            "%o, %lse = packed_attention(%p, %r, %s, %m_upto_11, %n_upto_12) {queries=T, keys=S, "
+            "lse=true} " +
+            (rounds ? "%t = cast(%o) {dtype=bf16} " : "%t = cast(%o) {dtype=f32} ") +
+            "%dq, %dk, %dv = packed_attention_grad(%do, %p, %r, %s, %t, %lse, %m_upto_11, "
+            "%n_upto_12) {queries=T, keys=S, wanted=[\"q\", \"k\", \"v\"]} return %dq, %dk, %dv }",
+        {.bindings = {{"B", 3}, {"T", 11}, {"S", 12}}, .tolerance = rounds ? 0x1p-6 : 1e-5});
+}
+
+TEST_CASE("onednn: additive attention reads keys and values of bf16, of one query and of many") {
+  const std::string cast =
+      "%p = cast(%q) {dtype=bf16} %r = cast(%k) {dtype=bf16} %s = cast(%v) {dtype=bf16} ";
+  for (const char* queries : {"", "3,", "9,"})
+    for (const bool rounds : {false, true}) {
+      const std::string q = std::string("[2,") + queries + "40]",
+                        o = std::string("[2,") + queries + "33]";
+      check_same("graph(%do: f32" + o + ", %q: f32" + q +
+                     ", %k: f32[2,7,40], %v: f32[2,7,33], %va: f32[40]) { " + cast +
+                     "%o, %lse = attention(%p, %r, %s; %va) {score=\"additive\", lse=true} " +
+                     (rounds ? "%t = cast(%o) {dtype=bf16} " : "%t = cast(%o) {dtype=f32} ") +
+                     "%dq, %dk, %dv, %da = attention_grad(%do, %p, %r, %s, %t, %lse; %va) "
+                     "{score=\"additive\", wanted=[\"q\", \"k\", \"v\", \"v_a\"]} "
+                     "return %o, %dq, %dk, %dv, %da }",
+                 {.tolerance = rounds ? 0x1p-6 : 1e-5});
+    }
+}
+
+// y in double may round to the other bf16 beside it: 2^-8 of the largest.
+TEST_CASE("onednn: norms write bf16, their adjoints read it") {
+  for (const char* name : {"layer_norm", "rms_norm"}) {
+    const bool centred = name == std::string("layer_norm");
+    const std::string vectors = centred ? "; %scale; %shift" : "; %scale",
+                      statistics = centred ? ", %mean, %rstd" : ", %rstd";
+    check_same("graph(%x: f32[5,3,70], %scale: f32[70], %shift: f32[70]) { %y" + statistics +
+                   " = " + name + "(%x" + vectors +
+                   ") {statistics=true, rounded=true} %z = cast(%y) {dtype=f32} return %z" +
+                   statistics + " }",
+               {.tolerance = 0x1p-8});
+    check_same(
+        "graph(%dy: f32[5,3,70], %x: f32[5,3,70], %scale: f32[70], %shift: f32[70]) { "
+        "%0 = cast(%x) {dtype=bf16} %1 = cast(%0) {dtype=f32} %y" +
+        statistics + " = " + name + "(%1" + vectors + ") {statistics=true} %dx, %ds = " + name +
+        "_grad(%dy, %1" + statistics + vectors + ") {wanted=[\"x\", \"scale\"]} return %dx, %ds }");
+  }
+}
+
+TEST_CASE("onednn: what is kept as bf16 lies there once, whoever reads it as f32") {
+  const std::string head = "graph(%dy: f32[6,70], %a: f32[6,33], %b: f32[33,70]) { " +
+                           std::string(kCast) +
+                           "%0 = linear(%p, %q) {rounded=true} %read = cast(%0) {dtype=f32} ";
+  const std::string read = head +
+                           "%2 = linear(%p, %q) {rounded=true} %made = cast(%2) {dtype=f32} "
+                           "%n, %r = rms_norm(%made) {statistics=true} "
+                           "%dx = rms_norm_grad(%dy, %read, %r) {wanted=[\"x\"]} %s = slice(%read) "
+                           "{axis=1, start=3, stop=67} %y = sum(%s) {axes=[0]} %z = sum(%read) "
+                           "{axes=[0]} return %dx, %y, %z }";
+  const std::string plan = onednn::compile(ir::parse(read), {})->plan_text();
+  CHECK(plan.find("cast: elementwise   %made ") != plan.npos);
+  CHECK(plan.find("cast: elementwise   %read ") == plan.npos);
+  check_same(read, {.tolerance = 0x1p-7});
+  // A view of it that a kernel cannot read so is copied.
+  check_same(head +
+                 "%s = slice(%read) {axis=0, start=1, stop=4} %y = sum(%s) {axes=[0]} "
+                 "%u = rms_norm(%s) return %y, %u }",
+             {.tolerance = 0x1p-7});
 }
 
 TEST_CASE("onednn: other arithmetic on bf16 is refused at its line") {

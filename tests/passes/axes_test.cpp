@@ -13,6 +13,9 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <functional>
+
 using namespace weft;
 
 namespace {
@@ -66,6 +69,30 @@ TEST_CASE("rules: every op says what it does with rows, or why nothing is said")
     CHECK_MESSAGE((ir::has_rules(*op) && (rules.rows != nullptr) == (rules.stays_whole == nullptr)),
                   std::string(op->name),
                   " needs a row in ir/rules with `rows`, or `stays_whole` with the reason");
+  }
+}
+
+TEST_CASE("rules: every op with a product in it says which factors may be bf16, or why none may") {
+  const std::function<bool(const ir::Graph&, const ir::Node&)> multiplies =
+      [&](const ir::Graph& graph, const ir::Node& node) {
+        if (ir::cost_of(*node.op) == ir::Cost::product) return true;
+        if (node.op->expand == nullptr) return false;
+        const ir::Graph means = node.op->expand(ir::OpView(graph, node));
+        return std::any_of(means.nodes().begin(), means.nodes().end(),
+                           [&](const ir::Node& n) { return multiplies(means, n); });
+      };
+  for (const ir::OpDef* op : ir::ops::table()) {
+    const ir::Bf16Operands& bf16 = ir::rules_of(*op).bf16;
+    for (const auto& names : {bf16.factors, bf16.saved})
+      for (const std::string_view name : names)
+        CHECK_MESSAGE((op->operand_index(name) >= 0 || name == "o"), std::string(op->name),
+                      " has no operand ", std::string(name));
+    for (const ir::Graph& graph : tests::samples(*op, 1))
+      for (const ir::Node& node : graph.nodes())
+        if (node.op == op && multiplies(graph, node))
+          CHECK_MESSAGE((bf16.factors.size() > 0 || bf16.held_back != nullptr),
+                        std::string(op->name),
+                        " multiplies matrices: its row in ir/rules needs `bf16`");
   }
 }
 

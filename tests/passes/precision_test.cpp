@@ -1,5 +1,6 @@
 // tests/passes/precision_test.cpp -- lower_precision.
 #include "autodiff/gradient.h"
+#include "ir/ops/all.h"
 #include "ir/text/text.h"
 #include "ir/verify.h"
 #include "tests/support/check_rewrite.h"
@@ -270,4 +271,59 @@ TEST_CASE("lower_precision: a graph with products of bf16 has a derivative, of p
   REQUIRE(gradient.outputs().size() == 5);
   for (const ir::Output& o : gradient.outputs())
     CHECK(gradient.type(o.value).dtype == ir::DType::f32);
+}
+
+// The gradient of a norm between two products, and of a tanh that no product reads.
+TEST_CASE("lower_precision: what the forward pass leaves to be multiplied is kept as bf16") {
+  const ir::Graph gradient = autodiff::gradient(ir::parse(R"(
+    graph(%x: f32[B,64], %W: f32[64,64], %V: f32[64,64], %s: f32[64]) -> (loss: f32[]) {
+      %h = linear(%x, %W)
+      %n = layer_norm(%h; %s)
+      %y = linear(%n, %V; ; %h)
+      %t = tanh(%y)
+      %loss = sum(%t) {axes=[-2, -1]}
+      return %loss
+    })"),
+                                                "loss", {"W", "V", "s"});
+  const ir::Graph graph = run("lower_precision", gradient);
+  ir::verify(graph);
+  int adjoints = 0, squares = 0;
+  for (const ir::Node& node : graph.nodes()) {
+    const bool of_norm = node.op == &ir::ops::layer_norm_grad,
+               of_tanh = node.op == &ir::ops::mul && node.operands[0] == node.operands[1];
+    if (node.op == &ir::ops::layer_norm) CHECK(ir::OpView(graph, node).flag("rounded"));
+    if (!of_norm && !of_tanh) continue;
+    (of_norm ? adjoints : squares) += 1;
+    const ir::Node* widened =
+        graph.producer(node.operands[of_norm ? static_cast<size_t>(1) : size_t{0}]);
+    REQUIRE(widened != nullptr);
+    REQUIRE(widened->op == &ir::ops::cast);
+    CHECK(widened->from.part == ir::Part::backward);
+    const ir::Node* kept = graph.producer(widened->operands[0]);
+    REQUIRE(kept != nullptr);
+    CHECK(kept->op == &ir::ops::cast);
+    CHECK(kept->from.part == ir::Part::forward);
+  }
+  CHECK(adjoints > 0);
+  CHECK(squares + adjoints > 1);
+}
+
+TEST_CASE(
+    "lower_precision: a gradient of a bias sums what products read, losses of rows stay f32") {
+  const ir::Graph graph = run("lower_precision", autodiff::gradient(ir::parse(R"(
+    graph(%x: f32[B,64], %W: f32[64,64], %b: f32[64], %w: f32[B]) -> (loss: f32[]) {
+      %y = linear(%x, %W; %b) {activation="tanh"}
+      %r = sum(%y) {axes=[-1]}
+      %z = mul(%r, %w)
+      %loss = sum(%z) {axes=[-1]}
+      return %loss
+    })"),
+                                                                    "loss", {"W", "b", "x"}));
+  ir::verify(graph);
+  bool summed = false;
+  for (const ir::Node& node : graph.nodes())
+    if (node.op == &ir::ops::sum && node.from.part == ir::Part::backward)
+      if (const ir::Node* of = graph.producer(node.operands[0]); of->op == &ir::ops::cast)
+        summed |= graph.type(of->operands[0]).dtype == ir::DType::bf16;
+  CHECK(summed);
 }

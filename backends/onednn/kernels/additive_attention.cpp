@@ -39,8 +39,8 @@ float softmax(float* e, int64_t n) {
 }
 
 // out[t] = sum_i a[t][i] v[list[i]] for Q queries and columns [begin, end), C vectors at a time.
-template <int Q, int C>
-int64_t weigh(const float* a, int64_t ld_a, const float* v, int64_t v_row, const int32_t* list,
+template <int Q, int C, class T>
+int64_t weigh(const float* a, int64_t ld_a, const T* v, int64_t v_row, const int32_t* list,
               int64_t n, float* out, int64_t out_row, Range columns) {
   int64_t c = columns.begin;
   for (; c + C * kWidth <= columns.end; c += C * kWidth) {
@@ -48,10 +48,10 @@ int64_t weigh(const float* a, int64_t ld_a, const float* v, int64_t v_row, const
     for (int t = 0; t < Q; ++t)
       for (int i = 0; i < C; ++i) total[t][i] = splat(0);
     for (int64_t j = 0; j < n; ++j) {
-      const float* row = v + list[j] * v_row + c;
+      const T* row = v + list[j] * v_row + c;
 #pragma GCC unroll 8
       for (int i = 0; i < C; ++i) {
-        const Vec v_i = load(row + i * kWidth);
+        const Vec v_i = Full::get(row + i * kWidth);
 #pragma GCC unroll 4
         for (int t = 0; t < Q; ++t) total[t][i] = fma(splat(a[t * ld_a + j]), v_i, total[t][i]);
       }
@@ -63,10 +63,10 @@ int64_t weigh(const float* a, int64_t ld_a, const float* v, int64_t v_row, const
 }
 
 // out += sum_i a[i] v[list[i]] for N rows, while those of `ahead` are fetched.
-template <int N>
-WEFT_INLINE void add_listed(const float* a, const float* v, int64_t v_row, const int32_t* list,
+template <int N, class T>
+WEFT_INLINE void add_listed(const float* a, const T* v, int64_t v_row, const int32_t* list,
                             const int32_t* ahead, float* out, Range columns) {
-  const float *rows[N], *next[N];
+  const T *rows[N], *next[N];
   Vec weight[N];
 #pragma GCC unroll 4
   for (int i = 0; i < N; ++i) {
@@ -87,7 +87,8 @@ WEFT_INLINE void add_listed(const float* a, const float* v, int64_t v_row, const
 
 // The weighted sum for one query: some rows at a time from end to end, since few of its columns a
 // row would leave the memory waiting.
-void weigh_one(const float* a, const float* v, int64_t v_row, const int32_t* list, int64_t n,
+template <class T>
+void weigh_one(const float* a, const T* v, int64_t v_row, const int32_t* list, int64_t n,
                float* out, Range columns) {
   constexpr int64_t kRows = 4;
   for_columns(columns.end - columns.begin,
@@ -100,8 +101,9 @@ void weigh_one(const float* a, const float* v, int64_t v_row, const int32_t* lis
 }
 
 // The weighted sum for `queries` <= kQueryBlock queries with the same keys.
+template <class T>
 void weigh_block(const AdditiveAttention& args, int64_t queries, const float* a, int64_t ld_a,
-                 const float* v, const int32_t* list, int64_t n, float* out, Range columns) {
+                 const T* v, const int32_t* list, int64_t n, float* out, Range columns) {
   if (queries == kQueryBlock) {
     const int64_t done =
         weigh<kQueryBlock, 2>(a, ld_a, v, args.v.row, list, n, out, args.out.row, columns);
@@ -130,11 +132,12 @@ void drop(const AdditiveAttention& args, int64_t b, int64_t t, int32_t* list, in
 }
 
 // One thread computes a block of queries from scores to sums.
+template <class T>
 void run_block(const AdditiveAttention& args, int64_t b, int64_t t0, int64_t queries, float* buffer,
-               ScoredRows& rows) {
+               ScoredRows<T>& rows) {
   const int64_t ld = listed(args);
   auto* list = reinterpret_cast<int32_t*>(buffer + kQueryBlock * ld);
-  const float* v = args.v.data + b * args.v.batch;
+  const T* v = values_of<T>(args, b);
   rows.of(args, b, t0);
   float* out = args.out.data + b * args.out.batch;
   const Range all{0, args.width};
@@ -145,7 +148,7 @@ void run_block(const AdditiveAttention& args, int64_t b, int64_t t0, int64_t que
     // Keys outside, queries inside: a key row then stays in the L1 cache.
     for (int64_t j = 0; j < n; ++j)
       for (int64_t t = i; t < i + step; ++t)
-        buffer[t * ld + j] = rows.score<false>(
+        buffer[t * ld + j] = rows.template score<false>(
             t, list[j], list[t + 1 < i + step ? j : smaller(j + 1, n - 1)], nullptr);
     for (int64_t t = i; t < i + step; ++t) {
       float* a = buffer + t * ld;
@@ -159,8 +162,9 @@ void run_block(const AdditiveAttention& args, int64_t b, int64_t t0, int64_t que
 
 // Few queries, many threads: the threads divide the keys, then the columns of the sum. Each of them
 // repeats the softmax, which is small.
+template <class T>
 void run_divided(const AdditiveAttention& args, int64_t thread, int64_t threads, float* buffer,
-                 float* scores, ScoredRows& rows) {
+                 float* scores, ScoredRows<T>& rows) {
   const int64_t ld = listed(args);
   auto* list = reinterpret_cast<int32_t*>(buffer + kQueryBlock * ld);
   for (int64_t b = 0; b < args.batch; ++b)
@@ -182,21 +186,20 @@ void run_divided(const AdditiveAttention& args, int64_t thread, int64_t threads,
       const float lse = softmax(buffer, n);
       if (thread == 0) put_weights(args, b, t, list, n, buffer, lse);
       drop(args, b, t, list, n, buffer);
-      weigh_block(args, 1, buffer, ld, args.v.data + b * args.v.batch, list, n,
+      weigh_block(args, 1, buffer, ld, values_of<T>(args, b), list, n,
                   args.out.data + b * args.out.batch + t * args.out.row, columns);
     }
 }
 
-}  // namespace
-
-void additive_attention(const AdditiveAttention& args) {
+template <class T>
+void attend(const AdditiveAttention& args) {
   const int64_t blocks = query_blocks(args), units = args.batch * blocks;
   const int64_t work = args.batch * args.queries * most_within(args.band, 1, args.keys) *
                        (4 * args.hidden + args.width);
   auto* workspace = static_cast<float*>(args.workspace);
   parallel(work, [&](int64_t thread, int64_t threads) {
     float* buffer = workspace + shared_floats(args) + thread * thread_floats(args);
-    ScoredRows rows(args, buffer + thread_floats(args) - power_floats(args));
+    ScoredRows<T> rows(args, buffer + thread_floats(args) - power_floats(args));
     if (units < threads && units < kSplitUnits)
       return run_divided(args, thread, threads, buffer, workspace, rows);
     const Range mine = share(units, thread, threads);
@@ -205,6 +208,12 @@ void additive_attention(const AdditiveAttention& args) {
       run_block(args, b, t0, smaller(kQueryBlock, args.queries - t0), buffer, rows);
     }
   });
+}
+
+}  // namespace
+
+void additive_attention(const AdditiveAttention& args) {
+  args.low.k != nullptr ? attend<uint16_t>(args) : attend<float>(args);
 }
 
 }  // namespace weft::onednn::kernels::WEFT_ISA

@@ -18,6 +18,9 @@
 //   with dweights W:  ds = a*(z*G.v[j] + W[j] - (G.out + sum_i a[i]*W[i]))
 // Each of dq, dk, dv, dva may be null: what nobody wants is not computed.
 //
+// With `low` k and v are bf16 and the others of them say only how they lie; what is computed of
+// them is f32.
+//
 // With many queries tanh comes from e^2q and e^2k, made once a row (additive_powers.h). Bits do not
 // depend on the number of threads. There is one head: strides along heads are not read.
 #pragma once
@@ -30,6 +33,7 @@ struct AdditiveAttention {
   int64_t batch = 0, queries = 0, keys = 0;  // B, Tq, S
   int64_t hidden = 0, width = 0;             // A, E
   Heads<const float> q, k, v;
+  LowHeads low;  // k and v as bf16, or nothing
   const float* va = nullptr;
   Mask mask;
   Band band;
@@ -46,6 +50,7 @@ struct AdditiveAttentionGrad {
   int64_t batch = 0, queries = 0, keys = 0;
   int64_t hidden = 0, width = 0;
   Heads<const float> q, k, v;
+  LowHeads low;
   const float* va = nullptr;
   Mask mask;
   Band band;

@@ -21,8 +21,8 @@ float dot(const float* x, const float* y, int64_t n) {
 }
 
 // y[i*ld_y] = x . rows[i] for a block of rows, so that x is loaded once.
-template <int N>
-WEFT_INLINE void dot_rows(const float* x, const float* rows, int64_t ld_rows, int64_t n, float* y,
+template <int N, class T>
+WEFT_INLINE void dot_rows(const T* x, const float* rows, int64_t ld_rows, int64_t n, float* y,
                           int64_t ld_y) {
   Vec total[N];
   for (int i = 0; i < N; ++i) total[i] = splat(0);
@@ -35,10 +35,10 @@ WEFT_INLINE void dot_rows(const float* x, const float* rows, int64_t ld_rows, in
 }
 
 // y[i] = x . v[list[i]] for N of the listed rows, while those of `ahead` are fetched.
-template <int N>
-WEFT_INLINE void dot_listed(const float* x, const float* v, int64_t v_row, const int32_t* list,
+template <int N, class T>
+WEFT_INLINE void dot_listed(const float* x, const T* v, int64_t v_row, const int32_t* list,
                             const int32_t* ahead, int64_t n, float* y) {
-  const float *rows[N], *next[N];
+  const T *rows[N], *next[N];
   Vec total[N];
 #pragma GCC unroll 4
   for (int i = 0; i < N; ++i) {
@@ -147,6 +147,7 @@ struct Block {
   int64_t keys;
 };
 
+template <class T>
 class Gradient {
  public:
   Gradient(const AdditiveAttentionGrad& args, int64_t thread)
@@ -289,7 +290,7 @@ class Gradient {
     for (int64_t t = 0; t < block.queries; ++t) weighings_[t] = weighing(block, t, a + t * ld_);
     if (!weighs_) return;
     const float* g = dout(block);
-    const float* v = args_.v.data + block.b * args_.v.batch;
+    const T* v = values_of<T>(args_, block.b);
     if (block.queries == kQueryBlock) {
       for (int64_t i = 0; i < block.keys; ++i)
         dot_rows<kQueryBlock>(v + block.list[i] * args_.v.row, g, args_.dout.row, args_.width,
@@ -307,7 +308,7 @@ class Gradient {
     }
   }
 
-  void dot_keys(const Block& block, const float* g, const float* v, float* y) const {
+  void dot_keys(const Block& block, const float* g, const T* v, float* y) const {
     int64_t i = 0;
     for (; i + kKeyGroup <= block.keys; i += kKeyGroup)
       dot_listed<kKeyGroup>(g, v, args_.v.row, block.list + i,
@@ -382,9 +383,9 @@ class Gradient {
       for (int64_t t = 0; t < block.queries; ++t) {
         float *a = a_ + t * ld_, *ds = ds_ + t * ld_;
         for (int64_t j = i; j < end; ++j)
-          a[j] =
-              rows_.score<true>(first_row(block) + t, block.list[j],
-                                block.list[smaller(j + 1, block.keys - 1)], h_ + (j - i) * ld_h_);
+          a[j] = rows_.template score<true>(first_row(block) + t, block.list[j],
+                                            block.list[smaller(j + 1, block.keys - 1)],
+                                            h_ + (j - i) * ld_h_);
         weigh(block, t, i, end, term[t], a, ds);
         if (weighs_) add(block, t, i, end, ds, all);
       }
@@ -444,7 +445,7 @@ class Gradient {
   float *dva_, *shared_a_, *shared_ds_, *h_, *dq_, *a_, *ds_;
   int32_t* list_;
   uint32_t* words_;
-  ScoredRows rows_;
+  ScoredRows<T> rows_;
   Weighing weighings_[kQueryBlock];  // of a block of queries
   float* z_;                         // what dropout keeps, of a block of queries
 };
@@ -455,14 +456,13 @@ Range share_columns(int64_t n, int64_t thread, int64_t threads) {
   return {lines.begin * 16, smaller(n, lines.end * 16)};
 }
 
-}  // namespace
-
-void additive_attention_grad(const AdditiveAttentionGrad& args) {
+template <class T>
+void differentiate(const AdditiveAttentionGrad& args) {
   const bool dq_only = args.dk.data == nullptr && args.dv.data == nullptr && args.dva == nullptr;
   const int64_t work = args.batch * args.queries * most_within(args.band, 1, args.keys) *
                        (6 * args.hidden + 2 * args.width);
   parallel(work, [&](int64_t thread, int64_t threads) {
-    Gradient gradient(args, thread);
+    Gradient<T> gradient(args, thread);
     const int64_t blocks = gradient.blocks(), units = args.batch * blocks;
     const Range mine = share(units, thread, threads);
     if (dq_only && units >= threads) {
@@ -482,6 +482,12 @@ void additive_attention_grad(const AdditiveAttentionGrad& args) {
     wait_for_team(threads);
     gradient.finish_dva(share_columns(args.hidden, thread, threads));
   });
+}
+
+}  // namespace
+
+void additive_attention_grad(const AdditiveAttentionGrad& args) {
+  args.low.k != nullptr ? differentiate<uint16_t>(args) : differentiate<float>(args);
 }
 
 }  // namespace weft::onednn::kernels::WEFT_ISA

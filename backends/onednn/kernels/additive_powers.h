@@ -14,7 +14,8 @@
 
 namespace weft::onednn::kernels::WEFT_ISA {
 
-// e^2x of rows of x, made when first asked for. Nothing at all without a buffer.
+// e^2x of rows of x, f32 or bf16, made when first asked for. Nothing at all without a buffer.
+template <class T>
 class Powers {
  public:
   Powers(float* buffer, int64_t rows, int64_t columns)
@@ -23,12 +24,12 @@ class Powers {
   }
 
   // From now on of these rows, and only `part` of their columns.
-  void of(const float* x, int64_t row, Range part) {
+  void of(const T* x, int64_t row, Range part) {
     if (data_ == nullptr || (x == x_ && part.begin == part_.begin && part.end == part_.end)) return;
     x_ = x, row_ = row, part_ = part;
     for (int64_t i = 0; i < rows_; ++i) known_[i] = kUnknown;
   }
-  void of(const float* x, int64_t row) { of(x, row, {0, columns_}); }
+  void of(const T* x, int64_t row) { of(x, row, {0, columns_}); }
 
   const float* at(int64_t i) {
     if (data_ == nullptr) return nullptr;
@@ -40,7 +41,7 @@ class Powers {
   enum : uint8_t { kUnknown, kMade, kNone };
 
   void make(int64_t i) {
-    const float* x = x_ + i * row_;
+    const T* x = x_ + i * row_;
     float* y = data_ + i * padded(columns_);
     Vec least = splat(0), most = splat(0);
     bool nan = false;
@@ -62,7 +63,7 @@ class Powers {
   uint8_t* known_ = nullptr;
   int64_t rows_, columns_, row_ = 0;
   Range part_;
-  const float* x_ = nullptr;
+  const T* x_ = nullptr;
 };
 
 // tanh(q + k) from e^2q and e^2k.

@@ -9,6 +9,22 @@
 
 namespace weft::onednn::kernels::WEFT_ISA {
 
+// Keys and values, which are f32 or bf16.
+template <class T, class Args>
+WEFT_INLINE const T* keys_of(const Args& args, int64_t b) {
+  if constexpr (sizeof(T) == sizeof(float))
+    return args.k.data + b * args.k.batch;
+  else
+    return args.low.k + b * args.k.batch;
+}
+template <class T, class Args>
+WEFT_INLINE const T* values_of(const Args& args, int64_t b) {
+  if constexpr (sizeof(T) == sizeof(float))
+    return args.v.data + b * args.v.batch;
+  else
+    return args.low.v + b * args.v.batch;
+}
+
 // Writes the allowed keys of query t to `list` and returns how many there are. What follows never
 // touches another key.
 template <class Args>
@@ -53,9 +69,9 @@ WEFT_INLINE void draw_kept(const Args& args, int64_t b, int64_t t, const int32_t
 // scale * va . tanh(q + k); the tanh go to h if Keeps; the row `ahead` is fetched meanwhile. One
 // key at a time and out of line: the constants of tanh and the loop's values then just fit the 16
 // registers, which is worth a fifth of the time.
-template <bool Keeps>
-[[gnu::noinline]] float score(const float* q, const float* k, const float* va, int64_t hidden,
-                              float scale, float* h, const float* ahead) {
+template <bool Keeps, class T>
+[[gnu::noinline]] float score(const float* q, const T* k, const float* va, int64_t hidden,
+                              float scale, float* h, const T* ahead) {
   Vec total = splat(0);
   for_columns(hidden, [&](int64_t c, auto at) {
     __builtin_prefetch(ahead + c);
@@ -80,6 +96,7 @@ template <bool Keeps>
 }
 
 // Queries [t, ...) and keys of one batch entry, their powers where there are many queries.
+template <class T>
 class ScoredRows {
  public:
   template <class Args>
@@ -95,7 +112,7 @@ class ScoredRows {
   template <class Args>
   void of(const Args& args, int64_t b, int64_t t, Range part) {
     q_ = args.q.data + b * args.q.batch + t * args.q.row, q_row_ = args.q.row;
-    k_ = args.k.data + b * args.k.batch, k_row_ = args.k.row;
+    k_ = keys_of<T>(args, b), k_row_ = args.k.row;
     q_powers_.of(q_, q_row_, part);
     k_powers_.of(k_, k_row_, part);
   }
@@ -130,9 +147,11 @@ class ScoredRows {
   const float* va_;
   int64_t hidden_;
   float scale_;
-  const float *q_ = nullptr, *k_ = nullptr;
+  const float* q_ = nullptr;
+  const T* k_ = nullptr;
   int64_t q_row_ = 0, k_row_ = 0;
-  Powers q_powers_, k_powers_;
+  Powers<float> q_powers_;
+  Powers<T> k_powers_;
 };
 
 }  // namespace weft::onednn::kernels::WEFT_ISA

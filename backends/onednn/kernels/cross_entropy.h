@@ -11,7 +11,8 @@
 // whose label lies outside [0, V) (that row is treated as one of weight 0); with `skip_unknown` such
 // a label has no term instead, and nothing is wrong.
 // `cross_entropy_fused` does both passes while the row is in the cache; the other two are its
-// halves.
+// halves. With `low` it reads scores of bf16, computes in f32 and writes their gradient, rounded to
+// nearest, in their place.
 #pragma once
 #include "backends/onednn/kernels/types.h"
 
@@ -32,7 +33,12 @@ struct CrossEntropy {
   int64_t drow_stride = 1;      // 0: one value for all rows
   float* dlogits = nullptr;     // may be logits
   int64_t ld_dlogits = 0;       // 0 means dense
+  uint16_t* low = nullptr;      // fused: bf16[rows,V] in place of logits and dlogits; or null
+  int64_t ld_low = 0;
+  float* workspace = nullptr;  // with `low`: cross_entropy_workspace_bytes
 };
+
+size_t cross_entropy_workspace_bytes(const CrossEntropy& args);
 
 int64_t cross_entropy(const CrossEntropy& args);        // loss, lse
 int64_t cross_entropy_grad(const CrossEntropy& args);   // dlogits from lse

@@ -25,11 +25,11 @@ class Forward {
 
   // Queries [t, t+queries) of one head.
   void run(int64_t b, int64_t h, int64_t t, int64_t queries) {
-    fetch(args_.q, b, h, t, queries, args_.hidden);
+    fetch(args_.q, args_.low.q, b, h, t, queries, args_.hidden);
     const Keys near = within(args_.band, t, queries, keys_of(args_, b));
     const int64_t first = smaller(kForwardKeys, near.end - near.begin);
-    fetch(args_.k, b, h, near.begin, first, args_.hidden);
-    fetch(args_.v, b, h, near.begin, first, args_.width);
+    fetch(args_.k, args_.low.k, b, h, near.begin, first, args_.hidden);
+    fetch(args_.v, args_.low.v, b, h, near.begin, first, args_.width);
     fetch(args_.out, b, h, t, queries, args_.width);
     for (int64_t i = 0; i < queries; i += kLanes) start(panel(b, h, t, queries, i), i);
     const Range seen = seen_keys(args_, b, h, t, queries);
@@ -58,8 +58,14 @@ class Forward {
   }
 
   void start(const Panel& p, int64_t i) {
-    put_transposed(row_of(args_.q, p.b, p.h, p.t), args_.q.row, p.queries, args_.hidden,
-                   args_.scale * kLog2E, q_ + i * args_.hidden);
+    const auto put = [&](const auto* q) {
+      put_transposed(q, args_.q.row, p.queries, args_.hidden, args_.scale * kLog2E,
+                     q_ + i * args_.hidden);
+    };
+    if (args_.low.q != nullptr)
+      put(low_row_of(args_.low.q, args_.q, p.b, p.h, p.t));
+    else
+      put(row_of(args_.q, p.b, p.h, p.t));
     memset(o_ + i * args_.width, 0, (size_t)(args_.width * kLanes) * sizeof(float));
     for (int64_t l = i; l < i + kLanes; l += kWidth) {
       store(top_ + l, -infinity());

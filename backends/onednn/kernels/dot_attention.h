@@ -79,10 +79,18 @@ struct BiasGrad {
 
 // Packed (Heads::start) are all rows of queries, keys and what belongs to them, or none: `queries`
 // and `keys` are then the most a batch entry may have.
+//
+// With `low` q, k and v (and `out` of the gradient) are bf16, and the others of them say only how
+// they lie; what is computed of them is f32. Not for few queries (dot_attention_sizes.h).
+struct LowHeads {
+  const uint16_t *q = nullptr, *k = nullptr, *v = nullptr, *out = nullptr;
+};
+
 struct DotAttention {
   int64_t batch = 0, heads = 1, queries = 0, keys = 0;  // B, H, Tq, S
   int64_t hidden = 0, width = 0;                        // D, E
   Heads<const float> q, k, v;
+  LowHeads low;
   Mask mask;
   Band band;
   Bias bias;
@@ -98,6 +106,7 @@ struct DotAttentionGrad {
   int64_t batch = 0, heads = 1, queries = 0, keys = 0;
   int64_t hidden = 0, width = 0;
   Heads<const float> q, k, v;
+  LowHeads low;
   Mask mask;
   Band band;
   Bias bias;

@@ -67,18 +67,22 @@ class Gradient {
 
   void fetch_keys(int64_t b, int64_t h, int64_t j, int64_t end) const {
     const int64_t n = smaller(kTileKeys, end - j);
-    fetch(args_.k, b, h, j, n, args_.hidden);
-    fetch(args_.v, b, h, j, n, args_.width);
+    fetch(args_.k, args_.low.k, b, h, j, n, args_.hidden);
+    fetch(args_.v, args_.low.v, b, h, j, n, args_.width);
     if (args_.dk.data != nullptr) fetch(args_.dk, b, h, j, n, args_.hidden);
     if (args_.dv.data != nullptr) fetch(args_.dv, b, h, j, n, args_.width);
   }
 
   // Queries and G as rows and transposed; lse and terms. Lanes without a query get weights of 0.
   void start(const Block& block) {
-    const float *q = row_of(args_.q, block.b, block.h, block.t),
-                *g = row_of(args_.dout, block.b, block.h, block.t);
-    fetch(args_.out, block.b, block.h, block.t, block.queries, args_.width);
-    copy_rows(q, args_.q.row, block.queries, args_.hidden, {nullptr, 0}, 0, q_, ld_d_);
+    const float* g = row_of(args_.dout, block.b, block.h, block.t);
+    fetch(args_.out, args_.low.out, block.b, block.h, block.t, block.queries, args_.width);
+    if (args_.low.q != nullptr)
+      copy_rows(low_row_of(args_.low.q, args_.q, block.b, block.h, block.t), args_.q.row,
+                block.queries, args_.hidden, {nullptr, 0}, 0, q_, ld_d_);
+    else
+      copy_rows(row_of(args_.q, block.b, block.h, block.t), args_.q.row, block.queries,
+                args_.hidden, {nullptr, 0}, 0, q_, ld_d_);
     copy_rows(g, args_.dout.row, block.queries, args_.width, {nullptr, 0}, 0, g_, ld_e_);
     memset(dq_, 0, (size_t)(block.queries * ld_d_) * sizeof(float));
     for (int64_t i = 0; i < block.queries; i += kLanes) {
@@ -96,15 +100,22 @@ class Gradient {
       summed_again_ |= !hidden && !is_exact(lse);
       term_[t] = 0;
       if (t >= block.queries || !scored_) continue;
-      const float* out = row_of(args_.out, block.b, block.h, block.t + t);
-      Vec total = splat(0);
-      for_columns(args_.width, [&](int64_t c, auto at) {
-        total = fma(at.get(g_ + t * ld_e_ + c), at.get(out + c), total);
-      });
-      term_[t] = sum(total);
+      term_[t] = args_.low.out != nullptr
+                     ? dot_g(t, low_row_of(args_.low.out, args_.out, block.b, block.h, block.t + t))
+                     : dot_g(t, row_of(args_.out, block.b, block.h, block.t + t));
     }
     if (summed_again_) sum_up(block);
     if (scored_ && args_.dweights.data != nullptr) add_weighted_terms(block);
+  }
+
+  // G[t] . out
+  template <class T>
+  float dot_g(int64_t t, const T* out) const {
+    Vec total = splat(0);
+    for_columns(args_.width, [&](int64_t c, auto at) {
+      total = fma(at.get(g_ + t * ld_e_ + c), at.get(out + c), total);
+    });
+    return sum(total);
   }
 
   // The largest score of each query to lse, the inverse of the sum of powers relative to it to

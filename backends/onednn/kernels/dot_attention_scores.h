@@ -25,6 +25,14 @@ WEFT_INLINE T* row_of(const Heads<T>& x, int64_t b, int64_t h, int64_t t) {
          (x.start == nullptr ? b * x.batch + t * x.row : (x.start[b] + t) * x.row);
 }
 
+// The same place in an array that lies as x does.
+template <class T>
+WEFT_INLINE const uint16_t* low_row_of(const uint16_t* low, const Heads<T>& x, int64_t b, int64_t h,
+                                       int64_t t) {
+  return low + h * x.head +
+         (x.start == nullptr ? b * x.batch + t * x.row : (x.start[b] + t) * x.row);
+}
+
 // How many there are of a batch entry.
 template <class Args>
 WEFT_INLINE int64_t queries_of(const Args& args, int64_t b) {
@@ -42,6 +50,16 @@ WEFT_INLINE void fetch(const Heads<T>& x, int64_t b, int64_t h, int64_t t, int64
   const T* const first = row_of(x, b, h, t);
   for (int64_t i = 0; i < rows; ++i)
     for (int64_t c = 0; c < columns; c += 16)
+      _mm_prefetch((const char*)(first + i * x.row + c), _MM_HINT_T1);
+}
+
+template <class T>
+WEFT_INLINE void fetch(const Heads<T>& x, const uint16_t* low, int64_t b, int64_t h, int64_t t,
+                       int64_t rows, int64_t columns) {
+  if (low == nullptr) return fetch(x, b, h, t, rows, columns);
+  const uint16_t* const first = low_row_of(low, x, b, h, t);
+  for (int64_t i = 0; i < rows; ++i)
+    for (int64_t c = 0; c < columns; c += 32)
       _mm_prefetch((const char*)(first + i * x.row + c), _MM_HINT_T1);
 }
 
@@ -79,7 +97,7 @@ WEFT_INLINE Range seen_keys(const Args& args, int64_t b, int64_t h, int64_t t, i
   return seen;
 }
 
-// Keys [j, j+n) and their values: where they lie, or copied, hidden ones as 0.
+// Keys [j, j+n) and their values: where they lie, or copied (bf16 is), hidden ones as 0.
 struct KeyBlock {
   int64_t j, n;
   const float *k, *v;
@@ -87,7 +105,8 @@ struct KeyBlock {
   bool holes;  // some are hidden from all queries
 };
 
-WEFT_INLINE void copy_rows(const float* x, int64_t ld, int64_t rows, int64_t columns, MaskRow mask,
+template <class T>
+WEFT_INLINE void copy_rows(const T* x, int64_t ld, int64_t rows, int64_t columns, MaskRow mask,
                            int64_t j, float* y, int64_t ld_y) {
   for (int64_t i = 0; i < rows; ++i) {
     if (!mask.at(j + i)) {
@@ -122,13 +141,22 @@ WEFT_INLINE KeyBlock key_block(const Args& args, int64_t b, int64_t h, int64_t j
     for (int64_t i = 0; i < n; ++i) block.holes |= !keys.at(j + i);
     if (block.holes) mask = keys;
   }
-  if (block.holes || spread(args.k.row, args.hidden)) {
-    copy_rows(block.k, args.k.row, n, args.hidden, mask, j, buffer, padded_row(args.hidden));
+  const bool low = args.low.k != nullptr;
+  if (low || block.holes || spread(args.k.row, args.hidden)) {
+    if (low)
+      copy_rows(low_row_of(args.low.k, args.k, b, h, j), args.k.row, n, args.hidden, mask, j,
+                buffer, padded_row(args.hidden));
+    else
+      copy_rows(block.k, args.k.row, n, args.hidden, mask, j, buffer, padded_row(args.hidden));
     block.k = buffer, block.ld_k = padded_row(args.hidden);
   }
-  if (block.holes || spread(args.v.row, args.width)) {
+  if (low || block.holes || spread(args.v.row, args.width)) {
     float* values = buffer + tile_keys(args) * padded_row(args.hidden);
-    copy_rows(block.v, args.v.row, n, args.width, mask, j, values, padded_row(args.width));
+    if (low)
+      copy_rows(low_row_of(args.low.v, args.v, b, h, j), args.v.row, n, args.width, mask, j, values,
+                padded_row(args.width));
+    else
+      copy_rows(block.v, args.v.row, n, args.width, mask, j, values, padded_row(args.width));
     block.v = values, block.ld_v = padded_row(args.width);
   }
   return block;

@@ -45,7 +45,6 @@
   KERNEL(void, max_pool, MaxPool)                              \
   KERNEL(int64_t, max_pool_grad, MaxPoolGrad)                  \
   KERNEL(void, moving_average, MovingAverage)                  \
-  KERNEL(void, narrow_rows, NarrowRows)                        \
   KERNEL(void, norm, Norm)                                     \
   KERNEL(void, norm_grad, NormGrad)                            \
   KERNEL(void, one_hot, OneHot)                                \

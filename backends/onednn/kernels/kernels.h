@@ -13,7 +13,6 @@
 #include "backends/onednn/kernels/index.h"               // IWYU pragma: export
 #include "backends/onednn/kernels/isa.h"                 // IWYU pragma: export
 #include "backends/onednn/kernels/lstm_cell.h"           // IWYU pragma: export
-#include "backends/onednn/kernels/narrow.h"              // IWYU pragma: export
 #include "backends/onednn/kernels/norm.h"                // IWYU pragma: export
 #include "backends/onednn/kernels/optimizer.h"           // IWYU pragma: export
 #include "backends/onednn/kernels/peak.h"                // IWYU pragma: export

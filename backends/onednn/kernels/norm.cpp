@@ -41,8 +41,8 @@ float mean_square(const float* x, int64_t n, float mean) {
   return s / static_cast<float>(n);
 }
 
-template <bool Scales, bool Shifts>
-void normalise(const Norm& args, const float* x, float* y, float mean, float rstd) {
+template <bool Scales, bool Shifts, class T>
+void normalise(const Norm& args, const float* x, T* y, float mean, float rstd) {
   const Vec m = splat(mean), r = splat(rstd);
   for_columns(args.n, [&](int64_t j, auto at) {
     Vec v = (at.get(x + j) - m) * r;
@@ -52,13 +52,28 @@ void normalise(const Norm& args, const float* x, float* y, float mean, float rst
   });
 }
 
+template <class T>
+void normalise(const Norm& args, const float* x, T* y, float mean, float rstd) {
+  if (args.scale != nullptr && args.shift != nullptr)
+    normalise<true, true>(args, x, y, mean, rstd);
+  else if (args.scale != nullptr)
+    normalise<true, false>(args, x, y, mean, rstd);
+  else if (args.shift != nullptr)
+    normalise<false, true>(args, x, y, mean, rstd);
+  else
+    normalise<false, false>(args, x, y, mean, rstd);
+}
+
+// x is f32 or bf16.
+template <class T>
 struct Row {
-  const float *dy, *x;
+  const float* dy;
+  const T* x;
   float mean, rstd;
 };
 
-template <bool Scales>
-WEFT_INLINE void input_gradient(const NormGrad& args, const Row& row, float* dx) {
+template <bool Scales, class T>
+WEFT_INLINE void input_gradient(const NormGrad& args, const Row<T>& row, float* dx) {
   const Vec mean = splat(row.mean), rstd = splat(row.rstd);
   const auto g = [&](int64_t j, auto at) {
     const Vec d = at.get(row.dy + j);
@@ -75,7 +90,8 @@ WEFT_INLINE void input_gradient(const NormGrad& args, const Row& row, float* dx)
 }
 
 // Adds the row's part of dscale and dshift (either may be null).
-WEFT_INLINE void add_vector_gradients(const NormGrad& args, const Row& row, float* dscale,
+template <class T>
+WEFT_INLINE void add_vector_gradients(const NormGrad& args, const Row<T>& row, float* dscale,
                                       float* dshift) {
   const Vec mean = splat(row.mean), rstd = splat(row.rstd);
   for_columns(args.n, [&](int64_t j, auto at) {
@@ -93,25 +109,23 @@ void norm(const Norm& args) {
   parallel_for(args.rows, 3 * args.n, [&](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; ++r) {
       const float* x = args.x + r * ld_x;
-      float* y = args.y + r * ld_y;
       const float mean = args.centred ? row_mean(x, args.n) : 0.0F;
       const float variance = mean_square(x, args.n, mean);
       const float rstd = 1.0F / __builtin_sqrtf(variance + args.eps);
       if (args.mean != nullptr) args.mean[r] = mean;
       if (args.rstd != nullptr) args.rstd[r] = rstd;
-      if (args.scale != nullptr && args.shift != nullptr)
-        normalise<true, true>(args, x, y, mean, rstd);
-      else if (args.scale != nullptr)
-        normalise<true, false>(args, x, y, mean, rstd);
-      else if (args.shift != nullptr)
-        normalise<false, true>(args, x, y, mean, rstd);
+      if (args.low != nullptr)
+        normalise(args, x, args.low + r * ld_y, mean, rstd);
       else
-        normalise<false, false>(args, x, y, mean, rstd);
+        normalise(args, x, args.y + r * ld_y, mean, rstd);
     }
   });
 }
 
-void norm_grad(const NormGrad& args) {
+namespace {
+
+template <class T>
+void norm_grad_of(const NormGrad& args, const T* x) {
   const int64_t n = args.n, chunks = ceil_div(args.rows, kNormChunk);
   const int64_t ld_dy = dense_or(args.ld_dy, n), ld_x = dense_or(args.ld_x, n),
                 ld_dx = dense_or(args.ld_dx, n);
@@ -125,8 +139,8 @@ void norm_grad(const NormGrad& args) {
         for (int64_t j = 0; partial != nullptr && j < n; ++j) partial[j] = 0;
       const int64_t end = smaller(args.rows, (chunk + 1) * kNormChunk);
       for (int64_t r = chunk * kNormChunk; r < end; ++r) {
-        const Row row{args.dy + r * ld_dy, args.x + r * ld_x, args.centred ? args.mean[r] : 0.0F,
-                      args.rstd[r]};
+        const Row<T> row{args.dy + r * ld_dy, x + r * ld_x, args.centred ? args.mean[r] : 0.0F,
+                         args.rstd[r]};
         if (vectors) add_vector_gradients(args, row, dscale, dshift);
         if (args.dx == nullptr) continue;
         if (args.scale != nullptr)
@@ -149,6 +163,12 @@ void norm_grad(const NormGrad& args) {
       }
     }
   });
+}
+
+}  // namespace
+
+void norm_grad(const NormGrad& args) {
+  args.low != nullptr ? norm_grad_of(args, args.low) : norm_grad_of(args, args.x);
 }
 
 }  // namespace weft::onednn::kernels::WEFT_ISA

@@ -20,7 +20,8 @@ struct Norm {
   const float* x = nullptr;
   int64_t ld_x = 0;                                // 0 means dense
   const float *scale = nullptr, *shift = nullptr;  // [n]; null: 1 and 0
-  float* y = nullptr;                              // may be x
+  float* y = nullptr;                              // may be x; null with `low`
+  uint16_t* low = nullptr;                         // y rounded to bf16, in its place; ld_y apart
   int64_t ld_y = 0;                                // 0 means dense
   float *mean = nullptr, *rstd = nullptr;          // [rows]; optional
 };
@@ -29,6 +30,7 @@ struct NormGrad {
   int64_t rows = 0, n = 0;
   bool centred = true;
   const float *dy = nullptr, *x = nullptr;
+  const uint16_t* low = nullptr;  // x as bf16, in its place; ld_x apart
   int64_t ld_dy = 0, ld_x = 0;
   const float *mean = nullptr, *rstd = nullptr;  // [rows]; mean of layer norm only
   const float* scale = nullptr;                  // [n]; null: 1

@@ -58,9 +58,20 @@ struct Min {
   WEFT_INLINE T step(T a, T b) { return ((a < b) | (a != a)) ? a : b; }
 };
 
+// An element that is summed up as f32.
+struct Half {
+  uint16_t bits;
+  operator float() const {
+    const uint32_t word = (uint32_t)bits << 16;
+    float x;
+    __builtin_memcpy(&x, &word, sizeof x);
+    return x;
+  }
+};
+
 // The lanes are fixed, so the result is the same for every instruction set.
-template <class T, class Op>
-T reduce_row(const T* x, int64_t n) {
+template <class T, class Op, class In>
+T reduce_row(const In* x, int64_t n) {
   constexpr int64_t lanes = 32;
   T lane[lanes];
   for (int64_t l = 0; l < lanes; ++l) lane[l] = Op::neutral;
@@ -76,8 +87,8 @@ T reduce_row(const T* x, int64_t n) {
 }
 
 // y[0..columns) = reduction of n rows of x.
-template <class T, class Op>
-void reduce_columns(const T* x, int64_t x_n, int64_t n, int64_t columns, T* y) {
+template <class T, class Op, class In>
+void reduce_columns(const In* x, int64_t x_n, int64_t n, int64_t columns, T* y) {
   T lane[kStrip];
   if (columns == kStrip) {
     for (int64_t c = 0; c < kStrip; ++c) lane[c] = Op::neutral;
@@ -96,8 +107,8 @@ void reduce_columns(const T* x, int64_t x_n, int64_t n, int64_t columns, T* y) {
 }
 
 // A strided axis with a contiguous element: inner is 1 but x_n is not.
-template <class T, class Op>
-T reduce_strided(const T* x, int64_t x_n, int64_t n) {
+template <class T, class Op, class In>
+T reduce_strided(const In* x, int64_t x_n, int64_t n) {
   T y = Op::neutral;
   for (int64_t j = 0; j < n; ++j) y = Op::step(y, x[j * x_n]);
   return y;
@@ -107,7 +118,7 @@ T reduce_strided(const T* x, int64_t x_n, int64_t n) {
 // tens of thousands of chunks.
 template <class T, class Op>
 T combined(const T* x, int64_t x_n, int64_t n) {
-  return reduce_strided<T, Op>(x, x_n, n);
+  return reduce_strided<T, Op, T>(x, x_n, n);
 }
 template <>
 float combined<float, Sum<float>>(const float* x, int64_t x_n, int64_t n) {
@@ -125,12 +136,12 @@ WEFT_INLINE T finish(const Reduce& args, T value, T before) {
   return args.accumulate && adds ? value + before : value;
 }
 
-template <class T, class Op>
+template <class T, class Op, class In = T>
 void reduce_as(const Reduce& args) {
   const int64_t n = args.n, inner = args.inner;
   const int64_t x_n = dense_or(args.x_n, inner), x_outer = dense_or(args.x_outer, n * inner);
   const int64_t y_outer = dense_or(args.y_outer, inner);
-  const auto* x = static_cast<const T*>(args.x);
+  const auto* x = static_cast<const In*>(args.x);
   auto* y = static_cast<T*>(args.y);
   const int64_t chunk = reduce_chunk(inner), chunks = larger(1, reduce_chunks(n, inner));
   const int64_t strips = ceil_div(inner, kStrip);
@@ -138,10 +149,11 @@ void reduce_as(const Reduce& args) {
 
   const auto piece = [&](int64_t o, int64_t k, int64_t strip, T* to) {
     const int64_t column = strip * kStrip, columns = smaller(kStrip, inner - column);
-    const T* from = x + o * x_outer + k * chunk * x_n + column;
+    const In* from = x + o * x_outer + k * chunk * x_n + column;
     const int64_t length = smaller(chunk, n - k * chunk);
-    if (inner > 1) return reduce_columns<T, Op>(from, x_n, length, columns, to);
-    *to = x_n == 1 ? reduce_row<T, Op>(from, length) : reduce_strided<T, Op>(from, x_n, length);
+    if (inner > 1) return reduce_columns<T, Op, In>(from, x_n, length, columns, to);
+    *to = x_n == 1 ? reduce_row<T, Op, In>(from, length)
+                   : reduce_strided<T, Op, In>(from, x_n, length);
   };
   const auto put = [&](int64_t o, int64_t column, T value) {
     T& to = y[o * y_outer + column];
@@ -193,6 +205,8 @@ void reduce(const Reduce& args) {
       return reduce_dtype<int32_t>(args);
     case DType::s64:
       return reduce_dtype<int64_t>(args);
+    case DType::bf16:
+      return reduce_as<float, Sum<float>, Half>(args);
     default:
       return reduce_dtype<float>(args);
   }

@@ -2,7 +2,7 @@
 //
 //   x: T[outer,n,inner] -> y: T[outer,inner]     y[o,i] = sum | mean | prod | max | min over n
 //
-// T is f32, s32 or s64 (integer means truncate). Inner elements are contiguous. Sums run over
+// T is f32, s32 or s64 (integer means truncate), or x is bf16, summed up as f32: sum and mean only. Inner elements are contiguous. Sums run over
 // chunks of a fixed size that are then added in order: the bits do not depend on the number of
 // threads. max and min propagate NaN. An empty axis gives the neutral element (0, 1, -inf, inf, the
 // extreme integers), an empty mean NaN (0 for integers).

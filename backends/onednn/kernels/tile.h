@@ -108,6 +108,19 @@ WEFT_INLINE Square load_square(const float* x, int64_t ld, int64_t rows, int64_t
   return s;
 }
 
+// Of bf16.
+WEFT_INLINE Square load_square(const uint16_t* x, int64_t ld, int64_t rows, int64_t columns) {
+  Square s;
+  for (int i = 0; i < 8; ++i) {
+    uint16_t few[8] = {};
+    for (int64_t c = 0; i < rows && columns < 8 && c < columns; ++c) few[c] = x[i * ld + c];
+    const uint16_t* const from = i < rows && columns >= 8 ? x + i * ld : few;
+    const __m256i words = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i*)from));
+    s.row[i] = _mm256_castsi256_ps(_mm256_slli_epi32(words, 16));
+  }
+  return s;
+}
+
 WEFT_INLINE void store_square(float* x, int64_t ld, int64_t rows, int64_t columns,
                               const Square& s) {
   if (rows >= 8 && columns >= 8) {
@@ -143,8 +156,9 @@ WEFT_INLINE Square transposed(const Square& s) {
 }
 
 // y[columns][kLanes] = factor * x[rows][columns] transposed, rows <= kLanes; lanes beyond are 0.
-WEFT_INLINE void put_transposed(const float* x, int64_t ld, int64_t rows, int64_t columns,
-                                float factor, float* y) {
+template <class T>
+WEFT_INLINE void put_transposed(const T* x, int64_t ld, int64_t rows, int64_t columns, float factor,
+                                float* y) {
   const __m256 by = _mm256_set1_ps(factor);
   for (int64_t r = 0; r < kLanes; r += 8)
     for (int64_t c = 0; c < columns; c += 8) {

@@ -2,6 +2,7 @@
 //
 // Per-thread parts count omp_get_max_threads() at the time of asking: ask again if that changes.
 #include "backends/onednn/kernels/additive_attention_sizes.h"
+#include "backends/onednn/kernels/cross_entropy.h"
 #include "backends/onednn/kernels/dot_attention_sizes.h"
 #include "backends/onednn/kernels/gemm.h"
 #include "backends/onednn/kernels/gemm_sizes.h"
@@ -18,7 +19,8 @@ namespace weft::onednn::kernels {
 size_t reduce_workspace_bytes(const Reduce& args) {
   const int64_t chunks = reduce_chunks(args.n, args.inner);
   if (chunks <= 1) return 0;
-  return static_cast<size_t>(args.outer * chunks * args.inner * bytes(args.dtype));
+  const DType sums = args.dtype == DType::bf16 ? DType::f32 : args.dtype;
+  return static_cast<size_t>(args.outer * chunks * args.inner * bytes(sums));
 }
 
 size_t sum_of_squares_workspace_bytes(const SumOfSquares& args) {
@@ -45,6 +47,11 @@ size_t adafactor_workspace_bytes(const Adafactor& args) {
 size_t norm_grad_workspace_bytes(const NormGrad& args) {
   const int64_t chunks = (args.rows + kNormChunk - 1) / kNormChunk;
   return static_cast<size_t>(2 * chunks * args.n) * sizeof(float);
+}
+
+// A row of exponentials for each thread.
+size_t cross_entropy_workspace_bytes(const CrossEntropy& args) {
+  return static_cast<size_t>(args.classes * omp_get_max_threads()) * sizeof(float);
 }
 
 size_t additive_attention_workspace_bytes(const AdditiveAttention& args) {

@@ -2,6 +2,7 @@
 // adjoints read alike.
 #include "backends/onednn/lower/attention_operands.h"
 
+#include "backends/onednn/kernels/dot_attention_sizes.h"
 #include "backends/onednn/lower/pieces.h"
 #include "ir/ops/attention.h"
 #include "ir/ops/attention_parts.h"
@@ -19,9 +20,17 @@ std::optional<RowBound> bound_of(const Emit& e, const AttentionWalk& walk) {
 }
 
 // An operand as the kernels read it.
-Tensor in_f32(Emit& e, const char* operand) {
+Tensor as_read(Emit& e, const char* operand, bool low) {
   const Tensor& t = e.in(operand);
-  return t.dtype == ir::DType::bf16 ? emit_cast(e, t, ir::DType::f32) : t;
+  return t.dtype == ir::DType::bf16 && !low ? emit_cast(e, t, ir::DType::f32) : t;
+}
+
+// Keys and values of bf16 are read as they lie, unless dot attention does one query after the other.
+bool reads_low_keys(const Emit& e, const AttentionSizes& s) {
+  if (e.in("k").dtype != ir::DType::bf16) return false;
+  const bool adjoint = e.op.def().operand_index("do") >= 0;
+  return ir::ops::is_additive(e.op) ||
+         s.queries > (adjoint ? kernels::kFewQueriesGrad : kernels::kFewQueries);
 }
 
 kernels::Band band_of(const ir::Integers& band) {
@@ -124,9 +133,11 @@ AttentionOperands::AttentionOperands(Emit& e, bool heads)
       walk(s.leading, heads),
       query_rows(s.packed ? SequenceStarts(e, e.in("q_lengths"), s.queries) : SequenceStarts()),
       key_rows(s.packed ? SequenceStarts(e, e.in("k_lengths"), s.keys) : SequenceStarts()),
-      q(queries_at(in_f32(e, "q"))),
-      k(keys_at(in_f32(e, "k"))),
-      v(keys_at(in_f32(e, "v"))),
+      low_keys(reads_low_keys(e, s)),
+      low_queries(low_keys && !ir::ops::is_additive(e.op)),
+      q(queries_at(as_read(e, "q", low_queries))),
+      k(keys_at(as_read(e, "k", low_keys))),
+      v(keys_at(as_read(e, "v", low_keys))),
       drawn(e, s, walk),
       band(band_of(e.op.integers("band"))),
       scale(static_cast<float>(e.op.real("scale"))),
@@ -144,7 +155,7 @@ AttentionResults::AttentionResults(const Emit& e, const AttentionOperands& o)
 
 AttentionAdjoints::AttentionAdjoints(Emit& e, const AttentionOperands& o)
     : walk(o.walk),
-      out(o.queries_at(in_f32(e, "o"))),
+      out(o.queries_at(as_read(e, "o", o.low_queries))),
       dout(o.queries_at(e.in("do"))),
       lse(o.lse_at(e.in("lse"))) {
   if (!o.s.packed && e.has("dweights")) dweights = o.queries_at(e.in("dweights"));

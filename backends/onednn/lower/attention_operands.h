@@ -52,6 +52,15 @@ class AttentionWalk {
   T* at(const Run& run, const Place& p, int64_t step) const {
     return p.present ? run.at<T>(p.t.at) + offset(p.t, step) : nullptr;
   }
+  // Of bf16 how it lies, and in `low` where.
+  kernels::Heads<const float> heads(const Run& run, const Place& p, int64_t step,
+                                    const uint16_t*& low) const {
+    if (p.t.dtype != ir::DType::bf16) return heads<const float>(run, p, step);
+    kernels::Heads<const float> h =
+        heads<const float>(run, {p.t, p.batch, p.head, p.row, p.column, false, p.start}, step);
+    low = at<const uint16_t>(run, p, step);
+    return h;
+  }
   template <typename T>
   kernels::Heads<T> heads(const Run& run, const Place& p, int64_t step) const {
     return {at<T>(run, p, step), p.batch, p.head, p.row,
@@ -92,6 +101,8 @@ struct AttentionOperands {
   AttentionSizes s;
   AttentionWalk walk;
   SequenceStarts query_rows, key_rows;  // packed
+  // Read as bf16 by the kernel: keys and values; queries and results.
+  bool low_keys, low_queries;
   Place q, k, v, mask, bias;
   Drawn drawn;
   kernels::Band band;
@@ -138,8 +149,8 @@ struct AttentionOperands {
  private:
   template <typename Args>
   void set(const Run& run, int64_t i, Args& a) const {
-    a.q = walk.heads<const float>(run, q, i), a.k = walk.heads<const float>(run, k, i),
-    a.v = walk.heads<const float>(run, v, i);
+    a.q = walk.heads(run, q, i, a.low.q), a.k = walk.heads(run, k, i, a.low.k),
+    a.v = walk.heads(run, v, i, a.low.v);
     a.mask = {walk.at<uint8_t>(run, mask, i), mask.batch, mask.head, mask.row, mask.column};
     a.bias = {walk.at<float>(run, bias, i), bias.batch, bias.head, bias.row, bias.column};
     drawn.set(run, walk, i, a.dropout);
@@ -170,7 +181,7 @@ struct AttentionAdjoints {
 
   template <typename Args>
   void set(const Run& run, int64_t i, Args& a) const {
-    a.out = walk.heads<const float>(run, out, i);
+    a.out = walk.heads(run, out, i, a.low.out);
     a.lse = walk.heads<const float>(run, lse, i);
     a.dout = walk.heads<const float>(run, dout, i);
     a.dweights = walk.heads<const float>(run, dweights, i);

@@ -1,6 +1,5 @@
 // backends/onednn/lower/loss.cpp -- softmax cross-entropy and its adjoint.
 #include "backends/onednn/kernels/cross_entropy.h"
-#include "backends/onednn/kernels/narrow.h"
 #include "backends/onednn/lower/dtype.h"
 #include "backends/onednn/lower/entries.h"
 #include "backends/onednn/lower/ops.h"
@@ -28,7 +27,6 @@ struct Rows {
         weights(labels),
         weighted(e.has("weights")),
         bound(e.bound()) {
-    e.needs_arithmetic(logits.dtype);
     if (weighted) weights = e.in("weights");
     args.rows = row_count(logits);
     args.classes = logits.dim(-1);
@@ -85,6 +83,7 @@ Layout loss_operand(const ir::OpView& op, int operand) {
 
 // The log-sum-exp of a row that is not read is that of zeros.
 void lower_softmax_cross_entropy(Emit& e) {
+  e.needs_arithmetic(e.in("logits").dtype);
   const Rows rows(e, e.in("logits"));
   const Tensor loss = e.out(0), lse = e.out(1);
   if (loss.size() == 0) return;
@@ -100,6 +99,7 @@ void lower_softmax_cross_entropy(Emit& e) {
 }
 
 void lower_softmax_cross_entropy_grad(Emit& e) {
+  e.needs_arithmetic(e.in("logits").dtype);
   Rows rows(e, e.in("logits"));
   const Tensor dloss = e.in("dloss"), lse = e.in("lse"), dlogits = e.out();
   if (dlogits.size() == 0) return;
@@ -124,50 +124,42 @@ Layout linear_loss_operand(const ir::OpView& op, int operand) {
                                        : Layout::dense;
 }
 
-// Rows whose scores are held at a time: as many as 64 MB hold, but enough for fast products. Every
-// further block has the products lay out the weights once more and adds to their gradient where it
-// lies: 1 to 2 % of a step of W2 and W3b in four blocks and two.
-int64_t rows_a_block(int64_t rows, int64_t classes) {
-  constexpr int64_t kMostScores = 16 << 20, kLeastRows = 512;
-  const int64_t most = std::max(kLeastRows, kMostScores / std::max<int64_t>(classes, 1));
+// Rows whose scores are held at a time: as many as 64 MB hold, of bf16 16 MB, but enough for fast
+// products. Every further block has the products lay out the weights once more and adds to their
+// gradient where it lies: 1 to 2 % of a step of W2 and W3b in four blocks and two.
+int64_t rows_a_block(int64_t rows, int64_t classes, ir::DType scores) {
+  constexpr int64_t kLeastRows = 512;
+  const int64_t held = (scores == ir::DType::bf16 ? 16 : 64) << 20;
+  const int64_t row = std::max<int64_t>(classes, 1) * ir::bytes(scores);
+  const int64_t most = std::max(kLeastRows, held / row);
   const int64_t blocks = (rows + most - 1) / most;
   return blocks == 0 ? 0 : (rows + blocks - 1) / blocks;
 }
 
-// Rows of f32 become rows of bf16 where they lie, as far apart as they were.
-Tensor emit_narrowing(Emit& e, const Tensor& x, const std::optional<RowBound>& bound) {
-  const kernels::NarrowRows args{.rows = x.dim(0), .columns = x.dim(1), .ld = x.stride(0)};
-  e.kernel("narrow rows", 0, [=, x = x.at](const Run& run) {
-    kernels::NarrowRows k = args;
-    if (bound) k.rows = (*bound)(run);
-    k.x = run.at<float>(x);
-    kernels::narrow_rows(k);
-  });
-  Tensor y = x;
-  y.dtype = ir::DType::bf16;
-  y.strides[0] *= 2;
-  return y;
-}
-
-// A block of rows at a time; the gradient of its scores takes their place.
+// A block of rows at a time; the gradient of its scores takes their place, both of the dtype of x.
 void lower_linear_cross_entropy(Emit& e) {
   const auto by_rows = [](const Tensor& t) { return *reshaped(t, {row_count(t), t.dim(-1)}); };
   const Tensor x = by_rows(e.in("x")), dloss = e.in("dloss");
   const ir::DType real = e.out(0).dtype;
+  e.needs_arithmetic(real);
   const Tensor loss = is_dense(e.out(0)) ? e.out(0) : e.temporary(real, e.out(0).dims);
   const Tensor w = e.op.flag("transpose_b") ? transposed(e.in("w")) : e.in("w");
   const Tensor *dx = e.adjoint("x"), *dw = e.adjoint("w"), *dbias = e.adjoint("bias");
-  const int64_t rows = x.dim(0), classes = w.dim(1), height = rows_a_block(rows, classes);
+  const int64_t rows = x.dim(0), classes = w.dim(1), height = rows_a_block(rows, classes, x.dtype);
+  const bool low = x.dtype == ir::DType::bf16;
   if (rows == 0) {
     for (const Tensor* t : {dw, dbias})
       if (t != nullptr) emit_fill(e, *t, 0);
     return;
   }
-  const Tensor scores = e.temporary(real, {height, classes}, dbias == nullptr);
+  const Tensor scores = e.temporary(x.dtype, {height, classes}, dbias == nullptr);
   const int64_t blocks = (rows + height - 1) / height;
   const bool adds = dbias != nullptr && blocks > 1;
   const Tensor sums = adds ? e.temporary(real, {blocks, classes}) : scores;
   const Rows all(e, scores);
+  const Ref powers =
+      low ? e.workspace(static_cast<int64_t>(kernels::cross_entropy_workspace_bytes(all.args)))
+          : Ref{};
   for (int64_t block = 0; block < blocks; ++block) {
     const int64_t first = block * height, n = std::min(height, rows - first);
     const auto bound = within(e.bound(), first, n);
@@ -176,24 +168,28 @@ void lower_linear_cross_entropy(Emit& e) {
     if (e.has("bias")) forward.bias = e.in("bias");
     emit_matmul(e, of_x, w, y, forward);
     Rows part = all.block(first, n);
-    part.args.ld_dlogits = part.args.ld_logits;
+    part.args.ld_dlogits = part.args.ld_low = part.args.ld_logits;
     e.kernel("cross_entropy_fused", 0, [=](const Run& run) {
       kernels::CrossEntropy k = part.resolved(run);
       k.loss = run.at<float>(loss.at) + first;
       k.drow = run.at<float>(dloss.at) + first;
-      k.dlogits = run.at<float>(y.at);
+      if (low) {
+        k.low = run.at<uint16_t>(y.at), k.logits = nullptr;
+        k.workspace = run.at<float>(powers);
+      } else {
+        k.dlogits = run.at<float>(y.at);
+      }
       part.check(run, kernels::cross_entropy_fused(k));
     });
     if (dbias != nullptr)
       emit_row_sum(e, y, adds ? sliced(sums, 0, block, 1).at : dbias->at, bound);
-    const Tensor dy = x.dtype == ir::DType::bf16 ? emit_narrowing(e, y, bound) : y;
     if (dx != nullptr)
-      emit_matmul(e, dy, transposed(w), sliced(by_rows(*dx), 0, first, n), {.rows = bound});
+      emit_matmul(e, y, transposed(w), sliced(by_rows(*dx), 0, first, n), {.rows = bound});
     const MatmulOptions summed{.accumulate = block > 0, .depth = bound};
     if (dw != nullptr && e.op.flag("transpose_b"))
-      emit_matmul(e, transposed(dy), of_x, *dw, summed);
+      emit_matmul(e, transposed(y), of_x, *dw, summed);
     else if (dw != nullptr)
-      emit_matmul(e, transposed(of_x), dy, *dw, summed);
+      emit_matmul(e, transposed(of_x), y, *dw, summed);
   }
   if (adds) emit_row_sum(e, sums, dbias->at);
   if (loss.at != e.out(0).at) emit_copy(e, loss, e.out(0));

@@ -50,6 +50,7 @@ bool emit_norm_kernel(Emit& e) {
                            .eps = static_cast<float>(e.op.real("eps")),
                            .ld_x = *row_stride(x),
                            .ld_y = *row_stride(y)};
+  const bool low = y.dtype == ir::DType::bf16;
   const Place scale = place_of(e, "scale"), shift = place_of(e, "shift");
   Place mean, rstd;
   if (e.op.flag("statistics")) {
@@ -62,7 +63,8 @@ bool emit_norm_kernel(Emit& e) {
     norm.x = run.at<float>(from);
     norm.scale = scale(run);
     norm.shift = shift(run);
-    norm.y = run.at<float>(to);
+    norm.y = low ? nullptr : run.at<float>(to);
+    norm.low = low ? run.at<uint16_t>(to) : nullptr;
     norm.mean = mean(run);
     norm.rstd = rstd(run);
     kernels::norm(norm);
@@ -86,20 +88,22 @@ bool emit_norm_grad_kernel(Emit& e) {
   }
   const Place scale = place_of(e, "scale"), mean = place_of(e, "mean"), rstd = place_of(e, "rstd");
   const Ref workspace = e.workspace(static_cast<int64_t>(kernels::norm_grad_workspace_bytes(args)));
-  e.kernel("norm_grad", 0, [=, bound = e.bound(), dy = dy.at, x = x.at](const Run& run) {
-    kernels::NormGrad grad = args;
-    if (bound) grad.rows = bound->of(run, args.rows);
-    grad.dy = run.at<float>(dy);
-    grad.x = run.at<float>(x);
-    grad.mean = mean(run);
-    grad.rstd = rstd(run);
-    grad.scale = scale(run);
-    grad.dx = dx(run);
-    grad.dscale = dscale(run);
-    grad.dshift = dshift(run);
-    grad.workspace = run.at<float>(workspace);
-    kernels::norm_grad(grad);
-  });
+  e.kernel("norm_grad", 0,
+           [=, bound = e.bound(), dy = dy.at, low = x.narrow, x = x.at](const Run& run) {
+             kernels::NormGrad grad = args;
+             if (bound) grad.rows = bound->of(run, args.rows);
+             grad.dy = run.at<float>(dy);
+             grad.x = low ? nullptr : run.at<float>(x);
+             grad.low = low ? run.at<uint16_t>(x) : nullptr;
+             grad.mean = mean(run);
+             grad.rstd = rstd(run);
+             grad.scale = scale(run);
+             grad.dx = dx(run);
+             grad.dscale = dscale(run);
+             grad.dshift = dshift(run);
+             grad.workspace = run.at<float>(workspace);
+             kernels::norm_grad(grad);
+           });
   return true;
 }
 
@@ -133,7 +137,8 @@ void emit_statistics(Emit& e, int64_t rows, Ref from, Ref to, const Convert& con
 bool emit_norm_primitive(Emit& e) {
   const Tensor x = e.in("x"), y = e.out();
   const int64_t rows = row_count(x), n = x.dim(-1), distance = *row_stride(x);
-  if (distance != *row_stride(y) || e.has("scale") != e.has("shift")) return false;
+  if (y.dtype != ir::DType::f32 || distance != *row_stride(y) || e.has("scale") != e.has("shift"))
+    return false;
   const float eps = static_cast<float>(e.op.real("eps"));
   const bool statistics = e.op.flag("statistics");
   std::vector<Ref> at{x.at, y.at};
@@ -176,7 +181,7 @@ bool emit_norm_grad_primitive(Emit& e) {
   };
   const Tensor *const dx = place("x"), *const dscale = place("scale"),
                       *const dshift = place("shift");
-  if (x.size() == 0) return false;
+  if (x.size() == 0 || x.narrow) return false;
   if (dx == nullptr || *row_stride(dy) != distance || *row_stride(*dx) != distance) return false;
   const bool scale = e.has("scale"), shift = e.has("shift");
   if (!scale || !shift) return false;  // oneDNN 2.6 is not sure to leave out one of their adjoints
@@ -254,6 +259,8 @@ bool norm_grad_in_place(const ir::OpView& op, int result, int operand) {
 
 namespace {
 
+bool widens_input(const ir::OpView& op, int operand) { return operand == op.position("x"); }
+
 constexpr Lowering kLowerings[] = {
     {.op = &ir::ops::layer_norm,
      .lower = lower_norm,
@@ -266,6 +273,7 @@ constexpr Lowering kLowerings[] = {
      .lower = lower_norm_grad,
      .results = Layout::rows,
      .operand = norm_operand,
+     .widens = widens_input,
      .in_place = norm_grad_in_place,
      .bounded = always,
      .implementations = kLayerNormGrad},
@@ -280,6 +288,7 @@ constexpr Lowering kLowerings[] = {
      .lower = lower_norm_grad,
      .results = Layout::rows,
      .operand = norm_operand,
+     .widens = widens_input,
      .in_place = norm_grad_in_place,
      .bounded = always,
      .implementations = kNormGrad},

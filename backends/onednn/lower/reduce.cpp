@@ -49,7 +49,9 @@ Folded folded(const Dims& dims, int from, int to) {
 bool emit_reduce_primitive(Emit& e, Reduction kind, const Tensor& x, const Folded& f, Ref to,
                            const std::optional<RowBound>& rows) {
   using dnnl::memory;
-  if (x.dtype != ir::DType::f32 || f.n == 0 || f.outer == 0 || f.inner != 1) return false;
+  if (x.dtype != ir::DType::f32 || x.narrow || !is_dense(x) || f.n == 0 || f.outer == 0 ||
+      f.inner != 1)
+    return false;
   if (kind != Reduction::sum && kind != Reduction::mean) return false;
   const auto how =
       kind == Reduction::sum ? dnnl::algorithm::reduction_sum : dnnl::algorithm::reduction_mean;
@@ -69,15 +71,21 @@ bool emit_reduce_primitive(Emit& e, Reduction kind, const Tensor& x, const Folde
   return emit_for_rows(e, "reduce", static_cast<double>(x.size()), f.outer, rows, make, {x.at, to});
 }
 
-// One run of neighbouring axes.
+// One run of neighbouring axes of x, [outer,n,inner].
 // With a bound, rows are the outermost of what is kept, or of what is reduced (outer is 1 then).
 void emit_reduce(Emit& e, Reduction kind, const Tensor& x, const Folded& f, Ref to,
                  const std::optional<RowBound>& rows, bool over_rows) {
-  if (!(rows && over_rows) && preferred(e.choice(), "sum") == Owner::onednn &&
-      emit_reduce_primitive(e, kind, x, f, to, rows))
-    return;
-  kernels::Reduce args{
-      .kind = kind, .dtype = *kernel_dtype(x.dtype), .outer = f.outer, .n = f.n, .inner = f.inner};
+  if (preferred(e.choice(), "sum") == Owner::onednn) {
+    if (!(rows && over_rows) && emit_reduce_primitive(e, kind, x, f, to, rows)) return;
+    e.refused();
+  }
+  kernels::Reduce args{.kind = kind,
+                       .dtype = x.narrow || x.dtype == ir::DType::bf16 ? kernels::DType::bf16
+                                                                       : *kernel_dtype(x.dtype),
+                       .outer = f.outer,
+                       .n = f.n,
+                       .inner = f.inner,
+                       .x_n = x.stride(1)};
   const size_t bytes = kernels::reduce_workspace_bytes(args);
   const Ref workspace = e.workspace(static_cast<int64_t>(bytes));
   e.kernel("reduce", static_cast<double>(x.size()),
@@ -140,7 +148,8 @@ void emit_plain(Emit& e, Reduction kind, const Tensor& x, const std::vector<int6
 }  // namespace
 
 void emit_row_sum(Emit& e, const Tensor& x, Ref to, const std::optional<RowBound>& rows) {
-  emit_reduce(e, Reduction::sum, x, {1, x.dim(0), x.dim(1)}, to, rows, true);
+  const Folded f{1, x.dim(0), x.dim(1)};
+  emit_reduce(e, Reduction::sum, with_axis(x, 0), f, to, rows, true);
 }
 
 // One run of neighbouring axes is one kernel.
@@ -149,6 +158,15 @@ bool reduce_bounded(const ir::OpView& op) {
   std::sort(axes.begin(), axes.end());
   return !axes.empty() && axes.back() - axes.front() + 1 == static_cast<int64_t>(axes.size()) &&
          kernel_dtype(op.operand(0).dtype).has_value();
+}
+
+// Over all axes but the last, of f32: rows may then lie apart.
+bool sums_rows(const ir::OpView& op) {
+  const ir::TensorType& x = op.operand(0);
+  const std::vector<int64_t> axes = op.axes();
+  return &op.def() == &ir::ops::sum && x.dtype == ir::DType::f32 && x.rank() > 1 &&
+         static_cast<int>(axes.size()) == x.rank() - 1 &&
+         std::count(axes.begin(), axes.end(), x.rank() - 1) == 0;
 }
 
 void lower_reduce(Emit& e) {
@@ -169,13 +187,22 @@ void lower_reduce(Emit& e) {
       axes.pop_back();
     }
     const Folded f = folded(x.dims, from, to);
+    Tensor in = dense(x.dtype, {f.outer, f.n, f.inner}, x.at);
+    in.narrow = x.narrow;
+    if (sums_rows(e.op)) in.strides[1] = *row_stride(x);
     x.dims.erase(x.dims.begin() + from, x.dims.begin() + to);
     Tensor next = axes.empty() ? dense(x.dtype, x.dims, y.at) : e.temporary(x.dtype, x.dims);
-    Tensor in = dense(x.dtype, {f.outer, f.n, f.inner}, x.at);
     if (next.size() > 0) emit_reduce(e, kind, in, f, next.at, e.bound(), from == 0);
     x = next;
   }
 }
+
+Layout reduce_operand(const ir::OpView& op, int) {
+  return sums_rows(op) ? Layout::rows : Layout::dense;
+}
+
+// Sums of f32 read bf16 as they read f32.
+bool reduce_widens(const ir::OpView& op, int) { return &op.def() == &ir::ops::sum; }
 
 // Sums and products.
 void lower_cumulative(Emit& e) {
@@ -289,7 +316,11 @@ constexpr Lowering kLowerings[] = {
     {.op = &ir::ops::mean, .lower = lower_reduce, .bounded = reduce_bounded},
     {.op = &ir::ops::min, .lower = lower_reduce, .bounded = reduce_bounded},
     {.op = &ir::ops::prod, .lower = lower_reduce, .bounded = reduce_bounded},
-    {.op = &ir::ops::sum, .lower = lower_reduce, .bounded = reduce_bounded},
+    {.op = &ir::ops::sum,
+     .lower = lower_reduce,
+     .operand = reduce_operand,
+     .widens = reduce_widens,
+     .bounded = reduce_bounded},
 };
 
 }  // namespace

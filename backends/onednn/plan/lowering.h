@@ -132,6 +132,8 @@ struct Lowering {
   std::optional<Tensor> (*view)(const ir::OpView&, const Tensor& x) = nullptr;
   // May this operand, bf16, lie there as f32 that the kernels round (Tensor::wide)?
   bool (*rounds)(const ir::OpView&, int operand) = nullptr;
+  // May this operand, f32, lie there as bf16 that the kernels read (Tensor::narrow)?
+  bool (*widens)(const ir::OpView&, int operand) = nullptr;
   // May this result be written over this operand, which is of the same size and not read again?
   bool (*in_place)(const ir::OpView&, int result, int operand) = nullptr;
   // The result is known when planning: `lower` places it among the constants.

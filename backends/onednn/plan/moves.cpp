@@ -94,7 +94,8 @@ void zero_elements(const Tensor& to, char* dst, int axis) {
 
 bool strided_copy(Tensor from, Tensor to, kernels::CopyStrided& args) {
   collapse({&from, &to});
-  if (from.wide != to.wide || from.rank() > kernels::kMaxRank) return false;
+  if (from.wide != to.wide || from.narrow != to.narrow || from.rank() > kernels::kMaxRank)
+    return false;
   args = {.rank = from.rank(), .element_bytes = from.element_bytes()};
   for (int i = 0; i < from.rank(); ++i) {
     args.shape[i] = from.dim(i);
@@ -106,19 +107,21 @@ bool strided_copy(Tensor from, Tensor to, kernels::CopyStrided& args) {
 
 namespace {
 
-// f32 that is read as bf16 made so: an element at a time, of weights that no product rounds.
-Kernel rounding_kernel(const Tensor& from, const Tensor& to) {
+// What lies in one of f32 and bf16, and is read as the other, made so.
+Kernel casting_kernel(const Tensor& from, const Tensor& to) {
   const auto access = [](const Tensor& t, kernels::DType dtype) {
     kernels::Access access{.dtype = dtype};
     std::copy(t.strides.begin(), t.strides.end(), access.strides.begin());
     return access;
   };
   WEFT_CHECK(from.rank() <= kernels::kMaxRank);
+  const auto as = from.wide ? kernels::DType::f32 : kernels::DType::bf16,
+             wanted = from.wide ? kernels::DType::bf16 : kernels::DType::f32;
   const auto program = std::make_shared<kernels::Elementwise>(
       kernels::ElementwiseSpec{to.dims,
-                               {access(from, kernels::DType::f32)},
-                               {{.op = kernels::Opcode::cast, .dtype = kernels::DType::bf16}},
-                               {access(to, kernels::DType::bf16)},
+                               {access(from, as)},
+                               {{.op = kernels::Opcode::cast, .dtype = wanted}},
+                               {access(to, wanted)},
                                {1}});
   const auto space = std::make_shared<std::vector<char>>(program->workspace_bytes());
   Kernel k;
@@ -139,8 +142,8 @@ Kernel copy_kernel(const Tensor& from_place, const Tensor& to_place) {
   collapse({&from, &to});
   Kernel k;
   k.name = "copy";
-  WEFT_CHECK(!to.wide || from.wide);
-  if (from.wide && !to.wide) return rounding_kernel(from, to);
+  WEFT_CHECK((!to.wide || from.wide) && (!to.narrow || from.narrow));
+  if (from.wide != to.wide || from.narrow != to.narrow) return casting_kernel(from, to);
   if (from.size() == 0) {
     k.run = [](const Run&) {};
     return k;

@@ -87,15 +87,17 @@ std::optional<Tensor> Planner::view_of_packed(const ir::Node& node) {
   return view;
 }
 
-// What lies there anyway, a parameter, and is read by products that lay it out, which round it then.
-std::optional<Tensor> Planner::view_as_bf16(const ir::Node& node) const {
+// What lies there anyway, a parameter, and is read by products that lay it out, which round it then;
+// bf16 that kernels read in place of f32.
+std::optional<Tensor> Planner::view_of_cast(const ir::Node& node) const {
   const ir::Value x = node.operands[0];
-  const bool rounds = graph_.type(x).dtype == ir::DType::f32 &&
-                      graph_.type(node.results[0]).dtype == ir::DType::bf16;
-  if (!rounds || inspected() || buffers_.of(x) >= 0) return {};
+  const ir::DType from = graph_.type(x).dtype, to = graph_.type(node.results[0]).dtype;
+  const bool rounds = from == ir::DType::f32 && to == ir::DType::bf16 && buffers_.of(x) < 0,
+             widens = from == ir::DType::bf16 && to == ir::DType::f32;
   Tensor view = place(x);
-  view.dtype = ir::DType::bf16;
-  view.wide = true;
+  if (inspected() || !(rounds || widens) || view.wide || view.narrow) return {};
+  view.dtype = to;
+  view.wide = rounds, view.narrow = widens;
   return view;
 }
 
@@ -104,7 +106,7 @@ bool Planner::lower_view(const Unit& u) {
   const bool casts = node.op == &ir::ops::cast && u.nodes.size() == 1;
   if (u.lowering->view == nullptr && node.op != &ir::ops::unpack && !casts) return false;
   const ir::Value x = node.operands[0], y = node.results[0];
-  const auto view = casts ? view_as_bf16(node)
+  const auto view = casts ? view_of_cast(node)
                     : node.op == &ir::ops::unpack
                         ? view_of_packed(node)
                         : u.lowering->view(ir::OpView(graph_, node), place(x));
@@ -177,7 +179,7 @@ bool Planner::place_over_operand(Planner& p, const Unit& u, int result) {
     if (buffer < 0 || p.buffers_.readers(buffer) != 1) continue;
     const Tensor& t = p.place(x);
     const bool same = t.dims == dims && ir::bytes(t.dtype) == ir::bytes(type.dtype) &&
-                      fits(Layout::rows, t) && fits(u.lowering->results, t);
+                      fits(Layout::rows, t) && fits(u.lowering->results, t) && !t.narrow;
     if (!same || !p.units_.readers_accept(y, t) || !may_write_over(u, op, result, x)) continue;
     Tensor over = t;
     over.dtype = type.dtype;

@@ -71,8 +71,8 @@ struct Plan {
   std::vector<bool> fixed;  // by base
   std::deque<Packed> packed;
   std::deque<Timeline> timelines;
-  int64_t arena_bytes = 0;
   std::optional<Offsets> offsets;  // of the same plan, made before
+  int64_t arena_bytes = 0;
   std::string text;  // `weft dump --stage planned`
   // With EngineChoice::onednn, what Weft's code does because oneDNN has no primitive for it: a line
   // for each kind of op and operands.
@@ -142,7 +142,7 @@ class Planner {
   void lower_unit(int index);
   bool lower_view(const Unit& u);
   std::optional<Tensor> view_of_packed(const ir::Node& node);
-  std::optional<Tensor> view_as_bf16(const ir::Node& node) const;
+  std::optional<Tensor> view_of_cast(const ir::Node& node) const;
   void place_results(const Unit& u);
   bool has_place(ir::Value v) const { return place(v).at.base >= 0; }
   void place_in_arena(const Unit& u, ir::Value y);

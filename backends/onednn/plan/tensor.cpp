@@ -214,7 +214,10 @@ void collapse(std::vector<Tensor*> tensors) {
 }
 
 std::string str(const Tensor& t) {
-  std::string s = std::string(ir::name(t.dtype)) + ir::dims_str(t.dims) + (t.wide ? " as f32" : "");
+  std::string s = std::string(ir::name(t.dtype)) + ir::dims_str(t.dims) +
+                  (t.wide     ? " as f32"
+                   : t.narrow ? " as bf16"
+                              : "");
   if (!is_dense(t)) {
     s += " (";
     for (size_t i = 0; i < t.strides.size(); ++i)

@@ -31,6 +31,8 @@ struct Tensor {
   bool steps_packed = false;
   // bf16 to its readers, which lies there as the f32 it is rounded from (Lowering::rounds).
   bool wide = false;
+  // f32 to its readers, which lies there as bf16 (Lowering::widens).
+  bool narrow = false;
 
   int rank() const { return static_cast<int>(dims.size()); }
   int64_t dim(int axis) const { return dims[static_cast<size_t>(axis < 0 ? axis + rank() : axis)]; }
@@ -38,7 +40,7 @@ struct Tensor {
     return strides[static_cast<size_t>(axis < 0 ? axis + rank() : axis)];
   }
   int64_t size() const;  // elements
-  int64_t element_bytes() const { return wide ? 4 : ir::bytes(dtype); }
+  int64_t element_bytes() const { return wide ? 4 : narrow ? 2 : ir::bytes(dtype); }
   int64_t span_bytes() const;  // from the first element to behind the last; strides >= 0
   bool operator==(const Tensor&) const = default;
 };

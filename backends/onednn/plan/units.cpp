@@ -47,21 +47,22 @@ Layout Units::layout(const Unit& u, ir::Value operand) const {
   return strictest;
 }
 
-bool Units::rounds(const Unit& u, ir::Value operand) const {
-  if (u.nodes.size() > 1 || u.lowering->rounds == nullptr) return false;
+bool Units::takes(const Unit& u, ir::Value operand, const Tensor& place) const {
+  if (!place.wide && !place.narrow) return true;
+  const auto may = place.wide ? u.lowering->rounds : u.lowering->widens;
+  if (u.nodes.size() > 1 || may == nullptr) return false;
   const ir::OpView op(graph_, node(u));
   for (size_t i = 0; i < node(u).operands.size(); ++i)
-    if (node(u).operands[i] == operand && !u.lowering->rounds(op, static_cast<int>(i)))
-      return false;
+    if (node(u).operands[i] == operand && !may(op, static_cast<int>(i))) return false;
   return true;
 }
 
 bool Units::readers_accept(ir::Value v, const Tensor& place) const {
   return std::all_of(readers(v).begin(), readers(v).end(), [&](int reader) {
-    if (reader < 0) return !place.wide;
+    if (reader < 0) return !place.wide && !place.narrow;
     const Unit& u = (*this)[reader];
     if (u.lowering->view != nullptr) return true;
-    return fits(layout(u, v), place) && (!place.wide || rounds(u, v));
+    return fits(layout(u, v), place) && takes(u, v, place);
   });
 }
 

@@ -49,7 +49,7 @@ class Units {
 
  private:
   Layout layout(const Unit& u, ir::Value operand) const;
-  bool rounds(const Unit& u, ir::Value operand) const;
+  bool takes(const Unit& u, ir::Value operand, const Tensor& place) const;  // wide, narrow
 
   const ir::Graph& graph_;
   std::span<const Lowering> lowerings_;

@@ -46,11 +46,11 @@ class Executable : public backends::Executable {
   std::vector<std::string> implementations() const;
 
  private:
+  // Anew, with these offsets or as they come.
+  void plan(const ExecutableOptions& options, std::optional<Offsets> offsets);
   void check(std::span<const ir::Array> arguments, std::span<ir::Array> results) const;
   void pack_fixed(const Run& run);
   void bind_arena();
-  // Anew, with these offsets or as they come.
-  void plan(const ExecutableOptions& options, std::optional<Offsets> offsets);
   char* result_buffer(size_t j, std::span<const ir::Array> arguments, std::span<ir::Array> results);
 
   std::shared_ptr<const Engine> engine_;

@@ -14,30 +14,67 @@ namespace {
 constexpr std::string_view kName = "lower_precision";
 
 size_t at(Value v) { return static_cast<size_t>(v.id); }
-bool holds(const std::vector<int>& list, size_t i) {
-  return std::find(list.begin(), list.end(), static_cast<int>(i)) != list.end();
+
+// How a node reads an operand.
+enum class Read : uint8_t {
+  exact,  // f32
+  bf16,
+  saved,   // bf16 in the form of f32: of the forward pass, and kept for this
+  either,  // whatever there is
+};
+
+// By operand, of a node that is no loop. `result`: how its result is read, as far as it matters to
+// one that moves elements; `forward`: of values, what the forward pass made.
+std::vector<Read> reads_of(const OpView& op, bool in_loop, Read result,
+                           const std::vector<bool>& forward) {
+  const Values& operands = op.node().operands;
+  std::vector<Read> reads(operands.size(), Read::exact);
+  if (const int i = operand_by_sign(op); i >= 0) reads[static_cast<size_t>(i)] = Read::either;
+  for (const int i : saved_operands(op)) {
+    const auto k = static_cast<size_t>(i);
+    reads[k] = forward[at(operands[k])] ? Read::saved : Read::either;
+  }
+  std::vector<int> bf16 = lowered_operands(op);
+  if (!bf16.empty() && !reason_for_f32(op, in_loop).empty()) bf16.clear();
+  if (bf16.empty() && result != Read::exact)
+    for (const int i : moved_operands(op)) reads[static_cast<size_t>(i)] = result;
+  for (const int i : bf16) reads[static_cast<size_t>(i)] = Read::bf16;
+  return reads;
 }
 
 // Who reads a graph's values as what. Loops' bodies have readers of their own.
 struct Readers {
-  std::vector<bool> as_bf16, as_f32;  // by value
-  std::map<size_t, Readers> bodies;   // by node: of loops
+  std::vector<bool> as_bf16, as_f32;              // by value
+  std::vector<bool> as_bf16_later, as_f32_later;  // by the backward pass
+  std::vector<bool> forward;                      // made by the forward pass, then moved or not
+  std::map<size_t, Readers> bodies;               // by node: of loops
 
   // Nothing needs it in f32.
   bool bf16_only(Value v) const { return as_bf16[at(v)] && !as_f32[at(v)]; }
+  Read read(Value v) const {
+    return as_f32[at(v)] ? Read::exact : as_bf16[at(v)] ? Read::bf16 : Read::either;
+  }
+  // bf16 is what is kept of it for the backward pass.
+  bool is_kept(Value v) const {
+    return forward[at(v)] && as_bf16_later[at(v)] && !as_f32_later[at(v)];
+  }
 };
 
 // Backwards: how a result is read says how operands are that only move to it.
 class Analysis {
  public:
-  Analysis(const Graph& graph, Place place, const std::vector<bool>& bf16_outputs)
-      : graph_(graph), place_(place) {
+  // `forward`: of a body, by argument.
+  Analysis(const Graph& graph, bool in_loop, const std::vector<bool>& bf16_outputs,
+           const std::vector<bool>& forward)
+      : graph_(graph), in_loop_(in_loop) {
     const auto values = static_cast<size_t>(graph.value_count());
-    found_.as_bf16.resize(values);
-    found_.as_f32.resize(values);
+    for (std::vector<bool>* flags : {&found_.as_bf16, &found_.as_f32, &found_.as_bf16_later,
+                                     &found_.as_f32_later, &found_.forward})
+      flags->resize(values);
+    find_forward(forward);
     for (size_t i = 0; i < graph.outputs().size(); ++i) {
       const bool bf16 = !bf16_outputs.empty() && bf16_outputs[i];
-      read(graph.outputs()[i].value, bf16);
+      read(graph.outputs()[i].value, bf16 ? Read::bf16 : Read::exact, false);
     }
     for (size_t n = graph.nodes().size(); n-- > 0;) visit(n);
   }
@@ -45,18 +82,34 @@ class Analysis {
   Readers found() && { return std::move(found_); }
 
  private:
-  void read(Value v, bool as_bf16) { (as_bf16 ? found_.as_bf16 : found_.as_f32)[at(v)] = true; }
+  void find_forward(const std::vector<bool>& arguments) {
+    for (size_t i = 0; i < arguments.size(); ++i)
+      found_.forward[at(graph_.arguments()[i].value)] = arguments[i];
+    for (const Node& node : graph_.nodes()) {
+      const std::vector<int> moved = moved_operands(OpView(graph_, node));
+      const bool forward = node.from.part == Part::forward ||
+                           (!moved.empty() && std::all_of(moved.begin(), moved.end(), [&](int i) {
+                             return found_.forward[at(node.operands[static_cast<size_t>(i)])];
+                           }));
+      for (const Value v : node.results) found_.forward[at(v)] = forward;
+    }
+  }
+
+  void read(Value v, Read how, bool later) {
+    if (how == Read::either) return;
+    const bool exact = how == Read::exact;
+    (exact ? found_.as_f32 : found_.as_bf16)[at(v)] = true;
+    if (later) (exact ? found_.as_f32_later : found_.as_bf16_later)[at(v)] = true;
+  }
 
   void visit(size_t n) {
     const Node& node = graph_.nodes()[n];
     if (node.op == &ops::scan) return visit_loop(n);
     const OpView op(graph_, node);
-    std::vector<int> bf16 = lowered_operands(op);
-    if (!bf16.empty() && !reason_for_f32(op, place_).empty()) bf16.clear();
-    if (bf16.empty() && found_.bf16_only(node.results[0])) bf16 = moved_operands(op);
-    const int sign = operand_by_sign(op);  // takes it as it is
+    const std::vector<Read> reads =
+        reads_of(op, in_loop_, found_.read(node.results[0]), found_.forward);
     for (size_t i = 0; i < node.operands.size(); ++i)
-      if (static_cast<int>(i) != sign) read(node.operands[i], holds(bf16, i));
+      read(node.operands[i], reads[i], node.from.part == Part::backward);
   }
 
   // What is carried and the lengths are read as they are.
@@ -64,29 +117,33 @@ class Analysis {
     const Node& node = graph_.nodes()[n];
     const ops::ScanParts parts(OpView(graph_, node));
     const auto carries = static_cast<size_t>(parts.carries);
+    const bool backward = node.from.part == Part::backward;
     std::vector<bool> outputs(node.results.size());
     for (size_t r = carries; r < outputs.size(); ++r)
       outputs[r] = found_.bf16_only(node.results[r]);
     const Graph& body = node.regions[0];
-    const Readers& inside = found_.bodies[n] = Analysis(body, Place::in_loop, outputs).found();
+    std::vector<bool> forward(body.arguments().size());
+    for (size_t i = carries; i < node.operands.size() && i < forward.size(); ++i)
+      forward[i] = backward && found_.forward[at(node.operands[i])];
+    const Readers& inside = found_.bodies[n] = Analysis(body, true, outputs, forward).found();
     for (size_t i = 0; i < node.operands.size(); ++i) {
+      const Value v = node.operands[i];
       const bool changing = i < carries || i >= carries + static_cast<size_t>(parts.scanned) +
                                                     static_cast<size_t>(parts.invariants);
       if (changing) {
-        read(node.operands[i], false);
+        read(v, Read::exact, backward);
         continue;
       }
       const Value argument = body.arguments()[i].value;
-      const bool bf16 = inside.bf16_only(argument);
-      read(node.operands[i], bf16);
+      read(v, inside.bf16_only(argument) ? Read::bf16 : Read::exact, backward);
       // Of an invariant there may be both.
       if (i >= carries + static_cast<size_t>(parts.scanned) && inside.as_bf16[at(argument)])
-        read(node.operands[i], true);
+        read(v, Read::bf16, backward);
     }
   }
 
   const Graph& graph_;
-  const Place place_;
+  const bool in_loop_;
   Readers found_;
 };
 
@@ -97,10 +154,10 @@ struct Counts {
 // Writes a graph anew, products on bf16.
 class Lowering {
  public:
-  Lowering(const Graph& graph, Place place, const Readers& readers, PassContext& context,
+  Lowering(const Graph& graph, bool in_loop, const Readers& readers, PassContext& context,
            Counts& counts)
       : graph_(graph),
-        place_(place),
+        in_loop_(in_loop),
         readers_(readers),
         context_(context),
         counts_(counts),
@@ -169,14 +226,22 @@ class Lowering {
   }
 
   Value as(Value v, bool bf16) { return bf16 ? low(v) : exact_[at(v)]; }
+  Value as(Value v, Read how) {
+    if (how == Read::bf16) return low(v);
+    const bool kept =
+        readers_.bf16_only(v) || (how == Read::saved && readers_.is_kept(v) && low_[at(v)].valid());
+    if (!kept) return exact_[at(v)];
+    const auto found = widened_.find(v.id);
+    return found != widened_.end() ? found->second
+                                   : widened_[v.id] = builder_.cast(low(v), DType::f32);
+  }
 
-  OperandGroups groups(const Node& node, const std::vector<int>& bf16) {
+  OperandGroups groups(const Node& node, const std::vector<Read>& reads) {
     OperandGroups groups;
     size_t i = 0;
     for (const int size : node.group_sizes) {
       groups.emplace_back();
-      for (int k = 0; k < size; ++k, ++i)
-        groups.back().push_back(as(node.operands[i], holds(bf16, i)));
+      for (int k = 0; k < size; ++k, ++i) groups.back().push_back(as(node.operands[i], reads[i]));
     }
     return groups;
   }
@@ -184,29 +249,33 @@ class Lowering {
   void write(size_t n) {
     const Node& node = graph_.nodes()[n];
     builder_.from = node.from;
+    widened_.clear();
     if (node.op == &ops::scan) return write_loop(n);
     const OpView op(graph_, node);
-    if (const std::vector<int> lowered = lowered_operands(op); !lowered.empty()) {
-      const std::string reason = reason_for_f32(op, place_);
+    const bool low_result = readers_.bf16_only(node.results[0]);
+    const std::vector<Read> reads =
+        reads_of(op, in_loop_, readers_.read(node.results[0]), readers_.forward);
+    if (!lowered_operands(op).empty()) {
+      const std::string reason = reason_for_f32(op, in_loop_);
       if (reason.empty()) {
         ++counts_.lowered[node.op->name];
-        if (rounds_last(op)) return write_rounded(node, lowered);
-        return set(node, builder_.emit_all(*node.op, groups(node, lowered), node.attrs));
+        if (low_result && rounds_last(op)) return write_rounded(node, ops::linear, reads);
+        return set(node, builder_.emit_all(*node.op, groups(node, reads), node.attrs));
       }
       context_.near_miss(kName,
                          concat(where(node), ": '", node.op->name, "' stays f32: it ", reason));
     }
-    const std::vector<int> moved = moved_operands(op);
-    if (!moved.empty() && readers_.bf16_only(node.results[0])) {
+    if (low_result && !moved_operands(op).empty()) {
       Attrs attrs = node.attrs;
       low_[at(node.results[0])] =
-          named(node.results[0], builder_.emit_all(*node.op, groups(node, moved), attrs)[0]);
+          named(node.results[0], builder_.emit_all(*node.op, groups(node, reads), attrs)[0]);
       return;
     }
+    if (low_result && node.op->attr("rounded") != nullptr && node.op != &ops::linear)
+      return write_rounded(node, *node.op, reads);
     Values operands;
-    for (const Value v : node.operands)
-      operands.push_back(readers_.bf16_only(v) ? builder_.cast(low(v), DType::f32)  // for its sign
-                                               : exact_[at(v)]);
+    for (size_t i = 0; i < node.operands.size(); ++i)
+      operands.push_back(as(node.operands[i], reads[i]));
     set(node, to_.add_copy(graph_, node, operands));
   }
 
@@ -216,13 +285,14 @@ class Lowering {
     return &op.def() == &ops::linear ||
            (&op.def() == &ops::matmul && !op.flag("transpose_a") && op.operand(1).rank() == 2);
   }
-  void write_rounded(const Node& node, const std::vector<int>& lowered) {
-    OperandGroups all = groups(node, lowered);
-    all.resize(ops::linear.operands.size());
+  void write_rounded(const Node& node, const OpDef& op, const std::vector<Read>& reads) {
+    OperandGroups all = groups(node, reads);
+    all.resize(op.operands.size());
     Attrs attrs = node.attrs;
     attrs.set("rounded", true);
-    low_[at(node.results[0])] =
-        named(node.results[0], builder_.emit(ops::linear, all, std::move(attrs)));
+    const Values made = builder_.emit_all(op, all, std::move(attrs));
+    low_[at(node.results[0])] = named(node.results[0], made[0]);
+    set(node, made, 1);
   }
 
   Value named(Value old, Value made) {
@@ -231,10 +301,12 @@ class Lowering {
     return made;
   }
 
-  void set(const Node& node, const Values& made) {
-    for (size_t r = 0; r < made.size(); ++r) {
-      exact_[at(node.results[r])] = named(node.results[r], made[r]);
-      if (readers_.bf16_only(node.results[r])) low(node.results[r]);
+  // What is kept is cast at once, so that what it is cast from need not be.
+  void set(const Node& node, const Values& made, size_t first = 0) {
+    for (size_t r = first; r < made.size(); ++r) {
+      const Value v = node.results[r];
+      exact_[at(v)] = named(v, made[r]);
+      if (readers_.bf16_only(v) || readers_.is_kept(v)) low(v);
     }
   }
 
@@ -246,7 +318,7 @@ class Lowering {
     std::vector<bool> outputs(node.results.size());
     for (size_t r = static_cast<size_t>(parts.carries); r < outputs.size(); ++r)
       outputs[r] = readers_.bf16_only(node.results[r]);
-    Graph lowered = Lowering(body, Place::in_loop, inside, context_, counts_).body(parts, outputs);
+    Graph lowered = Lowering(body, true, inside, context_, counts_).body(parts, outputs);
 
     const auto scanned = static_cast<size_t>(parts.carries),
                invariants = scanned + static_cast<size_t>(parts.scanned),
@@ -267,26 +339,30 @@ class Lowering {
     std::vector<Graph> regions;
     regions.push_back(std::move(lowered));
     const Values made = builder_.emit_all(ops::scan, groups, node.attrs, std::move(regions));
-    for (size_t r = 0; r < made.size(); ++r)
-      (outputs[r] ? low_ : exact_)[at(node.results[r])] = named(node.results[r], made[r]);
+    for (size_t r = 0; r < made.size(); ++r) {
+      const Value v = node.results[r];
+      (outputs[r] ? low_ : exact_)[at(v)] = named(v, made[r]);
+      if (!outputs[r] && readers_.is_kept(v)) low(v);
+    }
   }
 
   const Graph& graph_;
-  const Place place_;
+  const bool in_loop_;
   const Readers& readers_;
   PassContext& context_;
   Counts& counts_;
   Graph to_;
   Builder builder_;
-  Values exact_, low_;  // by value of graph_: as it is, and as bf16
+  Values exact_, low_;            // by value of graph_: as it is, and as bf16
+  std::map<int, Value> widened_;  // of the node that is written: bf16 in the form of f32
 };
 
 }  // namespace
 
 Graph lower_precision(const Graph& graph, PassContext& context) {
-  const Readers readers = Analysis(graph, Place::outside, {}).found();
+  const Readers readers = Analysis(graph, false, {}, {}).found();
   Counts counts;
-  Graph lowered = Lowering(graph, Place::outside, readers, context, counts).whole();
+  Graph lowered = Lowering(graph, false, readers, context, counts).whole();
   if (counts.lowered.empty()) return graph;
   std::string text;
   for (const auto& [op, count] : counts.lowered)

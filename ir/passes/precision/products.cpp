@@ -2,94 +2,48 @@
 #include "ir/passes/precision/products.h"
 
 #include "ir/error.h"
-#include "ir/ops/all.h"
-#include "ir/ops/attention_parts.h"
-#include "ir/rules/row_use.h"
+#include "ir/rules/op_rules.h"
 
 #include <algorithm>
 
 namespace weft::ir {
 namespace {
 
-using Sizes = std::vector<Dim>;
+// Narrower matrices, and rows, are not worth a cast.
+constexpr int64_t kThin = 32;
 
-// Of the matrices that are multiplied.
-Sizes matrix_sizes(const OpView& op, std::string_view operand) {
-  const Shape& s = op.operand(operand).shape;
-  return {s[s.size() - 2], s[s.size() - 1]};
+bool has_operand(const OpView& op, std::string_view name) {
+  return op.def().operand_index(name) >= 0 && op.count(name) > 0;
 }
 
-Sizes sizes_of_matmul(const OpView& op) {
-  Sizes sizes = matrix_sizes(op, "a");
-  const Sizes b = matrix_sizes(op, "b");
-  sizes.insert(sizes.end(), b.begin(), b.end());
-  return sizes;
-}
-Sizes sizes_of_linear(const OpView& op) { return matrix_sizes(op, "w"); }
-Sizes sizes_of_cell(const OpView& op) { return matrix_sizes(op, "U"); }
-
-struct Products {
-  const OpDef* op;
-  List<const char*, 2> operands;
-  Sizes (*sizes)(const OpView&);
-};
-
-constexpr Products kProducts[] = {
-    {&ops::gru_cell, {"U", "Un"}, sizes_of_cell},
-    {&ops::gru_cell_grad, {"U", "Un"}, sizes_of_cell},
-    {&ops::linear, {"x", "w"}, sizes_of_linear},
-    {&ops::linear_cross_entropy, {"x", "w"}, sizes_of_linear},
-    {&ops::lstm_cell, {"U"}, sizes_of_cell},
-    {&ops::lstm_cell_grad, {"U"}, sizes_of_cell},
-    {&ops::matmul, {"a", "b"}, sizes_of_matmul},
-};
-
-const Products* products_of(const OpDef* op) {
-  for (const Products& p : kProducts)
-    if (p.op == op) return &p;
-  return nullptr;
+std::vector<int> named(const OpView& op, const List<std::string_view, 4>& names) {
+  std::vector<int> operands;
+  for (const std::string_view name : names)
+    if (has_operand(op, name) && op.operand(name).dtype == DType::f32)
+      operands.push_back(op.position(name));
+  return operands;
 }
 
-constexpr const OpDef* kMoving[] = {&ops::broadcast, &ops::pack,  &ops::reshape,   &ops::reverse,
-                                    &ops::same_dim,  &ops::slice, &ops::transpose, &ops::unpack};
-
-bool is_grad(const OpView& op) { return op.def().operand_index("do") >= 0; }
-bool is_attention(const OpView& op) {
-  const OpDef* def = &op.def();
-  return def == &ops::attention || def == &ops::attention_grad || def == &ops::packed_attention ||
-         def == &ops::packed_attention_grad;
-}
-
-// It computes in f32: what is gained is that half as much is kept for its adjoint.
-std::string reason_of_attention(const OpView& op, Place place) {
-  if (ops::is_additive(op)) return "is additive attention";
-  if (place == Place::in_loop || ops::is_single_query(op))
-    return "would read all keys to make f32 of them in every step";
-  return is_grad(op) || op.flag("lse") ? "" : "has no adjoint that what it reads is kept for";
+// Into one number a row: its error would be that of all terms.
+bool sums_up_rows(const OpView& op) {
+  if (op.def().attr("axes") == nullptr) return false;
+  const std::vector<int64_t> axes = op.axes();
+  return std::find(axes.begin(), axes.end(), op.operand(0).rank() - 1) != axes.end();
 }
 
 }  // namespace
 
 std::vector<int> lowered_operands(const OpView& op) {
-  std::vector<int> operands;
-  const auto add = [&](std::string_view name) {
-    if (op.operand(name).dtype == DType::f32) operands.push_back(op.position(name));
-  };
-  if (const Products* products = products_of(&op.def()))
-    for (const char* name : products->operands) add(name);
-  if (is_attention(op))
-    for (const char* name : {"q", "k", "v", "o"})
-      if (op.def().operand_index(name) >= 0) add(name);
-  return operands;
+  return named(op, rules_of(op.def()).bf16.factors);
 }
 
-std::string reason_for_f32(const OpView& op, Place place) {
-  if (is_attention(op)) return reason_of_attention(op, place);
-  constexpr int64_t kThin = 32;
-  if (&op.def() == &ops::matmul &&
-      (op.operand("b").rank() > 2 || (op.operand("a").rank() > 2 && op.flag("transpose_a"))))
-    return "multiplies batches of matrices";
-  for (const Dim& size : products_of(&op.def())->sizes(op))
+std::string reason_for_f32(const OpView& op, bool in_loop) {
+  const Bf16Operands& bf16 = rules_of(op.def()).bf16;
+  if (bf16.held_back != nullptr)
+    if (const std::string_view reason = bf16.held_back(op, in_loop); !reason.empty())
+      return std::string(reason);
+  if (bf16.matrices == nullptr) return {};
+  for (const Dim& size : bf16.matrices(op))
     if (const auto n = size.constant(); n && *n < kThin)
       return concat("has a matrix of ", *n, " rows or columns, fewer than ", kThin);
   return {};
@@ -107,17 +61,25 @@ int operand_by_sign(const OpView& op) {
 }
 
 std::vector<int> moved_operands(const OpView& op) {
-  const OpDef* def = &op.def();
-  if (def == &ops::concat) {
-    std::vector<int> all;
-    for (int i = 0; i < op.operand_count(); ++i) all.push_back(i);
-    return all;
+  const OpRules& rules = rules_of(op.def());
+  if (rules.moves == Moves::nothing) return {};
+  // A look-up that picks some of many rows is one of a table of embeddings.
+  if (rules.cost == Cost::looks_up && op.operand(0).shape != op.result().shape) return {};
+  std::vector<int> all{0};
+  while (rules.moves == Moves::all && static_cast<int>(all.size()) < op.operand_count())
+    all.push_back(static_cast<int>(all.size()));
+  return all;
+}
+
+std::vector<int> saved_operands(const OpView& op) {
+  if (op.node().from.part != Part::backward) return {};
+  std::vector<int> operands;
+  for (const int i : named(op, rules_of(op.def()).bf16.saved)) {
+    const TensorType& type = op.operand(i);
+    const auto width = type.rank() < 2 ? std::nullopt : type.dim(-1).constant();
+    if (width && *width >= kThin && !sums_up_rows(op)) operands.push_back(i);
   }
-  // Other look-ups pick some of many rows: of a table of embeddings.
-  if (def == &ops::gather && op.operand(0).shape == op.result().shape) return {0};
-  return std::find(std::begin(kMoving), std::end(kMoving), def) != std::end(kMoving)
-             ? std::vector<int>{0}
-             : std::vector<int>{};
+  return operands;
 }
 
 }  // namespace weft::ir
