@@ -232,6 +232,10 @@ std::string_view held_back(const OpView& op, bool in_loop) {
 
 constexpr Bf16Operands kBf16{.factors = {"q", "k", "v", "o"}, .held_back = held_back};
 
+// Within a loop its adjoint stays f32; what a step leaves to it need not.
+constexpr Bf16Operands kBf16OfAdjoint{
+    .factors = kBf16.factors, .held_back = held_back, .saved = {"q", "o"}};
+
 constexpr OpRules kRules[] = {
     {.op = &ops::attention,
      .axes = axes,
@@ -246,7 +250,7 @@ constexpr OpRules kRules[] = {
      .keeps_zero = [](const OpView& op, int, const Flags& zero) { return silent(op, zero); },
      .adds_nothing = silent,
      .range = Range::adjoint,
-     .bf16 = kBf16},
+     .bf16 = kBf16OfAdjoint},
     {.op = &ops::packed_attention,
      .axes = packed_axes,
      .stays_whole = "its rows are those of sequences, which it reads by their lengths",
