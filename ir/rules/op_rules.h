@@ -59,7 +59,8 @@ struct Bf16Operands {
   Shape (*matrices)(const OpView& op) = nullptr;  // sizes of what is multiplied
   std::string_view (*held_back)(const OpView& op, bool in_loop) = nullptr;  // empty: nothing
   // Others that it multiplies by something, so that a relative error of theirs is one of the result:
-  // what the forward pass leaves to such operands of the backward pass alone is kept as bf16.
+  // what the forward pass leaves to such operands of the backward pass alone is kept as bf16. Of what
+  // the backward pass makes they read what products read. So do sums over rows.
   List<std::string_view, 4> saved = {};
 };
 
