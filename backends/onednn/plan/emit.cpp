@@ -97,7 +97,10 @@ bool Emit::readers_accept(const Tensor& place) const {
 }
 
 void Emit::refused() const {
-  if (choice() != backends::EngineChoice::onednn) return;
+  // Integers, and single numbers, are nobody's work.
+  const bool counts =
+      ir::is_float(op.result().dtype) && op.operand_count() > 0 && op.operand(0).rank() > 0;
+  if (choice() != backends::EngineChoice::onednn || !counts) return;
   std::string kind(op.def().name), operands;
   for (int i = 0; i < op.operand_count(); ++i) {
     const ir::TensorType& type = op.operand(i);
