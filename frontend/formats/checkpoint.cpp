@@ -32,6 +32,7 @@ class SafetensorsCheckpoint final : public Checkpoint {
   const std::string& path() const override { return path_; }
   const std::vector<TensorInfo>& entries() const override { return entries_; }
   ir::Array read(std::string_view name) const override { return reader_.read(name); }
+  ir::Array view(std::string_view name) const override { return reader_.view(name); }
   const Metadata& metadata() const override { return reader_.metadata(); }
 
  private:
@@ -169,13 +170,16 @@ class ShardedCheckpoint final : public Checkpoint {
   }
   const std::string& path() const override { return path_; }
   const std::vector<TensorInfo>& entries() const override { return entries_; }
-  ir::Array read(std::string_view name) const override {
-    const auto at = places_.find(name);
-    if (at == places_.end()) throw GraphError(concat(path_, ": has no '", name, "'"));
-    return shards_.at(at->second)->read(name);
-  }
+  ir::Array read(std::string_view name) const override { return shard_of(name).read(name); }
+  ir::Array view(std::string_view name) const override { return shard_of(name).view(name); }
 
  private:
+  const Checkpoint& shard_of(std::string_view name) const {
+    const auto at = places_.find(name);
+    if (at == places_.end()) throw GraphError(concat(path_, ": has no '", name, "'"));
+    return *shards_.at(at->second);
+  }
+
   std::string path_;
   std::map<std::string, std::unique_ptr<Checkpoint>> shards_;  // by file
   std::map<std::string, std::string, std::less<>> places_;     // by tensor

@@ -19,18 +19,14 @@
 
 namespace weft::formats {
 
-struct TensorInfo {
-  std::string name;
-  ir::DType dtype;
-  ir::Dims dims;
-};
-
 class Checkpoint {
  public:
   virtual ~Checkpoint() = default;
   virtual const std::string& path() const = 0;
   virtual const std::vector<TensorInfo>& entries() const = 0;
   virtual ir::Array read(std::string_view name) const = 0;  // GraphError when it is not there
+  // The same, not to be written to: of safetensors the file's own pages, where it is a regular file.
+  virtual ir::Array view(std::string_view name) const { return read(name); }
   virtual const Metadata& metadata() const;  // what a safetensors file says of itself
 
   const TensorInfo* find(std::string_view name) const;

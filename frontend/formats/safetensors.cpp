@@ -2,6 +2,7 @@
 #include "frontend/formats/safetensors.h"
 
 #include "frontend/formats/atomic_file.h"
+#include "ir/check.h"
 #include "ir/error.h"
 
 #include <nlohmann/json.hpp>
@@ -194,16 +195,15 @@ std::string_view wire_name(DType dtype) {
   return wire->name;
 }
 
-std::string header_text(const std::vector<const NamedArray*>& arrays, const Metadata& metadata,
+std::string header_text(const std::vector<const TensorInfo*>& tensors, const Metadata& metadata,
                         const std::string& path) {
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
   if (!metadata.empty()) header[std::string(kMetadataKey)] = metadata;
   int64_t at = 0;
-  for (const NamedArray* named : arrays) {
-    const int64_t end = at + named->array.bytes();
-    header[named->name] = {{"dtype", wire_name(named->array.dtype())},
-                           {"shape", named->array.dims()},
-                           {"data_offsets", {at, end}}};
+  for (const TensorInfo* t : tensors) {
+    const int64_t end = at + ir::element_count(t->dims) * ir::bytes(t->dtype);
+    header[t->name] = {
+        {"dtype", wire_name(t->dtype)}, {"shape", t->dims}, {"data_offsets", {at, end}}};
     at = end;
   }
   try {
@@ -233,6 +233,15 @@ SafetensorsReader::SafetensorsReader(InputFile file) : file_(std::move(file)) {
     return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
   });
   check_cover(entries_, begin, file_.size(), file_.path());
+  if (file_.is_regular()) mapped_ = std::make_shared<MappedFile>(file_);
+}
+
+// Kernels read whole vectors: behind the last tensor there must be so much of its last page.
+bool SafetensorsReader::can_view(const TensorEntry& entry) const {
+  constexpr int64_t kPage = 4096, kBehind = 64;
+  const int64_t end = (mapped_ ? mapped_->size() : 0) / kPage * kPage + kPage;
+  return mapped_ && entry.dtype != DType::pred && entry.begin < entry.end &&
+         entry.begin % ir::bytes(entry.dtype) == 0 && entry.end + kBehind <= end;
 }
 
 const TensorEntry* SafetensorsReader::find(std::string_view name) const {
@@ -249,10 +258,18 @@ Array SafetensorsReader::read(const TensorEntry& entry) const {
   return array;
 }
 
-Array SafetensorsReader::read(std::string_view name) const {
-  if (const TensorEntry* entry = find(name)) return read(*entry);
+const TensorEntry& SafetensorsReader::entry(std::string_view name) const {
+  if (const TensorEntry* entry = find(name)) return *entry;
   throw GraphError(
       concat(file_.path(), ": has no tensor ", in_quotes(name), " among its ", entries_.size()));
+}
+
+Array SafetensorsReader::read(std::string_view name) const { return read(entry(name)); }
+
+Array SafetensorsReader::view(std::string_view name) const {
+  const TensorEntry& e = entry(name);
+  if (!can_view(e)) return read(e);
+  return Array::view(e.dtype, e.dims, mapped_->writable() + e.begin, mapped_);
 }
 
 NamedArrays SafetensorsReader::read_all() const {
@@ -267,16 +284,16 @@ NamedArrays read_safetensors(const std::string& path, Metadata* metadata) {
   return reader.read_all();
 }
 
-void write_safetensors(const std::string& path, const NamedArrays& arrays,
-                       const Metadata& metadata) {
-  std::vector<const NamedArray*> ordered;
-  for (const NamedArray& named : arrays) {
-    if (named.name == kMetadataKey)
+void write_safetensors(const std::string& path, std::span<const TensorInfo> tensors,
+                       const MakeTensor& make, const Metadata& metadata) {
+  std::vector<const TensorInfo*> ordered;
+  for (const TensorInfo& t : tensors) {
+    if (t.name == kMetadataKey)
       throw GraphError(concat(path, ": no tensor can be named ", kMetadataKey));
-    ordered.push_back(&named);
+    ordered.push_back(&t);
   }
-  std::sort(ordered.begin(), ordered.end(), [](const NamedArray* a, const NamedArray* b) {
-    const int a_bytes = ir::bytes(a->array.dtype()), b_bytes = ir::bytes(b->array.dtype());
+  std::sort(ordered.begin(), ordered.end(), [](const TensorInfo* a, const TensorInfo* b) {
+    const int a_bytes = ir::bytes(a->dtype), b_bytes = ir::bytes(b->dtype);
     return a_bytes != b_bytes ? a_bytes > b_bytes : a->name < b->name;
   });
   const std::string header = header_text(ordered, metadata, path);
@@ -284,9 +301,20 @@ void write_safetensors(const std::string& path, const NamedArrays& arrays,
   AtomicFile file(path);
   file.write(&length, kLengthBytes);
   file.write(header);
-  for (const NamedArray* named : ordered)
-    file.write(named->array.raw(), static_cast<size_t>(named->array.bytes()));
+  for (const TensorInfo* t : ordered) {
+    const Array array = make(*t);
+    WEFT_CHECK(array.dtype() == t->dtype && array.dims() == t->dims);
+    file.write(array.raw(), static_cast<size_t>(array.bytes()));
+  }
   file.commit();
+}
+
+void write_safetensors(const std::string& path, const NamedArrays& arrays,
+                       const Metadata& metadata) {
+  std::vector<TensorInfo> tensors;
+  for (const NamedArray& a : arrays) tensors.push_back({a.name, a.array.dtype(), a.array.dims()});
+  write_safetensors(
+      path, tensors, [&](const TensorInfo& t) { return arrays.at(t.name); }, metadata);
 }
 
 }  // namespace weft::formats

@@ -200,6 +200,19 @@ Array Array::clone() const {
 Array Array::cast(DType to) const {
   if (to == dtype_) return *this;
   Array a(to, dims_);
+  // Of weights there are many.
+  const auto each = [&](const auto* from, auto* into, const auto& converted) {
+    for (int64_t i = 0; i < size_; ++i) into[i] = converted(from[i]);
+    return a;
+  };
+  if (dtype_ == DType::f16 && to == DType::f32)
+    return each(data<uint16_t>(), a.data<float>(), half_to_float);
+  if (dtype_ == DType::bf16 && to == DType::f32)
+    return each(data<uint16_t>(), a.data<float>(), bf16_to_float);
+  if (dtype_ == DType::f32 && to == DType::f16)
+    return each(data<float>(), a.data<uint16_t>(), float_to_half);
+  if (dtype_ == DType::f32 && to == DType::bf16)
+    return each(data<float>(), a.data<uint16_t>(), float_to_bf16);
   for (int64_t i = 0; i < size_; ++i) {
     if (ir::is_float(dtype_))
       a.set(i, at(i));
