@@ -59,7 +59,8 @@ Tensor feed_forward(const Scope& p, const Tensor& x, const TransformerOptions& o
   const int64_t width = width_of(x);
   Tensor h = activated(o.activation, product("in", x, o.feed_forward));
   if (is_gated(o.activation)) h = h * product("gate", x, o.feed_forward);
-  return product("out", dropout(p / "dropout", h, o.dropout, o.noise), width);
+  const double rate = o.activation_dropout < 0 ? o.dropout : o.activation_dropout;
+  return product("out", dropout(p / "dropout", h, rate, o.noise), width);
 }
 
 EncoderLayer encoder_layer(const Scope& p, const Tensor& x, const SelfAttention& attend,

@@ -35,10 +35,11 @@ struct TransformerOptions {
   int64_t feed_forward = 2048;  // width between the two products
   FeedForwardKind activation = FeedForwardKind::relu;
   NormKind norm = NormKind::layer;
-  double eps = 1e-5;      // of the norms
-  bool pre_norm = false;  // else post-norm
-  bool bias = true;       // of the feed-forward network
-  double dropout = 0;     // of what is added to x, and between the two products
+  double eps = 1e-5;               // of the norms
+  bool pre_norm = false;           // else post-norm
+  bool bias = true;                // of the feed-forward network
+  double dropout = 0;              // of what is added to x, and between the two products
+  double activation_dropout = -1;  // between them, where that is another one; below 0: it is not
   Noise noise;
 };
 

@@ -75,13 +75,21 @@ void import_tables(Imported& imported, const TableNames& names, bool tied,
     list.table("source_embedding", source);
     list.table("target_embedding", target);
   }
-  for (const std::string* copy : {&names.shared, &names.source, &names.target})
-    if (*copy != source && (c.shared_embedding || *copy != target))
+  const std::string source_path = c.shared_embedding ? "embedding" : "source_embedding",
+                    target_path = c.shared_embedding ? "embedding" : "target_embedding";
+  for (const std::string* copy : {&names.shared, &names.source, &names.target}) {
+    if (*copy == source || (!c.shared_embedding && *copy == target)) continue;
+    if (tensors.same(*copy, source))
+      imported.copies.push_back({source_path, *copy});
+    else if (tensors.same(*copy, target))
+      imported.copies.push_back({target_path, *copy});
+    else
       imported.unneeded.push_back(*copy);
+  }
   const bool has_output = tensors.has(names.output);
   c.tied_output = !has_output || (tied && tensors.same(names.output, target));
   if (c.tied_output)
-    imported.unneeded.push_back(names.output);
+    imported.copies.push_back({target_path, names.output});
   else
     imported.tensors.push_back({"output/W", names.output, Layout::transposed});
   if (tied && !c.tied_output)

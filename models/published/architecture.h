@@ -36,8 +36,10 @@ struct SinusoidTable {
 
 struct Imported {
   transformer::Config config;
-  std::vector<TensorName> tensors;    // of all parameters
-  std::vector<std::string> unneeded;  // may be there, and say nothing that is not said elsewhere
+  std::vector<TensorName> tensors;     // of all parameters
+  std::vector<TensorName> copies;      // of tables: may be there, and hold what the parameter holds
+  std::vector<std::string> unneeded;   // may be there, and say nothing that is not said elsewhere
+  std::vector<std::string> untrained;  // parameters that the original does not train, by path
   std::vector<SinusoidTable> sinusoids;
   std::vector<std::string> remarks;  // what contradicts itself, and what was made of it
 };

@@ -1,6 +1,8 @@
 // models/published/folder.cpp -- opening a folder and reading its weights.
 #include "models/published/folder.h"
 
+#include "frontend/formats/atomic_file.h"
+#include "frontend/formats/input_file.h"
 #include "ir/error.h"
 #include "models/families/seq2seq.h"
 #include "models/published/weights.h"
@@ -23,13 +25,19 @@ std::string file_of(const std::string& folder, std::string_view name) {
   return concat(folder, folder.ends_with('/') ? "" : "/", name);
 }
 
+// The file of weights; empty where there is none.
+std::string weights_in(const std::string& folder) {
+  std::error_code ignored;
+  for (const std::string_view name : kWeights)
+    if (std::string file = file_of(folder, name); fs::exists(file, ignored)) return file;
+  return {};
+}
+
 std::unique_ptr<formats::Checkpoint> open_weights(const std::string& folder) {
+  if (const std::string file = weights_in(folder); !file.empty())
+    return formats::open_checkpoint(file);
   std::string names;
-  for (const std::string_view name : kWeights) {
-    if (const std::string file = file_of(folder, name); fs::exists(file))
-      return formats::open_checkpoint(file);
-    names += concat(names.empty() ? "" : ", ", name);
-  }
+  for (const std::string_view name : kWeights) names += concat(names.empty() ? "" : ", ", name);
   throw GraphError(concat(folder, ": error: holds no weights; looked for ", names));
 }
 
@@ -39,11 +47,21 @@ std::optional<ConfigFile> generation_file(const std::string& folder) {
   return std::optional<ConfigFile>(std::in_place, file);
 }
 
+// Does a file of a folder describe the model, without being its weights? What a run keeps in the
+// folder is its own.
+bool describes(const std::string& name) {
+  constexpr std::string_view kEndings[] = {".json", ".spm", ".model", ".txt", ".jinja", ".md"};
+  if (name.starts_with('.') || name.ends_with(".index.json") || name.starts_with("adapter_"))
+    return false;
+  return name.starts_with("LICENSE") ||
+         std::any_of(std::begin(kEndings), std::end(kEndings),
+                     [&](std::string_view ending) { return name.ends_with(ending); });
+}
+
 // Keys that say nothing of what a model computes when it is asked; some of them contradict what
 // transformers does with a model, which nobody notices there either.
 const std::set<std::string, std::less<>> kOfNoEffect{"_name_or_path",
                                                      "_num_labels",
-                                                     "activation_dropout",
                                                      "add_bias_logits",
                                                      "add_final_layer_norm",
                                                      "architectures",
@@ -89,7 +107,7 @@ const std::set<std::string, std::less<>> kOfNoEffect{"_name_or_path",
 bool Folder::is_one(const std::string& path) {
   std::error_code ignored;
   return fs::exists(file_of(path, "config.json"), ignored) &&
-         !fs::exists(file_of(path, "model.toml"), ignored);
+         (!fs::exists(file_of(path, "model.toml"), ignored) || !weights_in(path).empty());
 }
 
 Folder::Folder(const std::string& path)
@@ -107,12 +125,14 @@ Folder::Folder(const std::string& path)
   const std::optional<ConfigFile> generation = generation_file(path);
   generation_ = read_generation(config_, generation ? &*generation : nullptr,
                                 imported_.config.target_vocabulary);
+  if (generation) said_elsewhere_ = generation->keys();
 }
 
 std::vector<std::string> Folder::remarks() const {
   std::vector<std::string> remarks = imported_.remarks;
   for (const std::string& key : config_.unread())
-    if (!kOfNoEffect.contains(key))
+    if (!kOfNoEffect.contains(key) &&
+        std::find(said_elsewhere_.begin(), said_elsewhere_.end(), key) == said_elsewhere_.end())
       remarks.push_back(concat(config_.path(), ": \"", key, "\": ", config_.written(key),
                                " is not understood and changes nothing"));
   return remarks;
@@ -120,6 +140,28 @@ std::vector<std::string> Folder::remarks() const {
 
 ParameterStore Folder::load(ir::DType real) const {
   return load_weights(*checkpoint_, imported_, real);
+}
+
+void Folder::write(const std::string& path, const ParameterStore& parameters) const {
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (error) throw ir::RuntimeError(concat(path, ": cannot be made: ", error.message()));
+  if (!fs::equivalent(path, path_, error)) {
+    std::vector<std::string> names;
+    for (const auto& entry : fs::directory_iterator(path_))
+      if (entry.is_regular_file() && describes(entry.path().filename().string()))
+        names.push_back(entry.path().filename().string());
+    std::sort(names.begin(), names.end());
+    for (const std::string& name : names) {
+      const formats::InputFile file(file_of(path_, name));
+      formats::write_file_atomically(file_of(path, name), file.read_text(0, file.size()));
+    }
+  }
+  write_weights(path, parameters);
+}
+
+void Folder::write_weights(const std::string& path, const ParameterStore& parameters) const {
+  published::write_weights(file_of(path, kWeights[0]), *checkpoint_, imported_, parameters);
 }
 
 }  // namespace weft::published

@@ -25,7 +25,7 @@ class Folder {
  public:
   explicit Folder(const std::string& path);
 
-  // Is there a config.json, and no model of ours?
+  // Is there a config.json, and weights beside it?
   static bool is_one(const std::string& path);
 
   const std::string& path() const { return path_; }
@@ -37,9 +37,16 @@ class Folder {
   // What contradicts itself, and keys of config.json that nobody has read.
   std::vector<std::string> remarks() const;
 
-  // All parameters. GraphError naming what is missing, what is there beside and what has another
+  // All parameters, which may be views of the file: not to be written to (ParameterStore::clone). GraphError naming what is missing, what is there beside and what has another
   // shape than is needed.
   ParameterStore load(ir::DType real = ir::DType::f32) const;
+
+  // Another folder of this form, with these parameters: model.safetensors with the tensors that are
+  // here, and copies of the files beside the weights (configuration, tokeniser, licence). Makes the
+  // folder; one of the same path is written over. RuntimeError where it cannot be written.
+  void write(const std::string& path, const ParameterStore& parameters) const;
+  // Only what may differ: the weights.
+  void write_weights(const std::string& path, const ParameterStore& parameters) const;
 
  private:
   std::string path_;
@@ -49,6 +56,7 @@ class Folder {
   Imported imported_;
   seq2seq::Settings settings_;
   Generation generation_;
+  std::vector<std::string> said_elsewhere_;  // keys that generation_config.json has too
 };
 
 }  // namespace weft::published

@@ -15,7 +15,7 @@ const formats::TensorInfo* Inventory::find(std::string_view name) const {
 bool Inventory::same(std::string_view a, std::string_view b) const {
   const formats::TensorInfo *x = find(a), *y = find(b);
   if (x == nullptr || y == nullptr || x->dtype != y->dtype || x->dims != y->dims) return false;
-  return a == b || checkpoint_->read(a).same_bytes(checkpoint_->read(b));
+  return a == b || checkpoint_->view(a).same_bytes(checkpoint_->view(b));
 }
 
 }  // namespace weft::published

@@ -95,7 +95,7 @@ void check_sinusoids(const formats::Checkpoint& checkpoint, const Imported& impo
     throw GraphError(concat(checkpoint.path(), ": error: ", table.name, " is ",
                             ir::name(info->dtype), ir::dims_str(info->dims),
                             ", needed are sinusoids [positions,", width, "]"));
-  const Array a = checkpoint.read(table.name);
+  const Array a = checkpoint.view(table.name);
   const double most = rounding_of(info->dtype);
   const std::vector<double> rates = rates_of(imported.config.sinusoids, width / 2);
   for (int64_t p = 0; p < a.dim(0); ++p) {
@@ -117,6 +117,7 @@ ParameterStore load_weights(const formats::Checkpoint& checkpoint, const Importe
   const std::map<std::string, ir::Dims> parameters = parameters_of(imported.config);
   std::set<std::string, std::less<>> passed_over(imported.unneeded.begin(),
                                                  imported.unneeded.end());
+  for (const TensorName& copy : imported.copies) passed_over.insert(copy.name);
   for (const SinusoidTable& table : imported.sinusoids) passed_over.insert(table.name);
   std::vector<formats::TensorInfo> entries;
   for (const formats::TensorInfo& t : checkpoint.entries())
@@ -130,7 +131,7 @@ ParameterStore load_weights(const formats::Checkpoint& checkpoint, const Importe
     check_sinusoids(checkpoint, imported, table);
   ParameterStore store(imported.config.seed, real);
   for (const TensorName& t : imported.tensors)
-    store.set(t.path, ir::ArgumentKind::parameter, laid_out(checkpoint.read(t.name), t.layout));
+    store.set(t.path, ir::ArgumentKind::parameter, laid_out(checkpoint.view(t.name), t.layout));
   return store;
 }
 
@@ -139,6 +140,24 @@ ir::NamedArrays tensors_of(const ParameterStore& store, const Imported& imported
   for (const TensorName& t : imported.tensors)
     tensors.add(t.name, as_there(store.at(t.path), t.layout));
   return tensors;
+}
+
+void write_weights(const std::string& path, const formats::Checkpoint& form,
+                   const Imported& imported, const ParameterStore& store) {
+  std::map<std::string_view, const TensorName*> parameters;
+  for (const auto* list : {&imported.tensors, &imported.copies})
+    for (const TensorName& t : *list) parameters.emplace(t.name, &t);
+  formats::Metadata metadata = form.metadata();
+  metadata.emplace("format", "pt");  // without it other tools refuse the file
+  formats::write_safetensors(
+      path, form.entries(),
+      [&](const formats::TensorInfo& t) {
+        const auto found = parameters.find(t.name);
+        if (found == parameters.end()) return form.view(t.name);
+        const TensorName& name = *found->second;
+        return as_there(store.at(name.path), name.layout).cast(t.dtype);
+      },
+      metadata);
 }
 
 }  // namespace weft::published

@@ -16,4 +16,9 @@ ParameterStore load_weights(const formats::Checkpoint& checkpoint, const Importe
 // second copies are left out.
 ir::NamedArrays tensors_of(const ParameterStore& store, const Imported& imported);
 
+// A safetensors file of the same tensors as `form`: names, types and shapes are its own, and so is the
+// tying: copies of a table hold what it holds now. What is no parameter is as it is there.
+void write_weights(const std::string& path, const formats::Checkpoint& form,
+                   const Imported& imported, const ParameterStore& store);
+
 }  // namespace weft::published

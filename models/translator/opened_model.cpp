@@ -1,10 +1,12 @@
-// models/translator/opened_model.cpp -- folders of both kinds.
+// models/translator/opened_model.cpp -- folders of all kinds.
 #include "models/translator/opened_model.h"
 
 #include "ir/error.h"
+#include "models/data/published/number_codec.h"
 #include "models/data/published/published_tokenizers.h"
+#include "models/families/seq2seq.h"
 #include "models/published/folder.h"
-#include "models/published/number_codec.h"
+#include "models/published/peft.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -40,8 +42,8 @@ PublishedTokenizers tokenizers_of(const Folder& folder, const Languages& languag
     throw ir::GraphError(folder.path() +
                          ": error: the model has no languages that could be chosen");
   if (has_tokenizers(folder)) return t;
-  t.source = published::numbers(c.source.vocabulary, folder.generation().ids);
-  t.target = published::numbers(c.target_vocabulary, folder.generation().ids);
+  t.source = data::published::numbers(c.source.vocabulary, folder.generation().ids);
+  t.target = data::published::numbers(c.target_vocabulary, folder.generation().ids);
   return t;
 }
 
@@ -79,39 +81,84 @@ published::Generation generation_of(const Folder& folder, const PublishedTokeniz
   return g;
 }
 
+// With what an adapter makes of them, where there is one.
+ParameterStore adapted(ParameterStore parameters, const std::string& adapter,
+                       const seq2seq::Settings& config, const published::Imported* imported) {
+  if (adapter.empty()) return parameters;
+  const published::Adapter a(adapter);
+  a.add_to(parameters, low_rank::modules(seq2seq::loss_graph(config, false)), imported);
+  return low_rank::merged(parameters, a.settings().scale());
+}
+
+ParameterStore parameters_of(const Folder& folder, const ModelPlace& place, ir::DType real) {
+  return adapted(folder.load(real), place.adapter, folder.settings(), &folder.imported());
+}
+
+ParameterStore parameters_of(const training::ModelFolder& folder, const ModelPlace& place,
+                             training::Which which, ir::DType real) {
+  return adapted(folder.load(real, which), place.adapter, folder.config(), nullptr);
+}
+
 }  // namespace
 
+ModelPlace place_of(const std::string& folder, const std::string& adapter) {
+  if (!published::Adapter::is_one(folder)) return {folder, adapter};
+  if (!adapter.empty())
+    throw ir::GraphError(folder + ": error: is an adapter itself, --adapter goes with a model");
+  return {published::Adapter(folder).base(), folder};
+}
+
+training::Tokenizers published_tokenizers(const Folder& folder, const Languages& languages) {
+  const PublishedTokenizers t = tokenizers_of(folder, languages);
+  return {t.source, t.target.with_special(generation_of(folder, t, languages).ids)};
+}
+
 OpenedModel open_model(const std::string& folder, training::Which which, ir::DType real,
-                       const Languages& languages) {
-  if (Folder::is_one(folder)) {
-    const Folder published(folder);
-    const PublishedTokenizers t = tokenizers_of(published, languages);
-    return {
-        .config = published.settings(),
-        .tokenizers = {t.source, t.target.with_special(generation_of(published, t, languages).ids)},
-        .parameters = published.load(real)};
+                       const Languages& languages, const std::string& adapter) {
+  const ModelPlace place = place_of(folder, adapter);
+  if (Folder::is_one(place.model)) {
+    const Folder published(place.model);
+    return {.config = published.settings(),
+            .tokenizers = published_tokenizers(published, languages),
+            .parameters = parameters_of(published, place, real)};
   }
   if (!languages.source.empty() || !languages.target.empty())
-    throw ir::GraphError(folder + ": error: languages are for published models for many of them");
-  const training::ModelFolder model(folder);
+    throw ir::GraphError(place.model +
+                         ": error: languages are for published models for many of them");
+  const training::ModelFolder model(place.model);
   return {.config = model.config(),
           .tokenizers = model.tokenizers(),
-          .parameters = model.load(real, which),
+          .parameters = parameters_of(model, place, which, real),
           .longest_source = model.longest_source()};
 }
 
-std::optional<published::Generation> published_generation(const std::string& folder,
+ParameterStore open_parameters(const ModelPlace& place, training::Which which, ir::DType real) {
+  return Folder::is_one(place.model)
+             ? parameters_of(Folder(place.model), place, real)
+             : parameters_of(training::ModelFolder(place.model), place, which, real);
+}
+
+std::optional<published::Generation> published_generation(const std::string& named,
                                                           const Languages& languages) {
+  const std::string folder = place_of(named).model;
   if (!Folder::is_one(folder)) return std::nullopt;
   const Folder published(folder);
   return generation_of(published, tokenizers_of(published, languages), languages);
 }
 
-std::vector<std::string> published_remarks(const std::string& folder) {
+std::vector<std::string> published_remarks(const std::string& named) {
+  const std::string folder = place_of(named).model;
   return Folder::is_one(folder) ? Folder(folder).remarks() : std::vector<std::string>();
 }
 
-seq2seq::Settings settings_of_folder(const std::string& folder) {
+PublishedFacts published_facts(const std::string& named) {
+  const Folder folder(place_of(named).model);
+  const PublishedTokenizers t = tokenizers_of(folder, {});
+  return {.tokenizer = t.family, .languages = t.languages};
+}
+
+seq2seq::Settings settings_of_folder(const std::string& named) {
+  const std::string folder = place_of(named).model;
   return Folder::is_one(folder) ? Folder(folder).settings()
                                 : training::ModelFolder(folder).config();
 }

@@ -1,9 +1,10 @@
 // models/translator/opened_model.h -- a model's folder, opened to be asked: one that was trained here,
-// or one as a model hub publishes it (models/published/folder.h).
+// one as a model hub publishes it (models/published/folder.h), or an adapter of either
+// (models/published/peft.h), which names its model.
 #pragma once
 #include "frontend/store/parameter_store.h"
 #include "models/families/family.h"
-#include "models/published/generation.h"
+#include "models/published/folder.h"
 #include "models/training/model_folder.h"
 
 #include <optional>
@@ -17,6 +18,14 @@ struct Languages {
   std::string source, target;
 };
 
+// A folder that was named, as what it is.
+struct ModelPlace {
+  std::string model;
+  std::string adapter;  // empty: none
+};
+// GraphError where an adapter's model is not there, or adapters are named twice.
+ModelPlace place_of(const std::string& folder, const std::string& adapter = {});
+
 struct OpenedModel {
   seq2seq::Settings config;
   training::Tokenizers tokenizers;
@@ -25,8 +34,14 @@ struct OpenedModel {
 };
 
 // GraphErrors or RuntimeErrors that begin with the file at fault.
+// `adapter`: its folder; the parameters are those it makes of the model's. Empty: none.
 OpenedModel open_model(const std::string& folder, training::Which which, ir::DType real,
-                       const Languages& languages = {});
+                       const Languages& languages = {}, const std::string& adapter = {});
+// Its parameters alone.
+ParameterStore open_parameters(const ModelPlace& place, training::Which which, ir::DType real);
+// The tokenisers of a published folder, with the ids that its decoder starts and ends with.
+training::Tokenizers published_tokenizers(const published::Folder& folder,
+                                          const Languages& languages = {});
 
 // How a published model wants to be asked, the language of the target included; nothing of ours.
 std::optional<published::Generation> published_generation(const std::string& folder,
@@ -35,7 +50,14 @@ std::optional<published::Generation> published_generation(const std::string& fol
 // What contradicts itself in a published folder, or is not understood.
 std::vector<std::string> published_remarks(const std::string& folder);
 
-// The settings of a folder of either kind.
+// What `weft info` tells of a published folder's tokenisers.
+struct PublishedFacts {
+  std::string tokenizer;  // "T5"; empty: it has none
+  std::vector<std::string> languages;
+};
+PublishedFacts published_facts(const std::string& folder);
+
+// The settings of a folder of any kind.
 seq2seq::Settings settings_of_folder(const std::string& folder);
 
 }  // namespace weft

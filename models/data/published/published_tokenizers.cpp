@@ -4,6 +4,7 @@
 #include "ir/error.h"
 #include "models/data/published/family.h"
 #include "models/data/published/languages.h"
+#include "models/data/published/number_codec.h"
 
 #include <algorithm>
 #include <utility>
@@ -322,13 +323,9 @@ PublishedTokenizers open_published_tokenizers(const std::string& folder,
 
 Tokenizer read_published_tokenizer(const std::string& text, const std::string& name) {
   using published::Json;
-  auto files =
-      std::make_shared<const published::ModelFiles>(published::ModelFiles::parse(text, name));
   const Json json = published::parse_json(text, name);
   const published::JsonObject object(json, name);
   if (object.whole("format") != 1) object.fail("is of a later version");
-  PublishedOptions options{.source_language = object.text("source_language"),
-                           .target_language = object.text("target_language")};
   const auto numbers = [&](const std::string& key, size_t count) {
     std::vector<int64_t> list;
     for (const Json& n : object.at(key))
@@ -337,8 +334,28 @@ Tokenizer read_published_tokenizer(const std::string& text, const std::string& n
       object.fail(ir::concat("has other \"", key, "\" than ", count, " numbers"));
     return list;
   };
-  const auto rows = numbers("rows", 2), ids = numbers("special", 4);
   constexpr int64_t kMostRows = int64_t{1} << 24;
+  const auto special = [&](int64_t size) -> SpecialIds {
+    const auto ids = numbers("special", 4);
+    for (const int64_t id : ids)
+      if (id < SpecialIds::kNone || id >= size)
+        object.fail(ir::concat("has the special token ", id, " among ", size, " tokens"));
+    return {.pad = static_cast<int32_t>(ids[0]),
+            .begin = static_cast<int32_t>(ids[1]),
+            .end = static_cast<int32_t>(ids[2]),
+            .unknown = static_cast<int32_t>(ids[3]),
+            .all_produced = object.flag("all_produced")};
+  };
+  if (object.find("numbers") != nullptr) {
+    const int64_t size = object.whole("numbers");
+    if (size < 1 || size > kMostRows) object.fail(ir::concat("has ", size, " numbers"));
+    return published::numbers(size, special(size));
+  }
+  auto files =
+      std::make_shared<const published::ModelFiles>(published::ModelFiles::parse(text, name));
+  PublishedOptions options{.source_language = object.text("source_language"),
+                           .target_language = object.text("target_language")};
+  const auto rows = numbers("rows", 2);
   for (const int64_t n : rows)
     if (n < 0 || n > kMostRows) object.fail(ir::concat("has ", n, " rows"));
   options.source_rows = rows[0];
@@ -346,14 +363,7 @@ Tokenizer read_published_tokenizer(const std::string& text, const std::string& n
   const std::string side = object.text("side");
   const PublishedTokenizers t = published::Opened(std::move(files), options).tokenizers();
   const Tokenizer& tokenizer = side == "source" ? t.source : t.target;
-  for (const int64_t id : ids)
-    if (id < SpecialIds::kNone || id >= tokenizer.size())
-      object.fail(ir::concat("has the special token ", id, " among ", tokenizer.size(), " tokens"));
-  return tokenizer.with_special({.pad = static_cast<int32_t>(ids[0]),
-                                 .begin = static_cast<int32_t>(ids[1]),
-                                 .end = static_cast<int32_t>(ids[2]),
-                                 .unknown = static_cast<int32_t>(ids[3]),
-                                 .all_produced = object.flag("all_produced")});
+  return tokenizer.with_special(special(tokenizer.size()));
 }
 
 }  // namespace weft::data

@@ -126,6 +126,9 @@ void fields(Config& c, settings::Fields& f) {
             "-1: none");
   f.real("dropout", c.dropout, kShare, "of embeddings, sublayers and feed-forward networks");
   f.real("attention_dropout", c.attention_dropout, kShare, "of attention weights");
+  f.real("activation_dropout", c.activation_dropout, {.least = -1, .most = 1, .open_above = true},
+         "within feed-forward networks, behind the activation; -1: as dropout");
+  f.flag("final_dropout", c.final_dropout, "dropout of what each stack gives, too, as in T5");
   f.real("source_word_dropout", c.source_word_dropout, kShare,
          "of whole words of the source: their embeddings become zeros");
   f.real("target_word_dropout", c.target_word_dropout, kShare,

@@ -35,6 +35,7 @@ TransformerOptions layer_options(const Config& c, Stack stack, const Noise& nois
           .pre_norm = c.pre_norm,
           .bias = c.bias,
           .dropout = c.dropout,
+          .activation_dropout = c.activation_dropout,
           .noise = noise};
 }
 
@@ -214,6 +215,7 @@ Decoded run_decoder(const Scope& p, const Config& c, Tensor x, const Memory& mem
     d.states.push_back(x);
   }
   if (c.final_norm) d.states.back() = x = norm(stack / "norm", x, options);
+  if (c.final_dropout) x = dropout(stack / "final_dropout", x, c.dropout, noise);
   d.logits = scores(p, c, x);
   return d;
 }
@@ -256,6 +258,7 @@ Encoded encode(const Scope& p, const Config& c, const Tensor& source, const Tens
     e.states.push_back(x);
   }
   if (c.final_norm) e.states.back() = x = norm(stack / "norm", x, options);
+  if (c.final_dropout) x = dropout(stack / "final_dropout", x, c.dropout, noise);
   e.annotations = x;
   return e;
 }

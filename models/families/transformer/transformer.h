@@ -58,6 +58,8 @@ struct Config {
   bool global_first = false;  // the first token sees all and is seen by all (Beltagy et al. 2020)
   double dropout = 0;
   double attention_dropout = 0;
+  double activation_dropout = -1;  // within feed-forward networks; -1: as dropout
+  bool final_dropout = false;      // of what each stack gives, as T5 has it
   double source_word_dropout = 0, target_word_dropout = 0;
   double label_smoothing = 0;
   seq2seq::GuidedAlignment guided;  // of the mean of the last layer's heads

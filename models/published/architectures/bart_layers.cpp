@@ -72,6 +72,7 @@ Config bart_config(const ConfigFile& f) {
       activation_of(f, "activation_function", f.text("activation_function", "gelu"), false);
   c.dropout = f.real("dropout", settings::kShare, 0);
   c.attention_dropout = f.real("attention_dropout", settings::kShare, 0);
+  c.activation_dropout = f.real("activation_dropout", settings::kShare, 0);
   c.embedding_scale =
       f.flag("scale_embedding", false) ? std::sqrt(static_cast<double>(c.width)) : 1;
   const bool by_side = f.has("max_encoder_position_embeddings");
@@ -95,7 +96,10 @@ Imported import_bart_layers(const Config& config, const ConfigFile& f, const Inv
                 f.flag("tie_word_embeddings", true), tensors);
   name_stack(imported.tensors, c, in, false);
   name_stack(imported.tensors, c, in, true);
-  if (c.output_bias) imported.tensors.push_back({"output/b", "final_logits_bias", Layout::row});
+  if (c.output_bias) {
+    imported.tensors.push_back({"output/b", "final_logits_bias", Layout::row});
+    imported.untrained.emplace_back("output/b");  // a buffer there
+  }
   for (const char* side : {"encoder", "decoder"}) {
     imported.unneeded.push_back(concat(in, side, ".version"));
     if (c.positions == transformer::PositionKind::sinusoidal)

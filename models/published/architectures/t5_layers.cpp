@@ -80,6 +80,7 @@ Config t5_config(const ConfigFile& f) {
   c.embedding_scale = c.attention_scale = 1;
   c.bias = c.output_bias = false;
   c.dropout = c.attention_dropout = f.real("dropout_rate", settings::kShare, 0);
+  c.final_dropout = true;
   return c;
 }
 

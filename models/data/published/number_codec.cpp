@@ -1,21 +1,22 @@
-// models/published/number_codec.cpp -- reading and writing numbers.
-#include "models/published/number_codec.h"
+// models/data/published/number_codec.cpp -- reading and writing numbers.
+#include "models/data/published/number_codec.h"
 
 #include "ir/error.h"
+#include "models/data/published/json.h"
 
 #include <charconv>
 #include <memory>
 
-namespace weft::published {
+namespace weft::data::published {
 namespace {
 
-class NumberCodec final : public data::TokenCodec {
+class NumberCodec final : public TokenCodec {
  public:
   explicit NumberCodec(int64_t size) : size_(size) {}
 
   std::vector<int32_t> encode(std::string_view text) const override {
     std::vector<int32_t> ids;
-    for (const std::string& word : data::split_tokens(text)) {
+    for (const std::string& word : split_tokens(text)) {
       int32_t id = -1;
       const char* end = word.data() + word.size();
       const auto [stop, error] = std::from_chars(word.data(), end, id);
@@ -28,20 +29,24 @@ class NumberCodec final : public data::TokenCodec {
     return ids;
   }
   std::vector<std::string> pieces(std::string_view text) const override {
-    return data::split_tokens(text);
+    return split_tokens(text);
   }
   std::string decode(std::span<const int32_t> ids) const override {
     std::vector<std::string> words;
     for (const int32_t id : ids) words.push_back(std::to_string(id));
-    return data::join_tokens(words);
+    return join_tokens(words);
   }
   std::vector<int32_t> resample(std::span<const int32_t> ids, double, int64_t,
-                                data::Random&) const override {
+                                Random&) const override {
     return {ids.begin(), ids.end()};
   }
-  std::string serialized(const data::SpecialIds&) const override {
-    throw ir::GraphError(
-        "a model that was published without a tokeniser cannot be kept as one of ours");
+  std::string serialized(const SpecialIds& s) const override {
+    return Json{{"format", 1},
+                {"numbers", size_},
+                {"special", {s.pad, s.begin, s.end, s.unknown}},
+                {"all_produced", s.all_produced}}
+               .dump(1) +
+           "\n";
   }
 
  private:
@@ -50,11 +55,11 @@ class NumberCodec final : public data::TokenCodec {
 
 }  // namespace
 
-data::Tokenizer numbers(int64_t size, const data::SpecialIds& special) {
+Tokenizer numbers(int64_t size, const SpecialIds& special) {
   std::vector<std::string> names;
   for (int64_t id = 0; id < size; ++id) names.push_back(std::to_string(id));
-  return {data::Vocabulary::from_tokens(std::move(names), "ids", special),
+  return {Vocabulary::from_tokens(std::move(names), "ids", special),
           std::make_shared<NumberCodec>(size)};
 }
 
-}  // namespace weft::published
+}  // namespace weft::data::published
