@@ -95,6 +95,7 @@ class CommandLine {
 
 void add_attend(Command& program);
 void add_average(Command& program);
+void add_convert(Command& program);
 void add_bench(Command& program);
 void add_curves(Command& program);
 void add_data(Command& program);
@@ -102,6 +103,7 @@ void add_doctor(Command& program);
 void add_dump(Command& program);
 void add_evaluate(Command& program);
 void add_families(Command& program);
+void add_info(Command& program);
 void add_init(Command& program);
 void add_inspect(Command& program);
 void add_ops(Command& program);

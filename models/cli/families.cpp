@@ -19,7 +19,7 @@ std::string table_of(const std::vector<settings::Walk>& records) {
 
 std::string page() {
   std::string s =
-      "# Recipes\n\nA recipe is a TOML file of five tables. Every key has a default but "
+      "# Recipes\n\nA recipe is a TOML file of six tables. Every key has a default but "
       "`data.train`; a key that is not here is an error at its line.\n`weft families` prints this "
       "page.\n";
   const auto add_tables = [&](bool before_model) {

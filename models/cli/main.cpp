@@ -91,10 +91,10 @@ void run(int argc, char** argv) {
   };
   const Group groups[] = {
       {"Data and recipes", {add_data, add_init, add_families}},
-      {"Training and its results", {add_train, add_average, add_curves, add_evaluate}},
+      {"Training and its results", {add_train, add_average, add_convert, add_curves, add_evaluate}},
       {"Using a model", {add_translate, add_score, add_attend}},
       {"Looking into models and graphs",
-       {add_inspect, add_dump, add_stages, add_opt, add_run, add_ops}},
+       {add_info, add_inspect, add_dump, add_stages, add_opt, add_run, add_ops}},
       {"This machine", {add_bench, add_doctor}},
   };
   for (const Group& group : groups) {

@@ -55,6 +55,12 @@ void TranslatorFlags::add_model_to(Command& command) {
       ->one_of({"best", "last"});
   command
       .add_option(
+          "--adapter", options.adapter,
+          "An adapter of MODEL: a folder that `weft train --adapt` or PEFT wrote. Such a folder "
+          "as MODEL names its model itself")
+      ->type_name("DIR");
+  command
+      .add_option(
           "--max-source-tokens", options.max_source_tokens,
           "Longer sources are refused (default: those the model has no positions for; where "
           "it has any number, 1000, or four times the longest it was trained on)")

@@ -23,7 +23,7 @@ struct TranslatorFlags {
   TranslatorOptions options;
 
   void add_model_to(
-      Command& command);  // MODEL, --with, --checkpoint, languages, --engine, --precision
+      Command& command);  // MODEL, --with, --adapter, --checkpoint, languages, --engine, --precision
   void add_search_to(Command& command);  // the others
 
   // What the folder asks for, and on top of it what was given: before `options` are read.

@@ -6,9 +6,11 @@
 #include "frontend/formats/digest.h"
 #include "frontend/formats/input_file.h"
 #include "ir/error.h"
+#include "models/families/low_rank.h"
 #include "models/settings/toml_fields.h"
 #include "models/training/recipe.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstring>
@@ -149,12 +151,26 @@ Progress progress_of(const Metadata& m, const std::string& file) {
   return p;
 }
 
+bool is_adapted(const ir::Graph& graph) {
+  return std::any_of(graph.arguments().begin(), graph.arguments().end(),
+                     [](const ir::Argument& a) { return low_rank::is_adapter(a.path); });
+}
+
+// What files hold: where a model is adapted, that alone; the model is another folder's.
+NamedArrays kept_parameters(const ParameterStore& store) {
+  NamedArrays all = store.parameters(), adapters;
+  for (const ir::NamedArray& p : all)
+    if (low_rank::is_adapter(p.name)) adapters.add(p.name, p.array);
+  return adapters.empty() ? all : adapters;
+}
+
 // The parameters that the model has, no more and no less, each of its shape.
 void load_parameters(ParameterStore& store, const NamedArrays& arrays, const ir::Graph& graph,
                      const std::string& file) {
   std::vector<formats::WantedTensor> wanted;
+  const bool adapted = is_adapted(graph);
   for (const ir::Argument& a : graph.arguments())
-    if (a.kind == ir::ArgumentKind::parameter)
+    if (a.kind == ir::ArgumentKind::parameter && (!adapted || low_rank::is_adapter(a.path)))
       wanted.push_back({a.path, ir::values(graph.type(a.value).shape, {})});
   formats::check_entries(file + ": error", formats::entries_of(arrays), wanted);
   for (const formats::WantedTensor& w : wanted)
@@ -308,7 +324,7 @@ void ModelFolder::save_best(const ParameterStore& store, const Progress& progres
                             const std::string& score) const {
   Metadata m = metadata_of_best(progress, score);
   m.merge(belongings());
-  write_checkpoint(file("best.safetensors"), store.parameters(), std::move(m));
+  write_checkpoint(file("best.safetensors"), kept_parameters(store), std::move(m));
 }
 
 void ModelFolder::save_last(const ParameterStore& store, const Progress& progress) const {
@@ -319,7 +335,7 @@ void ModelFolder::save_last(const ParameterStore& store, const Progress& progres
     if (!is_accumulator(state.name)) states.add(state.name, state.array);
   m["state"] = write_checkpoint(file(name), states, m);
   m.merge(belongings());
-  write_checkpoint(file("last.safetensors"), store.parameters(), std::move(m));
+  write_checkpoint(file("last.safetensors"), kept_parameters(store), std::move(m));
   std::error_code ignored;
   for (const auto& entry : fs::directory_iterator(path_, ignored)) {
     const std::string other = entry.path().filename().string();
@@ -357,12 +373,18 @@ std::vector<std::string> ModelFolder::kept() const {
 void ModelFolder::keep(const ParameterStore& store, int64_t step, int64_t count) const {
   Metadata m{{"step", std::to_string(step)}};
   m.merge(belongings());
-  write_checkpoint(file(concat("checkpoint-", step, ".safetensors")), store.parameters(),
+  write_checkpoint(file(concat("checkpoint-", step, ".safetensors")), kept_parameters(store),
                    std::move(m));
   const std::vector<std::string> all = kept();
   std::error_code ignored;
   for (int64_t i = 0; i < std::ssize(all) - count; ++i)
     fs::remove(all[static_cast<size_t>(i)], ignored);
+}
+
+void ModelFolder::save_model(const ParameterStore& store) const {
+  Metadata m{{"step", "0"}};
+  m.merge(belongings());
+  write_checkpoint(file("best.safetensors"), store.parameters(), std::move(m));
 }
 
 void ModelFolder::save_model_of(const ModelFolder& other, const ParameterStore& store,
@@ -423,7 +445,7 @@ bool ModelFolder::has_good() const { return fs::exists(file("good.safetensors"))
 void ModelFolder::save_good(const ParameterStore& store, const Progress& progress) const {
   Metadata m = metadata_of_last(progress);
   m.merge(belongings());
-  NamedArrays all = store.parameters();
+  NamedArrays all = kept_parameters(store);
   for (const auto& state : store.states())
     if (!is_accumulator(state.name)) all.add(state.name, state.array);
   write_checkpoint(file("good.safetensors"), all, std::move(m));

@@ -100,6 +100,8 @@ class ModelFolder {
   // `count - 1`.
   void keep(const ParameterStore& store, int64_t step, int64_t count) const;
   std::vector<std::string> kept() const;  // paths, by step
+  // A model that nothing was learnt for here: beside `create`, its parameters.
+  void save_model(const ParameterStore& store) const;
   // Another folder's model, with parameters of this one, such as a mean of checkpoints.
   // `step`: they are of.
   void save_model_of(const ModelFolder& other, const ParameterStore& store, int64_t step) const;

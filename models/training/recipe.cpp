@@ -4,6 +4,7 @@
 #include "frontend/compile/memory_budget.h"
 #include "ir/error.h"
 #include "ir/host/memory.h"
+#include "models/published/folder.h"
 #include "models/settings/toml_fields.h"
 
 #include <algorithm>
@@ -24,7 +25,9 @@ void check_tokens(const TomlTable& t, const DataFiles& d, const SideTokens& s) {
     if (size != 0 && size <= data::kSpecialTokens)
       t.fail(key, ir::concat("'data.", key, "' must be 0 or more than the ", data::kSpecialTokens,
                              " special tokens take, found ", size));
-  const bool subwords = data::has_subwords(s.source.kind) || data::has_subwords(s.target.kind);
+  const bool published = s.target.kind == data::TokenizerKind::published;
+  const bool subwords =
+      published || data::has_subwords(s.source.kind) || data::has_subwords(s.target.kind);
   for (const char* key :
        {"character_coverage", "byte_fallback", "user_symbols", "subword_alpha", "subword_nbest"})
     if (t.has(key) && !subwords)
@@ -72,11 +75,60 @@ std::vector<data::ParallelFile> read_files(const TomlTable& t, const char* key,
   return files;
 }
 
+// A published model brings its tokenisers.
+void check_published_data(const TomlTable& t, Recipe& r) {
+  if (!r.published) {
+    for (const char* key : {"source_language", "target_language"})
+      if (t.has(key))
+        t.fail(key, ir::concat("'data.", key,
+                               "' goes with training.from = a published model for many languages"));
+    return;
+  }
+  for (const char* key :
+       {"source", "vocabulary_from", "tokens", "vocabulary_size", "shared_vocabulary",
+        "character_coverage", "byte_fallback", "user_symbols", "source_tokens", "target_tokens",
+        "source_min_count", "target_min_count", "source_max_size", "target_max_size"})
+    if (t.has(key))
+      t.fail(key, ir::concat("'data.", key, "' is said by the model, ", r.from,
+                             ", which has a tokeniser of its own"));
+  r.tokens.source.kind = r.tokens.target.kind = data::TokenizerKind::published;
+}
+
+// What may be another one in training than its configuration says.
+constexpr std::string_view kTrainedOtherwise[] = {"dropout",
+                                                  "attention_dropout",
+                                                  "activation_dropout",
+                                                  "source_word_dropout",
+                                                  "target_word_dropout",
+                                                  "label_smoothing",
+                                                  "guided_alignment",
+                                                  "guided_alignment_decay"};
+
+void read_published_model(TomlTable& t, Recipe& r) {
+  constexpr std::string_view kTable = "model.";
+  r.model = r.published->settings();
+  for (const auto& [place, where] : r.places) {
+    if (!place.starts_with(kTable)) continue;
+    const std::string key = place.substr(kTable.size());
+    if (std::find(std::begin(kTrainedOtherwise), std::end(kTrainedOtherwise), key) !=
+        std::end(kTrainedOtherwise))
+      continue;
+    std::string known;
+    for (const std::string_view k : kTrainedOtherwise)
+      known += ir::concat(known.empty() ? "" : ", ", k);
+    t.fail(key, ir::concat("'model.", key, "' is said by the model, ", r.from,
+                           "; what may be set is ", known));
+  }
+  read_config(t, r.model);
+  t.finish();
+}
+
 void read_data(TomlTable& t, Recipe& r, const std::string& folder) {
   DataFiles& d = r.data;
   settings::read(t, d);
   r.tokens.source = r.tokens.target = d.tokens;
   settings::read(t, r.tokens);
+  check_published_data(t, r);
   settings::read(t, r.filters);
   r.train = read_files(t, "train", d.train, folder);
   r.valid = read_files(t, "valid", d.valid, folder);
@@ -241,6 +293,23 @@ void check_risk(const TomlTable& t, const Recipe& r) {
                         value, ": it learns no words; set it to 0"));
 }
 
+// Before the rest: it decides what data and model may say.
+void read_from(TomlTable& t, Recipe& r, const std::string& folder, const std::string& from) {
+  t.take("from", r.from);
+  if (!r.from.empty()) r.from = (std::filesystem::path(folder) / r.from).string();
+  if (!from.empty()) r.from = from;
+  if (r.from.empty() || !published::Folder::is_one(r.from)) return;
+  r.published = std::make_shared<const published::Folder>(r.from);
+}
+
+void read_adapter(TomlTable& t, Recipe& r) {
+  settings::read(t, r.adapter);
+  for (const char* key : {"alpha", "dropout", "rslora", "targets"})
+    if (t.has(key) && !t.has("rank"))
+      t.fail(key, ir::concat("'adapter.", key, "' goes with 'adapter.rank' above 0"));
+  t.finish();
+}
+
 void read_training(TomlTable& t, Recipe& r) {
   settings::read(t, r.limits);
   settings::read(t, r.validation);
@@ -276,26 +345,34 @@ const std::string& Recipe::where(const std::string& key) const {
   return found == places.end() ? path : found->second;
 }
 
-Recipe read_recipe(const std::string& path, seq2seq::Families known) {
+Recipe read_recipe(const std::string& path, seq2seq::Families known, const std::string& from) {
   TomlTable file = TomlTable::parse_file(path);
   Recipe r;
   TomlTable data = file.table("data"), model = file.table("model"), batch = file.table("batch"),
-            optimizer = file.table("optimizer"), training = file.table("training");
+            optimizer = file.table("optimizer"), training = file.table("training"),
+            adapter = file.table("adapter");
   file.finish();
   r.path = path;
   r.places = file.places();
   // A recipe that comes through a pipe stands nowhere: its paths start where the program does.
   const bool is_file = std::filesystem::is_regular_file(path);
-  read_data(data, r, is_file ? std::filesystem::path(path).parent_path().string() : "");
-  r.model = known.front()->defaults();
-  model.take_word("family", [&](const std::string& w) {
-    r.model = seq2seq::family_named(w, known).defaults();
-  });
-  read_config(model, r.model);
-  model.finish();
+  const std::string folder = is_file ? std::filesystem::path(path).parent_path().string() : "";
+  read_from(training, r, folder, from);
+  read_data(data, r, folder);
+  if (r.published) {
+    read_published_model(model, r);
+  } else {
+    r.model = known.front()->defaults();
+    model.take_word("family", [&](const std::string& w) {
+      r.model = seq2seq::family_named(w, known).defaults();
+    });
+    read_config(model, r.model);
+    model.finish();
+  }
   read_batch(batch, r.batch);
   read_optimizer(optimizer, r.optimizer, r.rate);
   read_training(training, r);
+  read_adapter(adapter, r);
   if (r.rate.schedule == Schedule::noam && r.rate.width == 0) r.rate.width = width_of(r.model);
   try {
     check(r.rate, r.limits);

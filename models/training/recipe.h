@@ -5,6 +5,7 @@
 //   [batch]      data::BatchOptions
 //   [optimizer]  OptimizerSettings, Rate
 //   [training]   Limits, ValidationSettings, DivergenceSettings, RiskSettings, RunOptions
+//   [adapter]    low_rank::Settings
 //
 // Every key has a default but data.train; an unknown key is an error at its line.
 // docs/recipes.md lists them all, as `weft families` prints them.
@@ -17,6 +18,7 @@
 #include "models/data/parallel_text.h"
 #include "models/data/source.h"
 #include "models/data/tokenizer.h"
+#include "models/families/low_rank.h"
 #include "models/families/seq2seq.h"
 #include "models/families/table.h"
 #include "models/settings/toml_table.h"
@@ -26,9 +28,14 @@
 #include "models/training/scores.h"
 
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
+
+namespace weft::published {
+class Folder;
+}  // namespace weft::published
 
 namespace weft::training {
 
@@ -37,13 +44,16 @@ struct RunOptions {
   uint64_t seed = 1;
   ir::Precision precision = ir::Precision::f32;
   std::string memory_budget;        // "200MB"; empty: no limit
+  std::string from;                 // a model to begin with; empty: none
   std::vector<std::string> freeze;  // globs of parameters' names
 };
 
 struct DataFiles {
   std::vector<data::FilePattern> train, valid;
-  std::string vocabulary_from;     // a model folder; empty: made of the training data
-  std::string alignments;          // of `train`; empty: none
+  std::string vocabulary_from;  // a model folder; empty: made of the training data
+  std::string alignments;       // of `train`; empty: none
+  // Of a published model for many languages, as it spells them; empty: what its folder says.
+  std::string source_language, target_language;
   data::TokenizerSettings tokens;  // of both sides
   bool shared_vocabulary = false;
   double subword_alpha = 0;  // 0: texts have one segmentation
@@ -75,6 +85,10 @@ struct Recipe {
   ir::Precision precision = ir::Precision::f32;
   int64_t memory_budget = 0;  // bytes; 0: no limit
   std::vector<std::string> freeze;
+  low_rank::Settings adapter;
+  std::string from;  // the model it begins with; empty: none
+  // Where that is a folder as hubs publish them: the model and its tokenisers are its own.
+  std::shared_ptr<const published::Folder> published;
   std::string path;
   std::map<std::string, std::string> places;  // "file:line" of the keys that are there
 
@@ -82,7 +96,9 @@ struct Recipe {
   const std::string& where(const std::string& key) const;
 };
 
-Recipe read_recipe(const std::string& path, seq2seq::Families known = seq2seq::families());
+// `from`: the model to begin with, whatever the recipe says of it; empty: what that says.
+Recipe read_recipe(const std::string& path, seq2seq::Families known = seq2seq::families(),
+                   const std::string& from = {});
 
 // A table of recipes but [model], with its defaults.
 struct RecipeTable {

@@ -94,6 +94,11 @@ void fields(DataFiles& d, settings::Fields& f) {
   f.text("alignments", d.alignments,
          "for model.guided_alignment: a line of pairs 0-0 1-2 (source-target, by tokens) for each "
          "line of data.train");
+  f.text(
+      "source_language", d.source_language,
+      "of a published model for many languages (training.from): that of the source, as the model "
+      "spells it; empty: what its folder says");
+  f.text("target_language", d.target_language, "likewise, that of the target");
   f.choice("source", d.source, data::kSourceKinds,
            "what stands before the tab: tokens, or the place of features: file.npz, "
            "file.npz:NAME; sound: WAV, FLAC; an image: PNG, JPEG");
@@ -247,6 +252,12 @@ void fields(RunOptions& r, settings::Fields& f) {
            "adds up in f32, as all else is: it needs a processor with AVX512_BF16");
   f.text("memory_budget", r.memory_budget,
          "what a step may take, as in 200MB: less is kept, more computed again; empty: no limit");
+  f.text(
+      "from", r.from,
+      "a model to begin with, as --from: a model folder, or a file of tensors, whose parameters "
+      "are "
+      "taken over by name; or a folder of a model hub, which is trained with its own tokeniser and "
+      "settings and written back in its form (docs/published.md); empty: none");
   f.texts("freeze", r.freeze,
           "parameters that stay as they are, by patterns of their names, as in \"encoder/*\"");
 }
@@ -262,7 +273,10 @@ std::vector<RecipeTable> recipe_tables() {
       {"training",
        "when a run ends and saves",
        {fields_of(Limits()), fields_of(ValidationSettings()), fields_of(DivergenceSettings()),
-        fields_of(RiskSettings()), fields_of(RunOptions())}}};
+        fields_of(RiskSettings()), fields_of(RunOptions())}},
+      {"adapter",
+       "training few parameters beside a model's own",
+       {fields_of(low_rank::Settings())}}};
 }
 
 }  // namespace training

@@ -140,6 +140,14 @@ RunSettings settings_of(ir::Precision precision) {
   return {{"training.precision", std::string(ir::name(precision))}};
 }
 
+RunSettings settings_of(const low_rank::Settings& adapter) {
+  RunSettings s;
+  if (!adapter.on()) return s;  // as it was before there was a choice
+  for (const settings::FieldValue& v : settings::values(settings::fields_of(adapter)))
+    s["adapter." + v.key] = v.value;
+  return s;
+}
+
 RunSettings settings_of(const OptimizerSettings& o, const Rate& r, const Limits& l) {
   RunSettings s{{"optimizer.kind", std::string(name(o.kind))},
                 {"optimizer.clip_norm", real(o.clip_norm)},
@@ -170,6 +178,10 @@ RunSettings settings_of(const DataFiles& d, const SideTokens& sides) {
   }
   if (weighted) s["data.weights"] = weights;
   if (d.shared_vocabulary) s["data.shared_vocabulary"] = flag(true);
+  if (d.subword_alpha > 0) {
+    s["data.subword_alpha"] = real(d.subword_alpha);
+    s["data.subword_nbest"] = std::to_string(d.subword_nbest);
+  }
   if (!subwords) return s;
   s["data.character_coverage"] = real(d.tokens.coverage);
   s["data.byte_fallback"] = flag(d.tokens.byte_fallback);
@@ -177,10 +189,6 @@ RunSettings settings_of(const DataFiles& d, const SideTokens& sides) {
   for (const std::string& symbol : d.tokens.symbols)
     symbols += (symbols.empty() ? "" : " ") + symbol;
   if (!symbols.empty()) s["data.user_symbols"] = symbols;
-  if (d.subword_alpha > 0) {
-    s["data.subword_alpha"] = real(d.subword_alpha);
-    s["data.subword_nbest"] = std::to_string(d.subword_nbest);
-  }
   return s;
 }
 
@@ -207,8 +215,8 @@ std::vector<SettingChange> changes(const RunSettings& before, const RunSettings&
 // By what is fixed rather than by what is not: a key that nobody thought of is said.
 bool is_fixed(std::string_view key) {
   if (key == "batch.accumulate") return false;  // rounding only
-  return key.starts_with("model.") || key.starts_with("batch.") || key.ends_with(" vocabulary") ||
-         key == "training.seed" || key == "optimizer.kind" ||
+  return key.starts_with("model.") || key.starts_with("adapter.") || key.starts_with("batch.") ||
+         key.ends_with(" vocabulary") || key == "training.seed" || key == "optimizer.kind" ||
          (key.starts_with("data.") && !key.starts_with("data.subword_") && key != "data.valid");
 }
 

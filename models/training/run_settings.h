@@ -6,6 +6,7 @@
 #include "ir/error.h"
 #include "ir/precision.h"
 #include "models/data/batching.h"
+#include "models/families/low_rank.h"
 #include "models/families/seq2seq.h"
 #include "models/training/divergence.h"
 #include "models/training/schedule.h"
@@ -30,6 +31,8 @@ RunSettings settings_of(const ValidationSettings& validation);
 RunSettings settings_of(const DivergenceSettings& divergence);
 // Nothing where it is f32.
 RunSettings settings_of(ir::Precision precision);
+// Nothing where nothing is adapted.
+RunSettings settings_of(const low_rank::Settings& adapter);
 // "data.train" and "data.valid" are digests.
 RunSettings settings_of(const data::BatchOptions& batch, const data::ExampleStore& train,
                         const data::ExampleStore& valid);

@@ -3,6 +3,7 @@
 
 #include "ir/error.h"
 #include "models/data/batch_names.h"
+#include "models/families/low_rank.h"
 
 #include <algorithm>
 #include <cmath>
@@ -29,8 +30,11 @@ TrainerSetup checked(TrainerSetup s) {
 
 std::string frozen_parameters(const ir::Graph& graph) {
   std::string names;
+  // Where a model is adapted, all else is frozen.
+  const bool adapted = std::any_of(graph.arguments().begin(), graph.arguments().end(),
+                                   [](const auto& a) { return low_rank::is_adapter(a.path); });
   for (const ir::Argument& a : graph.arguments())
-    if (a.kind == ir::ArgumentKind::parameter && !a.trainable)
+    if (a.kind == ir::ArgumentKind::parameter && !a.trainable && !adapted)
       names += (names.empty() ? "" : ", ") + a.path;
   return names;
 }
@@ -60,8 +64,12 @@ Trainer::Trainer(TrainerSetup setup)
   progress_.settings.merge(settings_of(setup_.divergence));
   progress_.settings.merge(settings_of(setup_.program.precision));
   progress_.settings.merge(setup_.batches->settings());
+  progress_.settings.merge(setup_.more);
   if (const std::string frozen = frozen_parameters(setup_.training); !frozen.empty())
     progress_.settings["training.freeze"] = frozen;
+  for (const ir::NamedArray& p : setup_.parameters)
+    store_.set(p.name, ir::ArgumentKind::parameter, p.array);
+  setup_.parameters = {};
   training_.prepare(store_);
 }
 

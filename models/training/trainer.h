@@ -28,14 +28,16 @@ struct TrainerSetup {
   std::string loss = "loss", weight = "tokens";
   std::shared_ptr<BatchMaker> batches;
   RunSettings model;  // what the graphs depend on, where the folder has a model.toml
+  RunSettings more;   // what else the run does, by the keys of recipes
   OptimizerSettings optimizer;
   Rate rate;
   Limits limits;
   ValidationSettings validation;
   DivergenceSettings divergence;
-  DecodedScores decoded;  // where validation measures what the model says
-  uint64_t seed = 1;      // of the parameters
-  bool in_parts = false;  // batches come in parts
+  DecodedScores decoded;       // where validation measures what the model says
+  uint64_t seed = 1;           // of the parameters
+  ir::NamedArrays parameters;  // that are there already; all others are drawn
+  bool in_parts = false;       // batches come in parts
   ProgramOptions program;
   std::optional<ModelFolder> folder;  // none: nothing is written
   Clock clock = machine_seconds;      // by which minutes are counted

@@ -4,6 +4,7 @@
 #include "ir/error.h"
 #include "models/data/random.h"
 #include "models/data/tokenizer.h"
+#include "models/settings/toml_table.h"
 
 #include <fmt/format.h>
 
@@ -214,6 +215,31 @@ std::string starter_recipe(const CorpusFacts& f, const StarterRecipe& wanted) {
       : pieces ? "\"loss\", \"bleu\", \"chrf\""
                : "\"loss\", \"chrf\", \"accuracy\"",
       symbols ? "per" : "chrf");
+  return text;
+}
+
+std::string fine_tuning_recipe(const FineTuning& w) {
+  std::string text = fmt::format(
+      "# Training a published model further. Paths are relative to this file.\n\n"
+      "[data]\ntrain = {}\n",
+      settings::toml_string(w.train));
+  if (!w.valid.empty()) text += fmt::format("valid = {}\n", settings::toml_string(w.valid));
+  text += fmt::format(
+      "long_lines = \"drop\"  # those that the model has no positions for\n\n"
+      "[batch]\n"
+      "max_tokens = 1024  # rows times the wider of both padded sides\n\n"
+      "[optimizer]\n"
+      "kind = \"adam\"\n"
+      "learning_rate = {}  # {}\n"
+      "schedule = \"linear\"  # down to 0 at the end\n\n"
+      "[training]\n"
+      "from = {}\n"
+      "epochs = 3\n",
+      w.adapter.on() ? "5e-4" : "5e-5",
+      w.adapter.on() ? "of A and B alone, ten times that of a whole model"
+                     : "small: the model is trained already",
+      settings::toml_string(w.from));
+  if (w.adapter.on()) text += "\n[adapter]\n" + settings::toml(settings::fields_of(w.adapter));
   return text;
 }
 

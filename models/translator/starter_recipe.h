@@ -5,6 +5,7 @@
 // machine is, whether there is time for a model of that size. The recipe says why at each choice.
 #pragma once
 #include "models/data/corpus.h"
+#include "models/families/low_rank.h"
 
 #include <cstdint>
 #include <string>
@@ -34,5 +35,12 @@ struct StarterRecipe {
 
 // The text of a recipe. Throws GraphError where there are no pairs.
 std::string starter_recipe(const CorpusFacts& facts, const StarterRecipe& wanted);
+
+// A recipe for going on with a model that is published.
+struct FineTuning {
+  std::string from, train, valid;  // paths; valid may be empty
+  low_rank::Settings adapter;
+};
+std::string fine_tuning_recipe(const FineTuning& wanted);
 
 }  // namespace weft

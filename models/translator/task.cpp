@@ -5,9 +5,11 @@
 #include "frontend/formats/digest.h"
 #include "ir/error.h"
 #include "models/data/features.h"
+#include "models/published/peft.h"
 #include "models/search/length_limit.h"
 #include "models/training/transfer.h"
 #include "models/translator/decoded_scores.h"
+#include "models/translator/opened_model.h"
 #include "models/translator/risk_sampler.h"
 
 #include <algorithm>
@@ -39,13 +41,15 @@ class Filter {
   bool keeps(const data::Example& line, const data::EncodedExample& e) {
     const training::Recipe& recipe = task_.recipe;
     const int64_t positions = recipe.batch.widest, target = std::ssize(e.target);
-    if (positions > 0 && (e.source_length() > positions || target + 1 > positions)) {
-      const bool source = e.source_length() > positions;
+    const int64_t of_target = seq2seq::most_target_positions(task_.config);
+    if ((positions > 0 && e.source_length() > positions) ||
+        (of_target > 0 && target + 1 > of_target)) {
+      const bool source = positions > 0 && e.source_length() > positions;
       if (recipe.filters.long_lines == data::Misfit::refuse)
         throw ir::GraphError(
             ir::concat(place(line, source), ": error: the ", source ? "source" : "target", " has ",
                        source ? e.source_length() : target, source ? " tokens" : " tokens and </s>",
-                       ", model.max_positions is ", positions, " (",
+                       ", model.max_positions is ", source ? positions : of_target, " (",
                        recipe.where("model.max_positions"), ")"));
       ++counts(line).too_long;
       return false;
@@ -245,6 +249,10 @@ training::Tokenizers tokenizers_from_folder(const Task& task) {
 }  // namespace
 
 training::Tokenizers make_tokenizers(const Task& task) {
+  const training::Recipe& recipe = task.recipe;
+  if (recipe.published)
+    return published_tokenizers(*recipe.published,
+                                {recipe.data.source_language, recipe.data.target_language});
   if (!task.recipe.data.vocabulary_from.empty()) return tokenizers_from_folder(task);
   const training::SideTokens& sides = task.recipe.tokens;
   if (task.recipe.data.shared_vocabulary) {
@@ -272,8 +280,30 @@ void add_weights(Task& task) {
 
 }  // namespace
 
+namespace {
+
+// What adapting a model does not go with.
+void check_adapter(const training::Recipe& r) {
+  if (!r.adapter.on()) return;
+  const auto fail = [&](const std::string& key, const std::string& what) {
+    throw ir::GraphError(ir::concat(r.where(key), ": error: ", what));
+  };
+  if (r.from.empty())
+    fail("adapter.rank", "'adapter.rank' needs a model to adapt: training.from, or --from");
+  if (!r.freeze.empty())
+    fail("training.freeze",
+         "'training.freeze' does not go with 'adapter.rank': all but the adapter "
+         "is frozen already");
+  if (r.risk.on())
+    fail("training.risk_samples", "'training.risk_samples' does not go with 'adapter.rank'");
+}
+
+}  // namespace
+
 Task read_task(const std::string& path, const TaskOptions& options) {
-  Task task{.recipe = training::read_recipe(path)};
+  Task task{.recipe = training::read_recipe(path, seq2seq::families(), options.from)};
+  if (options.adapter != nullptr) task.recipe.adapter = *options.adapter;
+  check_adapter(task.recipe);
   if (options.begin) options.begin(task.recipe);
   task.train.text.emplace(task.recipe.train);
   if (!task.recipe.valid.empty()) task.valid.text.emplace(task.recipe.valid);
@@ -346,12 +376,30 @@ ir::Graph training_graph(const Task& task) {
                                       " does not weigh rows, which minimum risk training needs"));
   }
   ir::Graph graph = seq2seq::loss_graph(config);
+  if (recipe.adapter.on())
+    return low_rank::adapted(graph, adapted_modules(task), recipe.adapter, true, recipe.seed);
   try {
     training::freeze(graph, recipe.freeze);
   } catch (const ir::GraphError& e) {
     throw ir::GraphError(ir::concat(recipe.where("training.freeze"), ": error: ", e.what()));
   }
+  if (recipe.published)
+    for (const std::string& path : recipe.published->imported().untrained)
+      if (const int at = graph.find_argument(path); at >= 0) graph.set_trainable(at, false);
   return graph;
+}
+
+std::vector<low_rank::Module> adapted_modules(const Task& task) {
+  const training::Recipe& recipe = task.recipe;
+  if (!recipe.adapter.on()) return {};
+  const published::Imported* imported = recipe.published ? &recipe.published->imported() : nullptr;
+  try {
+    return low_rank::chosen(
+        low_rank::modules(seq2seq::loss_graph(task.config, false)), recipe.adapter,
+        [&](const low_rank::Module& m) { return published::module_name(m, imported); });
+  } catch (const ir::GraphError& e) {
+    throw ir::GraphError(ir::concat(recipe.where("adapter.targets"), ": error: ", e.what()));
+  }
 }
 
 training::TrainerSetup trainer_setup(const Task& task, const training::ModelFolder& folder,
@@ -387,6 +435,16 @@ training::TrainerSetup trainer_setup(const Task& task, const training::ModelFold
   training::TrainerSetup setup = run;
   setup.training = training_graph(task);
   setup.decoded = decoded_scores(task, program);
+  if (!recipe.adapter.on()) return setup;
+  setup.more = training::settings_of(recipe.adapter);
+  setup.evaluation =
+      low_rank::adapted(setup.evaluation, adapted_modules(task), recipe.adapter, false);
+  if (setup.decoded)
+    setup.decoded = [scores = setup.decoded, scale = recipe.adapter.scale()](
+                        ParameterStore& store, const training::Stop& stop) {
+      ParameterStore merged = low_rank::merged(store, scale);
+      return scores(merged, stop);
+    };
   return setup;
 }
 

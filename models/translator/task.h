@@ -31,6 +31,9 @@ struct Task {
 
 struct TaskOptions {
   const training::Tokenizers* tokenizers = nullptr;  // to go on with; else learnt from the data
+  std::string from =
+      {};  // the model to begin with, whatever the recipe says; empty: what that says
+  const low_rank::Settings* adapter = nullptr;  // likewise
   // Encoded examples are kept there, in train.examples and valid.examples, and mapped; in memory where
   // it is empty.
   std::string cache;
@@ -56,8 +59,10 @@ BatchSizes largest_batch(const Task& task);
 data::SubwordSampling sampling_of(const Task& task);
 
 // The graph of the loss as a step computes it, the recipe's frozen parameters not trained. Throws
-// GraphError "file:line: ..." where a pattern of training.freeze matches nothing.
+// GraphError "file:line: ..." where a pattern of training.freeze or adapter.targets matches nothing.
 ir::Graph training_graph(const Task& task);
+// The matrices that are adapted, where some are.
+std::vector<low_rank::Module> adapted_modules(const Task& task);
 
 // What trains the task into a folder, on the onednn backend unless `program` names another; the
 // memory budget of the recipe is met for the largest batch, unless `program` has one.

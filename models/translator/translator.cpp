@@ -77,7 +77,8 @@ struct Translator::Content {
     if (folders.empty()) throw ir::GraphError("a translator needs a model's folder");
     options.program = with_backend(o.program);
     for (const std::string& folder : folders) {
-      OpenedModel model = open_model(folder, o.which, o.program.real, o.languages);
+      OpenedModel model = open_model(folder, o.which, o.program.real, o.languages,
+                                     voices.empty() ? o.adapter : std::string());
       if (const int64_t n = model.longest_source; n > 0)
         longest_trained = longest_trained == 0 ? n : std::min(longest_trained, n);
       voices.push_back(std::make_unique<Voice>(std::move(model), options.program));

@@ -40,6 +40,7 @@ struct TranslatorOptions {
   // number of them, than 1,000 tokens and four times the longest it was trained on.
   int64_t max_source_tokens = 0;
   Languages languages;     // of published models for many
+  std::string adapter;     // of the first model: its folder; empty: none
   ProgramOptions program;  // without a backend: onednn
 };
 
