@@ -33,6 +33,7 @@ class SafetensorsCheckpoint final : public Checkpoint {
   const std::vector<TensorInfo>& entries() const override { return entries_; }
   ir::Array read(std::string_view name) const override { return reader_.read(name); }
   ir::Array view(std::string_view name) const override { return reader_.view(name); }
+  void release(std::string_view name) const override { reader_.release(name); }
   const Metadata& metadata() const override { return reader_.metadata(); }
 
  private:
@@ -172,6 +173,7 @@ class ShardedCheckpoint final : public Checkpoint {
   const std::vector<TensorInfo>& entries() const override { return entries_; }
   ir::Array read(std::string_view name) const override { return shard_of(name).read(name); }
   ir::Array view(std::string_view name) const override { return shard_of(name).view(name); }
+  void release(std::string_view name) const override { shard_of(name).release(name); }
 
  private:
   const Checkpoint& shard_of(std::string_view name) const {

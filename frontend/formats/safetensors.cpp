@@ -272,6 +272,11 @@ Array SafetensorsReader::view(std::string_view name) const {
   return Array::view(e.dtype, e.dims, mapped_->writable() + e.begin, mapped_);
 }
 
+void SafetensorsReader::release(std::string_view name) const {
+  const TensorEntry& e = entry(name);
+  if (can_view(e)) mapped_->release(e.begin, e.end - e.begin);
+}
+
 NamedArrays SafetensorsReader::read_all() const {
   NamedArrays arrays;
   for (const TensorEntry& entry : entries_) arrays.add(entry.name, read(entry));

@@ -216,11 +216,23 @@ void check_free(const training::ModelFolder& folder) {
         ": error: holds a published model already; another folder takes the new one");
 }
 
+// What a folder holds in a form of others goes before our own: it must be of this run.
+void check_form(const Task& task, const std::string& folder) {
+  if (published::Adapter::is_one(folder) && !task.recipe.adapter.on())
+    throw ir::GraphError(
+        folder +
+        ": error: an adapter is trained there; --adapt or [adapter] says so again, "
+        "another folder takes another run");
+  if (published::Folder::is_one(folder) && (!task.recipe.published || task.recipe.adapter.on()))
+    throw ir::GraphError(folder +
+                         ": error: holds a published model; another folder takes another run");
+}
+
 // The parameters that are there when a run begins; of an adapter's also when it goes on.
 void take_parameters(training::TrainerSetup& setup, const Task& task, bool resume) {
   if (resume && !task.recipe.adapter.on()) return;
   if (task.recipe.published)
-    setup.parameters = task.recipe.published->load(setup.program.real).clone().parameters();
+    setup.parameters = task.recipe.published->load(setup.program.real, true).parameters();
 }
 
 void train(TrainOptions o) {
@@ -245,6 +257,7 @@ void train(TrainOptions o) {
                                            o.precision.check(o.precision.over(r.precision),
                                                              r.where("training.precision"));
                                          }});
+  check_form(task, folder.path());
   const auto trainer_of = [&] {
     try {
       training::TrainerSetup setup =

@@ -138,8 +138,8 @@ std::vector<std::string> Folder::remarks() const {
   return remarks;
 }
 
-ParameterStore Folder::load(ir::DType real) const {
-  return load_weights(*checkpoint_, imported_, real);
+ParameterStore Folder::load(ir::DType real, bool own) const {
+  return load_weights(*checkpoint_, imported_, real, own);
 }
 
 void Folder::write(const std::string& path, const ParameterStore& parameters) const {

@@ -37,9 +37,10 @@ class Folder {
   // What contradicts itself, and keys of config.json that nobody has read.
   std::vector<std::string> remarks() const;
 
-  // All parameters, which may be views of the file: not to be written to (ParameterStore::clone). GraphError naming what is missing, what is there beside and what has another
+  // All parameters. They may be views of the file, not to be written to, unless they are asked for as
+  // `own`: to be trained. GraphError naming what is missing, what is there beside and what has another
   // shape than is needed.
-  ParameterStore load(ir::DType real = ir::DType::f32) const;
+  ParameterStore load(ir::DType real = ir::DType::f32, bool own = false) const;
 
   // Another folder of this form, with these parameters: model.safetensors with the tensors that are
   // here, and copies of the files beside the weights (configuration, tokeniser, licence). Makes the

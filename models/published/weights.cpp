@@ -113,7 +113,7 @@ void check_sinusoids(const formats::Checkpoint& checkpoint, const Imported& impo
 }  // namespace
 
 ParameterStore load_weights(const formats::Checkpoint& checkpoint, const Imported& imported,
-                            ir::DType real) {
+                            ir::DType real, bool own) {
   const std::map<std::string, ir::Dims> parameters = parameters_of(imported.config);
   std::set<std::string, std::less<>> passed_over(imported.unneeded.begin(),
                                                  imported.unneeded.end());
@@ -130,8 +130,15 @@ ParameterStore load_weights(const formats::Checkpoint& checkpoint, const Importe
   for (const SinusoidTable& table : imported.sinusoids)
     check_sinusoids(checkpoint, imported, table);
   ParameterStore store(imported.config.seed, real);
-  for (const TensorName& t : imported.tensors)
-    store.set(t.path, ir::ArgumentKind::parameter, laid_out(checkpoint.view(t.name), t.layout));
+  for (const TensorName& t : imported.tensors) {
+    if (t.layout == Layout::transposed) {
+      store.set(t.path, ir::ArgumentKind::parameter, laid_out(checkpoint.view(t.name), t.layout));
+      checkpoint.release(t.name);
+    } else {
+      store.set(t.path, ir::ArgumentKind::parameter,
+                laid_out(own ? checkpoint.read(t.name) : checkpoint.view(t.name), t.layout));
+    }
+  }
   return store;
 }
 

@@ -8,9 +8,9 @@ namespace weft::published {
 
 // All parameters of the model, floats as `real`. GraphError "path: error: ..." naming what is missing,
 // what is there beside, what has another shape than is needed, and tables of sinusoids that are
-// others than are computed here.
+// others than are computed here. `own`: none is a view of the file.
 ParameterStore load_weights(const formats::Checkpoint& checkpoint, const Imported& imported,
-                            ir::DType real = ir::DType::f32);
+                            ir::DType real = ir::DType::f32, bool own = false);
 
 // The same tensors out of parameters: what a checkpoint of this form holds. Tables of sinusoids and
 // second copies are left out.

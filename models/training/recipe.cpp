@@ -5,6 +5,7 @@
 #include "ir/error.h"
 #include "ir/host/memory.h"
 #include "models/published/folder.h"
+#include "models/published/peft.h"
 #include "models/settings/toml_fields.h"
 
 #include <algorithm>
@@ -298,6 +299,9 @@ void read_from(TomlTable& t, Recipe& r, const std::string& folder, const std::st
   t.take("from", r.from);
   if (!r.from.empty()) r.from = (std::filesystem::path(folder) / r.from).string();
   if (!from.empty()) r.from = from;
+  if (published::Adapter::is_one(r.from))
+    throw ir::GraphError(ir::concat(r.from, ": error: is an adapter, not a model; weft convert ",
+                                    r.from, " --to hub -o DIR makes one of it"));
   if (r.from.empty() || !published::Folder::is_one(r.from)) return;
   r.published = std::make_shared<const published::Folder>(r.from);
 }

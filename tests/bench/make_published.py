@@ -4,7 +4,7 @@
     tests/bench/make_published.py opus-mt /tmp/opus-mt
     weft info /tmp/opus-mt; weft translate /tmp/opus-mt < ids.txt
 
-There is no tokeniser: texts are ids. Of t5-small, bart-base and opus-mt (en-de).
+There is no tokeniser: texts are ids. Of t5-small, t5-base, bart-base and opus-mt (en-de).
 """
 import argparse
 import json
@@ -71,7 +71,9 @@ def bart_tensors(c):
                 yield f"{at}.final_layer_norm.{part}", [width]
 
 
-MODELS = {"t5-small": (T5, t5_tensors), "bart-base": (BART, bart_tensors), "opus-mt": (MARIAN, bart_tensors)}
+T5_BASE = dict(T5, d_model=768, d_ff=3072, num_layers=12, num_decoder_layers=12, num_heads=12)
+
+MODELS = {"t5-small": (T5, t5_tensors), "t5-base": (T5_BASE, t5_tensors), "bart-base": (BART, bart_tensors), "opus-mt": (MARIAN, bart_tensors)}
 
 
 def values(name, shape, noise, draw):

@@ -160,5 +160,28 @@ TEST_CASE("safetensors: flipped bits are refused or read, within the memory the 
   CHECK(tests::peak_memory() - before < tests::kModestMemory);
 }
 
+TEST_CASE("safetensors: a view holds what is read, and still does when the file is replaced") {
+  const TemporaryFolder folder;
+  const std::string path = folder / "x";
+  Array a(DType::f32, {300, 70}), flags(DType::pred, {3}), half(DType::f16, {5});
+  for (int64_t i = 0; i < a.size(); ++i) a.set(i, static_cast<double>(i));
+  flags.set_integer(1, 1);
+  const NamedArrays all{
+      {"a", a}, {"flags", flags}, {"half", half}, {"none", Array(DType::f32, {0, 4})}};
+  write_safetensors(path, all);
+  const SafetensorsReader reader(path);
+  for (const NamedArray& t : all) CHECK(reader.view(t.name).same_bytes(t.array));
+  const Array view = reader.view("a");
+  write_safetensors(path, {{"a", Array(DType::f32, {300, 70})}});
+  CHECK(view.same_bytes(a));
+  reader.release("a");
+  CHECK(view.same_bytes(a));
+  // Data at an odd place is copied.
+  folder.file("odd", container("{\"w\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}} ",
+                               "abcd"));
+  const SafetensorsReader odd(folder / "odd");
+  CHECK(odd.view("w").same_bytes(odd.read("w")));
+}
+
 }  // namespace
 }  // namespace weft::formats
