@@ -35,25 +35,53 @@ Attended attend(const Tensor& scores, const Tensor& h, const Tensor& mask, Sourc
   return {sum(expand(a, -1) * h, 1), a};
 }
 
+Near near_predicted_place(const Scope& p, const Tensor& s, const Tensor& mask, int64_t half,
+                          SourceLoc loc) {
+  const auto in = p.enter(loc);
+  if (half < 1) fail(loc, "local attention needs keys on either side, found ", half);
+  const Tensor v = p.parameter("v", {s.dim(-1)});
+  const Tensor share = sigmoid(sum(v * tanh(linear(p / "W", s, s.dim(-1), no_bias)), -1));
+  const Tensor keys = sum(cast(mask, f32), -1);  // [B]
+  return {(s.rank() == 3 ? expand(keys, 1) : keys) * share, half};
+}
+
+// With g_j = exp(-x_j) and a' = softmax(e - x), which is one op with the keys' window as its mask:
+// softmax(e)_j g_j = a'_j / sum_i (a'_i / g_i), so values are not multiplied one by one.
+Attended attend(const Tensor& scores, const Tensor& h, const Tensor& mask, const Near& near,
+                SourceLoc loc) {
+  const CalledFrom from(loc);
+  if (!near.on()) return attend(scores, h, mask);
+  const Tensor away = cast(iota(scores, scores.dim(-1)), f32) - expand(near.place, -1);
+  const auto half = static_cast<double>(near.half);
+  const Tensor x = away * away * (2 / (half * half));
+  const Tensor within = abs(away) <= half;
+  const Tensor seen = within && (mask.rank() < scores.rank() ? expand(mask, 1) : mask);
+  const Attended a = attend(scores + x * -1.0, h, seen);
+  // The sum is 1 or more; of a row that sees nothing it is 0.
+  const Tensor share = 1 / maximum(sum(a.weights * exp(where(within, x, 0)), -1, true), 0.5);
+  return {a.context * share, a.weights * share};
+}
+
 Tensor additive_keys(const Scope& p, const Tensor& h, const Dim& a, SourceLoc loc) {
   const CalledFrom from(loc);
   return linear(p / "U", h, a, no_bias);
 }
 
 Attended additive_attention(const Scope& p, const Tensor& s, const Tensor& h, const Tensor& mask,
-                            const Dim& a, const Tensor& keys, SourceLoc loc) {
+                            const Dim& a, const Tensor& keys, const Near& near, SourceLoc loc) {
   const auto in = p.enter(loc);
   check(s, h, "additive_attention");
   const Tensor q = linear(p / "W", s, a, no_bias);
   const Tensor k = keys.valid() ? keys : additive_keys(p, h, a);
   const Tensor v = p.parameter("v", {a});
-  return attend(additive_score(q, k, v), h, mask);
+  return attend(additive_score(q, k, v), h, mask, near);
 }
 
-Attended dot_attention(const Tensor& s, const Tensor& h, const Tensor& mask, SourceLoc loc) {
+Attended dot_attention(const Tensor& s, const Tensor& h, const Tensor& mask, const Near& near,
+                       SourceLoc loc) {
   const CalledFrom from(loc);
   check(s, h, "dot_attention");
-  return attend(dot_score(s, h), h, mask);
+  return attend(dot_score(s, h), h, mask, near);
 }
 
 Tensor general_keys(const Scope& p, const Tensor& h, const Dim& width, SourceLoc loc) {
@@ -62,17 +90,17 @@ Tensor general_keys(const Scope& p, const Tensor& h, const Dim& width, SourceLoc
 }
 
 Attended general_attention(const Scope& p, const Tensor& s, const Tensor& h, const Tensor& mask,
-                           const Tensor& keys, SourceLoc loc) {
+                           const Tensor& keys, const Near& near, SourceLoc loc) {
   const auto in = p.enter(loc);
   check(s, h, "general_attention");
   const Tensor k = keys.valid() ? keys : general_keys(p, h, s.dim(-1));
-  return attend(dot_score(s, k), h, mask);
+  return attend(dot_score(s, k), h, mask, near);
 }
 
 Attended concat_attention(const Scope& p, const Tensor& s, const Tensor& h, const Tensor& mask,
-                          const Dim& a, const Tensor& keys, SourceLoc loc) {
+                          const Dim& a, const Tensor& keys, const Near& near, SourceLoc loc) {
   const CalledFrom from(loc);
-  return additive_attention(p, s, h, mask, a, keys);
+  return additive_attention(p, s, h, mask, a, keys, near);
 }
 
 }  // namespace weft

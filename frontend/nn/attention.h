@@ -21,23 +21,41 @@ struct Attended {
 Attended attend(const Tensor& scores, const Tensor& h, const Tensor& mask,
                 SourceLoc loc = SourceLoc::here());
 
+// Attention to what is near a place of its own for each query: local-p (Luong et al. 2015, section
+// 3.2). Of the keys j with |j - place| <= half, weights are softmax(e)_j exp(-(j - place)^2 / (2
+// sigma^2)) with sigma = half / 2 (eq. 10; they do not add up to 1).
+struct Near {
+  Tensor place;  // T[B] or T[B,T], in keys, from 0
+  int64_t half = 0;
+
+  bool on() const { return place.valid(); }
+};
+// place_t = S sigmoid(v . tanh(W s_t)), S being a row's true keys   (eq. 9)
+// s: T[B,H] or T[B,T,H], mask: pred[B,S]; parameters W [H,H], v [H]
+Near near_predicted_place(const Scope& p, const Tensor& s, const Tensor& mask, int64_t half,
+                          SourceLoc loc = SourceLoc::here());
+// The same as `attend`, near a place.
+Attended attend(const Tensor& scores, const Tensor& h, const Tensor& mask, const Near& near,
+                SourceLoc loc = SourceLoc::here());
+
 // e_tj = v . tanh(W s_t + U h_j)      (Bahdanau et al. 2015, appendix A.1.2)
 // s: T[B,H] or T[B,T,H], h: T[B,S,E]; parameters W [H,A], U [E,A], v [A]; keys = h U: T[B,S,A]
 Attended additive_attention(const Scope& p, const Tensor& s, const Tensor& h, const Tensor& mask,
-                            const Dim& a, const Tensor& keys = {},
+                            const Dim& a, const Tensor& keys = {}, const Near& near = {},
                             SourceLoc loc = SourceLoc::here());
 Tensor additive_keys(const Scope& p, const Tensor& h, const Dim& a,
                      SourceLoc loc = SourceLoc::here());
 
 // e_tj = s_t . h_j                    (Luong et al. 2015, eq. 8, dot)
 // s: T[B,E] or T[B,T,E], h: T[B,S,E]
-Attended dot_attention(const Tensor& s, const Tensor& h, const Tensor& mask,
+Attended dot_attention(const Tensor& s, const Tensor& h, const Tensor& mask, const Near& near = {},
                        SourceLoc loc = SourceLoc::here());
 
 // e_tj = s_t . W h_j                  (Luong et al. 2015, eq. 8, general)
 // s: T[B,H] or T[B,T,H], h: T[B,S,E]; parameter W [E,H]; keys = h W: T[B,S,H]
 Attended general_attention(const Scope& p, const Tensor& s, const Tensor& h, const Tensor& mask,
-                           const Tensor& keys = {}, SourceLoc loc = SourceLoc::here());
+                           const Tensor& keys = {}, const Near& near = {},
+                           SourceLoc loc = SourceLoc::here());
 Tensor general_keys(const Scope& p, const Tensor& h, const Dim& width,
                     SourceLoc loc = SourceLoc::here());
 
@@ -45,6 +63,7 @@ Tensor general_keys(const Scope& p, const Tensor& h, const Dim& width,
 // Written W s_t + U h_j with the two halves of the paper's matrix: the same mathematics without the
 // concatenation, which makes it the additive score, with its parameters.
 Attended concat_attention(const Scope& p, const Tensor& s, const Tensor& h, const Tensor& mask,
-                          const Dim& a, const Tensor& keys = {}, SourceLoc loc = SourceLoc::here());
+                          const Dim& a, const Tensor& keys = {}, const Near& near = {},
+                          SourceLoc loc = SourceLoc::here());
 
 }  // namespace weft

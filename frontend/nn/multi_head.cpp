@@ -1,8 +1,6 @@
 // frontend/nn/multi_head.cpp -- multi-head attention in plain ops.
 #include "frontend/nn/multi_head.h"
 
-#include "frontend/nn/positions.h"
-
 #include <cmath>
 
 namespace weft {
@@ -28,6 +26,10 @@ int64_t width_of(const Tensor& x) {
 Tensor project(const Scope& p, const Tensor& x, int64_t heads, int64_t d, bool bias) {
   const Tensor y = linear(p, x, heads * d, {.bias = bias});
   return reshape(y, {x.dim(0), x.dim(1), heads, d});
+}
+
+Tensor turned(const Tensor& x, const MultiHeadOptions& o) {
+  return o.rotation.valid() ? rotated(x, o.rotation) : x;
 }
 
 // T[B,S,heads,D] -> T[B,heads,S,D]
@@ -56,7 +58,7 @@ KeysValues project_keys_values(const Scope& p, const Tensor& memory, int64_t wid
   const auto in = p.enter(loc);
   width_of(memory);
   const int64_t d = head_width(width, o);
-  return {project(p / "k", memory, o.heads, d, o.bias),
+  return {turned(project(p / "k", memory, o.heads, d, o.bias), o),
           project(p / "v", memory, o.heads, d, o.bias)};
 }
 
@@ -65,7 +67,7 @@ MultiHeadAttended attended_heads(const Scope& p, const Tensor& x, const KeysValu
                                  SourceLoc loc) {
   const auto in = p.enter(loc);
   const int64_t d = head_width(width_of(x), o);
-  const Tensor q = by_head(project(p / "q", x, o.heads, d, o.bias));
+  const Tensor q = by_head(turned(project(p / "q", x, o.heads, d, o.bias), o));
   const double scale = o.scale != 0 ? o.scale : 1 / std::sqrt(static_cast<double>(d));
   Tensor e = matmul(q, by_head(memory.keys), {.transpose_b = true});  // [B,heads,T,S]
   if (scale != 1) e = e * scale;

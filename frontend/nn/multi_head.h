@@ -9,6 +9,7 @@
 #pragma once
 #include "frontend/nn/dropout.h"
 #include "frontend/nn/linear.h"
+#include "frontend/nn/positions.h"
 
 namespace weft {
 
@@ -19,6 +20,7 @@ struct MultiHeadOptions {
   bool bias = true;        // of the projections
   double dropout = 0;      // of the weights
   Noise noise;
+  Rotation rotation;  // of queries, and of keys where they are projected; or none
 };
 
 struct KeysValues {

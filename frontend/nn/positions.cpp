@@ -33,6 +33,14 @@ ir::Reals buckets_of_distances(int64_t count, int64_t max_distance) {
   return buckets;
 }
 
+// p 10000^(-2i/last), i = 0 .. width/2-1.      positions: integer[N] -> f32[N,width/2]
+Tensor angles_of(const Tensor& positions, int64_t width, int64_t last) {
+  ir::Reals rates;
+  for (int64_t i = 0; i < width; i += 2)
+    rates.push_back(std::pow(10000.0, -static_cast<double>(i) / static_cast<double>(last)));
+  return expand(cast(positions, f32), 1) * constants(positions, std::move(rates), f32);
+}
+
 }  // namespace
 
 Tensor positions_from(const Tensor& like, const Dim& length, const Tensor& start, SourceLoc loc) {
@@ -49,11 +57,7 @@ Tensor sinusoidal_positions(const Tensor& positions, int64_t width, Sinusoids ki
     fail(loc, "'sinusoidal_positions' needs positions of rank 1");
   const bool wide_apart = kind == Sinusoids::tensor2tensor;  // up to 10000 itself
   const int64_t last = wide_apart ? std::max<int64_t>(width - 2, 1) : width;
-  ir::Reals rates;
-  for (int64_t i = 0; i < width; i += 2)
-    rates.push_back(std::pow(10000.0, -static_cast<double>(i) / static_cast<double>(last)));
-  const Tensor angle =
-      expand(cast(positions, f32), 1) * constants(positions, std::move(rates), f32);
+  const Tensor angle = angles_of(positions, width, last);
   if (kind != Sinusoids::interleaved) return concat({sin(angle), cos(angle)}, -1);
   return reshape(stack({sin(angle), cos(angle)}, -1), {positions.dim(0), width});
 }
@@ -86,6 +90,36 @@ Tensor relative_position_bias(const Scope& p, const Tensor& queries, const Tenso
   const auto in = p.enter(loc);
   const Tensor ahead = keys - expand(queries, 1);  // s32[Tq,Tk]
   return transpose(relative_bias_of(p, ahead, heads, b), {2, 0, 1});
+}
+
+Tensor linear_position_bias(const Tensor& queries, const Tensor& keys, int64_t heads,
+                            SourceLoc loc) {
+  const CalledFrom from(loc);
+  if (heads < 1) fail(loc, "'linear_position_bias' needs 1 head or more, found ", heads);
+  ir::Reals slopes;
+  for (int64_t h = 1; h <= heads; ++h)
+    slopes.push_back(-std::exp2(-8.0 * static_cast<double>(h) / static_cast<double>(heads)));
+  const Tensor distance = cast(abs(keys - expand(queries, 1)), f32);  // [Tq,Tk]
+  const Tensor slope = expand(expand(constants(queries, std::move(slopes), f32), -1), -1);
+  return slope * expand(distance, 0);
+}
+
+Rotation rotation_at(const Tensor& positions, int64_t head_width, SourceLoc loc) {
+  const CalledFrom from(loc);
+  if (head_width < 2 || head_width % 2 != 0)
+    fail(loc, "rotary positions need heads of an even width, found ", head_width);
+  if (!positions.valid() || positions.rank() != 1)
+    fail(loc, "'rotation_at' needs positions of rank 1");
+  const Tensor angle = expand(angles_of(positions, head_width, head_width), 1);
+  return {cos(angle), sin(angle)};
+}
+
+Tensor rotated(const Tensor& x, const Rotation& rotation, SourceLoc loc) {
+  const CalledFrom from(loc);
+  if (!x.valid() || x.rank() != 4) fail(loc, "'rotated' needs [B,N,heads,D]");
+  const Tensors half = split(x, 2);
+  const Tensor &c = rotation.cosines, &s = rotation.sines;
+  return concat({half[0] * c - half[1] * s, half[0] * s + half[1] * c}, -1);
 }
 
 }  // namespace weft

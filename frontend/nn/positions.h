@@ -45,4 +45,24 @@ Tensor relative_position_bias(const Scope& p, const Tensor& queries, const Tenso
 Tensor relative_bias_of(const Scope& p, const Tensor& ahead, int64_t heads,
                         const RelativeBuckets& buckets = {}, SourceLoc loc = SourceLoc::here());
 
+// A linear bias of attention scores by distance: -m_h |key - query|, with m_h = 2^(-8 h / heads) for
+// heads h = 1 .. heads (Press et al. 2022, "ALiBi", section 3).
+// queries: s32[Tq], keys: s32[Tk], positions -> f32[heads,Tq,Tk]
+Tensor linear_position_bias(const Tensor& queries, const Tensor& keys, int64_t heads,
+                            SourceLoc loc = SourceLoc::here());
+
+// By what angles positions turn pairs of channels.
+struct Rotation {
+  Tensor cosines, sines;  // f32[N,1,D/2]
+
+  bool valid() const { return cosines.valid(); }
+};
+// Channels i and i + D/2 are a pair, turned by p r_i, r_i = 10000^(-2i/D) (Su et al. 2021,
+// "RoFormer", section 3.2.2, whose pairs are neighbours; as GPT-NeoX and Llama lay them out).
+// positions: integer[N], D even -> of heads of width D
+Rotation rotation_at(const Tensor& positions, int64_t head_width,
+                     SourceLoc loc = SourceLoc::here());
+// x: T[B,N,heads,D] -> the same; products of what is turned depend on distances alone
+Tensor rotated(const Tensor& x, const Rotation& rotation, SourceLoc loc = SourceLoc::here());
+
 }  // namespace weft

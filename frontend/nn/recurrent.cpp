@@ -9,14 +9,24 @@ namespace {
 // b as far as z goes, else a
 Tensor mix(const Tensor& z, const Tensor& a, const Tensor& b) { return (1 - z) * a + z * b; }
 
+// What all gates are given of x, side by side: x W + b, without x b for every row of s.
+Tensor of_input(const Scope& p, const Tensor& x, const Tensor& s, int64_t gates,
+                const CellOptions& o) {
+  const Dim width = s.dim(-1) * gates;
+  Tensor g;
+  if (x.valid()) g = matmul(x, p.parameter("W", {x.dim(-1), width}, o.input));
+  if (!o.bias) return g.valid() ? g : zeros(s, {s.dim(0), width});
+  const Tensor b = p.parameter("b", {width}, init::zeros());
+  return g.valid() ? g + b : broadcast(b, {s.dim(0), width});
+}
+
 }  // namespace
 
 Tensor gru_cell(const Scope& p, const Tensor& x, const Tensor& s, const Tensor& context,
                 const CellOptions& o, SourceLoc loc) {
   const auto in = p.enter(loc);
   const Dim width = s.dim(-1), two = width * 2, three = width * 3;
-  Tensor g = matmul(x, p.parameter("W", {x.dim(-1), three}, o.input));
-  if (o.bias) g = g + p.parameter("b", {three}, init::zeros());
+  Tensor g = of_input(p, x, s, 3, o);
   if (context.valid()) {
     const Tensor c = p.parameter("C", {context.dim(-1), three}, o.input);
     g = g + matmul(context, c);
@@ -35,12 +45,9 @@ Tensor gru_after_cell(const Scope& p, const Tensor& x, const Tensor& s, const Ce
                       SourceLoc loc) {
   const auto in = p.enter(loc);
   const Dim width = s.dim(-1);
-  Tensor g = matmul(x, p.parameter("W", {x.dim(-1), width * 3}, o.input));
+  const Tensor g = of_input(p, x, s, 3, o);
   Tensor u = matmul(s, p.parameter("U", {width, width * 3}, o.recurrent));
-  if (o.bias) {
-    g = g + p.parameter("b", {width * 3}, init::zeros());
-    u = u + p.parameter("bu", {width * 3}, init::zeros());
-  }
+  if (o.bias) u = u + p.parameter("bu", {width * 3}, init::zeros());
   const Tensors gs = split(g, 3), us = split(u, 3);
   const Tensor r = sigmoid(gs[0] + us[0]), z = sigmoid(gs[1] + us[1]);
   const Tensor n = tanh(gs[2] + r * us[2]);
@@ -51,8 +58,7 @@ CellState lstm_cell(const Scope& p, const Tensor& x, const CellState& state, con
                     SourceLoc loc) {
   const auto in = p.enter(loc);
   const Dim width = state.h.dim(-1);
-  Tensor g = matmul(x, p.parameter("W", {x.dim(-1), width * 4}, o.input));
-  if (o.bias) g = g + p.parameter("b", {width * 4}, init::zeros());
+  Tensor g = of_input(p, x, state.h, 4, o);
   g = g + matmul(state.h, p.parameter("U", {width, width * 4}, o.recurrent));
   const Tensors gates = split(g, 4);
   const Tensor i = sigmoid(gates[0]), f = sigmoid(gates[1]), n = tanh(gates[2]),
@@ -65,7 +71,7 @@ CellState cell(CellKind kind, const Scope& p, const Tensor& x, const CellState& 
                const Tensor& context, const CellOptions& o, SourceLoc loc) {
   const CalledFrom from(loc);
   if (kind == CellKind::gru) return {gru_cell(p, x, state.h, context, o), {}};
-  const Tensor both = context.valid() ? concat({x, context}, -1) : x;
+  const Tensor both = !context.valid() ? x : x.valid() ? concat({x, context}, -1) : context;
   if (kind == CellKind::gru_after) return {gru_after_cell(p, both, state.h, o), {}};
   return lstm_cell(p, both, state, o);
 }
@@ -91,7 +97,9 @@ Direction run(const Scope& p, const Tensor& x, const Tensor& lengths, const Cell
   if (o.kind == CellKind::lstm) carries.push_back(initial.c);
   const auto body = [&](const LoopStep& at) -> LoopYield {
     const CellState now{at.carries[0], at.carries.size() > 1 ? at.carries[1] : Tensor()};
-    const CellState next = cell(o.kind, p, at.scanned[0], now, {}, o.cell);
+    CellState next = cell(o.kind, p, at.scanned[0], now, {}, o.cell);
+    for (int64_t i = 0; i < o.transitions; ++i)
+      next = cell(o.kind, p / "transition" / i, {}, next, {}, o.cell);
     return {.carries = next.c.valid() ? Tensors{next.h, next.c} : Tensors{next.h},
             .outputs = {next.h}};
   };
@@ -102,6 +110,39 @@ Direction run(const Scope& p, const Tensor& x, const Tensor& lengths, const Cell
 
 }  // namespace
 
+namespace {
+
+// Two positions side by side, beyond the last one zeros: T[S,B,M] -> T[(S+1)/2,B,2M]
+Tensor in_pairs(const Tensor& x) {
+  const Dim s = x.dim(0);
+  return concat({slice(x, 0, 0, s, 2), slice(pad(x, 0, 0, 1), 0, 1, s + 1, 2)}, -1);
+}
+
+struct Forgetting {
+  Tensor keep, more;  // f, and (1 - f) * (W x)
+};
+Forgetting forgetting(const Scope& p, const Tensor& x) {
+  const Dim width = x.dim(-1);
+  const Tensor f = sigmoid(linear(p / "f", x, width));
+  return {f, (1 - f) * matmul(x, p.parameter("W", {width, width}))};
+}
+
+}  // namespace
+
+CellState ssru_cell(const Scope& p, const Tensor& x, const Tensor& c, SourceLoc loc) {
+  const auto in = p.enter(loc);
+  const Forgetting step = forgetting(p, x);
+  const Tensor next = step.keep * c + step.more;
+  return {relu(next), next};
+}
+
+Tensor ssru(const Scope& p, const Tensor& x, SourceLoc loc) {
+  const auto in = p.enter(loc);
+  if (x.rank() != 3) fail(loc, "'ssru' needs x of [B,T,M], found ", x.type());
+  const Forgetting steps = forgetting(p, x);
+  return relu(linear_recurrence(steps.keep, steps.more, 1));
+}
+
 Recurrent recurrent(const Scope& p, const Tensor& x, const Tensor& lengths, const Dim& width,
                     const RecurrentOptions& o, SourceLoc loc) {
   const CalledFrom from(loc);
@@ -110,9 +151,14 @@ Recurrent recurrent(const Scope& p, const Tensor& x, const Tensor& lengths, cons
   if (!o.initial.empty() && static_cast<int64_t>(o.initial.size()) != o.layers * directions)
     fail(loc, "'recurrent' needs ", o.layers * directions, " initial states, found ",
          o.initial.size());
-  Recurrent r{x, {}};
+  Recurrent r{x, {}, lengths};
   for (int64_t layer = 0; layer < o.layers; ++layer) {
     const Scope here = p / layer;
+    if (layer > 0 && layer <= o.halved) {
+      r.outputs = in_pairs(r.outputs);
+      if (lengths.valid()) r.lengths = (r.lengths + 1) / 2;
+    }
+    const Tensor before = r.outputs;
     if (layer > 0)
       r.outputs = (o.variational ? variational_dropout : sequence_dropout)(
           here / "dropout", r.outputs, o.dropout, o.noise, SourceLoc::here());
@@ -122,11 +168,12 @@ Recurrent recurrent(const Scope& p, const Tensor& x, const Tensor& lengths, cons
                                     ? zero_state(o.kind, x, x.dim(1), width)
                                     : o.initial[static_cast<size_t>(layer * directions + d)];
       const Direction run_d =
-          run(here / (d == 0 ? "forward" : "backward"), r.outputs, lengths, initial, d == 1, o);
+          run(here / (d == 0 ? "forward" : "backward"), r.outputs, r.lengths, initial, d == 1, o);
       outputs.push_back(run_d.outputs);
       r.final.push_back(run_d.final);
     }
     r.outputs = concat(outputs);
+    if (o.residual && layer > 0) r.outputs = r.outputs + before;
   }
   return r;
 }

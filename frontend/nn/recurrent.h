@@ -53,7 +53,8 @@ CellState lstm_cell(const Scope& p, const Tensor& x, const CellState& state,
                     const CellOptions& options = {}, SourceLoc loc = SourceLoc::here());
 
 // One step of any of them. A context goes into the GRU of the papers through matrices of its own,
-// into the others side by side with x.      x: T[B,M], context: T[B,E] or none
+// into the others side by side with x.      x: T[B,M] or none, context: T[B,E] or none
+// Without x it is a transition from state to state: there are no W (Miceli Barone et al. 2017, eq. 4).
 CellState cell(CellKind kind, const Scope& p, const Tensor& x, const CellState& state,
                const Tensor& context = {}, const CellOptions& options = {},
                SourceLoc loc = SourceLoc::here());
@@ -62,9 +63,19 @@ CellState cell(CellKind kind, const Scope& p, const Tensor& x, const CellState& 
 CellState zero_state(CellKind kind, const Tensor& like, const Dim& rows, const Dim& width,
                      SourceLoc loc = SourceLoc::here());
 
+// The simpler simple recurrent unit (Kim et al. 2019, section 3.1), which stands in the place of a
+// decoder's self-attention:
+//   f = sigmoid(W_f x + b_f),  c' = f * c + (1 - f) * (W x),  h = relu(c')
+// One step: x: T[...,M], c: T[...,M] -> h, c'; parameters W [M,M], f/W [M,M], f/b [M]
+CellState ssru_cell(const Scope& p, const Tensor& x, const Tensor& c,
+                    SourceLoc loc = SourceLoc::here());
+// All positions of x: T[B,T,M], from zeros -> h: T[B,T,M]
+Tensor ssru(const Scope& p, const Tensor& x, SourceLoc loc = SourceLoc::here());
+
 struct Recurrent {
   Tensor outputs;  // T[S,B,H], of a bidirectional layer T[S,B,2H]: [forward; backward]
   std::vector<CellState> final;  // layer by layer, in each forward, then backward
+  Tensor lengths;                // s32[B], of the outputs; with lengths
 };
 
 struct RecurrentOptions {
@@ -73,12 +84,18 @@ struct RecurrentOptions {
   bool bidirectional = false;
   double dropout = 0;        // between layers (Zaremba et al. 2014),
   bool variational = false;  // with one mask for all positions
+  bool residual = false;     // layers but the first add what they read (Wu et al. 2016, eq. 6)
+  int64_t halved = 0;        // so many layers above the first read two positions as one
+  int64_t transitions = 0;   // further cells that each step goes through, without input
   Noise noise;
   std::vector<CellState> initial;  // in the order of `final`; none: zeros
   CellOptions cell;
 };
 
-// x: T[S,B,M], lengths: s32[B] or none. Parameters at p/<layer>/forward and p/<layer>/backward.
+// x: T[S,B,M], lengths: s32[B] or none. Parameters at p/<layer>/forward and p/<layer>/backward,
+// of transitions below these at transition/<number>. Where a layer reads two positions as one, [x_2i;
+// x_2i+1], outputs have half as many, the odd one counted (Chan et al. 2016, "Listen, Attend and
+// Spell", eq. 5).
 Recurrent recurrent(const Scope& p, const Tensor& x, const Tensor& lengths, const Dim& width,
                     const RecurrentOptions& options = {}, SourceLoc loc = SourceLoc::here());
 

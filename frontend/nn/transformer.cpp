@@ -99,10 +99,15 @@ DecoderLayer decoder_layer(const Scope& p, const Tensor& x, const DecoderSources
   const int64_t width = width_of(x);
   const Scope self = p / "self";
   DecoderLayer layer;
+  MultiHeadOptions of_self = o.attention;
+  of_self.rotation = view.rotation;
+  const auto attend = [&](const Scope&, const Tensor& h) {
+    const KeysValues own = project_keys_values(self, h, width, of_self);
+    return multi_head_attention(self, h, view.past ? view.past(own) : own, view.self_mask,
+                                view.self_bias, of_self);
+  };
   Tensor y = residual(p, "self", x, o, [&](const Tensor& h) {
-    const KeysValues own = project_keys_values(self, h, width, o.attention);
-    const MultiHeadAttended a = multi_head_attention(self, h, view.past ? view.past(own) : own,
-                                                     view.self_mask, view.self_bias, o.attention);
+    const MultiHeadAttended a = view.self ? view.self(self, h) : attend(self, h);
     layer.self_weights = a.weights;
     return a.context;
   });

@@ -72,6 +72,8 @@ struct DecoderSources {
   Tensor memory_mask;  // broadcasts to [B,heads,T,S], or none
   Tensor self_mask;    // broadcasts to [B,heads,T,T'], T' being the keys of its past
   Tensor self_bias;    // the same, or none
+  Rotation rotation;   // of its own queries and keys, or none
+  SelfAttention self;  // what stands in the place of self-attention, or none
   // Decoding: from the keys and values of x, T[B,T,heads,D], to those of its whole past,
   // T[B,T',heads,D]. None: x is all there is.
   std::function<KeysValues(const KeysValues&)> past;

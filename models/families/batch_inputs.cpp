@@ -1,6 +1,7 @@
 // models/families/batch_inputs.cpp -- by the kind of the source.
 #include "models/families/batch_inputs.h"
 
+#include "ir/error.h"
 #include "models/data/batch_names.h"
 
 namespace weft::seq2seq {
@@ -17,7 +18,32 @@ Tensor patches_of(const data::Source& s, const Tensor& x, const SourceLoc& loc) 
                  {b, rows * columns, s.patch * s.patch * s.features}, loc);
 }
 
+// f32[B,H,W,C] -> T[B,S,channels], patches row by row
+Tensor convolved(const Scope& p, const data::Source& s, Tensor x, int64_t channels) {
+  int64_t rest = s.patch, layer = 0;
+  for (int64_t factor = 2; rest > 1; ++factor)
+    for (; rest % factor == 0; rest /= factor) {
+      const Tensor y = conv2d(p / layer++, x, channels, 3, {.padding = Padding::same()});
+      x = max_pool2d(relu(y), factor);
+    }
+  return reshape(x, {x.dim(0), s.patches(), channels});
+}
+
 }  // namespace
+
+void fields(ImageEncoder& e, settings::Fields& f) {
+  f.integer("image_channels", e.channels, {0, 4096},
+            "image: channels of the convolutions that make one position of each patch and its "
+            "surroundings; 0: there are none, a patch's pixels are projected (ViT)");
+}
+
+void check(const ImageEncoder& e, const data::Source& source) {
+  if (e.channels == 0) return;
+  if (source.kind != SourceKind::image)
+    throw ir::GraphError(
+        ir::concat("image_channels needs a source of images, found ", data::name(source.kind)));
+  if (source.patch < 2) throw ir::GraphError("image_channels needs patches of 2 pixels or more");
+}
 
 SourceInputs source_inputs(Model& m, const data::Source& s) {
   const Dim b = dim("B");
@@ -55,8 +81,11 @@ Dim source_positions(const data::Source& s, const Tensor& x, SourceLoc loc) {
 }
 
 Tensor projected_source(const Scope& p, const data::Source& s, const Tensor& x, int64_t width,
-                        SourceLoc loc) {
-  const Tensor frames = s.kind == SourceKind::image ? patches_of(s, x, loc) : x;
+                        const ImageEncoder& image, SourceLoc loc) {
+  const CalledFrom from(loc);
+  const Tensor frames = s.kind != SourceKind::image ? x
+                        : image.channels > 0 ? convolved(p / "convolutions", s, x, image.channels)
+                                             : patches_of(s, x, loc);
   return linear(p / "source_projection", frames, width, {}, loc);
 }
 

@@ -75,6 +75,7 @@ struct Family {
   int64_t (*most_positions)(const Settings&);
   int64_t (*most_target_positions)(const Settings&);
   int64_t (*window)(const Settings&);
+  int64_t (*reduction)(const Settings&);
   Graphs graphs;
 };
 
@@ -86,6 +87,8 @@ void check_target_vocabulary(int64_t size);  // GraphError out of range
 //   has_attention(const Config&)         are there weights to draw
 //   most_positions(const Config&)        of a source, or a target with its end; 0: no limit
 //   most_target_positions(const Config&) of a target, where that is another number
+//   reduction(const Config&)             positions of a source that attention sees as one, where
+//                                        that is more
 //   window(const Config&)                steps that caches of a search have to keep; 0: all
 //   loss_graph, encode_graph, step_graph, attention_graph
 template <typename C>
@@ -117,6 +120,10 @@ constexpr Family make_family(std::string_view name, std::string_view doc) {
             return most_positions(s.as<C>());
           },
           .window = [](const Settings& s) { return window(s.as<C>()); },
+          .reduction = [](const Settings& s) -> int64_t {
+            if constexpr (requires(const C& c) { reduction(c); }) return reduction(s.as<C>());
+            return 1;
+          },
           .graphs = {.loss = [](const Settings& s,
                                 bool training) { return loss_graph(s.as<C>(), training); },
                      .encode = [](const Settings& s) { return encode_graph(s.as<C>()); },

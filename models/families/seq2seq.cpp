@@ -59,6 +59,7 @@ int64_t target_vocabulary(const Settings& s) { return ends(s).target_vocabulary;
 uint64_t seed(const Settings& s) { return ends(s).seed; }
 bool has_attention(const Settings& s) { return s.family().has_attention(s); }
 int64_t most_positions(const Settings& s) { return s.family().most_positions(s); }
+int64_t reduction(const Settings& s) { return s.family().reduction(s); }
 int64_t most_target_positions(const Settings& s) { return s.family().most_target_positions(s); }
 
 void set_vocabularies(Settings& s, int64_t source, int64_t target) {
@@ -116,7 +117,8 @@ search::Decoder decoder(const Settings& s, const search::StepOptions& options,
            .max_target_positions = most_target_positions(s),
            .window = s.family().window(s),
            .ids = options.ids,
-           .patches = image ? source.patches() : 0}};
+           .patches = image ? source.patches() : 0,
+           .reduction = reduction(s)}};
 }
 
 }  // namespace weft::seq2seq

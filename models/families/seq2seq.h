@@ -22,6 +22,8 @@ void set_seed(Settings& s, uint64_t seed);
 bool has_attention(const Settings& s);
 // How many tokens of a source, or of a target with </s>, the model has positions for; 0: no limit.
 int64_t most_positions(const Settings& s);
+// How many positions of a source attention sees as one: a pyramid's.
+int64_t reduction(const Settings& s);
 // Of a target alone.
 int64_t most_target_positions(const Settings& s);
 

@@ -2,6 +2,7 @@
 #include "models/families/table.h"
 
 #include "ir/error.h"
+#include "models/families/convolutional/convolutional.h"
 #include "models/families/rnn/rnn.h"
 #include "models/families/transformer/transformer.h"
 
@@ -11,6 +12,7 @@ Families families() {
   static constexpr const Family* all[] = {
       &rnn::kFamily,
       &transformer::kFamily,
+      &convolutional::kFamily,
   };
   return all;
 }

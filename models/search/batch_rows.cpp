@@ -111,7 +111,9 @@ void BatchRows::start(const Array& source, const Array& lengths) {
       {"B", padded_},
       {"K", beams_},
       {"C", capacity_},
-      {"S", decoder_.traits.patches > 0 ? decoder_.traits.patches : source.dim(1)}};
+      {"S", decoder_.traits.patches > 0
+                ? decoder_.traits.patches
+                : round_up(source.dim(1), decoder_.traits.reduction) / decoder_.traits.reduction}};
   Inputs inputs;
   for (const ir::Argument& a : graph.arguments()) {
     if (a.kind != ir::ArgumentKind::input) continue;

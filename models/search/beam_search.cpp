@@ -212,7 +212,7 @@ class BatchSearch {
       by_beam.resize(static_cast<size_t>(rows.beams()));
       for (int64_t k = 0; k < rows.beams(); ++k) {
         std::vector<float>& w = by_beam[static_cast<size_t>(k)];
-        w.resize(static_cast<size_t>(width), 0);
+        w.resize(std::max(w.size(), static_cast<size_t>(width)), 0);
         for (int64_t s = 0; s < width; ++s)
           w[static_cast<size_t>(s)] +=
               static_cast<float>(weights.at((row * rows.beams() + k) * width + s));

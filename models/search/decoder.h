@@ -16,6 +16,7 @@ struct DecoderTraits {
   int64_t window = 0;                // steps that its caches, rings, have to keep; 0: all
   data::SpecialIds ids;              // of the target
   int64_t patches = 0;               // of an image: its positions; 0: as many as the source is wide
+  int64_t reduction = 1;             // so many positions of a source are one of the decoder's
 };
 
 struct Decoder {

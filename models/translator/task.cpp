@@ -321,10 +321,10 @@ Task read_task(const std::string& path, const TaskOptions& options) {
   try {
     seq2seq::check(task.config);
   } catch (const ir::GraphError& e) {
-    const bool needs_one = task.recipe.places.contains("model.shared_embedding") &&
-                           !task.recipe.data.shared_vocabulary;
-    throw ir::GraphError(ir::concat(task.recipe.where("model.shared_embedding"),
-                                    ": error: ", e.what(),
+    const bool copies = task.recipe.places.contains("model.copy");
+    const char* const key = copies ? "model.copy" : "model.shared_embedding";
+    const bool needs_one = task.recipe.places.contains(key) && !task.recipe.data.shared_vocabulary;
+    throw ir::GraphError(ir::concat(task.recipe.where(key), ": error: ", e.what(),
                                     needs_one ? "; data.shared_vocabulary = true makes one" : ""));
   }
   for (const auto& [file, name] : {std::pair{&task.train, "train"}, {&task.valid, "valid"}}) {

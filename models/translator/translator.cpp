@@ -244,9 +244,19 @@ Translator::Tokens Translator::labels(const std::string& source) const {
   if (content_->reads_text()) return tokenizers().source.pieces(source);
   const std::scoped_lock lock(content_->asked);
   Tokens names;
-  for (int64_t n = content_->encoded(source, 0).source_length(); std::ssize(names) < n;)
-    names.push_back(std::to_string(names.size() + 1));
+  const int64_t n = content_->encoded(source, 0).source_length();
+  for (int64_t i = 0; i < n; i += seq2seq::reduction(config()))
+    names.push_back(std::to_string(i + 1));
   return names;
+}
+
+std::optional<ir::Array> Translator::features(const std::string& source) const {
+  if (content_->reads_text()) return std::nullopt;
+  const std::scoped_lock lock(content_->asked);
+  const ir::Array x = content_->encoded(source, 0).features;
+  const int64_t stack = seq2seq::ends(config()).source.stack;
+  if (x.rank() != 2 || stack == 1) return x;
+  return x.reshaped({x.dim(0) * stack, x.dim(1) / stack});
 }
 
 Translator::Tokens Translator::unknown(const std::string& source) const {

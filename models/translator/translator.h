@@ -97,6 +97,9 @@ class Translator {
 
   // How its positions are called: its tokens, or numbers of frames or patches.
   Tokens labels(const std::string& source) const;
+  // What it reads in the place of tokens: frames f32[n,F] as they were before any were stacked, or an
+  // image f32[H,W,C]; nothing where the source is text.
+  std::optional<ir::Array> features(const std::string& source) const;
   // Its tokens that the model does not know.
   Tokens unknown(const std::string& source) const;
   // How many it is; 0 of one that is refused.

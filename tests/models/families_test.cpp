@@ -202,6 +202,7 @@ TEST_CASE("families: one that nobody registered trains, searches and stands in r
   const std::string recipe = folder.file(
       "r.toml", "[data]\ntrain = \"t\"\nvalid = \"v\"\n[model]\nfamily = \"tiny\"\nwidth = 5\n");
   CHECK(training::read_recipe(recipe, with_tiny()).model.as<tiny::Config>().width == 5);
-  CHECK_THROWS_WITH(training::read_recipe(recipe),
-                    doctest::Contains("there is no family 'tiny'; there are rnn, transformer"));
+  CHECK_THROWS_WITH(
+      training::read_recipe(recipe),
+      doctest::Contains("there is no family 'tiny'; there are rnn, transformer, convolutional"));
 }

@@ -2,7 +2,7 @@
 // dropout.
 #include "autodiff/gradient.h"
 #include "models/training/example_batches.h"
-#include "tests/models/small_data.h"
+#include "tests/models/every_model.h"
 
 #include <doctest/doctest.h>
 
@@ -110,6 +110,22 @@ TEST_CASE("padding: a batch is each sentence alone for transformers, dropout of 
         CAPTURE(optimize);
         check_model(c, optimize);
       }
+}
+
+TEST_CASE("padding: a batch is each sentence alone for every part of recurrent models") {
+  for (const tests::NamedModel& model : tests::recurrent_variants(4)) {
+    CAPTURE(model.first);
+    check_model(tests::with_dropout(model.second, 0.3), true);
+  }
+}
+
+TEST_CASE("padding: ... of transformers, and for convolutional models") {
+  for (const tests::NamedModels& models :
+       {tests::transformer_variants(4), tests::convolutional_variants(4)})
+    for (const tests::NamedModel& model : models) {
+      CAPTURE(model.first);
+      check_model(tests::with_dropout(model.second, 0.3), true);
+    }
 }
 
 TEST_CASE("decoding: the step's executable follows teacher forcing") {

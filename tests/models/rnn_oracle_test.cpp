@@ -164,6 +164,16 @@ std::vector<Renamed> luong_names(rnn::AttentionKind kind) {
 
 }  // namespace
 
+TEST_CASE("luong: values and gradients of local attention around a predicted place") {
+  if (tests::oracle_folder().empty()) return;
+  rnn::Config c = luong_config(rnn::AttentionKind::general, false);
+  c.local_window = 2;
+  std::vector<Renamed> names = luong_names(c.attention);
+  names.push_back({"Wp", "decoder/attention/place/W"});
+  names.push_back({"vp", "decoder/attention/place/v"});
+  check_everywhere("luong_local-p_general", names, oracle_graph(c, true, true));
+}
+
 TEST_CASE("rnnsearch: values and gradients are those of the paper's equations") {
   if (tests::oracle_folder().empty()) return;
   check_everywhere("rnnsearch_full", rnnsearch_names(),

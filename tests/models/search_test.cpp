@@ -5,7 +5,7 @@
 #include "models/search/batch_rows.h"
 #include "models/search/beam_search.h"
 #include "models/training/example_batches.h"
-#include "tests/models/small_data.h"
+#include "tests/models/every_model.h"
 #include "tests/models/toy_model.h"
 
 #include <doctest/doctest.h>
@@ -18,6 +18,7 @@ using namespace weft;
 using ir::Array;
 using search::Hypotheses;
 using search::Hypothesis;
+using tests::config_of;
 using tests::kIds;
 using tests::random_table;
 using tests::TableModel;
@@ -34,41 +35,6 @@ Hypotheses exhaustive(const TableModel& m, double length_penalty) {
   return tests::best_first(std::move(all));
 }
 
-rnn::Config config_of(rnn::AttentionKind attention, int64_t width = 16) {
-  rnn::Config c = tests::small_config(width);
-  c.attention = attention;
-  const bool luong =
-      attention != rnn::AttentionKind::additive && attention != rnn::AttentionKind::none;
-  c.cell = luong ? CellKind::lstm : CellKind::gru;
-  c.bidirectional = !luong;
-  c.input_feeding = luong;
-  c.readout = luong ? rnn::Readout::plain : rnn::Readout::tanh;
-  return c;
-}
-
-std::vector<std::pair<std::string, seq2seq::Settings>> every_model() {
-  std::vector<std::pair<std::string, seq2seq::Settings>> all;
-  using enum rnn::AttentionKind;
-  for (const auto kind : {additive, dot, general, concat, none})
-    all.emplace_back(rnn::name(kind), config_of(kind));
-  using enum transformer::PositionKind;
-  for (const auto positions : {sinusoidal, learned, relative})
-    for (const bool pre_norm : {true, false}) {
-      transformer::Config c = tests::small_transformer(8);
-      c.positions = positions;
-      c.pre_norm = pre_norm;
-      all.emplace_back(ir::concat(pre_norm ? "pre" : "post", "-norm transformer, ",
-                                  transformer::name(positions)),
-                       c);
-    }
-  for (const auto positions : {sinusoidal, relative}) {
-    transformer::Config c = tests::small_transformer(8);
-    c.positions = positions, c.window = 3;
-    all.emplace_back(ir::concat("transformer with a window, ", transformer::name(positions)), c);
-  }
-  return all;
-}
-
 // Parameters large enough for sentences to differ.
 ParameterStore lively_store(const search::Decoder& d, uint64_t seed, ir::DType real) {
   ParameterStore store(seed, real);
@@ -79,6 +45,45 @@ ParameterStore lively_store(const search::Decoder& d, uint64_t seed, ir::DType r
     for (int64_t i = 0; i < a.size(); ++i) a.set(i, 3 * a.at(i));
   }
   return store;
+}
+
+// Probabilities and weights that a search found, against teacher forcing.
+void check_against_forcing(const tests::NamedModels& models) {
+  for (const auto& model : models) {
+    CAPTURE(model.first);
+    const seq2seq::Settings& c = model.second;
+    search::Decoder d =
+        seq2seq::decoder(c, {.beam = 3, .weights = true}, tests::reference_options());
+    ParameterStore store = lively_store(d, 11, ir::DType::f64);
+    const auto sources = tests::reversals(5, 6, 12);
+    const auto found = search::search(d, store, sources, {}, {.n_best = 3});
+    Program loss = Program::inference(seq2seq::loss_graph(c, false), tests::reference_options());
+    std::optional<Program> attention;
+    if (seq2seq::has_attention(c))
+      attention.emplace(
+          Program::inference(seq2seq::attention_graph(c), tests::reference_options()));
+    for (size_t i = 0; i < found.size(); ++i) {
+      REQUIRE(found[i].size() == 3);
+      CHECK(found[i][0].score >= found[i][1].score);
+      for (const Hypothesis& h : found[i]) {
+        if (!h.ended) continue;
+        const std::vector<data::EncodedExample> one{{sources[i].source, h.tokens, 1}};
+        const data::Batch b = data::make_batch(one, std::vector<int64_t>{0}, {});
+        const auto r = loss.run(store, training::inputs_of(b));
+        CHECK(-h.log_probability ==
+              doctest::Approx(r.at("loss").at(0) * r.at("tokens").at(0)).epsilon(1e-9));
+        if (!attention) continue;
+        const Array forced = attention->run(store, training::inputs_of(b)).at("weights");
+        REQUIRE(h.weights.size() == h.tokens.size() + 1);
+        for (size_t t = 0; t < h.weights.size(); ++t)
+          for (size_t s = 0; s < sources[i].source.size(); ++s)
+            CHECK(h.weights[t][s] ==
+                  doctest::Approx(forced.at(static_cast<int64_t>(t) * b.source_width() +
+                                            static_cast<int64_t>(s)))
+                      .epsilon(1e-6));
+      }
+    }
+  }
 }
 
 }  // namespace
@@ -238,42 +243,18 @@ TEST_CASE("search: options out of range are refused by name") {
   CHECK(message(0, {}).find("beam is 0, needed is 1 to 1024") == 0);
 }
 
-TEST_CASE("search: probabilities and weights are those of teacher forcing, for every model") {
-  for (const auto& model : every_model()) {
-    CAPTURE(model.first);
-    const seq2seq::Settings& c = model.second;
-    search::Decoder d =
-        seq2seq::decoder(c, {.beam = 3, .weights = true}, tests::reference_options());
-    ParameterStore store = lively_store(d, 11, ir::DType::f64);
-    const auto sources = tests::reversals(5, 6, 12);
-    const auto found = search::search(d, store, sources, {}, {.n_best = 3});
-    Program loss = Program::inference(seq2seq::loss_graph(c, false), tests::reference_options());
-    std::optional<Program> attention;
-    if (seq2seq::has_attention(c))
-      attention.emplace(
-          Program::inference(seq2seq::attention_graph(c), tests::reference_options()));
-    for (size_t i = 0; i < found.size(); ++i) {
-      REQUIRE(found[i].size() == 3);
-      CHECK(found[i][0].score >= found[i][1].score);
-      for (const Hypothesis& h : found[i]) {
-        if (!h.ended) continue;
-        const std::vector<data::EncodedExample> one{{sources[i].source, h.tokens, 1}};
-        const data::Batch b = data::make_batch(one, std::vector<int64_t>{0}, {});
-        const auto r = loss.run(store, training::inputs_of(b));
-        CHECK(-h.log_probability ==
-              doctest::Approx(r.at("loss").at(0) * r.at("tokens").at(0)).epsilon(1e-9));
-        if (!attention) continue;
-        const Array forced = attention->run(store, training::inputs_of(b)).at("weights");
-        REQUIRE(h.weights.size() == h.tokens.size() + 1);
-        for (size_t t = 0; t < h.weights.size(); ++t)
-          for (size_t s = 0; s < sources[i].source.size(); ++s)
-            CHECK(h.weights[t][s] ==
-                  doctest::Approx(forced.at(static_cast<int64_t>(t) * b.source_width() +
-                                            static_cast<int64_t>(s)))
-                      .epsilon(1e-6));
-      }
-    }
-  }
+TEST_CASE("search: probabilities and weights are those of teacher forcing, for every attention") {
+  check_against_forcing(tests::recurrent_models());
+  check_against_forcing(tests::transformer_models());
+}
+
+TEST_CASE("search: ... for every part of recurrent models") {
+  check_against_forcing(tests::recurrent_variants());
+}
+
+TEST_CASE("search: ... for every part of transformers, and for convolutional models") {
+  check_against_forcing(tests::transformer_variants());
+  check_against_forcing(tests::convolutional_variants());
 }
 
 TEST_CASE("search: a window's caches are rings, and score as a mask over whole sentences does") {

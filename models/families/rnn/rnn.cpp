@@ -1,7 +1,7 @@
 // models/families/rnn/rnn.cpp -- the encoder, and the decoder's one step.
 #include "models/families/rnn/rnn.h"
 
-#include "models/families/batch_inputs.h"
+#include <functional>
 
 namespace weft::rnn {
 namespace {
@@ -14,7 +14,7 @@ LinearOptions biased(const Config& c) { return {.bias = c.output_bias}; }
 // Does training depend on its step, or on chance?
 bool needs_noise(const Config& c) {
   return c.dropout > 0 || c.source_word_dropout > 0 || c.target_word_dropout > 0 ||
-         c.scheduled_sampling > 0 || c.guided.on();
+         c.scheduled_sampling > 0 || c.guided.on() || c.spec_augment.on();
 }
 
 // Embeddings T[P,B,M]: words dropped, then elements.
@@ -26,11 +26,17 @@ Tensor drop_embedded(const Scope& p, const Config& c, const Tensor& x, double wo
                                : sequence_dropout(p, words, c.dropout, noise);
 }
 
+// Annotations T[S,B,E], zeros behind the lengths -> their mean, T[B,E]
+Tensor mean_annotation(const Tensor& outputs, const Tensor& lengths) {
+  return sum(outputs, 0) / expand(cast(maximum(lengths, 1), f32), -1);
+}
+
 // The decoder's first state, from the encoder's last ones. Bahdanau et al.: s_0 = tanh(Ws h_1), h_1
 // being the backward state at the first position. Others: the encoder's states as they are, or
-// through tanh(W [forward; backward]) where there are two directions.
+// through tanh(W [forward; backward]) where there are two directions. Or from the mean of all.
 State bridge(const Scope& p, const Config& c, const Recurrent& r) {
   const auto in = p.enter();
+  const Tensor mean = c.start == Start::mean ? mean_annotation(r.outputs, r.lengths) : Tensor();
   const size_t directions = c.bidirectional ? 2 : 1;
   State s;
   for (size_t layer = 0; layer < static_cast<size_t>(c.layers); ++layer) {
@@ -39,6 +45,7 @@ State bridge(const Scope& p, const Config& c, const Recurrent& r) {
     const Scope here = c.layers == 1 ? p : p / static_cast<int64_t>(layer);
     const auto start = [&](const std::string& name, const Tensor& forward, const Tensor& backward) {
       if (!forward.valid()) return Tensor();
+      if (mean.valid()) return tanh(linear(here / name, mean, c.hidden, biased(c)));
       if (c.attention == AttentionKind::additive)
         return tanh(linear(here / name, backward, c.hidden, biased(c)));
       if (!c.bidirectional) return forward;
@@ -47,25 +54,53 @@ State bridge(const Scope& p, const Config& c, const Recurrent& r) {
     s.layers.push_back({start("Ws", first.h, last.h), start("Wsc", first.c, last.c)});
   }
   if (c.input_feeding) s.fed = zero_state(CellKind::gru, r.outputs, r.outputs.dim(1), c.hidden).h;
+  if (c.coverage != Coverage::none)
+    s.coverage = full(r.outputs, 0, {r.outputs.dim(1), r.outputs.dim(0)}, f32);
   return s;
 }
 
 Attended attend_rows(const Scope& p, const Config& c, const Memory& m, const Tensor& s) {
+  Near near;
+  if (c.local_window > 0) near = near_predicted_place(p / "place", s, m.mask, c.local_window);
   switch (c.attention) {
     case AttentionKind::dot:
-      return dot_attention(s, m.h, m.mask);
+      return dot_attention(s, m.h, m.mask, near);
     case AttentionKind::general:
-      return general_attention(p, s, m.h, m.mask, m.keys);
+      return general_attention(p, s, m.h, m.mask, m.keys, near);
     case AttentionKind::concat:
-      return concat_attention(p, s, m.h, m.mask, attention_width(c), m.keys);
+      return concat_attention(p, s, m.h, m.mask, attention_width(c), m.keys, near);
     default:
       return additive_attention(p, s, m.h, m.mask, attention_width(c), m.keys);
   }
 }
 
+// x: T[B,...] -> T[B*K,...], each row K times
+Tensor repeated(const Tensor& x, const Dim& beams) {
+  if (!x.valid()) return x;
+  Shape wide = x.shape(), rows = wide;
+  wide.insert(wide.begin() + 1, beams);
+  rows[0] = rows[0] * beams;
+  return reshape(broadcast(expand(x, 1), wide), rows);
+}
+
+// Keys that know what was looked at: v . tanh(W s + U h_j + V C_j), Tu et al. 2016, eq. 5, with a
+// coverage of one number; eq. 11 of See et al. 2017. They are a row's own, so the memory is too.
+Memory covered(const Scope& p, const Config& c, const Memory& m, const Tensor& coverage) {
+  const auto in = p.enter();
+  const Dim beams = *coverage.dim(0).divided_by(m.h.dim(0));
+  Memory own = m;
+  if (!beams.is(1)) own.h = repeated(m.h, beams), own.mask = repeated(m.mask, beams);
+  own.keys = m.keys.valid() ? m.keys : additive_keys(p, m.h, attention_width(c));
+  if (!beams.is(1)) own.keys = repeated(own.keys, beams);
+  own.keys = own.keys + expand(coverage, -1) * p.parameter("V", {Dim(attention_width(c))});
+  return own;
+}
+
 // s: T[R,H], one row a sentence; or several beams of each, which are that many queries to its one
-// memory. -> context T[R,E], weights T[B,K,S] where there are beams
-Attended attend_with(const Scope& p, const Config& c, const Memory& m, const Tensor& s) {
+// memory. -> context T[R,E], weights T[B,K,S] where there are beams (with coverage T[R,S])
+Attended attend_with(const Scope& p, const Config& c, const Memory& m, const Tensor& s,
+                     const Tensor& coverage) {
+  if (coverage.valid()) return attend_rows(p, c, covered(p, c, m, coverage), s);
   const Dim rows = s.dim(0), sentences = m.h.dim(0);
   if (rows == sentences) return attend_rows(p, c, m, s);
   const Dim beams = *rows.divided_by(sentences);
@@ -73,19 +108,48 @@ Attended attend_with(const Scope& p, const Config& c, const Memory& m, const Ten
   return {reshape(a.context, {rows, m.h.dim(-1)}), a.weights};
 }
 
-// The decoder's layers, x and context going into the first.
-std::vector<CellState> run_cells(const Scope& p, const Config& c, const State& state, Tensor x,
-                                 const Tensor& context, const Noise& noise,
-                                 const Tensor& position) {
-  std::vector<CellState> next;
+// x: T[R,S] or T[B,K,S] -> T[R,S]
+Tensor by_row(const Tensor& x) {
+  return x.rank() == 2 ? x : reshape(x, {x.dim(0) * x.dim(1), x.dim(2)});
+}
+
+// What attention leaves behind: what is covered now, and how much of it was looked at again.
+void cover(const Config& c, const Memory& m, const Tensor& before, Step& step) {
+  if (c.coverage == Coverage::none) return;
+  step.repeated = sum(minimum(step.weights, before), -1);
+  Tensor more = step.weights;
+  if (c.coverage == Coverage::fertility)
+    more = more / repeated(m.fertility, *before.dim(0).divided_by(m.h.dim(0)));
+  step.state.coverage = before + more;
+}
+
+struct Cells {
+  std::vector<CellState> state;
+  Tensor top;  // T[B,H], the last layer's output
+};
+// From the state between the two cells of a conditional step to the context.
+using Look = std::function<Tensor(const Tensor& s)>;
+
+// The decoder's layers, x and context going into the first; or `look`'s into its second cell.
+Cells run_cells(const Scope& p, const Config& c, const State& state, Tensor x, Tensor context,
+                const Look& look, const Noise& noise, const Tensor& position) {
+  const CellOptions options{.bias = c.cell_bias};
+  Cells cells;
   for (size_t layer = 0; layer < state.layers.size(); ++layer) {
     const Scope here = c.layers == 1 ? p / "cell" : p / "cell" / static_cast<int64_t>(layer);
+    const Tensor read = x;
     if (layer > 0) x = dropout(here / "dropout", x, c.dropout, noise, position);
-    next.push_back(cell(c.cell, here, x, state.layers[layer], layer == 0 ? context : Tensor(),
-                        {.bias = c.cell_bias}));
-    x = next.back().h;
+    CellState next =
+        cell(c.cell, here, x, state.layers[layer], layer == 0 ? context : Tensor(), options);
+    if (layer == 0 && look)
+      next = cell(c.cell, here / "conditional", look(next.h), next, {}, options);
+    for (int64_t i = 0; i < c.decoder_transitions; ++i)
+      next = cell(c.cell, here / "transition" / i, {}, next, {}, options);
+    cells.state.push_back(next);
+    x = c.residual && layer > 0 ? next.h + read : next.h;
   }
-  return next;
+  cells.top = x;
+  return cells;
 }
 
 // What the vocabulary's scores are computed from.      s: T[B,H], y: T[B,M], context: T[B,E] or
@@ -117,6 +181,28 @@ Tensor memory_keys(const Scope& p, const Config& c, const Tensor& h, SourceLoc l
   }
 }
 
+Tensor fertility(const Scope& p, const Config& c, const Tensor& h, SourceLoc loc) {
+  const Scope here = p / "decoder" / "fertility";
+  const auto in = here.enter(loc);
+  return squeeze(sigmoid(linear(here, h, 1, no_bias)), -1) * c.most_fertility;
+}
+
+Tensor log_mixture(const Tensor& logits, const Tensor& weights, const Tensor& generate,
+                   const Tensor& tokens, SourceLoc loc) {
+  const CalledFrom from(loc);
+  const Tensor g = expand(generate, -1);
+  const Tensor p = add_along_axis(exp(log_softmax(logits)) * g, tokens, weights * (1 - g));
+  return log(maximum(p, 1e-30));
+}
+
+Tensor mixture_losses(const Tensor& logits, const Tensor& weights, const Tensor& generate,
+                      const Tensor& tokens, const Tensor& labels, SourceLoc loc) {
+  const CalledFrom from(loc);
+  const Tensor copied = sum(where(expand(labels, -1) == expand(tokens, 0), weights, 0), -1);
+  const Tensor p = generate * exp(-cross_entropy(logits, labels)) + (1 - generate) * copied;
+  return -log(maximum(p, 1e-30));
+}
+
 Encoded encode(const Scope& p, const Config& c, const Tensor& x, const Tensor& lengths,
                const Noise& noise, SourceLoc loc) {
   const Scope here = p / "encoder";
@@ -126,10 +212,17 @@ Encoded encode(const Scope& p, const Config& c, const Tensor& x, const Tensor& l
                                  .bidirectional = c.bidirectional,
                                  .dropout = c.dropout,
                                  .variational = c.variational_dropout,
+                                 .residual = c.residual,
+                                 .halved = c.pyramid,
+                                 .transitions = c.encoder_transitions,
                                  .noise = noise};
   const Recurrent r = recurrent(here, x, lengths, c.hidden, options);
   Encoded e;
-  if (has_attention(c)) e.memory = {swap_axes(r.outputs, 0, 1), length_mask(lengths, x.dim(0)), {}};
+  if (has_attention(c)) {
+    e.memory.h = swap_axes(r.outputs, 0, 1);
+    e.memory.mask = length_mask(r.lengths, r.outputs.dim(0));
+    if (c.coverage == Coverage::fertility) e.memory.fertility = fertility(p, c, e.memory.h);
+  }
   e.start = bridge(p / "bridge", c, r);
   return e;
 }
@@ -137,12 +230,19 @@ Encoded encode(const Scope& p, const Config& c, const Tensor& x, const Tensor& l
 Encoded encode_source(const Scope& p, const Config& c, const Tensor& source, const Tensor& lengths,
                       const Noise& noise, SourceLoc loc) {
   const auto in = p.enter(loc);
-  Tensor x = c.source.kind == data::SourceKind::tokens
-                 ? embedding(p / "source_embedding", swap_axes(source, 0, 1), c.source.vocabulary,
-                             c.embedding, init::normal(0.1))
-                 : swap_axes(seq2seq::projected_source(p, c.source, source, c.embedding), 0, 1);
+  Tensor x =
+      c.source.kind == data::SourceKind::tokens
+          ? embedding(p / "source_embedding", swap_axes(source, 0, 1), c.source.vocabulary,
+                      c.embedding, init::normal(0.1))
+          : swap_axes(seq2seq::projected_source(p, c.source,
+                                                seq2seq::augmented(p / "spec_augment", source,
+                                                                   lengths, c.spec_augment, noise),
+                                                c.embedding, c.image),
+                      0, 1);
   x = drop_embedded(p / "source_dropout", c, x, c.source_word_dropout, noise);
-  return encode(p, c, x, lengths, noise);
+  Encoded e = encode(p, c, x, lengths, noise);
+  if (c.copy) e.memory.tokens = source;
+  return e;
 }
 
 Step decode_step(const Scope& p, const Config& c, const Memory& memory, const State& state,
@@ -151,27 +251,37 @@ Step decode_step(const Scope& p, const Config& c, const Memory& memory, const St
   const auto in = here.enter(loc);
   const Tensor& before = state.layers.back().h;
   Step step;
-  Tensor read;
-  if (c.attention == AttentionKind::additive) {
-    const Attended a = attend_with(here / "attention", c, memory, before);
-    step.state.layers = run_cells(here, c, state, y, a.context, noise, position);
-    const Tensor& s = c.readout == Readout::maxout ? before : step.state.layers.back().h;
-    read = read_out(here / "readout", c, s, y, a.context);
+  Tensor read, context, top;
+  const auto look = [&](const Tensor& s) {
+    const Attended a = attend_with(here / "attention", c, memory, s, state.coverage);
     step.weights = a.weights;
+    return a.context;
+  };
+  if (c.attention == AttentionKind::additive) {
+    const auto between = [&](const Tensor& s) { return context = look(s); };
+    if (!c.conditional) context = look(before);
+    const Cells cells = run_cells(here, c, state, y, c.conditional ? Tensor() : context,
+                                  c.conditional ? Look(between) : Look(), noise, position);
+    step.state.layers = cells.state;
+    top = cells.top;
+    read = read_out(here / "readout", c, c.readout == Readout::maxout ? before : top, y, context);
   } else {
-    step.state.layers = run_cells(here, c, state, c.input_feeding ? concat({y, state.fed}, -1) : y,
-                                  {}, noise, position);
-    const Tensor& s = step.state.layers.back().h;
-    Tensor top = s, context;
+    const Cells cells = run_cells(here, c, state, c.input_feeding ? concat({y, state.fed}, -1) : y,
+                                  {}, {}, noise, position);
+    step.state.layers = cells.state;
+    const Tensor s = cells.top;
+    top = s;
     if (has_attention(c)) {  // h~ = tanh(Wc [c; h]), Luong et al. 2015, eq. 5
-      const Attended a = attend_with(here / "attention", c, memory, s);
-      context = a.context;
+      context = look(s);
       top = tanh(linear(here / "Wc", concat({context, s}, -1), c.hidden, biased(c)));
-      step.weights = a.weights;
     }
     if (c.input_feeding) step.state.fed = top;
     read = read_out(here / "readout", c, top, y, {});
   }
+  cover(c, memory, state.coverage, step);
+  if (c.copy)  // eq. 8 of See et al.
+    step.generate =
+        squeeze(sigmoid(linear(here / "generate", concat({context, top, y}, -1), 1)), -1);
   read = dropout(here / "readout_dropout", read, c.dropout, noise, position);
   step.logits = linear(here / "Wo", read, c.target_vocabulary, biased(c));
   return step;
@@ -187,6 +297,7 @@ Tensors flat(const State& s) {
     if (layer.c.valid()) list.push_back(layer.c);
   }
   if (s.fed.valid()) list.push_back(s.fed);
+  if (s.coverage.valid()) list.push_back(s.coverage);
   return list;
 }
 
@@ -197,7 +308,8 @@ State like(const State& shape, const Tensors& list) {
     const Tensor& h = list[at++];
     s.layers.push_back({h, layer.c.valid() ? list[at++] : Tensor()});
   }
-  if (shape.fed.valid()) s.fed = list[at];
+  if (shape.fed.valid()) s.fed = list[at++];
+  if (shape.coverage.valid()) s.coverage = list[at];
   return s;
 }
 
@@ -217,6 +329,7 @@ std::vector<std::string> state_names(const Config& c) {
     if (c.cell == CellKind::lstm) names.push_back(ir::concat("state.", layer, ".c"));
   }
   if (c.input_feeding) names.emplace_back("state.fed");
+  if (c.coverage != Coverage::none) names.emplace_back("state.coverage");
   return names;
 }
 
@@ -245,6 +358,7 @@ Decoded decode(const Scope& p, const Config& c, const Encoded& encoded, const Te
                const Tensor& lengths, bool want_weights, const Noise& noise, const Tensor& sampling,
                SourceLoc loc) {
   const bool weights = want_weights && has_attention(c);
+  const bool copies = weights && c.copy, repeats = weights && c.coverage != Coverage::none;
   const bool positions =
       sampling.valid() || (noise.on() && c.dropout > 0 && !c.variational_dropout);
   const auto body = [&](const LoopStep& at) -> LoopYield {
@@ -256,8 +370,11 @@ Decoded decode(const Scope& p, const Config& c, const Encoded& encoded, const Te
                                   noise, c.variational_dropout ? Tensor() : position);
     Tensors carries = flat(step.state);
     if (sampling.valid()) carries.push_back(arg_max(step.logits));
-    return {.carries = carries,
-            .outputs = weights ? Tensors{step.logits, step.weights} : Tensors{step.logits}};
+    Tensors outputs{step.logits};
+    if (weights) outputs.push_back(step.weights);
+    if (copies) outputs.push_back(step.generate);
+    if (repeats) outputs.push_back(step.repeated);
+    return {.carries = carries, .outputs = outputs};
   };
   const Scope here = p / "decoder";
   const auto in = here.enter(loc);
@@ -265,7 +382,10 @@ Decoded decode(const Scope& p, const Config& c, const Encoded& encoded, const Te
   if (positions) scanned.push_back(iota(y, y.dim(0), s32));
   if (sampling.valid()) carries.push_back(full(y, 0, {y.dim(1)}, s32));  // not read at position 0
   const LoopResults r = scan({.carries = carries, .scanned = scanned, .lengths = lengths}, body);
-  return {r.outputs[0], weights ? r.outputs[1] : Tensor()};
+  Decoded decoded{r.outputs[0], weights ? r.outputs[1] : Tensor(), {}, {}};
+  if (copies) decoded.generate = r.outputs[2];
+  if (repeats) decoded.repeated = r.outputs.back();
+  return decoded;
 }
 
 ir::Graph loss_graph(const Config& c, bool training) {
@@ -280,11 +400,16 @@ ir::Graph loss_graph(const Config& c, bool training) {
   const Tensor sampling =
       training && c.scheduled_sampling > 0 ? sampling_probability(c, noise.step) : Tensor();
   const seq2seq::GuidedAlignment guided = training ? c.guided : seq2seq::GuidedAlignment();
-  const Decoded decoded = decode(p, c, encoded, y, target_lengths, guided.on(), noise, sampling);
+  const bool repeats = training && c.coverage_loss > 0;
+  const Decoded decoded =
+      decode(p, c, encoded, y, target_lengths, guided.on() || c.copy || repeats, noise, sampling);
   const Scope loss = p / "loss";
   const auto in = loss.enter();
-  const Tensor nll = smoothed_cross_entropy(decoded.logits, swap_axes(target_out, 0, 1),
-                                            training ? c.label_smoothing : 0);
+  const Tensor labels = swap_axes(target_out, 0, 1);
+  Tensor nll =
+      c.copy ? mixture_losses(decoded.logits, decoded.weights, decoded.generate, source, labels)
+             : smoothed_cross_entropy(decoded.logits, labels, training ? c.label_smoothing : 0);
+  if (repeats) nll = nll + decoded.repeated * c.coverage_loss;
   const Tensor live = swap_axes(length_mask(target_lengths, target_in.dim(1)), 0, 1);
   seq2seq::set_training_loss(m, {nll, live, target_lengths, true, !training && c.by_token},
                              training && c.weighted, {guided, decoded.weights, noise.step});
@@ -300,6 +425,8 @@ ir::Graph encode_graph(const Config& c) {
     m.output("h", e.memory.h);
     if (const Tensor keys = memory_keys(m.scope(), c, e.memory.h); keys.valid())
       m.output("keys", keys);
+    if (e.memory.fertility.valid()) m.output("fertility", e.memory.fertility);
+    if (e.memory.tokens.valid()) m.output("source_tokens", e.memory.tokens);
   }
   const Tensors start = flat(e.start);
   const std::vector<std::string> names = state_names(c);
@@ -313,25 +440,34 @@ ir::Graph step_graph(const Config& c, const search::StepOptions& options) {
   const Dim s = dim("S");
   Memory memory;
   if (has_attention(c)) {
-    memory.mask = length_mask(graph.memory("source_lengths", s32, {}), s);
+    Tensor lengths = graph.memory("source_lengths", s32, {});
+    if (c.pyramid > 0) lengths = (lengths + (reduction(c) - 1)) / reduction(c);
+    memory.mask = length_mask(lengths, s);
     memory.h = graph.memory("h", f32, {s, c.hidden * (c.bidirectional ? 2 : 1)});
     const bool additive =
         c.attention == AttentionKind::additive || c.attention == AttentionKind::concat;
     if (c.attention != AttentionKind::dot)
       memory.keys = graph.memory("keys", f32, {s, additive ? attention_width(c) : c.hidden});
+    if (c.coverage == Coverage::fertility) memory.fertility = graph.memory("fertility", f32, {s});
+    if (c.copy) memory.tokens = graph.memory("source_tokens", s32, {s});
   }
   const std::vector<std::string> names = state_names(c);
   Tensors carries;
-  for (const std::string& name : names) carries.push_back(graph.state(name, {c.hidden}));
+  for (const std::string& name : names)
+    carries.push_back(graph.state(name, {name == "state.coverage" ? s : Dim(c.hidden)}));
   State shape;
   for (int64_t layer = 0; layer < c.layers; ++layer)
     shape.layers.push_back({carries[0], c.cell == CellKind::lstm ? carries[0] : Tensor()});
   if (c.input_feeding) shape.fed = carries[0];
+  if (c.coverage != Coverage::none) shape.coverage = carries.back();
   const Step step = decode_step(graph.scope(), c, memory, like(shape, carries),
                                 embed_target(graph.scope(), c, graph.token(), {}));
   const Tensors next = flat(step.state);
   for (size_t i = 0; i < next.size(); ++i) graph.next(names[i], next[i]);
-  return graph.finish(step.logits, step.weights);
+  if (!c.copy) return graph.finish(step.logits, step.weights);
+  const Tensor tokens = graph.beam() == 1 ? memory.tokens : repeated(memory.tokens, graph.beams());
+  return graph.finish(log_mixture(step.logits, by_row(step.weights), step.generate, tokens),
+                      step.weights);
 }
 
 ir::Graph attention_graph(const Config& c) {

@@ -19,9 +19,17 @@ constexpr Choices<FeedForwardKind, 8> kActivations{{{"relu", FeedForwardKind::re
                                                     {"geglu_tanh", FeedForwardKind::geglu_tanh},
                                                     {"swiglu", FeedForwardKind::swiglu}}};
 constexpr Choices<NormKind, 2> kNorms{{{"layer", NormKind::layer}, {"rms", NormKind::rms}}};
-constexpr Choices<PositionKind, 3> kPositions{{{"sinusoidal", PositionKind::sinusoidal},
+constexpr Choices<Mixing, 3> kEncoderMixing{
+    {{"attention", Mixing::attention}, {"light", Mixing::light}, {"dynamic", Mixing::dynamic}}};
+constexpr Choices<Mixing, 4> kDecoderMixing{{{"attention", Mixing::attention},
+                                             {"light", Mixing::light},
+                                             {"dynamic", Mixing::dynamic},
+                                             {"ssru", Mixing::ssru}}};
+constexpr Choices<PositionKind, 5> kPositions{{{"sinusoidal", PositionKind::sinusoidal},
                                                {"learned", PositionKind::learned},
-                                               {"relative", PositionKind::relative}}};
+                                               {"relative", PositionKind::relative},
+                                               {"rotary", PositionKind::rotary},
+                                               {"alibi", PositionKind::alibi}}};
 constexpr Choices<Sinusoids, 3> kSinusoids{{{"interleaved", Sinusoids::interleaved},
                                             {"halves", Sinusoids::halves},
                                             {"tensor2tensor", Sinusoids::tensor2tensor}}};
@@ -33,19 +41,45 @@ std::string written(const std::vector<int64_t>& numbers) {
   return text;
 }
 
-std::vector<int64_t> numbers_in(const std::string& text) {
+std::vector<int64_t> numbers_in(std::string_view key, const std::string& text) {
   std::vector<int64_t> numbers;
   const char *at = text.data(), *end = at + text.size();
   while (at < end) {
     int64_t n = 0;
     const auto [stop, error] = std::from_chars(at, end, n);
     if (error != std::errc() || n < 1 || n > 1 << 20 || (stop != end && *stop != ','))
-      throw ir::GraphError(
-          ir::concat("layer_windows is '", text, "', needed are numbers, as 33,65,129"));
+      throw ir::GraphError(ir::concat(key, " is '", text, "', needed are numbers, as 33,65,129"));
     numbers.push_back(n);
     at = stop == end ? end : stop + 1;
   }
   return numbers;
+}
+
+void numbers(settings::Fields& f, std::string_view key, std::vector<int64_t>& list,
+             std::string_view doc) {
+  std::string text = written(list);
+  f.text(key, text, doc);
+  if (text != written(list)) list = numbers_in(key, text);
+}
+
+bool convolves(Mixing m) { return m == Mixing::light || m == Mixing::dynamic; }
+
+void check_kernels(const Config& c, Mixing self, const std::vector<int64_t>& kernels,
+                   int64_t layers, std::string_view side) {
+  if (!kernels.empty() && std::ssize(kernels) != layers)
+    throw ir::GraphError(
+        ir::concat(side, "_kernels has ", kernels.size(), " numbers for ", layers, " layers"));
+  if (!convolves(self)) return;
+  const int64_t heads = side == "encoder" ? c.heads : decoder_heads(c);
+  if (c.width % heads != 0)
+    throw ir::GraphError(
+        ir::concat("a width of ", c.width, " is not divided by ", heads, " heads"));
+  const std::vector<int64_t> sizes = kernels.empty() ? std::vector<int64_t>{c.kernel} : kernels;
+  for (const int64_t k : sizes)
+    if (k < 2 || k > 255 || (side == "encoder" && k % 2 == 0))
+      throw ir::GraphError(ir::concat("a kernel of the ", side, " has ", k,
+                                      " positions, needed is ",
+                                      side == "encoder" ? "an odd number from 3" : "2", " to 255"));
 }
 
 constexpr settings::Whole kWidths{1, 1 << 16}, kLayers{1, 64};
@@ -71,8 +105,19 @@ void fields(Config& c, settings::Fields& f) {
   f.choice("norm", c.norm, kNorms, "layer norm, or RMS norm");
   f.real("norm_eps", c.norm_eps, settings::up_to(1),
          "added to variances under the root; 0: 1e-5, of RMS norm 1e-6");
+  f.choice("encoder_self", c.encoder_self, kEncoderMixing,
+           "self-attention of the encoder, or what stands in its place: light or dynamic "
+           "convolutions (Wu et al. 2019)");
+  f.choice("decoder_self", c.decoder_self, kDecoderMixing,
+           "of the decoder likewise; ssru: a simple recurrent unit (Kim et al. 2019)");
+  f.integer("kernel", c.kernel, {2, 255},
+            "positions of a convolution's window, the last or (encoder) middle one its own");
+  numbers(f, "encoder_kernels", c.encoder_kernels,
+          "of the encoder's layers one by one, as 3,7,15,31; empty: all have kernel");
+  numbers(f, "decoder_kernels", c.decoder_kernels, "of the decoder's layers likewise");
   f.choice("positions", c.positions, kPositions,
-           "how positions are told: added to embeddings, or as a bias of self-attention");
+           "how positions are told: added to embeddings (sinusoidal, learned), as a bias of "
+           "self-attention (relative: T5's; alibi), or by turning its queries and keys (rotary)");
   f.choice(
       "sinusoids", c.sinusoids, kSinusoids,
       "of sinusoidal positions: sines and cosines in turns, as in the paper; halves: all sines, "
@@ -97,10 +142,8 @@ void fields(Config& c, settings::Fields& f) {
       "global_block", c.global_block, {0, 1 << 16},
       "with a window of the encoder: each token sees the sums of all blocks of so many tokens "
       "too (LongT5's transient global attention); 0: none");
-  std::string windows = written(c.layer_windows);
-  f.text("layer_windows", windows,
-         "of the encoder's layers one by one, as 33,65,129; empty: all have encoder_window");
-  if (windows != written(c.layer_windows)) c.layer_windows = numbers_in(windows);
+  numbers(f, "layer_windows", c.layer_windows,
+          "of the encoder's layers one by one, as 33,65,129; empty: all have encoder_window");
   f.flag(
       "global_first", c.global_first,
       "with a window of the encoder: the first token of a source sees all and is seen by all, by "
@@ -136,6 +179,8 @@ void fields(Config& c, settings::Fields& f) {
   f.real("label_smoothing", c.label_smoothing, kShare,
          "share of the probability spread over the vocabulary, in training");
   fields(c.guided, f);
+  fields(c.spec_augment, f);
+  fields(c.image, f);
 }
 
 std::string_view name(PositionKind kind) { return settings::name_of(kPositions, kind); }
@@ -147,6 +192,8 @@ int64_t most_positions(const Config& c) {
 void check(const Config& c) {
   data::check(c.source);
   seq2seq::check_target_vocabulary(c.target_vocabulary);
+  seq2seq::check(c.spec_augment, c.source);
+  seq2seq::check(c.image, c.source);
   settings::check_ranges(settings::fields_of(c));
   for (const int64_t heads : {c.heads, decoder_heads(c)})
     if (c.head_width == 0 && c.width % heads != 0)
@@ -157,6 +204,14 @@ void check(const Config& c) {
     throw ir::GraphError(ir::concat("position_buckets is ", c.position_buckets,
                                     " and position_distance ", c.position_distance,
                                     ", needed are an even number and more than half of it"));
+  check_kernels(c, c.encoder_self, c.encoder_kernels, c.encoder_layers, "encoder");
+  check_kernels(c, c.decoder_self, c.decoder_kernels, c.decoder_layers, "decoder");
+  if (c.positions == PositionKind::rotary)
+    for (const int64_t heads : {c.heads, decoder_heads(c)})
+      if (const int64_t d = c.head_width > 0 ? c.head_width : c.width / heads; d % 2 != 0)
+        throw ir::GraphError(ir::concat("rotary positions need heads of an even width, found ", d));
+  if (c.encoder_self != Mixing::attention && (c.global_block > 0 || c.global_first))
+    throw ir::GraphError("global_block and global_first need encoder_self = \"attention\"");
   if (c.positions == PositionKind::sinusoidal && c.width % 2 != 0)
     throw ir::GraphError(ir::concat("sinusoidal positions need an even width, found ", c.width));
   if (c.global_block > 0 && (c.positions != PositionKind::relative || !c.pre_norm ||
@@ -166,10 +221,12 @@ void check(const Config& c) {
   if (!c.layer_windows.empty() && std::ssize(c.layer_windows) != c.encoder_layers)
     throw ir::GraphError(ir::concat("layer_windows has ", c.layer_windows.size(), " numbers for ",
                                     c.encoder_layers, " layers"));
-  if (c.global_first && (c.positions == PositionKind::relative || c.global_block > 0 ||
+  const bool added =
+      c.positions == PositionKind::sinusoidal || c.positions == PositionKind::learned;
+  if (c.global_first && (!added || c.global_block > 0 ||
                          (c.window == 0 && c.encoder_window == 0 && c.layer_windows.empty())))
     throw ir::GraphError(
-        "global_first needs a window of the encoder, and positions that are not relative");
+        "global_first needs a window of the encoder, and sinusoidal or learned positions");
   if (c.guided.on() && c.source.kind != data::SourceKind::tokens)
     throw ir::GraphError("guided_alignment needs a source of tokens");
   if (!c.shared_embedding) return;

@@ -1,8 +1,6 @@
 // models/families/transformer/transformer.cpp -- the two stacks, and the graphs made of them.
 #include "models/families/transformer/transformer.h"
 
-#include "models/families/batch_inputs.h"
-
 #include <cmath>
 #include <optional>
 
@@ -75,12 +73,16 @@ Tensor placed(const Scope& p, const Config& c, std::string_view side, Tensor x,
   return dropout(p / (std::string(side) + "_dropout"), x, c.dropout, noise);
 }
 
-Tensor embedded_source(const Scope& p, const Config& c, const Tensor& source,
+Tensor embedded_source(const Scope& p, const Config& c, const Tensor& source, const Tensor& lengths,
                        const Tensor& positions, const Noise& noise) {
   const auto in = p.enter();
-  const Tensor all = c.source.kind == data::SourceKind::tokens
-                         ? looked_up(p, c, "source", source)
-                         : seq2seq::projected_source(p, c.source, source, c.width);
+  const Tensor all =
+      c.source.kind == data::SourceKind::tokens
+          ? looked_up(p, c, "source", source)
+          : seq2seq::projected_source(
+                p, c.source,
+                seq2seq::augmented(p / "spec_augment", source, lengths, c.spec_augment, noise),
+                c.width, c.image);
   const Tensor x = word_dropout(p / "source_words", all, c.source_word_dropout, noise);
   return placed(p, c, "source", x, positions, noise);
 }
@@ -96,6 +98,8 @@ Tensor embedded_target(const Scope& p, const Config& c, const Tensor& tokens,
 // The bias of a stack's self-attention, T[heads,T,T'], or none.
 Tensor self_bias(const Scope& p, const Config& c, const Tensor& queries, const Tensor& keys,
                  Stack stack) {
+  if (c.positions == PositionKind::alibi)
+    return linear_position_bias(queries, keys, heads_of(c, stack));
   if (c.positions != PositionKind::relative) return {};
   const bool encoder = stack == Stack::encoder;
   return relative_position_bias(p / (encoder ? "encoder" : "decoder") / "position_bias", queries,
@@ -103,6 +107,22 @@ Tensor self_bias(const Scope& p, const Config& c, const Tensor& queries, const T
                                 {.buckets = c.position_buckets,
                                  .max_distance = c.position_distance,
                                  .bidirectional = encoder});
+}
+
+// How a stack's self-attention turns queries and keys at positions s32[T], if it does.
+Rotation rotation(const Config& c, const Tensor& positions, Stack stack) {
+  if (c.positions != PositionKind::rotary) return {};
+  return rotation_at(positions, head_width(c, stack));
+}
+
+LightOptions convolution_of_layer(const Config& c, Stack stack, int64_t i) {
+  const bool decoder = stack == Stack::decoder;
+  const std::vector<int64_t>& kernels = decoder ? c.decoder_kernels : c.encoder_kernels;
+  return {.heads = heads_of(c, stack),
+          .width = kernels.empty() ? c.kernel : kernels[static_cast<size_t>(i)],
+          .causal = decoder,
+          .dynamic = (decoder ? c.decoder_self : c.encoder_self) == Mixing::dynamic,
+          .bias = c.bias};
 }
 
 Tensor scores(const Scope& p, const Config& c, const Tensor& decoded) {
@@ -195,9 +215,12 @@ MultiHeadAttended attend_with_first(const Scope& p, const Tensor& h, const Tenso
 
 // Of a layer: from its own keys and values to those of its past.
 using PastOf = std::function<KeysValues(int64_t layer, const KeysValues& own)>;
+// Of a layer without self-attention: from what it is given, T[B,T,M], to what is added to it.
+using MixingOf = std::function<Tensor(int64_t layer, const Scope& p, const Tensor& h)>;
 
 Decoded run_decoder(const Scope& p, const Config& c, Tensor x, const Memory& memory,
-                    DecoderSources view, const PastOf& past_of, const Noise& noise) {
+                    DecoderSources view, const PastOf& past_of, const MixingOf& mixing,
+                    const Noise& noise) {
   const Scope stack = p / "decoder";
   const auto in = stack.enter();
   const TransformerOptions options = layer_options(c, Stack::decoder, noise);
@@ -207,6 +230,10 @@ Decoded run_decoder(const Scope& p, const Config& c, Tensor x, const Memory& mem
   for (int64_t i = 0; i < c.decoder_layers; ++i) {
     view.memory = memory.layers[static_cast<size_t>(i)];
     if (past_of) view.past = [&past_of, i](const KeysValues& own) { return past_of(i, own); };
+    if (c.decoder_self != Mixing::attention)
+      view.self = [&mixing, i](const Scope& self, const Tensor& h) -> MultiHeadAttended {
+        return {mixing(i, self, h), {}};
+      };
     const DecoderLayer layer = decoder_layer(stack / i, x, view, options);
     x = layer.x;
     d.weights = layer.weights;
@@ -234,19 +261,26 @@ Encoded encode(const Scope& p, const Config& c, const Tensor& source, const Tens
   const CalledFrom from(loc);
   const Dim s = seq2seq::source_positions(c.source, source);
   const Tensor positions = positions_from(source, s);
-  Tensor x = embedded_source(p, c, source, positions, noise);
+  Tensor x = embedded_source(p, c, source, lengths, positions, noise);
   const Scope stack = p / "encoder";
   const auto in = stack.enter(loc);
-  const TransformerOptions options = layer_options(c, Stack::encoder, noise);
-  const Tensor bias = self_bias(p, c, positions, positions, Stack::encoder);
+  TransformerOptions options = layer_options(c, Stack::encoder, noise);
+  const bool attends = c.encoder_self == Mixing::attention;
+  Tensor bias;
+  if (attends) {
+    bias = self_bias(p, c, positions, positions, Stack::encoder);
+    options.attention.rotation = rotation(c, positions, Stack::encoder);
+  }
   std::optional<GlobalBlocks> blocks;
   if (c.global_block > 0) blocks.emplace(p, c, lengths, positions, s);
-  const Tensor real = for_all_queries(length_mask(lengths, s));
+  const Tensor tokens = length_mask(lengths, s), real = for_all_queries(tokens);
   Encoded e;
   e.states.push_back(x);
   for (int64_t i = 0; i < c.encoder_layers; ++i) {
     const Tensor mask = window_of_layer(c, source, s, real, i);
-    const auto attend = [&](const Scope& self, const Tensor& h) {
+    const auto attend = [&](const Scope& self, const Tensor& h) -> MultiHeadAttended {
+      if (!attends)
+        return {light_convolution(self, h, tokens, convolution_of_layer(c, Stack::encoder, i)), {}};
       if (blocks) return blocks->attend(self, h, mask, bias, options);
       if (c.global_first) return attend_with_first(self, h, mask, real, options);
       return multi_head_attention(self, h, project_keys_values(self, h, c.width, options.attention),
@@ -280,11 +314,39 @@ Decoded decode(const Scope& p, const Config& c, const Memory& memory, const Tens
   const Tensor positions = positions_from(target, t);
   const Tensor x = embedded_target(p, c, target, positions, noise);
   DecoderSources view;
-  view.self_mask =
-      c.window > 0 ? window_mask(target, t, t, c.window - 1, 0) : causal_mask(target, t, t);
-  view.self_bias = self_bias(p, c, positions, positions, Stack::decoder);
-  return run_decoder(p, c, x, memory, view, {}, noise);
+  if (c.decoder_self == Mixing::attention) {
+    view.self_mask =
+        c.window > 0 ? window_mask(target, t, t, c.window - 1, 0) : causal_mask(target, t, t);
+    view.self_bias = self_bias(p, c, positions, positions, Stack::decoder);
+    view.rotation = rotation(c, positions, Stack::decoder);
+  }
+  const auto mixing = [&](int64_t layer, const Scope& self, const Tensor& h) {
+    if (c.decoder_self == Mixing::ssru) return ssru(self, h);
+    return light_convolution(self, h, {}, convolution_of_layer(c, Stack::decoder, layer));
+  };
+  return run_decoder(p, c, x, memory, view, {}, mixing, noise);
 }
+
+namespace {
+
+// One position of a layer without self-attention, whose past is a state.      h: T[B,K,M] -> the same
+Tensor mixed_step(search::StepGraph& step, const Config& c, int64_t layer, const Scope& p,
+                  const Tensor& h) {
+  const std::string name = ir::concat("past.", layer);
+  const Tensor x = step.by_row(h);
+  if (c.decoder_self == Mixing::ssru) {
+    const CellState next = ssru_cell(p, x, step.state(name, {c.width}));
+    step.next(name, next.c);
+    return step.by_sentence(next.h);
+  }
+  const LightOptions options = convolution_of_layer(c, Stack::decoder, layer);
+  const Tensor past = step.state(name, {options.width - 1, c.width});
+  const LightStep next = light_convolution_step(p, x, past, options);
+  step.next(name, next.past);
+  return step.by_sentence(next.y);
+}
+
+}  // namespace
 
 Decoded decode_step(search::StepGraph& step, const Config& c, const Memory& memory, SourceLoc loc) {
   const CalledFrom from(loc);
@@ -293,22 +355,26 @@ Decoded decode_step(search::StepGraph& step, const Config& c, const Memory& memo
   const Tensor token = step.by_sentence(step.token());            // s32[B,K]
   const Tensor here = positions_from(token, 1, step.position());  // s32[1]
   const Tensor x = embedded_target(p, c, token, here, {});
-  if (c.window > 0) step.keep_last();
   DecoderSources view;
-  view.self_mask = expand(step.visible(), 1);  // pred[B,1,K,C*K]
-  view.self_bias = self_bias(p, c, here, step.entry_steps(), Stack::decoder);
+  if (c.decoder_self == Mixing::attention) {
+    if (c.window > 0) step.keep_last();
+    view.self_mask = expand(step.visible(), 1);  // pred[B,1,K,C*K]
+    view.self_bias = self_bias(p, c, here, step.entry_steps(), Stack::decoder);
+    view.rotation = rotation(c, here, Stack::decoder);
+  }
   const auto cached = [&](int64_t layer, const char* part, const Tensor& own) {
     const Tensor rows = step.by_row(own);  // [B*K,heads,D]
     const Tensor all =
         step.cached(part_name("past", layer, part), reshape(rows, {rows.dim(0), heads * d}));
     return reshape(all, {all.dim(0), all.dim(1), heads, d});
   };
-  return run_decoder(
-      p, c, x, memory, view,
-      [&](int64_t layer, const KeysValues& own) -> KeysValues {
-        return {cached(layer, "keys", own.keys), cached(layer, "values", own.values)};
-      },
-      {});
+  const auto past = [&](int64_t layer, const KeysValues& own) -> KeysValues {
+    return {cached(layer, "keys", own.keys), cached(layer, "values", own.values)};
+  };
+  const auto mixing = [&](int64_t layer, const Scope& self, const Tensor& h) {
+    return mixed_step(step, c, layer, self, h);
+  };
+  return run_decoder(p, c, x, memory, view, past, mixing, {});
 }
 
 ir::Graph loss_graph(const Config& c, bool training) {
@@ -317,8 +383,9 @@ ir::Graph loss_graph(const Config& c, bool training) {
   const auto [source, source_lengths] = seq2seq::source_inputs(m, c.source);
   const auto [target_in, target_out, target_lengths] = seq2seq::target_inputs(m);
   const seq2seq::GuidedAlignment guided = training ? c.guided : seq2seq::GuidedAlignment();
-  const bool noisy = training && (c.dropout > 0 || c.attention_dropout > 0 || guided.on() ||
-                                  c.source_word_dropout > 0 || c.target_word_dropout > 0);
+  const bool noisy =
+      training && (c.dropout > 0 || c.attention_dropout > 0 || guided.on() || c.spec_augment.on() ||
+                   c.source_word_dropout > 0 || c.target_word_dropout > 0);
   const Noise noise = noisy ? seq2seq::noise_inputs(m, c.seed) : Noise();
   const Scope p = m.scope();
   const Tensor h = encode(p, c, source, source_lengths, noise).annotations;

@@ -1,12 +1,14 @@
 // models/families/transformer/transformer.h -- encoder-decoder transformers.
 //
 // Vaswani et al. 2017 and what became of it: pre- and post-norm, layer norm or RMS norm,
-// sinusoidal, learned or relative positions, gated feed-forward networks, the vocabulary's scores
+// positions of five kinds, self-attention or what others put in its place, gated feed-forward networks, the vocabulary's scores
 // tied to the target embedding. T5, BART and their kin are settings of it (models/published). Training (all target positions at once) and decoding (one position
 // a step, its past in caches) are the same layers.
 #pragma once
 #include "frontend/weft.h"
+#include "models/families/batch_inputs.h"
 #include "models/families/family.h"
+#include "models/families/spec_augment.h"
 #include "models/families/training_loss.h"
 #include "models/search/step_graph.h"
 
@@ -19,7 +21,17 @@ namespace weft::transformer {
 enum class PositionKind {
   sinusoidal,  // Vaswani et al. 2017, section 3.5
   learned,     // one vector a position, up to max_positions
-  relative     // Raffel et al. 2020: a bias of self-attention, shared by all layers of a stack
+  relative,    // Raffel et al. 2020: a bias of self-attention, shared by all layers of a stack
+  rotary,      // Su et al. 2021: queries and keys of self-attention are turned
+  alibi        // Press et al. 2022: a bias of self-attention that falls with distance
+};
+
+// What a layer has in the place of self-attention.
+enum class Mixing {
+  attention,
+  light,    // Wu et al. 2019: a light convolution
+  dynamic,  // a dynamic one
+  ssru      // Kim et al. 2019, of decoders: a simple recurrent unit
 };
 
 struct Config {
@@ -34,6 +46,9 @@ struct Config {
   FeedForwardKind activation = FeedForwardKind::relu;
   NormKind norm = NormKind::layer;
   double norm_eps = 0;  // 0: 1e-5, of RMS norm 1e-6
+  Mixing encoder_self = Mixing::attention, decoder_self = Mixing::attention;
+  int64_t kernel = 7;                                     // positions of a convolution's window
+  std::vector<int64_t> encoder_kernels, decoder_kernels;  // the same, layer by layer
   PositionKind positions = PositionKind::sinusoidal;
   Sinusoids sinusoids = Sinusoids::interleaved;
   int64_t max_positions = 1024;
@@ -62,6 +77,8 @@ struct Config {
   bool final_dropout = false;      // of what each stack gives, as T5 has it
   double source_word_dropout = 0, target_word_dropout = 0;
   double label_smoothing = 0;
+  seq2seq::SpecAugment spec_augment;
+  seq2seq::ImageEncoder image;
   seq2seq::GuidedAlignment guided;  // of the mean of the last layer's heads
   bool weighted = false;            // the loss weighs rows by row_weights
   bool by_token = false;            // when it is measured, it shows what each token loses
@@ -79,7 +96,9 @@ void fields(Config& config, settings::Fields& f);
 void check(const Config& config);
 inline bool has_attention(const Config&) { return true; }
 int64_t most_positions(const Config& config);
-inline int64_t window(const Config& config) { return config.window; }
+inline int64_t window(const Config& config) {
+  return config.decoder_self == Mixing::attention ? config.window : 0;
+}
 inline int64_t most_target_positions(const Config& config) {
   const bool own = config.positions == PositionKind::learned && config.target_positions > 0;
   return own ? config.target_positions : most_positions(config);
@@ -100,13 +119,13 @@ struct Decoded {
   Tensor logits;                     // T[B,T,V]
   Tensor weights;                    // of the last layer's attention to the source, T[B,heads,T,S]
   std::vector<Tensor> by_layer;      // of every layer
-  std::vector<Tensor> self_weights;  // of every layer's self-attention, T[B,heads,T,T']
+  std::vector<Tensor> self_weights;  // of every layer's self-attention, if any, T[B,heads,T,T']
   std::vector<Tensor> states;        // T[B,T,M]: what every layer is given, and the last norm's
 };
 
 struct Encoded {
   Tensor annotations;                // T[B,S,M]
-  std::vector<Tensor> self_weights;  // by layer, T[B,heads,S,S]
+  std::vector<Tensor> self_weights;  // by layer, T[B,heads,S,S]; of attention
   std::vector<Tensor> states;        // T[B,S,M]: what every layer is given, and the annotations
 };
 
@@ -136,7 +155,8 @@ ir::Graph loss_graph(const Config& config, bool training = true);
 // what step_graph takes
 ir::Graph encode_graph(const Config& config);
 // A step of a search: memory source_lengths, memory.*; caches past.<layer>.keys,
-// past.<layer>.values; weights are those of the last layer, the mean of its heads
+// past.<layer>.values, or a
+// state past.<layer> of convolutions and recurrent units; weights are those of the last layer, the mean of its heads
 ir::Graph step_graph(const Config& config, const search::StepOptions& options = {});
 // inputs source, source_lengths, target_in, target_lengths -> weights f32[B,T,S], of the last
 // layer, the mean of its heads; weights.<layer> f32[B,heads,T,S]
