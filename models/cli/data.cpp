@@ -19,6 +19,8 @@ void add_data(Command& program) {
   command->require_command();
   add_pronunciation(*command);
   add_debian_descriptions(*command);
+  add_digits(*command);
+  add_fashion_strings(*command);
 }
 
 }  // namespace weft::cli

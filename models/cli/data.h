@@ -8,6 +8,8 @@ namespace weft::cli {
 
 void add_pronunciation(Command& data);
 void add_debian_descriptions(Command& data);
+void add_digits(Command& data);
+void add_fashion_strings(Command& data);
 
 // Makes the folder that a data set is written to.
 void make_folder(const std::string& folder);

@@ -4,6 +4,8 @@
 
 #include <doctest/doctest.h>
 
+#include <filesystem>
+
 namespace weft::tests {
 namespace {
 
@@ -59,6 +61,72 @@ TEST_CASE("data: pronunciations are split by word") {
   CHECK(has(all, "a b a c u s\tae b ax k ax s\n"));
   CHECK(not_a_clear_refusal(
             weft({"data", "pronunciation", folder / "e", "--dictionary", folder / "none"})) == "");
+}
+
+// An IDX file of bytes: 0 0 8 rank, sizes, the bytes.
+std::string idx(const std::vector<int>& sizes, const std::string& bytes) {
+  std::string file{'\0', '\0', '\x08', static_cast<char>(sizes.size())};
+  for (const int n : sizes) {
+    file += std::string(2, '\0');
+    file += static_cast<char>(n / 256);
+    file += static_cast<char>(n % 256);
+  }
+  return file + bytes;
+}
+
+TEST_CASE("data: pictures of clothing stand side by side, with their names") {
+  Folder folder;
+  // Of 2 by 3 pixels; picture i has label i and is as bright.
+  std::string pixels, labels;
+  for (char i = 0; i < 10; ++i) pixels += std::string(6, i), labels += i;
+  for (const char* part : {"train", "t10k"}) {
+    folder.write(std::string(part) + "-images-idx3-ubyte.gz", idx({10, 2, 3}, pixels));
+    folder.write(std::string(part) + "-labels-idx1-ubyte.gz", idx({10}, labels));
+  }
+  const Outcome made = weft({"data", "fashion-strings", folder / "f", "--from", folder / ".",
+                             "--longest", "3", "--train", "4", "--valid", "1", "--test", "1"});
+  INFO(made.err);
+  REQUIRE(made.code == 0);
+  CHECK(has(made.out, "train.tsv: 4 pictures of 2 by 9 pixels"));
+  CHECK(has(folder.read("f/valid.tsv"), "valid/00001.png\tboot"));  // the last picture alone
+  const std::string train = folder.read("f/train.tsv");
+  CHECK(train.starts_with("train/00001.png\t"));
+  CHECK(train.find("boot") == std::string::npos);
+  CHECK(folder.read("f/train/00004.png").starts_with("\x89PNG"));
+  folder.write("train-labels-idx1-ubyte.gz", idx({10}, labels.substr(0, 7)));
+  const Outcome cut = weft({"data", "fashion-strings", folder / "g", "--from", folder / "."});
+  CHECK(not_a_clear_refusal(cut) == "");
+  CHECK(has(cut.err, "train-labels-idx1-ubyte.gz: ends too early"));
+  folder.write("train-labels-idx1-ubyte.gz", idx({10}, std::string(10, '\x0b')));
+  CHECK(has(weft({"data", "fashion-strings", folder / "g", "--from", folder / "."}).err,
+            "has the label 11, needed are 0 to 9"));
+  folder.write("train-images-idx3-ubyte.gz", "no pictures");
+  CHECK(has(weft({"data", "fashion-strings", folder / "g", "--from", folder / "."}).err,
+            "is no IDX file of bytes with 3 axes"));
+}
+
+TEST_CASE("data: digits are spoken by the program that is asked for") {
+  Folder folder;
+  // -v VOICE -s SPEED -p PITCH -w FILE TEXT
+  const std::string speaks =
+      folder.write("speaks", "#!/bin/sh\nprintf 'RIFF %s' \"$9\" > \"$8\"\n");
+  std::filesystem::permissions(speaks, std::filesystem::perms::owner_all);
+  const Outcome made = weft({"data", "digits", folder / "d", "--program", speaks, "--train", "3",
+                             "--valid", "1", "--test", "1", "--longest", "2"});
+  INFO(made.err);
+  REQUIRE(made.code == 0);
+  const std::string list = folder.read("d/train.tsv");
+  CHECK(list.starts_with("train/00001.wav\t"));
+  const std::string text = list.substr(16, list.find('\n') - 16);
+  CHECK(folder.read("d/train/00001.wav") == "RIFF " + text);
+  const Outcome none = weft({"data", "digits", folder / "e", "--program", folder / "none"});
+  CHECK(not_a_clear_refusal(none) == "");
+  CHECK(has(none.err, "Debian's package espeak-ng has it"));
+  const std::string fails = folder.write("fails", "#!/bin/sh\necho no such voice >&2\nexit 3\n");
+  std::filesystem::permissions(fails, std::filesystem::perms::owner_all);
+  const Outcome failed = weft({"data", "digits", folder / "e", "--program", fails});
+  CHECK(not_a_clear_refusal(failed) == "");
+  CHECK(has(failed.err, "ended with code 3: no such voice"));
 }
 
 }  // namespace
