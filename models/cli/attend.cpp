@@ -1,13 +1,16 @@
 // models/cli/attend.cpp -- weft attend: what the decoder looked at, as a picture.
 #include "frontend/formats/text.h"
 #include "frontend/inspect/attention_page.h"
+#include "frontend/inspect/attention_picture.h"
 #include "frontend/inspect/heatmap.h"
 #include "models/cli/command.h"
 #include "models/cli/translator_flags.h"
+#include "models/data/picture_strings.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <tuple>
 #include <utility>
@@ -15,8 +18,9 @@
 namespace weft::cli {
 namespace {
 
-constexpr size_t kMostTokens = 200;  // a picture of more says nothing
-constexpr size_t kMostLines = 500;   // a page of more is too large for a browser
+constexpr size_t kMostTokens = 200;      // a picture of more says nothing
+constexpr size_t kMostPositions = 4096;  // of sound and pictures
+constexpr size_t kMostLines = 500;       // a page of more is too large for a browser
 
 struct AttendOptions {
   TranslatorFlags model;
@@ -50,6 +54,46 @@ std::pair<ir::Array, Translator::Tokens> drawn(const Translator& model,
   Translator::Tokens names = model.tokens_of(chosen);
   if (chosen.ended) names.emplace_back("</s>");
   return {std::move(weights), std::move(names)};
+}
+
+// Numbers as grey: the least black, the greatest white.
+data::Pixels grey(const ir::Array& x, int64_t height, int64_t width, bool upside_down) {
+  double least = HUGE_VAL, most = -HUGE_VAL;
+  const int64_t channels = x.size() / (height * width);
+  data::Pixels p{height, width, channels == 3 ? 3 : 1, {}};
+  for (int64_t i = 0; i < x.size(); ++i)
+    least = std::min(least, x.at(i)), most = std::max(most, x.at(i));
+  const double scale = most > least ? 255 / (most - least) : 0;
+  for (int64_t row = 0; row < height; ++row)
+    for (int64_t column = 0; column < width; ++column)
+      for (int64_t c = 0; c < p.channels; ++c) {
+        // Frames lie one behind the other: time is their first axis.
+        const int64_t at = upside_down ? column * height + (height - 1 - row)
+                                       : (row * width + column) * channels + c;
+        p.bytes.push_back(static_cast<uint8_t>(std::lround((x.at(at) - least) * scale)));
+      }
+  return p;
+}
+
+// Over the picture, or below the spectrogram, that the source is.
+std::string drawn_over(const Translator& model, const ir::Array& given, const std::string& source,
+                       Translator::Tokens tokens, const ir::Array& weights) {
+  const data::Source kind = seq2seq::ends(model.config()).source;
+  if (kind.kind == data::SourceKind::frames)
+    return inspect::svg(inspect::SoundAttention{
+        .title = source,
+        .png = data::png_bytes(grey(given, given.dim(1), given.dim(0), true)),
+        .tokens = std::move(tokens),
+        .weights = weights});
+  return inspect::svg(inspect::PictureAttention{
+      .title = source,
+      .png = data::png_bytes(grey(given, given.dim(0), given.dim(1), false)),
+      .height = given.dim(0),
+      .width = given.dim(1),
+      .rows = kind.height / kind.patch,
+      .columns = kind.width / kind.patch,
+      .tokens = std::move(tokens),
+      .weights = weights});
 }
 
 // All lines of a file as one page; those that cannot be drawn are told.
@@ -102,19 +146,22 @@ void attend(AttendOptions& o) {
   if (!o.input.empty()) return put_result(o.output, page_of(o, model, options));
   if (const auto why = model.refusal(source)) throw ir::GraphError("the source " + in_flags(*why));
   const Translator::Tokens labels = model.labels(source);
-  if (labels.size() > kMostTokens)
-    throw UsageError("attend draws at most " + std::to_string(kMostTokens) + " tokens, found " +
-                     std::to_string(labels.size()));
+  const auto given = model.features(source);
+  if (const size_t most = given ? kMostPositions : kMostTokens; labels.size() > most)
+    throw UsageError(fmt::format("attend draws at most {} {}, found {}", most,
+                                 given ? "positions" : "tokens", labels.size()));
   const search::Hypothesis chosen =
       chosen_of(model.search(std::span(&source, 1), options).front(), o.rank);
   auto [weights, rows] = drawn(model, chosen, std::ssize(labels));
   if (!chosen.ended)
     say(fmt::format("the result was cut before an end, at the limit of length ({})",
                     limit_text(model, options)));
-  put_result(o.output, inspect::svg({.title = title_of(model, source),
-                                     .columns = labels,
-                                     .rows = std::move(rows),
-                                     .weights = std::move(weights)}));
+  if (given)
+    return put_result(o.output, drawn_over(model, *given, source, std::move(rows), weights));
+  put_result(o.output, inspect::svg(inspect::Heatmap{.title = title_of(model, source),
+                                                     .columns = labels,
+                                                     .rows = std::move(rows),
+                                                     .weights = std::move(weights)}));
 }
 
 }  // namespace

@@ -67,7 +67,9 @@ void check_kind(const std::string& kind, const std::string& model) {
   CHECK(per < 10);
   const std::string place = folder / "valid.npz:x3";
   CHECK(weft({"translate", folder / "m", "--beam", "3"}, place + "\n\n" + place + "\n").code == 0);
-  CHECK(weft({"attend", folder / "m", place}).out.find("<svg") != std::string::npos);
+  const std::string drawn = weft({"attend", folder / "m", place}).out;
+  CHECK(drawn.find("<svg") != std::string::npos);
+  CHECK(drawn.find("href=\"data:image/png;base64,iVBORw0KGgo") != std::string::npos);
   for (const std::string& what : {recipe, folder / "m"})
     CHECK(weft({"dump", what, "--stage", "optimised"}).code == 0);
   CHECK(weft({"bench", recipe, "--steps", "1", "--threads", "1"}).code == 0);
