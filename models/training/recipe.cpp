@@ -396,9 +396,9 @@ Recipe read_recipe(const std::string& path, seq2seq::Families known, const std::
                  .vocabulary = 1,
                  .features = 1,
                  .stack = 1,
-                 .height = 1,
-                 .width = 1,
-                 .patch = 1};
+                 .height = r.data.patch,
+                 .width = r.data.patch,
+                 .patch = r.data.patch};
   ends.target_vocabulary = 1;
   seq2seq::set_ends(whole, ends);
   try {

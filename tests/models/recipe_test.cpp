@@ -133,3 +133,15 @@ TEST_CASE("recipe: a setting that cannot work is refused at its line, with what 
         "schedule = \"linear\"\n[training]\nminutes = 5"})
     CHECK_NOTHROW(read_recipe(folder.file("r.toml", data + "[optimizer]\n" + works + "\n")));
 }
+
+TEST_CASE("recipe: what becomes of images is checked with their patches") {
+  const TemporaryFolder folder;
+  const auto read = [&](const std::string& patch) {
+    return read_recipe(
+        folder.file("r.toml", "[data]\ntrain = \"a.tsv\"\nsource = \"image\"\npatch = " + patch +
+                                  "\n[model]\nimage_channels = 8\n"));
+  };
+  CHECK_NOTHROW(read("14"));
+  CHECK_THROWS_WITH(read("1"),
+                    doctest::Contains("image_channels needs patches of 2 pixels or more"));
+}
