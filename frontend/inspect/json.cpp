@@ -1,5 +1,5 @@
 // frontend/inspect/json.cpp -- a drawing as JSON; dot.h says what is in it.
-#include "frontend/inspect/dot.h"
+#include "frontend/inspect/drawing/dot.h"
 
 #include <nlohmann/json.hpp>
 

@@ -1,5 +1,5 @@
 // frontend/inspect/svg.cpp -- Graphviz lays the drawing out.
-#include "frontend/inspect/dot.h"
+#include "frontend/inspect/drawing/dot.h"
 #include "ir/error.h"
 
 #include <graphviz/cgraph.h>

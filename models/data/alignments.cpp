@@ -4,7 +4,7 @@
 #include "frontend/formats/digest.h"
 #include "frontend/formats/text.h"
 #include "ir/error.h"
-#include "models/data/tokenizer.h"
+#include "models/data/tokens/tokenizer.h"
 
 #include <algorithm>
 #include <charconv>

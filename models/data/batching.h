@@ -11,7 +11,7 @@
 #include "ir/host/array.h"
 #include "models/data/corpus.h"
 #include "models/data/example_store.h"
-#include "models/data/subword_sampling.h"
+#include "models/data/tokens/subword_sampling.h"
 
 #include <cstdint>
 #include <span>

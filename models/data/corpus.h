@@ -1,7 +1,7 @@
 // models/data/corpus.h -- pairs of texts, and their ids.
 #pragma once
 #include "ir/host/array.h"
-#include "models/data/tokenizer.h"
+#include "models/data/tokens/tokenizer.h"
 
 #include <cstdint>
 #include <functional>

@@ -4,8 +4,8 @@
 //   frames   f32[B,S,F]      features of speech, F at a time
 //   image    f32[B,H,W,C]    cut into S patches
 #pragma once
-#include "models/data/audio.h"
-#include "models/data/image.h"
+#include "models/data/features/audio.h"
+#include "models/data/features/image.h"
 #include "models/settings/fields.h"
 
 #include <cstdint>

@@ -3,7 +3,7 @@
 
 #include "models/data/batch_names.h"
 #include "models/data/random.h"
-#include "models/data/vocabulary.h"
+#include "models/data/tokens/vocabulary.h"
 
 #include <algorithm>
 

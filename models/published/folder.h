@@ -10,7 +10,7 @@
 // file at fault.
 #pragma once
 #include "frontend/store/parameter_store.h"
-#include "models/data/special_ids.h"
+#include "models/data/tokens/special_ids.h"
 #include "models/families/family.h"
 #include "models/published/architecture.h"
 #include "models/published/generation.h"

@@ -5,7 +5,7 @@
 // the default of transformers, but for the length: where that would cut at 20 tokens, the limit is
 // that of a search here.
 #pragma once
-#include "models/data/special_ids.h"
+#include "models/data/tokens/special_ids.h"
 #include "models/published/config_file.h"
 #include "models/search/search_options.h"
 

@@ -1,7 +1,7 @@
 // models/search/decoder.h -- the graphs a search runs, compiled for the sizes it meets.
 #pragma once
 #include "frontend/compile/session.h"
-#include "models/data/special_ids.h"
+#include "models/data/tokens/special_ids.h"
 
 #include <map>
 #include <string>

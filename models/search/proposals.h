@@ -2,7 +2,7 @@
 // from them, or those that bring phrases into the result.
 #pragma once
 #include "ir/host/array.h"
-#include "models/data/special_ids.h"
+#include "models/data/tokens/special_ids.h"
 #include "models/search/beam.h"
 #include "models/search/phrases.h"
 #include "models/search/processors.h"

@@ -30,7 +30,7 @@
 // own names.
 #pragma once
 #include "frontend/weft.h"
-#include "models/data/special_ids.h"
+#include "models/data/tokens/special_ids.h"
 
 #include <string>
 #include <vector>

@@ -2,8 +2,8 @@
 #include "models/training/seq2seq_run.h"
 
 #include "ir/error.h"
-#include "models/training/aligned_batches.h"
-#include "models/training/example_batches.h"
+#include "models/training/batches/aligned_batches.h"
+#include "models/training/batches/example_batches.h"
 
 namespace weft::training {
 namespace {

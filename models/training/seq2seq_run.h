@@ -1,7 +1,7 @@
 // models/training/seq2seq_run.h -- training a family's model on encoded examples.
 #pragma once
 #include "models/data/alignments.h"
-#include "models/training/risk_batches.h"
+#include "models/training/batches/risk_batches.h"
 #include "models/training/trainer.h"
 
 #include <optional>

@@ -5,11 +5,11 @@
 // schedule falls that ends with the minutes.
 #pragma once
 #include "frontend/compile/training_program.h"
-#include "models/training/batch_maker.h"
-#include "models/training/limits.h"
-#include "models/training/model_folder.h"
+#include "models/training/batches/batch_maker.h"
+#include "models/training/folder/model_folder.h"
+#include "models/training/log/tally.h"
+#include "models/training/recipe/limits.h"
 #include "models/training/schedule_end.h"
-#include "models/training/tally.h"
 #include "models/training/validation.h"
 
 #include <functional>

@@ -1,9 +1,9 @@
 // models/training/validation.h -- a model measured on examples it does not learn from.
 #pragma once
 #include "frontend/compile/session.h"
-#include "models/training/batch_maker.h"
-#include "models/training/model_folder.h"
-#include "models/training/scores.h"
+#include "models/training/batches/batch_maker.h"
+#include "models/training/folder/model_folder.h"
+#include "models/training/log/scores.h"
 
 #include <functional>
 #include <optional>

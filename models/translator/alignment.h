@@ -1,7 +1,7 @@
 // models/translator/alignment.h -- which words of a source a hypothesis's words came from, by what
 // the decoder looked at.
 #pragma once
-#include "models/data/tokenizer.h"
+#include "models/data/tokens/tokenizer.h"
 #include "models/search/beam_search.h"
 
 #include <cstdint>

@@ -5,7 +5,7 @@
 #include "frontend/store/parameter_store.h"
 #include "models/families/family.h"
 #include "models/published/folder.h"
-#include "models/training/model_folder.h"
+#include "models/training/folder/model_folder.h"
 
 #include <optional>
 #include <string>

@@ -2,7 +2,7 @@
 //
 // A published model that is trained is a folder of its form at any time: as it came when the run
 // begins, then with what validated best, or with the last parameters where nothing is validated. An
-// adapter is written as PEFT has it. Files of the run itself lie beside (models/training/model_folder.h).
+// adapter is written as PEFT has it. Files of the run itself lie beside (models/training/folder/model_folder.h).
 #pragma once
 #include "models/translator/task.h"
 

@@ -1,9 +1,9 @@
-// models/translator/risk_sampler.h -- what minimum risk training (models/training/risk_batches.h) asks:
+// models/translator/risk_sampler.h -- what minimum risk training (models/training/batches/risk_batches.h) asks:
 // translations that the model draws, and what their text costs.
 #pragma once
 #include "frontend/compile/session.h"
-#include "models/data/tokenizer.h"
-#include "models/training/risk_batches.h"
+#include "models/data/tokens/tokenizer.h"
+#include "models/training/batches/risk_batches.h"
 
 #include <string>
 

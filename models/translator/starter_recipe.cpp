@@ -3,7 +3,7 @@
 
 #include "ir/error.h"
 #include "models/data/random.h"
-#include "models/data/tokenizer.h"
+#include "models/data/tokens/tokenizer.h"
 #include "models/settings/toml_table.h"
 
 #include <fmt/format.h>

@@ -3,7 +3,7 @@
 #pragma once
 #include "models/data/example_store.h"
 #include "models/data/parallel_text.h"
-#include "models/training/recipe.h"
+#include "models/training/recipe/recipe.h"
 #include "models/training/seq2seq_run.h"
 
 #include <optional>

@@ -4,8 +4,8 @@
 #include "backends/backend.h"
 #include "ir/error.h"
 #include "models/data/corpus.h"
-#include "models/data/features.h"
-#include "models/training/example_batches.h"
+#include "models/data/features/features.h"
+#include "models/training/batches/example_batches.h"
 
 #include <algorithm>
 #include <cmath>

@@ -3,7 +3,7 @@
 //   Translator translator("pronounce", {.beam = 5});
 //   translator.translate("w o r d");                  // "W ER1 D"
 //
-// What a text is cut into belongs to the model (models/data/tokenizer.h): models of words take and
+// What a text is cut into belongs to the model (models/data/tokens/tokenizer.h): models of words take and
 // give tokens separated by spaces, all others raw text.
 //
 // A folder may be one as a model hub publishes it (models/published/folder.h); it says itself how it
@@ -17,7 +17,7 @@
 #pragma once
 #include "frontend/compile/session.h"
 #include "models/search/beam_search.h"
-#include "models/training/model_folder.h"
+#include "models/training/folder/model_folder.h"
 #include "models/translator/opened_model.h"
 
 #include <functional>
@@ -68,7 +68,7 @@ class Translator {
                         const std::function<void(std::string_view)>& write);
 
   // The best hypotheses of each source, a text; of an empty or a refused one none. Where the model
-  // reads no tokens, a source is the place of an array (models/data/features.h).
+  // reads no tokens, a source is the place of an array (models/data/features/features.h).
   std::vector<search::Hypotheses> search(std::span<const std::string> sources);
   std::vector<search::Hypotheses> search(std::span<const std::string> sources,
                                          const search::SearchOptions& options);

@@ -14,7 +14,7 @@
 #include "backends/onednn/kernels/peak.h"
 #include "frontend/inspect/hot_kernels.h"
 #include "models/data/random.h"
-#include "models/data/vocabulary.h"
+#include "models/data/tokens/vocabulary.h"
 #include "models/search/beam_search.h"
 #include "tests/bench/workloads.h"
 

@@ -2,7 +2,7 @@
 #include "tests/bench/workloads.h"
 
 #include "models/data/random.h"
-#include "models/data/vocabulary.h"
+#include "models/data/tokens/vocabulary.h"
 
 #include <algorithm>
 #include <cmath>

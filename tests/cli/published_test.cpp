@@ -1,5 +1,5 @@
 // tests/cli/published_test.cpp -- the program on folders as hubs publish them.
-#include "models/data/subwords.h"
+#include "models/data/tokens/subwords.h"
 #include "tests/cli/small_task.h"
 #include "tests/models/published_folder.h"
 

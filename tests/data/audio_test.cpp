@@ -1,5 +1,5 @@
 // tests/data/audio_test.cpp -- decoding sound, and its features against Whisper's and Kaldi's.
-#include "models/data/audio.h"
+#include "models/data/features/audio.h"
 
 #include "frontend/formats/npz.h"
 #include "ir/error.h"

@@ -1,5 +1,5 @@
 // tests/data/cmudict_test.cpp -- the dictionary's format, its split, and the installed one.
-#include "models/data/cmudict.h"
+#include "models/data/corpora/cmudict.h"
 
 #include "ir/error.h"
 #include "tests/formats/temporary_folder.h"

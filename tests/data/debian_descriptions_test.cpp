@@ -1,5 +1,5 @@
 // tests/data/debian_descriptions_test.cpp -- the index's format, alignment, cleaning, the split.
-#include "models/data/debian_descriptions.h"
+#include "models/data/corpora/debian_descriptions.h"
 
 #include "ir/error.h"
 #include "tests/formats/temporary_folder.h"

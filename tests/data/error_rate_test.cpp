@@ -1,7 +1,7 @@
 // tests/data/error_rate_test.cpp -- phone and word error rates, token accuracy.
 #include "models/metrics/error_rate.h"
 
-#include "models/data/tokenizer.h"
+#include "models/data/tokens/tokenizer.h"
 #include "tests/formats/temporary_folder.h"
 
 #include <doctest/doctest.h>

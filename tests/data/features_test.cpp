@@ -1,5 +1,5 @@
 // tests/data/features_test.cpp -- frames and images, read, checked and put into batches.
-#include "models/data/features.h"
+#include "models/data/features/features.h"
 
 #include "frontend/formats/npz.h"
 #include "ir/error.h"

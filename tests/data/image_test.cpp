@@ -1,5 +1,5 @@
 // tests/data/image_test.cpp -- decoding pictures, and resizing them as Pillow does.
-#include "models/data/image.h"
+#include "models/data/features/image.h"
 
 #include "frontend/formats/npz.h"
 #include "ir/error.h"

@@ -1,7 +1,7 @@
 // tests/data/subwords_test.cpp -- SentencePiece models: learnt, read, used and sampled.
 //
 // `oracle/spm` is looked for in $WEFT_SHARED, else in ../shared beside the project.
-#include "models/data/subwords.h"
+#include "models/data/tokens/subwords.h"
 
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>

@@ -1,9 +1,9 @@
 // tests/data/tokenizer_test.cpp -- text to ids and back, by words, characters and pieces.
-#include "models/data/tokenizer.h"
+#include "models/data/tokens/tokenizer.h"
 
 #include "ir/error.h"
 #include "models/data/example_store.h"
-#include "models/data/subword_sampling.h"
+#include "models/data/tokens/subword_sampling.h"
 #include "tests/formats/temporary_folder.h"
 
 #include <doctest/doctest.h>

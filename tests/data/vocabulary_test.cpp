@@ -1,5 +1,5 @@
 // tests/data/vocabulary_test.cpp -- tokens and ids, in memory and on disk.
-#include "models/data/vocabulary.h"
+#include "models/data/tokens/vocabulary.h"
 
 #include "ir/error.h"
 #include "models/data/corpus.h"

@@ -1,5 +1,5 @@
 // tests/inspect/dot_test.cpp -- what of a graph is in its picture, and how.
-#include "frontend/inspect/dot.h"
+#include "frontend/inspect/drawing/dot.h"
 
 #include "ir/rewrite/builder.h"
 #include "ir/text/text.h"

@@ -1,5 +1,5 @@
 // tests/inspect/small_drawing_test.cpp -- layers drawn once, a neighbourhood, the same as JSON.
-#include "frontend/inspect/dot.h"
+#include "frontend/inspect/drawing/dot.h"
 #include "ir/error.h"
 #include "ir/text/text.h"
 

@@ -1,5 +1,5 @@
 // tests/models/average_test.cpp -- moving averages as models, and means of checkpoints.
-#include "models/training/average.h"
+#include "models/training/folder/average.h"
 
 #include "tests/formats/temporary_folder.h"
 #include "tests/models/small_training.h"

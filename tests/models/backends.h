@@ -2,7 +2,7 @@
 #pragma once
 #include "backends/backend.h"
 #include "frontend/compile/session.h"
-#include "models/data/special_ids.h"
+#include "models/data/tokens/special_ids.h"
 
 #include <memory>
 

@@ -2,7 +2,7 @@
 #include "ir/text/text.h"
 #include "models/families/seq2seq.h"
 #include "models/search/beam_search.h"
-#include "models/training/example_batches.h"
+#include "models/training/batches/example_batches.h"
 #include "tests/models/every_model.h"
 #include "tests/models/oracle.h"
 

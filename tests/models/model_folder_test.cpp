@@ -1,5 +1,5 @@
 // tests/models/model_folder_test.cpp -- files that notice damage, folders that are whole at any moment.
-#include "models/training/model_folder.h"
+#include "models/training/folder/model_folder.h"
 
 #include "tests/formats/temporary_folder.h"
 #include "tests/models/small_training.h"

@@ -1,7 +1,7 @@
 // tests/models/padding_test.cpp -- a padded batch is each sentence alone: losses, gradients,
 // dropout.
 #include "autodiff/gradient.h"
-#include "models/training/example_batches.h"
+#include "models/training/batches/example_batches.h"
 #include "tests/models/every_model.h"
 
 #include <doctest/doctest.h>

@@ -3,7 +3,7 @@
 // On the backend that small trainings run on: onednn where it is built and the processor has
 // products of bf16, else the reference, which computes what the casts say.
 #include "models/search/beam_search.h"
-#include "models/training/example_batches.h"
+#include "models/training/batches/example_batches.h"
 #include "tests/formats/temporary_folder.h"
 #include "tests/models/small_training.h"
 

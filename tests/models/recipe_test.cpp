@@ -1,5 +1,5 @@
 // tests/models/recipe_test.cpp -- every key of a recipe, and what is refused at its line.
-#include "models/training/recipe.h"
+#include "models/training/recipe/recipe.h"
 
 #include "ir/error.h"
 #include "models/families/rnn/rnn.h"

@@ -1,8 +1,8 @@
 // tests/models/risk_test.cpp -- minimum risk training: weights of candidates, their batches, and what
 // is learnt.
 #include "frontend/compile/training_program.h"
-#include "models/training/example_batches.h"
-#include "models/training/risk_batches.h"
+#include "models/training/batches/example_batches.h"
+#include "models/training/batches/risk_batches.h"
 #include "models/translator/risk_sampler.h"
 #include "tests/formats/temporary_folder.h"
 #include "tests/models/small_training.h"

@@ -1,5 +1,5 @@
 // tests/models/run_log_test.cpp -- what a run says of itself, as lines of JSON and for TensorBoard.
-#include "models/training/run_log.h"
+#include "models/training/log/run_log.h"
 
 #include "ir/error.h"
 #include "tests/formats/temporary_folder.h"

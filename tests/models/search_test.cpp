@@ -4,7 +4,7 @@
 #include "models/families/rnn/rnn.h"
 #include "models/search/batch_rows.h"
 #include "models/search/beam_search.h"
-#include "models/training/example_batches.h"
+#include "models/training/batches/example_batches.h"
 #include "tests/models/every_model.h"
 #include "tests/models/toy_model.h"
 

@@ -1,7 +1,7 @@
 // tests/models/starter_recipe_test.cpp -- a first recipe for data nobody has seen.
 #include "models/translator/starter_recipe.h"
 
-#include "models/training/recipe.h"
+#include "models/training/recipe/recipe.h"
 #include "tests/formats/temporary_folder.h"
 
 #include <doctest/doctest.h>

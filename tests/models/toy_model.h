@@ -1,7 +1,7 @@
 // tests/models/toy_model.h -- decoders whose probabilities are known, to search in.
 #pragma once
 #include "models/data/random.h"
-#include "models/data/vocabulary.h"
+#include "models/data/tokens/vocabulary.h"
 #include "models/search/beam_search.h"
 #include "models/search/step_graph.h"
 #include "tests/models/backends.h"

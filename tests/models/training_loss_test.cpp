@@ -4,8 +4,8 @@
 #include "autodiff/gradient.h"
 #include "ir/text/text.h"
 #include "models/data/alignments.h"
-#include "models/training/aligned_batches.h"
-#include "models/training/example_batches.h"
+#include "models/training/batches/aligned_batches.h"
+#include "models/training/batches/example_batches.h"
 #include "tests/formats/temporary_folder.h"
 #include "tests/models/small_training.h"
 

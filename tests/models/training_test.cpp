@@ -1,6 +1,6 @@
 // tests/models/training_test.cpp -- learning, limits, batches in parts.
 #include "models/search/beam_search.h"
-#include "models/training/example_batches.h"
+#include "models/training/batches/example_batches.h"
 #include "tests/formats/temporary_folder.h"
 #include "tests/models/small_training.h"
 

@@ -1,5 +1,5 @@
 // tests/models/transfer_test.cpp -- beginning with another model's parameters; parameters that stay.
-#include "models/training/transfer.h"
+#include "models/training/folder/transfer.h"
 
 #include "tests/formats/temporary_folder.h"
 #include "tests/models/small_training.h"

@@ -1,5 +1,5 @@
 // tests/models/validation_test.cpp -- by which score a model is judged, and what that decides.
-#include "models/training/overfitting.h"
+#include "models/training/log/overfitting.h"
 #include "tests/formats/temporary_folder.h"
 #include "tests/models/own_graph.h"
 

@@ -1,6 +1,6 @@
 // tests/passes/attention_parts_test.cpp -- the pieces that attention is recognised by, each alone.
-#include "ir/passes/fuse/attention_band.h"
-#include "ir/passes/fuse/attention_scores.h"
+#include "ir/passes/fuse/attention/attention_band.h"
+#include "ir/passes/fuse/attention/attention_scores.h"
 #include "ir/text/text.h"
 
 #include <doctest/doctest.h>

@@ -1,5 +1,5 @@
 // tests/passes/cell_parts_test.cpp -- what a recurrent cell is recognised by, each piece alone.
-#include "ir/passes/fuse/cell_parts.h"
+#include "ir/passes/fuse/cells/cell_parts.h"
 
 #include "ir/text/text.h"
 

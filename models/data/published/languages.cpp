@@ -2,7 +2,7 @@
 #include "models/data/published/languages.h"
 
 #include "ir/error.h"
-#include "models/data/tokenizer.h"
+#include "models/data/tokens/tokenizer.h"
 
 namespace weft::data::published {
 namespace {

@@ -1,6 +1,6 @@
 // models/data/published/number_codec.h -- ids as text: numbers, separated by spaces.
 #pragma once
-#include "models/data/tokenizer.h"
+#include "models/data/tokens/tokenizer.h"
 
 namespace weft::data::published {
 

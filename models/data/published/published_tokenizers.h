@@ -20,7 +20,7 @@
 // Text is cut as the hub's library (transformers 4.53) cuts it, special tokens spelled in a text
 // included; Moses's normalisation of punctuation, which that library leaves to its users, is left out.
 #pragma once
-#include "models/data/tokenizer.h"
+#include "models/data/tokens/tokenizer.h"
 
 #include <cstdint>
 #include <optional>

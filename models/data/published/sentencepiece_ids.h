@@ -3,7 +3,7 @@
 #pragma once
 #include "models/data/published/added_tokens.h"
 #include "models/data/published/token_model.h"
-#include "models/data/subwords.h"
+#include "models/data/tokens/subwords.h"
 
 #include <cstdint>
 #include <map>
