@@ -53,7 +53,10 @@ bool describes(const std::string& name) {
   constexpr std::string_view kEndings[] = {".json", ".spm", ".model", ".txt", ".jinja", ".md"};
   if (name.starts_with('.') || name.ends_with(".index.json") || name.starts_with("adapter_"))
     return false;
-  return name.starts_with("LICENSE") ||
+  constexpr std::string_view kLegal[] = {"LICENSE", "LICENCE", "license",
+                                         "licence", "COPYING", "NOTICE"};
+  return std::any_of(std::begin(kLegal), std::end(kLegal),
+                     [&](std::string_view beginning) { return name.starts_with(beginning); }) ||
          std::any_of(std::begin(kEndings), std::end(kEndings),
                      [&](std::string_view ending) { return name.ends_with(ending); });
 }

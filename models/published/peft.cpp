@@ -54,8 +54,9 @@ void refuse_others(const ConfigFile& f) {
         "megatron_config", "eva_config", "alora_invocation_tokens"})
     if (const std::string said = f.written(key); said != "null" && said != "[]" && said != "{}")
       f.fail(key, concat("\"", key, "\" is ", said, ", which is not supported here"));
-  if (const std::string said = f.written("alpha_pattern"); said != "null" && said != "{}")
-    f.fail("alpha_pattern", concat("\"alpha_pattern\" is ", said, ", one scale can be read"));
+  for (const char* key : {"alpha_pattern", "rank_pattern"})
+    if (const std::string said = f.written(key); said != "null" && said != "{}")
+      f.fail(key, concat("\"", key, "\" is ", said, ", one rank and scale can be read"));
 }
 
 }  // namespace
@@ -94,6 +95,9 @@ std::string Adapter::base() const {
     std::error_code ignored;
     if (!base_.empty() && fs::is_directory(at, ignored)) return at.lexically_normal().string();
   }
+  if (base_.empty())
+    throw GraphError(concat(file_of(path_, kConfig), ": error: names no model; MODEL --adapter ",
+                            path_, " says which one"));
   throw GraphError(concat(file_of(path_, kConfig), ": error: its model '", base_,
                           "' is no folder here; MODEL --adapter ", path_, " names another one"));
 }

@@ -74,9 +74,10 @@ published::Generation generation_of(const Folder& folder, const PublishedTokeniz
     g.origins.push_back(
         {"decoder_start_token_id", std::to_string(g.ids.begin), "--target-language", {}});
   } else if (t.target_language.empty() && first == search::TokenRules::kNone) {
-    throw ir::GraphError(ir::concat(folder.path(), ": error: the model writes ", t.languages.size(),
-                                    " languages (", listed(t.languages),
-                                    "); --target-language says which one"));
+    throw ir::GraphError(
+        ir::concat(folder.path(), ": error: the model writes ", t.languages.size(), " languages (",
+                   listed(t.languages),
+                   "); --target-language, or data.target_language of a recipe, says which one"));
   }
   return g;
 }
@@ -90,12 +91,23 @@ ParameterStore adapted(ParameterStore parameters, const std::string& adapter,
   return low_rank::merged(parameters, a.settings().scale());
 }
 
-ParameterStore parameters_of(const Folder& folder, const ModelPlace& place, ir::DType real) {
+// What a hub's folder or an adapter holds is one set of parameters.
+void check_which(const ModelPlace& place, training::Which which) {
+  if (which == training::Which::last)
+    throw ir::GraphError((place.adapter.empty() ? place.model : place.adapter) +
+                         ": error: --checkpoint last is for model folders of Weft's own; this one "
+                         "holds one set of parameters");
+}
+
+ParameterStore parameters_of(const Folder& folder, const ModelPlace& place, training::Which which,
+                             ir::DType real) {
+  check_which(place, which);
   return adapted(folder.load(real), place.adapter, folder.settings(), &folder.imported());
 }
 
 ParameterStore parameters_of(const training::ModelFolder& folder, const ModelPlace& place,
                              training::Which which, ir::DType real) {
+  if (!place.adapter.empty()) check_which(place, which);
   return adapted(folder.load(real, which), place.adapter, folder.config(), nullptr);
 }
 
@@ -105,7 +117,10 @@ ModelPlace place_of(const std::string& folder, const std::string& adapter) {
   if (!published::Adapter::is_one(folder)) return {folder, adapter};
   if (!adapter.empty())
     throw ir::GraphError(folder + ": error: is an adapter itself, --adapter goes with a model");
-  return {published::Adapter(folder).base(), folder};
+  const std::string base = published::Adapter(folder).base();
+  if (published::Adapter::is_one(base))
+    throw ir::GraphError(folder + ": error: its model " + base + " is an adapter itself");
+  return {base, folder};
 }
 
 training::Tokenizers published_tokenizers(const Folder& folder, const Languages& languages) {
@@ -120,7 +135,7 @@ OpenedModel open_model(const std::string& folder, training::Which which, ir::DTy
     const Folder published(place.model);
     return {.config = published.settings(),
             .tokenizers = published_tokenizers(published, languages),
-            .parameters = parameters_of(published, place, real)};
+            .parameters = parameters_of(published, place, which, real)};
   }
   if (!languages.source.empty() || !languages.target.empty())
     throw ir::GraphError(place.model +
@@ -134,7 +149,7 @@ OpenedModel open_model(const std::string& folder, training::Which which, ir::DTy
 
 ParameterStore open_parameters(const ModelPlace& place, training::Which which, ir::DType real) {
   return Folder::is_one(place.model)
-             ? parameters_of(Folder(place.model), place, real)
+             ? parameters_of(Folder(place.model), place, which, real)
              : parameters_of(training::ModelFolder(place.model), place, which, real);
 }
 

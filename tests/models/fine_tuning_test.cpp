@@ -266,6 +266,7 @@ TEST_CASE("low rank: an adapter that asks for more than is done here is refused 
                                     {"peft_type", "\"IA3\""},
                                     {"modules_to_save", "[\"lm_head\"]"},
                                     {"alpha_pattern", "{\"q\": 4}"},
+                                    {"rank_pattern", "{\"q\": 4}"},
                                     {"r", "0"}}) {
     const std::string key = name;
     CAPTURE(key);

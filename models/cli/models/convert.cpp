@@ -25,6 +25,8 @@ void check_output(const std::string& path) {
 }
 
 void convert(const ConvertOptions& o) {
+  if (o.to == "hub" && !(o.languages.source.empty() && o.languages.target.empty()))
+    throw UsageError("--source-language and --target-language go with --to weft");
   check_output(o.output);
   const ModelPlace place = place_of(o.model, o.adapter);
   const bool published = published::Folder::is_one(place.model);

@@ -30,6 +30,7 @@ struct TrainOptions {
   std::string recipe, folder, budget, engine;
   std::string from, data, valid;
   low_rank::Settings adapter;
+  bool adapts = false;  // was --adapt given
   PrecisionOption precision;
   bool resume = false;
 };
@@ -135,17 +136,19 @@ class NewFolder {
   NewFolder(const NewFolder&) = delete;
   NewFolder& operator=(const NewFolder&) = delete;
   ~NewFolder() {
-    if (!is_new_) return;
     std::error_code ignored;
+    if (has_recipe_) std::filesystem::remove(own_recipe(path_), ignored);
+    if (!is_new_) return;
     for (const char* name : {"/train.examples", "/valid.examples", "/recipe.toml"})
       std::filesystem::remove(path_ + name, ignored);
     std::filesystem::remove(path_, ignored);  // where it is empty
   }
-  void keep() { is_new_ = false; }
+  void wrote_recipe() { has_recipe_ = true; }
+  void keep() { is_new_ = has_recipe_ = false; }
 
  private:
   std::string path_;
-  bool is_new_;
+  bool is_new_, has_recipe_ = false;  // the latter: one that was written here
 };
 
 // What a user may not expect of this recipe.
@@ -184,6 +187,12 @@ void check_options(const TrainOptions& o) {
   if (!o.valid.empty() && o.data.empty()) throw UsageError("--valid goes with --data");
   if (o.data.empty() && o.recipe.empty() && (!o.resume || o.folder.empty()))
     throw UsageError("what to train is said by RECIPE.toml, or by --from MODEL and --data FILE");
+  if (o.adapts && !o.adapter.on()) throw UsageError("--adapt needs rank=R with R above 0");
+  if (!o.data.empty() && !std::filesystem::exists(o.from, ignored))
+    throw ir::GraphError(o.from + ": error: is not there");
+  if (!o.data.empty() && published::Adapter::is_one(o.from))
+    throw ir::GraphError(o.from + ": error: is an adapter, not a model; weft convert " + o.from +
+                         " --to hub -o DIR makes one of it");
   if (!o.data.empty() && !published::Folder::is_one(o.from))
     throw ir::GraphError(o.from +
                          ": error: is no folder as model hubs publish them; another model is "
@@ -247,7 +256,10 @@ void train(TrainOptions o) {
   NewFolder made(folder.path());  // goes after the lock
   const auto held = folder.lock();
   if (!o.resume) check_free(folder);
-  if (!o.data.empty()) write_recipe(o, folder.path());
+  if (!o.data.empty()) {
+    write_recipe(o, folder.path());
+    made.wrote_recipe();
+  }
   const bool adapts = o.adapter.on() && o.data.empty();  // else its recipe says so
   const Task task = read_task(o.recipe, {.tokenizers = known ? &*known : nullptr,
                                          .from = o.resume ? begun_with(folder.path()) : o.from,
@@ -377,9 +389,14 @@ void add_train(Command& program) {
       ->type_name("FILE.tsv");
   command
       ->add_option(
-          "--adapt", [o](const std::string& text) { add_to(o->adapter, text); },
+          "--adapt",
+          [o](const std::string& text) {
+            o->adapts = true;
+            add_to(o->adapter, text);
+          },
           "Train an adapter of the model that --from names (LoRA), all else frozen: rank=8, and "
-          "alpha=A, dropout=P, rslora=true, targets=PATTERN, as [adapter] has them")
+          "alpha=A, dropout=P, rslora=true, targets=PATTERN (again for each further one), as "
+          "[adapter] has them")
       ->one_at_a_time()
       ->type_name("KEY=VALUE,...");
   command
