@@ -80,10 +80,9 @@ TEST_CASE("usage: a command that there is not is named, and those that there are
   const Outcome o = weft({"tranlsate", "model"});
   CHECK(not_a_clear_refusal(o, 2) == "");
   CHECK(o.err.starts_with("weft: there is no command 'tranlsate'; there are data, init, "));
-  CHECK(
-      weft({"data", "speech"}).err ==
-      "weft: there is no command 'speech'; there are pronunciation, debian-descriptions (weft data "
-      "--help says more)\n");
+  CHECK(weft({"data", "speech"}).err ==
+        "weft: there is no command 'speech'; there are pronunciation, debian-descriptions, digits, "
+        "fashion-strings (weft data --help says more)\n");
   CHECK(weft({"data", "debian-descriptions", "x"}).err ==
         "weft: --to is required (weft data debian-descriptions --help says more)\n");
   CHECK(weft({"data"}).err == "weft: A subcommand is required (weft data --help says more)\n");

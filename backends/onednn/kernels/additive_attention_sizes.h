@@ -41,10 +41,12 @@ constexpr int64_t listed(const Args& args) {
 constexpr int64_t thread_floats(const AdditiveAttention& args) {
   return (kQueryBlock + (args.dropout.on ? 2 : 1)) * listed(args) + power_floats(args);
 }
-// Scores of everything.
+// Scores of everything, where the work is divided. Never less for more entries: a run may have fewer
+// than were planned.
 constexpr int64_t shared_floats(const AdditiveAttention& args) {
-  if (args.batch * query_blocks(args) >= kSplitUnits) return 0;
-  return args.batch * args.queries * listed(args);
+  if (args.queries == 0) return 0;
+  const int64_t divided = (kSplitUnits - 1) / query_blocks(args);  // entries, at most
+  return (args.batch < divided ? args.batch : divided) * args.queries * listed(args);
 }
 
 // tanh of a group of keys and the sums for dq, weights and ds of a block of queries, the list of
@@ -54,10 +56,11 @@ constexpr int64_t thread_floats(const AdditiveAttentionGrad& args) {
          (2 * kQueryBlock + 1 + (args.dropout.on ? kQueryBlock + 1 : 0)) * listed(args) +
          power_floats(args);
 }
-// dva of each batch entry; weights and ds of everything.
+// dva of each batch entry; weights and ds of everything, where the work is divided. Never less for
+// more entries.
 constexpr int64_t shared_floats(const AdditiveAttentionGrad& args) {
-  const int64_t split = args.batch < kSplitBatch ? 2 * args.batch * args.queries * listed(args) : 0;
-  return args.batch * padded(args.hidden) + split;
+  const int64_t divided = args.batch < kSplitBatch ? args.batch : kSplitBatch - 1;
+  return args.batch * padded(args.hidden) + 2 * divided * args.queries * listed(args);
 }
 
 }  // namespace weft::onednn::kernels

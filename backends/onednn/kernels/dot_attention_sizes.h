@@ -83,9 +83,16 @@ constexpr int64_t thread_floats(const DotAttentionGrad& args) {
          q * k * (args.dropout.on ? 3 : 2) + 4 * q +
          64;  // weights, ds, what dropout keeps; lse, terms
 }
+// Never less for more entries: a run may have fewer than were planned.
 constexpr int64_t shared_floats(const DotAttentionGrad& args) {
-  if (args.dq.data == nullptr || key_ranges(args) == 1) return 0;
-  return args.batch * args.heads * (key_ranges(args) - 1) * args.queries * padded_row(args.hidden);
+  if (args.dq.data == nullptr) return 0;
+  int64_t most = args.batch * args.heads * (key_ranges(args) - 1);
+  DotAttentionGrad fewer = args;
+  for (fewer.batch = 1; fewer.batch < args.batch && fewer.batch <= kFewUnits; ++fewer.batch) {
+    const int64_t sums = fewer.batch * args.heads * (key_ranges(fewer) - 1);
+    most = sums > most ? sums : most;
+  }
+  return most * args.queries * padded_row(args.hidden);
 }
 
 }  // namespace weft::onednn::kernels

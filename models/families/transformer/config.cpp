@@ -195,6 +195,9 @@ void check(const Config& c) {
   seq2seq::check(c.spec_augment, c.source);
   seq2seq::check(c.image, c.source);
   settings::check_ranges(settings::fields_of(c));
+  if (c.activation_dropout < 0 && c.activation_dropout != -1)
+    throw ir::GraphError(ir::concat("activation_dropout is ", c.activation_dropout,
+                                    ", needed is -1 or a share from 0 to below 1"));
   for (const int64_t heads : {c.heads, decoder_heads(c)})
     if (c.head_width == 0 && c.width % heads != 0)
       throw ir::GraphError(
