@@ -1,9 +1,10 @@
 // models/families/transformer/transformer.h -- encoder-decoder transformers.
 //
-// Vaswani et al. 2017 and what became of it: pre- and post-norm, layer norm or RMS norm,
-// positions of five kinds, self-attention or what others put in its place, gated feed-forward networks, the vocabulary's scores
-// tied to the target embedding. T5, BART and their kin are settings of it (models/published). Training (all target positions at once) and decoding (one position
-// a step, its past in caches) are the same layers.
+// Vaswani et al. 2017 and what became of it: pre- and post-norm, layer norm or RMS norm, positions of
+// five kinds, self-attention or what others put in its place, gated feed-forward networks, the
+// vocabulary's scores tied to the target embedding. T5, BART and their kin are settings of it
+// (models/published). Training (all target positions at once) and decoding (one position a step, its
+// past in caches) are the same layers.
 #pragma once
 #include "frontend/weft.h"
 #include "models/families/batch_inputs.h"
@@ -155,8 +156,8 @@ ir::Graph loss_graph(const Config& config, bool training = true);
 // what step_graph takes
 ir::Graph encode_graph(const Config& config);
 // A step of a search: memory source_lengths, memory.*; caches past.<layer>.keys,
-// past.<layer>.values, or a
-// state past.<layer> of convolutions and recurrent units; weights are those of the last layer, the mean of its heads
+// past.<layer>.values, or a state past.<layer> of convolutions and recurrent units; weights are those
+// of the last layer, the mean of its heads
 ir::Graph step_graph(const Config& config, const search::StepOptions& options = {});
 // inputs source, source_lengths, target_in, target_lengths -> weights f32[B,T,S], of the last
 // layer, the mean of its heads; weights.<layer> f32[B,heads,T,S]
