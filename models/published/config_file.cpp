@@ -47,6 +47,10 @@ std::optional<ConfigFile::Integers> whole_list(const json& value, const settings
 
 }  // namespace
 
+std::string file_of(const std::string& folder, std::string_view name) {
+  return concat(folder, folder.ends_with('/') ? "" : "/", name);
+}
+
 struct ConfigFile::Content {
   std::string text;
   json object;

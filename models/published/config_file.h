@@ -16,6 +16,9 @@
 
 namespace weft::published {
 
+// The path of a file in a folder, which may be named with a slash behind it.
+std::string file_of(const std::string& folder, std::string_view name);
+
 class ConfigFile {
  public:
   using Integers = std::vector<int64_t>;

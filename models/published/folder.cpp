@@ -5,6 +5,7 @@
 #include "frontend/formats/input_file.h"
 #include "ir/error.h"
 #include "models/families/seq2seq.h"
+#include "models/published/config_file.h"
 #include "models/published/weights.h"
 
 #include <algorithm>
@@ -20,10 +21,6 @@ using ir::GraphError;
 
 constexpr std::string_view kWeights[] = {"model.safetensors", "model.safetensors.index.json",
                                          "pytorch_model.bin", "pytorch_model.bin.index.json"};
-
-std::string file_of(const std::string& folder, std::string_view name) {
-  return concat(folder, folder.ends_with('/') ? "" : "/", name);
-}
 
 // The file of weights; empty where there is none.
 std::string weights_in(const std::string& folder) {

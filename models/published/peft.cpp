@@ -4,6 +4,7 @@
 #include "frontend/formats/atomic_file.h"
 #include "frontend/formats/checkpoint.h"
 #include "ir/error.h"
+#include "models/published/config_file.h"
 
 #include <nlohmann/json.hpp>
 
@@ -24,10 +25,6 @@ using low_rank::Module;
 constexpr std::string_view kConfig = "adapter_config.json", kWeights = "adapter_model.safetensors",
                            kPrefix = "base_model.model.";
 constexpr settings::Whole kRanks{1, 1 << 12};
-
-std::string file_of(const std::string& folder, std::string_view name) {
-  return concat(folder, folder.ends_with('/') ? "" : "/", name);
-}
 
 Array transposed(const Array& a) {
   Array t(a.dtype(), {a.dim(1), a.dim(0)});
