@@ -118,7 +118,11 @@ struct Translator::Content {
     data::EncodedExample e{.source = {}, .target = {}, .id = id};
     if (!reads_text())
       return with_features(std::move(e), reader->read(source), seq2seq::ends(config()).source);
-    e.source = tokenizers().source.encode(source);
+    if (source != last_source) {
+      last_tokens = tokenizers().source.encode(source);
+      last_source = source;
+    }
+    e.source = last_tokens;
     return e;
   }
   // Why it is not translated, or nothing.
@@ -147,6 +151,9 @@ struct Translator::Content {
   int64_t longest_trained = 0;  // of them the least; 0: not known
   std::vector<std::unique_ptr<Voice>> voices;
   std::optional<data::FeatureReader> reader;
+  // The text encoded last: whoever translates it asks first whether it can be, and how long it is.
+  std::optional<std::string> last_source;
+  std::vector<int32_t> last_tokens;
   std::mutex asked;  // one search at a time
 };
 

@@ -11,9 +11,10 @@ namespace {
 struct Shape {
   int64_t outer, n, inner;
 };
-const Shape shapes[] = {{1, 1, 1},     {0, 5, 3},      {3, 0, 2},     {7, 13, 1},
-                        {5, 31, 17},   {1, 1600, 512}, {1, 777, 130}, {2, 40000, 1},
-                        {1, 16385, 3}, {300, 64, 1},   {1, 5, 100003}};
+const Shape shapes[] = {{1, 1, 1},     {0, 5, 3},      {3, 0, 2},      {7, 13, 1},
+                        {5, 31, 17},   {1, 1600, 512}, {1, 777, 130},  {2, 40000, 1},
+                        {1, 16385, 3}, {300, 64, 1},   {1, 5, 100003}, {1001, 2, 1},
+                        {200, 3, 1},   {65, 5, 1},     {130, 7, 1},    {64, 8, 1}};
 
 double expected_at(Reduction kind, const Floats& x, const Shape& s, int64_t o, int64_t i) {
   double y = kind == Reduction::max    ? -kInf
@@ -68,6 +69,27 @@ TEST_CASE("reduce: the bits do not depend on the number of threads") {
   const Floats x = random_floats(40000 * 6, 5);
   same_bits_for_every_team([&] { return run(Reduction::sum, x, {1, 40000, 6}); });
   same_bits_for_every_team([&] { return run(Reduction::sum, x, {2, 120000, 1}); });
+}
+
+TEST_CASE("reduce: short rows have the bits of rows that lie apart") {
+  on_every_machine([] {
+    const int64_t rows = 201;
+    for (int64_t n = 2; n <= 9; ++n)
+      for (const Reduction kind :
+           {Reduction::sum, Reduction::mean, Reduction::max, Reduction::min, Reduction::prod}) {
+        const Floats dense = random_floats(rows * n, 5);
+        Floats apart((n + 3) * rows);
+        for (int64_t r = 0; r < rows; ++r) std::copy_n(&dense[r * n], n, &apart[r * (n + 3)]);
+        Floats a(rows), b(rows);
+        k::Reduce args{
+            .kind = kind, .outer = rows, .n = n, .inner = 1, .x = dense.data(), .y = a.data()};
+        k::reduce(args);
+        args.x = apart.data(), args.y = b.data(), args.x_outer = n + 3;
+        k::reduce(args);
+        INFO("rows of ", n, ", kind ", static_cast<int>(kind));
+        CHECK(std::equal(a.data(), a.data() + rows, b.data()));
+      }
+  });
 }
 
 TEST_CASE("reduce: padded rows, accumulation, integers") {

@@ -86,6 +86,41 @@ T reduce_row(const In* x, int64_t n) {
   return lane[0];
 }
 
+// y[r] = reduce_row of x[r*n..r*n+n), the same bits, for rows too short to fill its lanes.
+inline constexpr int64_t kShortRow = 8;
+
+template <int n, class T, class Op, class In>
+void reduce_rows_of(const In* x, int64_t rows, T* y) {
+#pragma omp simd
+  for (int64_t r = 0; r < rows; ++r) {
+    T lane[n];
+    for (int l = 0; l < n; ++l) lane[l] = Op::step(Op::neutral, x[r * n + l]);
+    for (int width = kShortRow / 2; width > 0; width /= 2)
+      for (int l = 0; l < width && l + width < n; ++l) lane[l] = Op::step(lane[l], lane[l + width]);
+    y[r] = lane[0];
+  }
+}
+
+template <class T, class Op, class In>
+void reduce_short_rows(const In* x, int64_t n, int64_t rows, T* y) {
+  switch (n) {
+    case 2:
+      return reduce_rows_of<2, T, Op>(x, rows, y);
+    case 3:
+      return reduce_rows_of<3, T, Op>(x, rows, y);
+    case 4:
+      return reduce_rows_of<4, T, Op>(x, rows, y);
+    case 5:
+      return reduce_rows_of<5, T, Op>(x, rows, y);
+    case 6:
+      return reduce_rows_of<6, T, Op>(x, rows, y);
+    case 7:
+      return reduce_rows_of<7, T, Op>(x, rows, y);
+    default:
+      return reduce_rows_of<8, T, Op>(x, rows, y);
+  }
+}
+
 // y[0..columns) = reduction of n rows of x.
 template <class T, class Op, class In>
 void reduce_columns(const In* x, int64_t x_n, int64_t n, int64_t columns, T* y) {
@@ -160,6 +195,17 @@ void reduce_as(const Reduce& args) {
     to = finish<T>(args, value, args.accumulate ? to : T{0});
   };
 
+  if (inner == 1 && x_n == 1 && x_outer == n && n > 1 && n <= kShortRow) {
+    parallel_for(args.outer, n, [&](int64_t begin, int64_t end) {
+      T result[kStrip];
+      for (int64_t o = begin; o < end; o += kStrip) {
+        const int64_t rows = smaller(kStrip, end - o);
+        reduce_short_rows<T, Op, In>(x + o * n, n, rows, result);
+        for (int64_t r = 0; r < rows; ++r) put(o + r, 0, result[r]);
+      }
+    });
+    return;
+  }
   parallel(args.outer * n * inner, [&](int64_t thread, int64_t threads) {
     const Range mine = share(args.outer * chunks * strips, thread, threads);
     for (int64_t unit = mine.begin; unit < mine.end; ++unit) {
