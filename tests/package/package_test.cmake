@@ -28,8 +28,8 @@ foreach(compiler ${compilers})
       -DCMAKE_CXX_FLAGS=${flags})
   run(${CMAKE_COMMAND} --build ${here}/${name})
   run(${here}/${name}/bahdanau)
-  run(${here}/${name}/pronounce)
-  run(${here}/${name}/own_graph)
+  run(${here}/${name}/pronounce ${here}/${name}/pronounce-files)
+  run(${here}/${name}/own_graph ${here}/${name}/own-graph-files)
   # And through pkg-config.
   set(ENV{PKG_CONFIG_PATH} ${pc})
   execute_process(COMMAND ${pkg_config} --cflags --libs weft OUTPUT_VARIABLE words RESULT_VARIABLE result

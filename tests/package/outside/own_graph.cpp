@@ -1,5 +1,7 @@
 // A program of somebody else's that trains a graph of its own on batches of its own: with
 // checkpoints, validation, patience and a run that can be stopped and gone on with.
+//
+//   own_graph FOLDER     trains FOLDER/model, which it makes anew
 #include <weft/models.h>
 #include <weft/weft.h>
 
@@ -49,8 +51,9 @@ class Sines final : public training::BatchMaker {
 
 }  // namespace
 
-int main() {
-  const std::string here = (std::filesystem::temp_directory_path() / "weft-own-graph").string();
+int main(int argc, char** argv) {
+  if (argc != 2) return std::cerr << "usage: own_graph FOLDER\n", 2;
+  const std::string here = std::string(argv[1]) + "/model";
   std::filesystem::remove_all(here);
   const training::TrainerSetup setup{.training = loss_graph(),
                                      .batches = std::make_shared<Sines>(),
@@ -69,6 +72,5 @@ int main() {
       std::cerr << "step " << e.step << ": validation loss " << e.loss << (e.best ? " (best)\n" : "\n");
   });
   std::cout << again.progress().best_score << "\n";
-  std::filesystem::remove_all(here);
   return again.progress().best_score < 0.01 ? 0 : 1;
 }

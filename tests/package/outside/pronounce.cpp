@@ -1,4 +1,6 @@
-// A program of somebody else's that trains a model and asks it.
+// A program of somebody else's that trains a model and asks it:
+//
+//   pronounce FOLDER     leaves data, recipe and FOLDER/model, which it makes anew
 #include <weft/models.h>
 
 #include <filesystem>
@@ -24,9 +26,10 @@ void write_examples(const std::string& path, unsigned seed, int lines) {
 
 }  // namespace
 
-int main() {
-  const std::string here = (std::filesystem::temp_directory_path() / "weft-outside").string();
-  std::filesystem::remove_all(here);
+int main(int argc, char** argv) {
+  if (argc != 2) return std::cerr << "usage: pronounce FOLDER\n", 2;
+  const std::string here = argv[1];
+  std::filesystem::remove_all(here + "/model");
   std::filesystem::create_directories(here);
   write_examples(here + "/train.tsv", 1, 300);
   write_examples(here + "/valid.tsv", 2, 30);
@@ -48,6 +51,5 @@ int main() {
   weft::Translator translator(here + "/model", {.beam = 3});
   const std::string answer = translator.translate("a b c");
   std::cout << answer << "\n";
-  std::filesystem::remove_all(here);
   return answer == "x y z" ? 0 : 1;
 }
