@@ -7,6 +7,7 @@
 #include "ir/error.h"
 #include "ir/host/memory.h"
 #include "ir/rewrite/prologue.h"
+#include "ir/rewrite/transposed_parameters.h"
 #include "ir/verify.h"
 
 #include <algorithm>
@@ -193,7 +194,7 @@ NamedArrays Program::run(ParameterStore& store, const NamedArrays& inputs) {
       continue;
     }
     const ir::DType dtype = graph().type(graph().outputs()[i].value).dtype;
-    results.emplace_back(held(dtype, options_.real), entry.results[i]);
+    results.push_back(Array::unset(held(dtype, options_.real), entry.results[i]));
   }
   entry.executable->run(args, results);
   ++statistics_.runs;
@@ -232,7 +233,8 @@ void Program::reset_timings() {
 
 RepeatedRun Program::repeated(ParameterStore& store, const NamedArrays& inputs) {
   if (repeated_ == nullptr) {
-    const ir::Prologue split = ir::split_prologue(graph());
+    const ir::Prologue split = ir::split_prologue(ir::with_transposed_parameters(
+        graph(), [&](std::string_view path) { return store.is_transposed(path); }));
     ProgramOptions as_it_is = options_;
     as_it_is.optimize = false;
     as_it_is.compile.shared = nullptr;  // to each its own
@@ -250,8 +252,11 @@ RepeatedRun Program::repeated(ParameterStore& store, const NamedArrays& inputs) 
   if (repeated_->version != store.version()) {
     repeated_->version = store.version();
     ++repeated_->rest.options_.compile.shared->version;
-    if (!repeated_->prologue.graph().outputs().empty())
+    if (const Program& first = repeated_->prologue; !first.graph().outputs().empty()) {
+      for (const ir::Argument& a : first.graph().arguments()) store.at(a.path).fetch();
       repeated_->made = repeated_->prologue.run(store, {});
+      for (const ir::Argument& a : first.graph().arguments()) store.at(a.path).release();
+    }
   }
   NamedArrays all = inputs;
   for (const auto& [name, array] : repeated_->made) all.add(name, array);

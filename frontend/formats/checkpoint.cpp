@@ -33,7 +33,7 @@ class SafetensorsCheckpoint final : public Checkpoint {
   const std::vector<TensorInfo>& entries() const override { return entries_; }
   ir::Array read(std::string_view name) const override { return reader_.read(name); }
   ir::Array view(std::string_view name) const override { return reader_.view(name); }
-  void release(std::string_view name) const override { reader_.release(name); }
+  void will_need() const override { reader_.will_need(); }
   const Metadata& metadata() const override { return reader_.metadata(); }
 
  private:
@@ -50,6 +50,8 @@ class PytorchCheckpoint final : public Checkpoint {
   const std::string& path() const override { return reader_.path(); }
   const std::vector<TensorInfo>& entries() const override { return entries_; }
   ir::Array read(std::string_view name) const override { return reader_.read(name); }
+  ir::Array view(std::string_view name) const override { return reader_.view(name); }
+  void will_need() const override { reader_.will_need(); }
 
  private:
   PytorchReader reader_;
@@ -173,7 +175,9 @@ class ShardedCheckpoint final : public Checkpoint {
   const std::vector<TensorInfo>& entries() const override { return entries_; }
   ir::Array read(std::string_view name) const override { return shard_of(name).read(name); }
   ir::Array view(std::string_view name) const override { return shard_of(name).view(name); }
-  void release(std::string_view name) const override { shard_of(name).release(name); }
+  void will_need() const override {
+    for (const auto& [file, shard] : shards_) shard->will_need();
+  }
 
  private:
   const Checkpoint& shard_of(std::string_view name) const {

@@ -27,8 +27,8 @@ class Checkpoint {
   virtual ir::Array read(std::string_view name) const = 0;  // GraphError when it is not there
   // The same, not to be written to: of safetensors the file's own pages, where it is a regular file.
   virtual ir::Array view(std::string_view name) const { return read(name); }
-  // What was viewed of it is no longer needed: its pages need not stay in memory.
-  virtual void release(std::string_view /*name*/) const {}
+  // All of it will be read: what is mapped is read ahead.
+  virtual void will_need() const {}
   virtual const Metadata& metadata() const;  // what a safetensors file says of itself
 
   const TensorInfo* find(std::string_view name) const;

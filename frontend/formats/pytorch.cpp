@@ -42,10 +42,10 @@ class Bytes {
  public:
   explicit Bytes(const InputFile& file) {
     if (file.is_regular()) {
-      auto mapped = std::make_shared<MappedFile>(file);
-      begin_ = mapped->writable();
-      size_ = mapped->size();
-      owner_ = std::move(mapped);
+      mapped_ = std::make_shared<MappedFile>(file);
+      begin_ = mapped_->writable();
+      size_ = mapped_->size();
+      owner_ = mapped_;
     } else {
       size_ = file.size();
       auto text = std::make_shared<std::string>(file.read_text(0, size_));
@@ -59,8 +59,12 @@ class Bytes {
   }
   int64_t size() const { return size_; }
   const std::shared_ptr<void>& owner() const { return owner_; }
+  void will_need() const {
+    if (mapped_ != nullptr) mapped_->will_need(0, size_);
+  }
 
  private:
+  std::shared_ptr<MappedFile> mapped_;  // null: of a pipe
   std::shared_ptr<void> owner_;
   char* begin_ = nullptr;
   int64_t size_ = 0;
@@ -197,14 +201,15 @@ struct PytorchReader::Content {
     return bytes.at(place.begin);
   }
 
-  Array read(const std::string& name, const PickledTensor& t) {
+  // `kept`: it is not written to.
+  Array read(const std::string& name, const PickledTensor& t, bool kept) {
     const DType dtype = t.storage->dtype;
     const int64_t width = ir::bytes(dtype);
     const char* from = elements(*t.storage, name);
     char* first = const_cast<char*>(from) + t.offset * width;
     if (t.is_dense() && dtype != DType::pred && ir::element_count(t.dims) > 0 &&
         reinterpret_cast<uintptr_t>(first) % kAlignment == 0)
-      return Array::view(dtype, t.dims, first, bytes.owner());
+      return Array::view(dtype, t.dims, first, bytes.owner(), kept && file.is_regular());
     Array array(dtype, t.dims);
     if (t.is_dense())
       std::copy_n(first, array.bytes(), static_cast<char*>(array.raw()));
@@ -241,9 +246,13 @@ const std::vector<PytorchReader::Entry>& PytorchReader::entries() const {
   return content_->entries;
 }
 
-Array PytorchReader::read(std::string_view name) const {
+Array PytorchReader::read(std::string_view name) const { return array(name, false); }
+void PytorchReader::will_need() const { content_->bytes.will_need(); }
+Array PytorchReader::view(std::string_view name) const { return array(name, true); }
+
+Array PytorchReader::array(std::string_view name, bool kept) const {
   for (const auto& [known, t] : content_->tensors)
-    if (known == name) return content_->read(known, t);
+    if (known == name) return content_->read(known, t, kept);
   content_->fail(concat("has no '", name, "'"));
 }
 

@@ -39,9 +39,13 @@ class PytorchReader {
   const std::vector<Entry>& entries() const;  // in the file's order
   // Writing into it changes no file. GraphError where the name is not there or its bytes are damaged.
   ir::Array read(std::string_view name) const;
+  ir::Array view(std::string_view name) const;  // the same, not to be written to (Array::release)
+  void will_need() const;                       // all of it is read ahead
 
  private:
   struct Content;
+  ir::Array array(std::string_view name, bool kept) const;
+
   std::unique_ptr<Content> content_;
 };
 

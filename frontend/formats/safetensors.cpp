@@ -269,12 +269,11 @@ Array SafetensorsReader::read(std::string_view name) const { return read(entry(n
 Array SafetensorsReader::view(std::string_view name) const {
   const TensorEntry& e = entry(name);
   if (!can_view(e)) return read(e);
-  return Array::view(e.dtype, e.dims, mapped_->writable() + e.begin, mapped_);
+  return Array::view(e.dtype, e.dims, mapped_->writable() + e.begin, mapped_, true);
 }
 
-void SafetensorsReader::release(std::string_view name) const {
-  const TensorEntry& e = entry(name);
-  if (can_view(e)) mapped_->release(e.begin, e.end - e.begin);
+void SafetensorsReader::will_need() const {
+  if (mapped_) mapped_->will_need(0, mapped_->size());
 }
 
 NamedArrays SafetensorsReader::read_all() const {

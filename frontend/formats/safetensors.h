@@ -54,7 +54,7 @@ class SafetensorsReader {
   // The same without a copy, where the file is a regular one and the data stands at an even place;
   // it must not be written to.
   ir::Array view(std::string_view name) const;
-  void release(std::string_view name) const;  // touched again, it is read again
+  void will_need() const;  // all of it is read ahead
 
  private:
   const TensorEntry& entry(std::string_view name) const;

@@ -2,6 +2,7 @@
 #include "frontend/store/parameter_store.h"
 
 #include "ir/error.h"
+#include "ir/rewrite/transposed_parameters.h"
 
 #include <Random123/philox.h>
 
@@ -116,6 +117,13 @@ double glorot_bound(const ir::Dims& dims) {
   return std::sqrt(6 / (outer * (in + out)));
 }
 
+// Of a matrix that is asked for the other way round, its own path.
+bool take_transposed(std::string_view& path) {
+  if (!path.ends_with(ir::kTransposed)) return false;
+  path.remove_suffix(ir::kTransposed.size());
+  return true;
+}
+
 }  // namespace
 
 Array initial_value(std::string_view initializer, ir::DType dtype, const ir::Dims& dims,
@@ -173,7 +181,9 @@ void ParameterStore::prepare(const ir::Graph& graph) {
       dims.push_back(*size);
     }
     const ir::DType dtype = ir::is_float(type.dtype) ? real_ : type.dtype;
-    const auto found = entries_.find(argument.path);
+    std::string_view path = argument.path;
+    if (take_transposed(path)) std::swap(dims.at(0), dims.at(1));
+    const auto found = entries_.find(path);
     if (found == entries_.end()) {
       const bool drawn =
           argument.kind == ir::ArgumentKind::parameter || !argument.initializer.empty();
@@ -182,24 +192,62 @@ void ParameterStore::prepare(const ir::Graph& graph) {
                 : Array(dtype, dims));
       continue;
     }
-    const Array& array = found->second.array;
-    if (array.dims() != dims || array.dtype() != dtype)
-      throw GraphError(concat("'", argument.path, "' is ", ir::name(array.dtype()),
-                              ir::dims_str(array.dims()), " where the graph needs ",
+    const Entry& entry = found->second;
+    if (entry.dims() != dims || entry.dtype() != dtype)
+      throw GraphError(concat("'", argument.path, "' is ", ir::name(entry.dtype()),
+                              ir::dims_str(entry.dims()), " where the graph needs ",
                               ir::name(dtype), ir::dims_str(dims)));
   }
 }
 
-const Array& ParameterStore::at(std::string_view path) const {
+ir::Dims ParameterStore::Entry::dims() const {
+  ir::Dims dims = any().dims();
+  if (array.empty()) std::swap(dims.at(0), dims.at(1));
+  return dims;
+}
+
+const ParameterStore::Entry& ParameterStore::entry(std::string_view path) const {
   const auto found = entries_.find(path);
   if (found == entries_.end())
     throw GraphError(concat("there is no parameter or state '", path, "'"));
-  return found->second.array;
+  return found->second;
+}
+
+const Array& ParameterStore::at(std::string_view path) const {
+  const bool turned = take_transposed(path);
+  const Entry& e = entry(path);
+  Array &wanted = turned ? e.transposed : e.array, &other = turned ? e.array : e.transposed;
+  if (wanted.empty() && !other.empty()) {
+    wanted = other.transposed();
+    other.release();
+  }
+  return wanted;
 }
 
 void ParameterStore::set(const std::string& path, ir::ArgumentKind kind, Array array) {
-  if (ir::is_float(array.dtype()) && array.dtype() != real_) array = array.cast(real_);
-  entries_.insert_or_assign(path, Entry{kind, std::move(array)});
+  put(path, {.kind = kind, .array = as_held(std::move(array)), .transposed = {}});
+}
+
+void ParameterStore::set_transposed(const std::string& path, ir::ArgumentKind kind, Array array) {
+  put(path, {.kind = kind, .array = {}, .transposed = as_held(std::move(array))});
+}
+
+bool ParameterStore::is_transposed(std::string_view path) const {
+  const auto found = entries_.find(path);
+  return found != entries_.end() && !found->second.transposed.empty();
+}
+
+Array ParameterStore::transposed(std::string_view path) const {
+  const Entry& e = entry(path);
+  return e.transposed.empty() ? e.array.transposed() : e.transposed;
+}
+
+Array ParameterStore::as_held(Array array) const {
+  return ir::is_float(array.dtype()) && array.dtype() != real_ ? array.cast(real_) : array;
+}
+
+void ParameterStore::put(const std::string& path, Entry entry) {
+  entries_.insert_or_assign(path, std::move(entry));
   static std::atomic<uint64_t> changes = 0;
   version_ = ++changes;
 }
@@ -207,14 +255,14 @@ void ParameterStore::set(const std::string& path, ir::ArgumentKind kind, Array a
 ir::NamedArrays ParameterStore::all(ir::ArgumentKind kind) const {
   ir::NamedArrays arrays;
   for (const auto& [path, entry] : entries_)
-    if (entry.kind == kind) arrays.add(path, entry.array);
+    if (entry.kind == kind) arrays.add(path, at(path));
   return arrays;
 }
 
 int64_t ParameterStore::parameter_count() const {
   int64_t n = 0;
   for (const auto& [path, entry] : entries_)
-    if (entry.kind == ir::ArgumentKind::parameter) n += entry.array.size();
+    if (entry.kind == ir::ArgumentKind::parameter) n += entry.any().size();
   return n;
 }
 
@@ -222,7 +270,7 @@ ParameterStore ParameterStore::clone() const {
   ParameterStore copy(seed_, real_);
   copy.version_ = version_;
   for (const auto& [path, entry] : entries_)
-    copy.entries_.emplace(path, Entry{entry.kind, entry.array.clone()});
+    copy.entries_.emplace(path, Entry{entry.kind, entry.array.clone(), entry.transposed.clone()});
   return copy;
 }
 

@@ -22,8 +22,17 @@ class ParameterStore {
   void prepare(const ir::Graph& graph);
 
   bool contains(std::string_view path) const { return entries_.find(path) != entries_.end(); }
-  const ir::Array& at(std::string_view path) const;  // GraphError when it is not there
+  // GraphError when it is not there. A matrix has two paths: transposed_path(path) is it the other
+  // way round (ir/rewrite/transposed_parameters.h). What is not there in the order that is asked for is
+  // made, and kept, when it is asked for first.
+  const ir::Array& at(std::string_view path) const;
   void set(const std::string& path, ir::ArgumentKind kind, ir::Array array);
+
+  // The same of a matrix that is there the other way round. Programs that run again and again read it
+  // so (frontend/compile/session.h).
+  void set_transposed(const std::string& path, ir::ArgumentKind kind, ir::Array array);
+  bool is_transposed(std::string_view path) const;    // set so
+  ir::Array transposed(std::string_view path) const;  // a copy, unless it is kept
 
   ir::NamedArrays parameters() const { return all(ir::ArgumentKind::parameter); }
   ir::NamedArrays states() const { return all(ir::ArgumentKind::state); }
@@ -40,8 +49,15 @@ class ParameterStore {
  private:
   struct Entry {
     ir::ArgumentKind kind;
-    ir::Array array;
+    mutable ir::Array array;       // empty: only the other one is there
+    mutable ir::Array transposed;  // empty: nobody has asked for it
+    ir::DType dtype() const { return any().dtype(); }
+    ir::Dims dims() const;
+    const ir::Array& any() const { return array.empty() ? transposed : array; }
   };
+  const Entry& entry(std::string_view path) const;
+  ir::Array as_held(ir::Array array) const;
+  void put(const std::string& path, Entry entry);
   ir::NamedArrays all(ir::ArgumentKind kind) const;
 
   uint64_t seed_, version_ = 0;

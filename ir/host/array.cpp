@@ -69,6 +69,22 @@ int64_t saturated(double x, DType dtype) {
   return static_cast<int64_t>(std::max(x, type.is_signed ? -above : 0.0));
 }
 
+// [rows,columns] -> [columns,rows], in squares that stay in the cache.
+template <typename T>
+Array columns_as_rows(const Array& a) {
+  constexpr int64_t kSide = 32;
+  const int64_t rows = a.dim(0), columns = a.dim(1);
+  Array t = Array::unset(a.dtype(), {columns, rows});
+  const T* from = a.data<T>();
+  T* to = t.data<T>();
+  for (int64_t r0 = 0; r0 < rows; r0 += kSide)
+    for (int64_t c0 = 0; c0 < columns; c0 += kSide)
+      for (int64_t c = c0; c < std::min(c0 + kSide, columns); ++c)
+        for (int64_t r = r0; r < std::min(r0 + kSide, rows); ++r)
+          to[c * rows + r] = from[r * columns + c];
+  return t;
+}
+
 }  // namespace
 
 int64_t element_count(std::span<const int64_t> dims) {
@@ -91,18 +107,28 @@ std::string dims_str(std::span<const int64_t> dims) {
   return s + "]";
 }
 
-Array::Array(DType dtype, Dims dims) : dtype_(dtype), dims_(std::move(dims)) {
-  size_ = element_count(dims_);
-  const size_t size = static_cast<size_t>(bytes()) + 64;  // past the end, for whole vectors
+Array::Array(DType dtype, Dims dims) : Array(unset(dtype, std::move(dims))) {
+  std::memset(raw(), 0, static_cast<size_t>(bytes()));
+}
+
+Array Array::unset(DType dtype, Dims dims) {
+  constexpr size_t kBehind = 64;  // for whole vectors
+  Array a;
+  a.dtype_ = dtype;
+  a.dims_ = std::move(dims);
+  a.size_ = element_count(a.dims_);
+  const size_t size = static_cast<size_t>(a.bytes()) + kBehind;
   Memory p = allocate(size);
   if (p == nullptr) throw RuntimeError(concat("out of memory: ", size, " bytes for an array"));
   want_huge_pages(p.get(), size);
-  std::memset(p.get(), 0, size);
-  data_ = std::move(p);
+  std::memset(static_cast<char*>(p.get()) + a.bytes(), 0, kBehind);
+  a.data_ = std::move(p);
+  return a;
 }
 
-Array Array::view(DType dtype, Dims dims, void* data, std::shared_ptr<void> owner) {
+Array Array::view(DType dtype, Dims dims, void* data, std::shared_ptr<void> owner, bool of_file) {
   Array a;
+  a.of_file_ = of_file;
   a.dtype_ = dtype;
   a.dims_ = std::move(dims);
   a.size_ = element_count(a.dims_);
@@ -192,14 +218,14 @@ void Array::set_integer(int64_t i, int64_t value) {
 }
 
 Array Array::clone() const {
-  Array a(dtype_, dims_);
+  Array a = unset(dtype_, dims_);
   if (bytes() > 0) std::memcpy(a.raw(), raw(), static_cast<size_t>(bytes()));
   return a;
 }
 
 Array Array::cast(DType to) const {
   if (to == dtype_) return *this;
-  Array a(to, dims_);
+  Array a = unset(to, dims_);
   // Of weights there are many.
   const auto each = [&](const auto* from, auto* into, const auto& converted) {
     for (int64_t i = 0; i < size_; ++i) into[i] = converted(from[i]);
@@ -227,6 +253,28 @@ Array Array::reshaped(Dims dims) const {
   a.dims_ = std::move(dims);
   WEFT_CHECK(element_count(a.dims_) == size_);
   return a;
+}
+
+Array Array::transposed() const {
+  WEFT_CHECK(rank() == 2);
+  switch (ir::bytes(dtype_)) {
+    case 1:
+      return columns_as_rows<uint8_t>(*this);
+    case 2:
+      return columns_as_rows<uint16_t>(*this);
+    case 4:
+      return columns_as_rows<uint32_t>(*this);
+    default:
+      return columns_as_rows<uint64_t>(*this);
+  }
+}
+
+void Array::fetch() const {
+  if (of_file_) read_pages(data_.get(), static_cast<size_t>(bytes()));
+}
+
+void Array::release() const {
+  if (of_file_) release_pages(data_.get(), static_cast<size_t>(bytes()));
 }
 
 bool Array::same_bytes(const Array& other) const {

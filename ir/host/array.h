@@ -23,10 +23,13 @@ std::string dims_str(std::span<const int64_t> dims);  // "[2,3]"
 class Array {
  public:
   Array() = default;
-  Array(DType dtype, Dims dims);  // zero-filled
+  Array(DType dtype, Dims dims);               // zero-filled
+  static Array unset(DType dtype, Dims dims);  // to be written all over
 
-  // Views memory of somebody else's; `owner` keeps it alive (may be null).
-  static Array view(DType dtype, Dims dims, void* data, std::shared_ptr<void> owner = nullptr);
+  // Views memory of somebody else's; `owner` keeps it alive (may be null). `of_file`: the private
+  // pages of a mapped file, not to be written to.
+  static Array view(DType dtype, Dims dims, void* data, std::shared_ptr<void> owner = nullptr,
+                    bool of_file = false);
 
   template <typename T>
   static Array of(DType dtype, Dims dims, const std::vector<T>& values);
@@ -63,12 +66,19 @@ class Array {
   Array clone() const;
   Array cast(DType to) const;  // floats round to nearest; float -> integer truncates and saturates
   Array reshaped(Dims dims) const;  // shares the buffer
+  Array transposed() const;         // of two dims
+  // Where it is of a file, its pages are read now; they need not stay in memory: touched again, they
+  // are read again. Of other arrays, nothing.
+  bool of_file() const { return of_file_; }
+  void fetch() const;
+  void release() const;
   bool same_bytes(const Array& other) const;
 
  private:
   DType dtype_ = DType::f32;
   Dims dims_;
   int64_t size_ = 0;
+  bool of_file_ = false;
   std::shared_ptr<void> data_;
 };
 

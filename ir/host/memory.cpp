@@ -2,6 +2,7 @@
 #include "ir/host/memory.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 #if defined(__GLIBC__)
 #include <malloc.h>
 #endif
@@ -31,6 +32,22 @@ void want_huge_pages(void* p, size_t bytes) {
   const auto at = reinterpret_cast<uintptr_t>(p);
   const uintptr_t begin = rounded(at, kHugePage), end = (at + bytes) / kHugePage * kHugePage;
   if (begin < end) (void)madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+}
+
+void read_pages(const void* p, size_t bytes) {
+#if defined(MADV_POPULATE_READ)
+  const auto at = reinterpret_cast<uintptr_t>(p);
+  const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  const uintptr_t begin = at / page * page, end = rounded(at + bytes, page);
+  if (bytes > 0) (void)madvise(reinterpret_cast<void*>(begin), end - begin, MADV_POPULATE_READ);
+#endif
+}
+
+void release_pages(const void* p, size_t bytes) {
+  const auto at = reinterpret_cast<uintptr_t>(p);
+  const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  const uintptr_t begin = rounded(at, page), end = (at + bytes) / page * page;
+  if (begin < end) (void)madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
 }
 
 int64_t physical_memory() {

@@ -22,6 +22,12 @@ Memory allocate(size_t bytes);
 // resident as a whole. Does nothing where the system has none.
 void want_huge_pages(void* p, size_t bytes);
 
+// Of a private mapping of a file, unwritten: the pages of these bytes are read now, which costs less
+// than to touch them one after the other.
+void read_pages(const void* p, size_t bytes);
+// The whole pages within leave this process's memory until they are touched again.
+void release_pages(const void* p, size_t bytes);
+
 // Bytes of this machine's memory.
 int64_t physical_memory();
 

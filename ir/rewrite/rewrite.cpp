@@ -3,6 +3,8 @@
 
 #include "ir/check.h"
 
+#include <algorithm>
+
 namespace weft::ir {
 
 Rewriter::Rewriter(const Graph& from)
@@ -88,6 +90,13 @@ Graph with_regions(const Graph& graph, const std::function<Graph(const Graph&)>&
     r.copy(changed);
   }
   return pass(r.finish());
+}
+
+bool contains(const Graph& graph, const OpDef& op) {
+  return std::any_of(graph.nodes().begin(), graph.nodes().end(), [&](const Node& node) {
+    return node.op == &op || std::any_of(node.regions.begin(), node.regions.end(),
+                                         [&](const Graph& g) { return contains(g, op); });
+  });
 }
 
 Graph drop_dead(const Graph& graph) {

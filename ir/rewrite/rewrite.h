@@ -37,6 +37,8 @@ Graph rewrite_nodes(const Graph& graph, const NodeRule& rule);
 // Applies `pass` to every region of every node, innermost first, then to the graph itself.
 Graph with_regions(const Graph& graph, const std::function<Graph(const Graph&)>& pass);
 
+bool contains(const Graph& graph, const OpDef& op);  // in regions too
+
 Graph drop_dead(const Graph& graph);  // nodes that no output needs (arguments stay)
 
 // The graph with symbols replaced by sizes everywhere, types inferred anew (and so checked).

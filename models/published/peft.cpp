@@ -17,7 +17,6 @@ namespace weft::published {
 namespace {
 
 namespace fs = std::filesystem;
-using ir::Array;
 using ir::concat;
 using ir::GraphError;
 using low_rank::Module;
@@ -25,13 +24,6 @@ using low_rank::Module;
 constexpr std::string_view kConfig = "adapter_config.json", kWeights = "adapter_model.safetensors",
                            kPrefix = "base_model.model.";
 constexpr settings::Whole kRanks{1, 1 << 12};
-
-Array transposed(const Array& a) {
-  Array t(a.dtype(), {a.dim(1), a.dim(0)});
-  for (int64_t i = 0; i < a.dim(0); ++i)
-    for (int64_t j = 0; j < a.dim(1); ++j) t.set(j * a.dim(0) + i, a.at(i * a.dim(1) + j));
-  return t;
-}
 
 std::string tensor_name(const std::string& module, char part) {
   return concat(kPrefix, module, ".lora_", std::string(1, part), ".weight");
@@ -124,7 +116,7 @@ void Adapter::add_to(ParameterStore& store, const std::vector<Module>& modules,
                   first ? ir::dims_str(ir::Dims{settings_.rank, outer})
                         : ir::dims_str(ir::Dims{outer, settings_.rank})));
     store.set(first ? low_rank::a_path(m) : low_rank::b_path(m), ir::ArgumentKind::parameter,
-              transposed(checkpoint->read(t.name)));
+              checkpoint->read(t.name).transposed());
     there.insert(t.name);
   }
   for (const std::string& name : there) {
@@ -147,8 +139,8 @@ void write_adapter(const std::string& folder, const std::string& base, const low
   for (const Module& m : modules) {
     const std::string name = module_name(m, imported);
     targets.insert(name);
-    tensors.add(tensor_name(name, 'A'), transposed(store.at(low_rank::a_path(m))));
-    tensors.add(tensor_name(name, 'B'), transposed(store.at(low_rank::b_path(m))));
+    tensors.add(tensor_name(name, 'A'), store.transposed(low_rank::a_path(m)));
+    tensors.add(tensor_name(name, 'B'), store.transposed(low_rank::b_path(m)));
   }
   const nlohmann::ordered_json config{
       {"peft_type", "LORA"},

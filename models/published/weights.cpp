@@ -18,38 +18,17 @@ using ir::concat;
 using ir::DType;
 using ir::GraphError;
 
-// [rows,columns] -> [columns,rows], in squares that stay in the cache.
-template <typename T>
-Array transposed(const Array& a) {
-  constexpr int64_t kSide = 32;
-  const int64_t rows = a.dim(0), columns = a.dim(1);
-  Array t(a.dtype(), {columns, rows});
-  const T* from = a.data<T>();
-  T* to = t.data<T>();
-  for (int64_t r0 = 0; r0 < rows; r0 += kSide)
-    for (int64_t c0 = 0; c0 < columns; c0 += kSide)
-      for (int64_t c = c0; c < std::min(c0 + kSide, columns); ++c)
-        for (int64_t r = r0; r < std::min(r0 + kSide, rows); ++r)
-          to[c * rows + r] = from[r * columns + c];
-  return t;
-}
-
-Array laid_out(const Array& a, Layout layout) {
-  if (layout == Layout::row) return a.reshaped({a.dim(1)});
-  if (layout == Layout::same) return a;
-  switch (ir::bytes(a.dtype())) {
-    case 2:
-      return transposed<uint16_t>(a);
-    case 4:
-      return transposed<uint32_t>(a);
-    default:
-      return transposed<uint64_t>(a);
+// A parameter as the tensor it is there.
+Array as_there(const ParameterStore& store, const TensorName& name) {
+  switch (name.layout) {
+    case Layout::same:
+      break;
+    case Layout::transposed:
+      return store.transposed(name.path);
+    case Layout::row:
+      return store.at(name.path).reshaped({1, store.at(name.path).dim(0)});
   }
-}
-
-// And back.
-Array as_there(const Array& a, Layout layout) {
-  return layout == Layout::row ? a.reshaped({1, a.dim(0)}) : laid_out(a, layout);
+  return store.at(name.path);
 }
 
 ir::Dims dims_there(const ir::Dims& here, Layout layout) {
@@ -129,23 +108,29 @@ ParameterStore load_weights(const formats::Checkpoint& checkpoint, const Importe
   formats::check_entries(checkpoint.path() + ": error", entries, wanted);
   for (const SinusoidTable& table : imported.sinusoids)
     check_sinusoids(checkpoint, imported, table);
+  checkpoint.will_need();
   ParameterStore store(imported.config.seed, real);
   for (const TensorName& t : imported.tensors) {
     if (t.layout == Layout::transposed) {
-      store.set(t.path, ir::ArgumentKind::parameter, laid_out(checkpoint.view(t.name), t.layout));
-      checkpoint.release(t.name);
-    } else {
-      store.set(t.path, ir::ArgumentKind::parameter,
-                laid_out(own ? checkpoint.read(t.name) : checkpoint.view(t.name), t.layout));
+      const Array there = checkpoint.view(t.name);
+      if (!own) {
+        store.set_transposed(t.path, ir::ArgumentKind::parameter, there);
+        continue;
+      }
+      store.set(t.path, ir::ArgumentKind::parameter, there.transposed());
+      there.release();
+      continue;
     }
+    const Array a = own ? checkpoint.read(t.name) : checkpoint.view(t.name);
+    store.set(t.path, ir::ArgumentKind::parameter,
+              t.layout == Layout::row ? a.reshaped({a.dim(1)}) : a);
   }
   return store;
 }
 
 ir::NamedArrays tensors_of(const ParameterStore& store, const Imported& imported) {
   ir::NamedArrays tensors;
-  for (const TensorName& t : imported.tensors)
-    tensors.add(t.name, as_there(store.at(t.path), t.layout));
+  for (const TensorName& t : imported.tensors) tensors.add(t.name, as_there(store, t));
   return tensors;
 }
 
@@ -161,8 +146,7 @@ void write_weights(const std::string& path, const formats::Checkpoint& form,
       [&](const formats::TensorInfo& t) {
         const auto found = parameters.find(t.name);
         if (found == parameters.end()) return form.view(t.name);
-        const TensorName& name = *found->second;
-        return as_there(store.at(name.path), name.layout).cast(t.dtype);
+        return as_there(store, *found->second).cast(t.dtype);
       },
       metadata);
 }

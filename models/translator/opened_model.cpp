@@ -43,7 +43,9 @@ PublishedTokenizers tokenizers_of(const Folder& folder, const Languages& languag
                          ": error: the model has no languages that could be chosen");
   if (has_tokenizers(folder)) return t;
   t.source = data::published::numbers(c.source.vocabulary, folder.generation().ids);
-  t.target = data::published::numbers(c.target_vocabulary, folder.generation().ids);
+  t.target = c.target_vocabulary == c.source.vocabulary
+                 ? t.source
+                 : data::published::numbers(c.target_vocabulary, folder.generation().ids);
   return t;
 }
 
@@ -158,6 +160,9 @@ std::optional<published::Generation> published_generation(const std::string& nam
   const std::string folder = place_of(named).model;
   if (!Folder::is_one(folder)) return std::nullopt;
   const Folder published(folder);
+  const bool chosen = !languages.source.empty() || !languages.target.empty();
+  if (!chosen && !(has_tokenizers(published) && data::have_languages(folder)))
+    return published.generation();
   return generation_of(published, tokenizers_of(published, languages), languages);
 }
 

@@ -170,3 +170,40 @@ TEST_CASE("program: what is run again and again follows the store") {
   changed.run();
   CHECK(changed.result("loss").at(0) == doctest::Approx(0.25));  // (1.5 - 2)^2
 }
+
+TEST_CASE("parameter store: a matrix is there in both orders, whichever it was set in") {
+  ParameterStore store(1, f64);
+  Array a(f64, {2, 3});
+  for (int64_t i = 0; i < 6; ++i) a.set(i, static_cast<double>(i));
+  store.set("a", ir::ArgumentKind::parameter, a);
+  store.set_transposed("b", ir::ArgumentKind::parameter, a);
+  CHECK_FALSE(store.is_transposed("a"));
+  CHECK(store.is_transposed("b"));
+  CHECK(store.at("b^T").same_bytes(a));
+  CHECK(store.at("b").same_bytes(a.transposed()));
+  CHECK(store.transposed("a").same_bytes(store.at("b")));
+  CHECK(store.at("a^T").same_bytes(store.at("b")));
+  CHECK(store.parameter_count() == 12);
+  CHECK(store.clone().at("b").same_bytes(store.at("b")));
+  store.set("b", ir::ArgumentKind::parameter, a);
+  CHECK(store.at("b^T").same_bytes(a.transposed()));
+}
+
+TEST_CASE("program: what is run again and again reads matrices as they lie") {
+  Program p = Program::inference(regression(), options());
+  ParameterStore upright(1, f64), turned(1, f64);
+  Array w(f64, {3, 1});
+  for (int64_t i = 0; i < 3; ++i) w.set(i, static_cast<double>(i) + 0.5);
+  upright.set("out/W", ir::ArgumentKind::parameter, w);
+  turned.set_transposed("out/W", ir::ArgumentKind::parameter, w.transposed());
+  const auto loss = [&](Program& program, ParameterStore& store) {
+    RepeatedRun run = program.repeated(store, batch(4));
+    run.run();
+    return run.result("loss").at(0);
+  };
+  Program q = Program::inference(regression(), options());
+  CHECK(loss(p, upright) == loss(q, turned));
+  turned.set("out/W", ir::ArgumentKind::parameter, filled({3, 1}, 0.5));
+  turned.set("out/b", ir::ArgumentKind::parameter, filled({1}, 0));
+  CHECK(loss(q, turned) == doctest::Approx(0.25));  // (1.5 - 2)^2
+}

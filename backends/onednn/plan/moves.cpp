@@ -6,6 +6,7 @@
 #include "backends/onednn/kernels/gemm.h"
 #include "backends/onednn/plan/planner.h"
 #include "ir/check.h"
+#include "ir/host/memory.h"
 
 #include <cmath>
 #include <cstring>
@@ -210,6 +211,29 @@ void emit_fill(Emit& e, const Tensor& place, double value) {
   });
 }
 
+namespace {
+
+// Weights in a file, whose columns lie one behind the other: a piece is read, packed and let go.
+void pack_in_pieces(const kernels::PackWeights& whole, int64_t element_bytes) {
+  constexpr int64_t kPiece = 8 << 20;  // bytes
+  const int64_t panel = kernels::packed_weights_panel(whole), column = whole.column * element_bytes;
+  const int64_t most = std::max<int64_t>(kPiece / (panel * column), 1) * panel;
+  const auto* const w = static_cast<const char*>(whole.w);
+  for (int64_t j = 0; j < whole.columns; j += most) {
+    kernels::PackWeights k = whole;
+    k.columns = std::min(most, whole.columns - j);
+    k.w = w + j * column;
+    k.packed = static_cast<char*>(whole.packed) +
+               kernels::packed_weights_bytes(whole.depth, j, whole.dtype);
+    const auto bytes = static_cast<size_t>(k.columns * column);
+    ir::read_pages(k.w, bytes);
+    kernels::pack_weights(k);
+    ir::release_pages(k.w, bytes);
+  }
+}
+
+}  // namespace
+
 void emit_packing(Emit& e, const Tensor& b, Ref to) {
   const kernels::PackWeights args{.dtype = gemm_dtype(b.dtype),
                                   .rounds = b.wide,
@@ -217,9 +241,11 @@ void emit_packing(Emit& e, const Tensor& b, Ref to) {
                                   .columns = b.dim(1),
                                   .row = b.stride(0),
                                   .column = b.dim(1) == 1 ? 1 : b.stride(1)};
-  e.kernel("pack weights", 0, [=, from = b.at](const Run& run) {
+  e.kernel("pack weights", 0, [=, from = b.at, bytes = b.element_bytes()](const Run& run) {
     kernels::PackWeights k = args;
     k.w = run(from), k.packed = run(to);
+    if (run.source != nullptr && run.source->of_file() && k.row == 1 && k.column >= k.depth)
+      return pack_in_pieces(k, bytes);
     kernels::pack_weights(k);
   });
 }

@@ -3,6 +3,7 @@
 #pragma once
 #include "backends/onednn/plan/tensor.h"
 #include "backends/report.h"
+#include "ir/host/array.h"
 #include "ir/source_loc.h"
 
 #include <chrono>
@@ -31,6 +32,7 @@ struct Run {
   int64_t* steps;  // position of each loop that is running
   bool timed;
   Trace* trace = nullptr;
+  const ir::Array* source = nullptr;  // of a packing: the argument that is read
 
   char* operator()(Ref ref) const { return bases[ref.base] + ref.offset; }
   template <typename T>

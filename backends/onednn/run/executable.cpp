@@ -196,14 +196,17 @@ void Executable::bind_arena() {
     ir::want_huge_pages(arena + begin, static_cast<size_t>(end - begin));
 }
 
-void Executable::pack_fixed(const Run& run) {
+void Executable::pack_fixed(const Run& run, std::span<const ir::Array> arguments) {
   for (const Plan::Packed& p : plan_.packed) {
     backends::Shared::Made& made = *p.made;
     if (made.memory == nullptr) made.memory = allocate_filled(p.bytes);
     bases_[static_cast<size_t>(p.base)] = static_cast<char*>(made.memory.get());
     const void* const from = bases_[static_cast<size_t>(p.argument_base)];
     if (made.of == from && made.version == options_.shared->version) continue;
-    execute(p.make, run);
+    Run packing = run;
+    packing.source = &arguments[static_cast<size_t>(p.argument_base - kArgumentBase)];
+    execute(p.make, packing);
+    packing.source->release();
     made.of = from;
     made.version = options_.shared->version;
   }
@@ -232,7 +235,7 @@ void Executable::run(std::span<const ir::Array> arguments, std::span<ir::Array> 
                 .steps = steps_.data(),
                 .timed = options_.profile || options_.trace,
                 .trace = options_.trace ? &trace_ : nullptr};
-  pack_fixed(how);
+  pack_fixed(how, arguments);
   execute(plan_.programs.front(), how);
   for (size_t j = 0; j < results.size(); ++j)
     if (shadows_[j] && bases_[first_result + j] == shadows_[j].get())

@@ -49,7 +49,7 @@ class Executable : public backends::Executable {
   // Anew, with these offsets or as they come.
   void plan(const ExecutableOptions& options, std::optional<Offsets> offsets);
   void check(std::span<const ir::Array> arguments, std::span<ir::Array> results) const;
-  void pack_fixed(const Run& run);
+  void pack_fixed(const Run& run, std::span<const ir::Array> arguments);
   void bind_arena();
   char* result_buffer(size_t j, std::span<const ir::Array> arguments, std::span<ir::Array> results);
 

@@ -150,6 +150,7 @@ Graph split_level(const Graph& graph, PassContext& context, bool& any_changed) {
 Graph split_scan(const Graph& graph, PassContext& context) {
   // What nobody reads would hold back what it reads, and tie axes together.
   Graph current = dce(graph, context);
+  if (!contains(current, ops::scan)) return current;
   for (bool changed = true; changed;) {
     changed = false;
     current = by_rows(

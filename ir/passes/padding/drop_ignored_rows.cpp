@@ -89,6 +89,9 @@ Graph of_distinct(const Graph& graph, PassContext& context) {
 }  // namespace
 
 Graph drop_ignored_rows(const Graph& graph, PassContext& context) {
+  if (!contains(graph, ops::softmax_cross_entropy) &&
+      !contains(graph, ops::softmax_cross_entropy_grad))
+    return graph;
   return by_rows(
       graph, [&](const Graph& g) { return of_distinct(g, context); },
       [&] { context.near_miss(kName, std::string(kRowsUnknown)); });

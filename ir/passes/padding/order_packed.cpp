@@ -142,6 +142,7 @@ Graph of_distinct(const Graph& graph, PassContext& context) {
 }  // namespace
 
 Graph order_packed(const Graph& graph, PassContext& context) {
+  if (!contains(graph, ops::length_order)) return graph;
   return by_rows(
       graph, [&](const Graph& g) { return of_distinct(g, context); },
       [&] { context.near_miss(kName, std::string(kRowsUnknown)); });

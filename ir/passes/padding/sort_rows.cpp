@@ -292,6 +292,7 @@ Graph of_distinct(const Graph& graph, PassContext& context) {
 }  // namespace
 
 Graph sort_rows(const Graph& graph, PassContext& context) {
+  if (!contains(graph, ops::scan)) return graph;
   return by_rows(
       graph, [&](const Graph& g) { return of_distinct(g, context); },
       [&] { context.near_miss(kName, std::string(kRowsUnknown)); });

@@ -321,6 +321,11 @@ PublishedTokenizers open_published_tokenizers(const std::string& folder,
       .tokenizers();
 }
 
+bool have_languages(const std::string& folder) {
+  return published::family_of(published::ModelFiles(folder)).language !=
+         published::LanguagePlace::none;
+}
+
 Tokenizer read_published_tokenizer(const std::string& text, const std::string& name) {
   using published::Json;
   const Json json = published::parse_json(text, name);

@@ -59,6 +59,9 @@ struct PublishedTokenizers {
 PublishedTokenizers open_published_tokenizers(const std::string& folder,
                                               const PublishedOptions& options = {});
 
+// Whether they are of a family of models for many languages. GraphError as above.
+bool have_languages(const std::string& folder);
+
 // What Tokenizer::save wrote for a tokeniser of these. `name` stands in errors.
 Tokenizer read_published_tokenizer(const std::string& text, const std::string& name);
 

@@ -114,6 +114,7 @@ std::string_view Tokenizer::file_ending(TokenizerKind kind) {
 }
 
 Tokenizer Tokenizer::with_special(const SpecialIds& ids) const {
+  if (vocabulary().special() == ids) return *this;
   Tokenizer other = *this;
   other.vocabulary_ = std::make_shared<const Vocabulary>(vocabulary().with_special(ids));
   return other;
