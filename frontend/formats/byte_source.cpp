@@ -36,6 +36,26 @@ int opened(const std::string& path, const std::string& name) {
 
 std::string input_name(const std::string& path) { return path == "-" ? "standard input" : path; }
 
+void require_regular(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) {
+    const int why = errno;
+    const bool leads_nowhere =
+        why == ENOENT && ::lstat(path.c_str(), &status) == 0 && S_ISLNK(status.st_mode);
+    throw GraphError(concat(path,
+                            leads_nowhere ? ": is a link to what is not there" : ": cannot open: ",
+                            leads_nowhere ? "" : std::strerror(why)));
+  }
+  const mode_t kind = status.st_mode & S_IFMT;
+  if (kind == S_IFREG) return;
+  throw GraphError(concat(path, ": is a ",
+                          kind == S_IFDIR    ? "folder"
+                          : kind == S_IFIFO  ? "pipe"
+                          : kind == S_IFSOCK ? "socket"
+                                             : "device",
+                          ", a file is needed"));
+}
+
 ByteSource::ByteSource(const std::string& path) : name_(input_name(path)) {
   if (path == "-" && standard_input_taken.exchange(true))
     throw GraphError("standard input is to be read twice; name a file for one of the two");

@@ -15,6 +15,10 @@ namespace weft::formats {
 // How a path is called in messages: itself, or "standard input" for "-".
 std::string input_name(const std::string& path);
 
+// GraphError "path: is a pipe, a file is needed", and the like, unless it is a regular file or leads
+// to one. Opens nothing.
+void require_regular(const std::string& path);
+
 class ByteSource {
  public:
   explicit ByteSource(const std::string& path);

@@ -155,6 +155,7 @@ class ShardedCheckpoint final : public Checkpoint {
       if (!std::filesystem::exists(folder + file, error))
         throw GraphError(
             concat(path, ": '", name, "' is said to be in '", file, "', which is not there"));
+      require_regular(folder + file);
       shards_.emplace(file, open_file(InputFile(folder + file)));
     }
     for (const auto& [name, file] : files) {

@@ -1,6 +1,7 @@
 // models/published/config_file.cpp -- values of a JSON object, one by one.
 #include "models/published/config_file.h"
 
+#include "frontend/formats/byte_source.h"
 #include "frontend/formats/input_file.h"
 #include "ir/error.h"
 
@@ -58,6 +59,7 @@ struct ConfigFile::Content {
 
 ConfigFile::ConfigFile(const std::string& path)
     : path_(path), content_(std::make_unique<Content>()) {
+  formats::require_regular(path);
   content_->text = formats::read_text_file(path, kMostBytes);
   const auto within = [&](int depth, json::parse_event_t, json&) {
     if (depth > kMostNested)

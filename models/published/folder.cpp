@@ -2,6 +2,7 @@
 #include "models/published/folder.h"
 
 #include "frontend/formats/atomic_file.h"
+#include "frontend/formats/byte_source.h"
 #include "frontend/formats/input_file.h"
 #include "ir/error.h"
 #include "models/families/seq2seq.h"
@@ -19,6 +20,7 @@ namespace fs = std::filesystem;
 using ir::concat;
 using ir::GraphError;
 
+constexpr int64_t kMostCopied = int64_t{256} << 20;  // bytes of a file beside the weights
 constexpr std::string_view kWeights[] = {"model.safetensors", "model.safetensors.index.json",
                                          "pytorch_model.bin", "pytorch_model.bin.index.json"};
 
@@ -26,13 +28,16 @@ constexpr std::string_view kWeights[] = {"model.safetensors", "model.safetensors
 std::string weights_in(const std::string& folder) {
   std::error_code ignored;
   for (const std::string_view name : kWeights)
-    if (std::string file = file_of(folder, name); fs::exists(file, ignored)) return file;
+    if (std::string file = file_of(folder, name); fs::exists(fs::symlink_status(file, ignored)))
+      return file;
   return {};
 }
 
 std::unique_ptr<formats::Checkpoint> open_weights(const std::string& folder) {
-  if (const std::string file = weights_in(folder); !file.empty())
+  if (const std::string file = weights_in(folder); !file.empty()) {
+    formats::require_regular(file);
     return formats::open_checkpoint(file);
+  }
   std::string names;
   for (const std::string_view name : kWeights) names += concat(names.empty() ? "" : ", ", name);
   throw GraphError(concat(folder, ": error: holds no weights; looked for ", names));
@@ -154,6 +159,9 @@ void Folder::write(const std::string& path, const ParameterStore& parameters) co
     std::sort(names.begin(), names.end());
     for (const std::string& name : names) {
       const formats::InputFile file(file_of(path_, name));
+      if (file.size() > kMostCopied)
+        throw GraphError(concat(file.path(), ": error: has ", file.size(), " bytes, at most ",
+                                kMostCopied, " are copied"));
       formats::write_file_atomically(file_of(path, name), file.read_text(0, file.size()));
     }
   }

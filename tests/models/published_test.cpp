@@ -7,6 +7,7 @@
 
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <fstream>
@@ -96,6 +97,37 @@ TEST_CASE("published: a missing, a strange and a misshapen tensor are named, wit
   other.add(name, Array(ir::DType::f32, {8, 15}));
   f.write_tensors(other);
   CHECK(says(fault_of(f), {"has of another shape '" + name + " f32[8,15], needed [8,16]'"}));
+}
+
+TEST_CASE("published: pipes, devices, folders and links to nothing are no files of a model") {
+  const PublishedFolder f(tests::kSmallT5);
+  const std::string weights = f.path() + "model.safetensors", config = f.path() + "config.json";
+  const auto fault_with = [&](const std::string& file, const auto& make) {
+    const std::string kept = file + ".kept";
+    std::filesystem::rename(file, kept);
+    make(file);
+    const std::string fault = fault_of(f);
+    std::filesystem::remove(file);
+    std::filesystem::rename(kept, file);
+    return fault;
+  };
+  for (const std::string& file : {weights, config}) {
+    CHECK(says(fault_with(file, [](const auto& p) { mkfifo(p.c_str(), 0600); }),
+               {file + ": is a pipe, a file is needed"}));
+    CHECK(says(
+        fault_with(file, [](const auto& p) { std::filesystem::create_symlink("/dev/zero", p); }),
+        {file + ": is a device, a file is needed"}));
+    CHECK(says(fault_with(file, [](const auto& p) { std::filesystem::create_directory(p); }),
+               {file + ": is a folder, a file is needed"}));
+  }
+  CHECK(says(
+      fault_with(weights, [](const auto& p) { std::filesystem::create_symlink("nowhere", p); }),
+      {weights + ": is a link to what is not there"}));
+  const nlohmann::json map{{"shared.weight", "part"}};
+  f.write("model.safetensors.index.json", nlohmann::json{{"weight_map", map}}.dump());
+  std::filesystem::remove(weights);
+  mkfifo((f.path() + "part").c_str(), 0600);
+  CHECK(says(fault_of(f), {"part: is a pipe, a file is needed"}));
 }
 
 TEST_CASE("published: which tables are tied is told by the tensors that are there") {

@@ -1,6 +1,7 @@
 // models/data/published/model_files.cpp -- files of a folder, and base64 (RFC 4648) for all in one.
 #include "models/data/published/model_files.h"
 
+#include "frontend/formats/byte_source.h"
 #include "frontend/formats/input_file.h"
 #include "ir/error.h"
 
@@ -54,6 +55,7 @@ bool ModelFiles::has(const std::string& name) const {
 const std::string& ModelFiles::content(const std::string& name) const {
   if (const auto at = read_.find(name); at != read_.end()) return at->second;
   if (!on_disk_) throw GraphError(concat(folder_, ": holds no ", name));
+  formats::require_regular(path(name));
   const formats::InputFile file(path(name));
   if (file.size(kLargest) > kLargest)
     throw GraphError(concat(path(name), ": has ", file.size(kLargest), " bytes, at most ", kLargest,

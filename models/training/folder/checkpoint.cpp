@@ -1,6 +1,7 @@
 // models/training/folder/checkpoint.cpp -- safetensors with a checksum.
 #include "models/training/folder/checkpoint.h"
 
+#include "frontend/formats/byte_source.h"
 #include "frontend/formats/checkpoint.h"
 #include "frontend/formats/digest.h"
 #include "ir/error.h"
@@ -69,6 +70,7 @@ std::string write_checkpoint(const std::string& path, const NamedArrays& arrays,
 
 NamedArrays read_checkpoint(const std::string& path, Metadata* metadata) {
   Metadata found;
+  formats::require_regular(path);
   NamedArrays arrays = formats::read_checkpoint(path, &found);
   const auto format = found.find(kFormatKey), checksum = found.find(kChecksumKey);
   const bool ours = format != found.end() && format->second.starts_with("weft");
