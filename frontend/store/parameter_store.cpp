@@ -269,8 +269,9 @@ int64_t ParameterStore::parameter_count() const {
 ParameterStore ParameterStore::clone() const {
   ParameterStore copy(seed_, real_);
   copy.version_ = version_;
+  const auto cloned = [](const Array& a) { return a.empty() ? a : a.clone(); };
   for (const auto& [path, entry] : entries_)
-    copy.entries_.emplace(path, Entry{entry.kind, entry.array.clone(), entry.transposed.clone()});
+    copy.entries_.emplace(path, Entry{entry.kind, cloned(entry.array), cloned(entry.transposed)});
   return copy;
 }
 

@@ -179,6 +179,7 @@ TEST_CASE("parameter store: a matrix is there in both orders, whichever it was s
   store.set_transposed("b", ir::ArgumentKind::parameter, a);
   CHECK_FALSE(store.is_transposed("a"));
   CHECK(store.is_transposed("b"));
+  CHECK(store.clone().at("b").same_bytes(a.transposed()));
   CHECK(store.at("b^T").same_bytes(a));
   CHECK(store.at("b").same_bytes(a.transposed()));
   CHECK(store.transposed("a").same_bytes(store.at("b")));
