@@ -11,6 +11,7 @@
 #include "frontend/nn/light_convolution.h"
 #include "frontend/nn/linear.h"
 #include "frontend/nn/loss.h"
+#include "frontend/nn/monotonic_attention.h"
 #include "frontend/nn/multi_head.h"
 #include "frontend/nn/norm.h"
 #include "frontend/nn/positions.h"

@@ -18,14 +18,14 @@ Tensor dot_score(const Tensor& s, const Tensor& k) {
   return sum(expand(s, 1) * k, -1);
 }
 
-// v . tanh(q_t + k_j)      q: T[B,A] or T[B,T,A], k: T[B,S,A] -> T[B,S] or T[B,T,S]
-Tensor additive_score(const Tensor& q, const Tensor& k, const Tensor& v) {
+}  // namespace
+
+Tensor additive_scores(const Tensor& q, const Tensor& k, const Tensor& v, SourceLoc loc) {
+  const CalledFrom from(loc);
   const Tensor keys = q.rank() == 2 ? k : expand(k, 1);
   const Tensor u = tanh(expand(q, -2) + keys);
   return sum(v * u, -1);
 }
-
-}  // namespace
 
 Attended attend(const Tensor& scores, const Tensor& h, const Tensor& mask, SourceLoc loc) {
   const CalledFrom from(loc);
@@ -74,7 +74,7 @@ Attended additive_attention(const Scope& p, const Tensor& s, const Tensor& h, co
   const Tensor q = linear(p / "W", s, a, no_bias);
   const Tensor k = keys.valid() ? keys : additive_keys(p, h, a);
   const Tensor v = p.parameter("v", {a});
-  return attend(additive_score(q, k, v), h, mask, near);
+  return attend(additive_scores(q, k, v), h, mask, near);
 }
 
 Attended dot_attention(const Tensor& s, const Tensor& h, const Tensor& mask, const Near& near,

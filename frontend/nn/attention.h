@@ -38,6 +38,10 @@ Near near_predicted_place(const Scope& p, const Tensor& s, const Tensor& mask, i
 Attended attend(const Tensor& scores, const Tensor& h, const Tensor& mask, const Near& near,
                 SourceLoc loc = SourceLoc::here());
 
+// v . tanh(q_t + k_j)      q: T[B,A] or T[B,T,A], k: T[B,S,A], v: T[A] -> T[B,S] or T[B,T,S]
+Tensor additive_scores(const Tensor& q, const Tensor& k, const Tensor& v,
+                       SourceLoc loc = SourceLoc::here());
+
 // e_tj = v . tanh(W s_t + U h_j)      (Bahdanau et al. 2015, appendix A.1.2)
 // s: T[B,H] or T[B,T,H], h: T[B,S,E]; parameters W [H,A], U [E,A], v [A]; keys = h U: T[B,S,A]
 Attended additive_attention(const Scope& p, const Tensor& s, const Tensor& h, const Tensor& mask,

@@ -13,8 +13,9 @@ namespace weft::tests {
 inline rnn::Config config_of(rnn::AttentionKind attention, int64_t width = 16) {
   rnn::Config c = small_config(width);
   c.attention = attention;
-  const bool luong =
-      attention != rnn::AttentionKind::additive && attention != rnn::AttentionKind::none;
+  const bool luong = attention == rnn::AttentionKind::dot ||
+                     attention == rnn::AttentionKind::general ||
+                     attention == rnn::AttentionKind::concat;
   c.cell = luong ? CellKind::lstm : CellKind::gru;
   c.bidirectional = !luong;
   c.input_feeding = luong;
@@ -63,6 +64,11 @@ inline NamedModels recurrent_variants(int64_t width = 8) {
   add("copying", additive, [](rnn::Config& c) { c.copy = true; });
   add("copying with coverage", concat, [](rnn::Config& c) {
     c.copy = true, c.coverage = rnn::Coverage::sum, c.coverage_loss = 0.5;
+  });
+  // From 0.2 on, attention stops here and there before anything is learnt.
+  add("monotonic attention", monotonic, [](rnn::Config& c) { c.monotonic.bias = 0.2; });
+  add("monotonic attention to chunks", monotonic, [](rnn::Config& c) {
+    c.monotonic.chunk = 3, c.monotonic.bias = 0.2, c.variational_dropout = true;
   });
   return all;
 }

@@ -36,11 +36,18 @@ void check_fused(const ir::Graph& built, bool has_attention) {
   }
 }
 
+// Monotonic attention has no softmax over the source, so there is nothing to fuse.
+bool weighs_by_softmax(const seq2seq::Settings& s) {
+  return seq2seq::has_attention(s) &&
+         (&s.family() != &rnn::kFamily ||
+          s.as<rnn::Config>().attention != rnn::AttentionKind::monotonic);
+}
+
 void check_all_fused(const tests::NamedModels& models) {
   for (const tests::NamedModel& model : models) {
     CAPTURE(model.first);
     const seq2seq::Settings& s = model.second;
-    const bool attends = seq2seq::has_attention(s);
+    const bool attends = weighs_by_softmax(s);
     check_fused(seq2seq::loss_graph(tests::with_dropout(s, 0.1)), attends);
     check_fused(seq2seq::step_graph(s, {.beam = 1}), attends);
     check_fused(seq2seq::step_graph(s, {.beam = 4, .weights = true}), attends);
@@ -368,6 +375,8 @@ TEST_CASE("families: parts that do not go together are refused, each in its own 
         "coverage_loss needs coverage, sum or fertility");
   CHECK(refused([](rnn::Config& c) { c.copy = true, c.target_vocabulary = 11; }) ==
         "copy needs one vocabulary for both sides, found 10 and 11 tokens");
+  CHECK(refused([](rnn::Config& c) { c.attention = monotonic, c.copy = true; }) ==
+        "copy goes with attention whose weights add up to 1, not with attention monotonic");
   CHECK(refused([](rnn::Config& c) { c.copy = true, c.label_smoothing = 0.1; }) ==
         "copy has neither label_smoothing nor scheduled_sampling");
   CHECK(refused([](rnn::Config&) {}).empty());

@@ -9,11 +9,12 @@ using settings::Choices;
 
 constexpr Choices<CellKind, 3> kCells{
     {{"gru", CellKind::gru}, {"gru_after", CellKind::gru_after}, {"lstm", CellKind::lstm}}};
-constexpr Choices<AttentionKind, 5> kAttentions{{{"none", AttentionKind::none},
+constexpr Choices<AttentionKind, 6> kAttentions{{{"none", AttentionKind::none},
                                                  {"additive", AttentionKind::additive},
                                                  {"dot", AttentionKind::dot},
                                                  {"general", AttentionKind::general},
-                                                 {"concat", AttentionKind::concat}}};
+                                                 {"concat", AttentionKind::concat},
+                                                 {"monotonic", AttentionKind::monotonic}}};
 constexpr Choices<Readout, 3> kReadouts{
     {{"plain", Readout::plain}, {"tanh", Readout::tanh}, {"maxout", Readout::maxout}}};
 
@@ -33,14 +34,25 @@ constinit const seq2seq::Family kFamily = seq2seq::make_family<Config>(
 void fields(Config& c, settings::Fields& f) {
   f.choice("cell", c.cell, kCells,
            "the recurrent cells; gru resets the state before its product, gru_after behind it");
-  f.choice("attention", c.attention, kAttentions,
-           "the score: additive is Bahdanau's, dot, general and concat are Luong's");
+  f.choice(
+      "attention", c.attention, kAttentions,
+      "the score: additive is Bahdanau's, dot, general and concat are Luong's; monotonic moves "
+      "through the source once (Raffel et al. 2017)");
   f.choice("readout", c.readout, kReadouts,
            "what the vocabulary's scores are computed from: the state, or a layer over it");
   f.integer("embedding", c.embedding, kWidths, "width of the embeddings");
   f.integer("hidden", c.hidden, kWidths, "width of each direction, and of the decoder");
   f.integer("attention_width", c.attention_width, kWidthsOrNone,
-            "width of attention additive and concat; 0: as hidden");
+            "width of attention additive, concat and monotonic; 0: as hidden");
+  f.integer("chunk_width", c.monotonic.chunk, {1, 64},
+            "attention monotonic: positions that are read, up to where it stops (MoChA: Chiu and "
+            "Raffel 2018)");
+  f.real("monotonic_bias", c.monotonic.bias, {.least = -100, .most = 100},
+         "attention monotonic: of its energies before training; below 0 it moves on rather than "
+         "stops");
+  f.real("monotonic_noise", c.monotonic.noise, settings::up_to(100),
+         "attention monotonic: deviation of noise on its energies in training, which teaches it to "
+         "decide");
   f.integer("readout_width", c.readout_width, kWidthsOrNone,
             "width of readout tanh and maxout (twice that before the maximum); 0: as hidden");
   f.integer("layers", c.layers, {1, 64}, "of the encoder, and of the decoder");
@@ -113,7 +125,8 @@ void check(const Config& c) {
   seq2seq::check(c.spec_augment, c.source);
   seq2seq::check(c.image, c.source);
   settings::check_ranges(settings::fields_of(c));
-  const bool luong = c.attention != AttentionKind::none && c.attention != AttentionKind::additive;
+  const bool luong = c.attention == AttentionKind::dot || c.attention == AttentionKind::general ||
+                     c.attention == AttentionKind::concat;
   if (c.input_feeding && !luong)
     throw ir::GraphError(ir::concat(
         "input_feeding goes with attention dot, general or concat, not with ", name(c.attention)));
@@ -131,7 +144,8 @@ void check(const Config& c) {
     refuse("coverage", "attention additive or concat");
   if (c.coverage_loss > 0 && c.coverage == Coverage::none)
     throw ir::GraphError("coverage_loss needs coverage, sum or fertility");
-  if (c.copy && !has_attention(c)) refuse("copy", "attention");
+  if (c.copy && (!has_attention(c) || c.attention == AttentionKind::monotonic))
+    refuse("copy", "attention whose weights add up to 1");
   if (c.copy &&
       (c.source.kind != data::SourceKind::tokens || c.source.vocabulary != c.target_vocabulary))
     throw ir::GraphError(c.source.kind != data::SourceKind::tokens

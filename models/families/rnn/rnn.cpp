@@ -9,12 +9,22 @@ namespace {
 int64_t attention_width(const Config& c) {
   return c.attention_width == 0 ? c.hidden : c.attention_width;
 }
+int64_t keys_width(const Config& c) {
+  if (c.attention == AttentionKind::general) return c.hidden;
+  const bool chunks = c.attention == AttentionKind::monotonic && c.monotonic.chunk > 1;
+  return attention_width(c) * (chunks ? 2 : 1);
+}
 int64_t readout_width(const Config& c) { return c.readout_width == 0 ? c.hidden : c.readout_width; }
 LinearOptions biased(const Config& c) { return {.bias = c.output_bias}; }
 // Does training depend on its step, or on chance?
 bool needs_noise(const Config& c) {
   return c.dropout > 0 || c.source_word_dropout > 0 || c.target_word_dropout > 0 ||
-         c.scheduled_sampling > 0 || c.guided.on() || c.spec_augment.on();
+         c.scheduled_sampling > 0 || c.guided.on() || c.spec_augment.on() ||
+         c.attention == AttentionKind::monotonic;
+}
+// Does attention look with the state before the step?
+bool looks_before(const Config& c) {
+  return c.attention == AttentionKind::additive || c.attention == AttentionKind::monotonic;
 }
 
 // Embeddings T[P,B,M]: words dropped, then elements.
@@ -46,8 +56,7 @@ State bridge(const Scope& p, const Config& c, const Recurrent& r) {
     const auto start = [&](const std::string& name, const Tensor& forward, const Tensor& backward) {
       if (!forward.valid()) return Tensor();
       if (mean.valid()) return tanh(linear(here / name, mean, c.hidden, biased(c)));
-      if (c.attention == AttentionKind::additive)
-        return tanh(linear(here / name, backward, c.hidden, biased(c)));
+      if (looks_before(c)) return tanh(linear(here / name, backward, c.hidden, biased(c)));
       if (!c.bidirectional) return forward;
       return tanh(linear(here / name, concat({forward, backward}, -1), c.hidden, biased(c)));
     };
@@ -56,6 +65,8 @@ State bridge(const Scope& p, const Config& c, const Recurrent& r) {
   if (c.input_feeding) s.fed = zero_state(CellKind::gru, r.outputs, r.outputs.dim(1), c.hidden).h;
   if (c.coverage != Coverage::none)
     s.coverage = full(r.outputs, 0, {r.outputs.dim(1), r.outputs.dim(0)}, f32);
+  if (c.attention == AttentionKind::monotonic)
+    s.alignment = monotonic_start(swap_axes(r.outputs, 0, 1));
   return s;
 }
 
@@ -111,6 +122,23 @@ Attended attend_with(const Scope& p, const Config& c, const Memory& m, const Ten
 // x: T[R,S] or T[B,K,S] -> T[R,S]
 Tensor by_row(const Tensor& x) {
   return x.rank() == 2 ? x : reshape(x, {x.dim(0) * x.dim(1), x.dim(2)});
+}
+
+// The same for attention that goes on from where it stood.      before: T[R,S]
+MonotonicallyAttended move_on(const Scope& p, const Config& c, const Memory& m, const Tensor& s,
+                              const Tensor& before, const Noise& noise, const Tensor& position) {
+  const Dim rows = s.dim(0), sentences = m.h.dim(0);
+  const auto attend = [&](const Tensor& state, const Tensor& from) {
+    return monotonic_attention(p, state, m.h, m.mask, from, attention_width(c), c.monotonic, m.keys,
+                               noise, position);
+  };
+  if (rows == sentences) return attend(s, before);
+  const Dim beams = *rows.divided_by(sentences);
+  MonotonicallyAttended a = attend(reshape(s, {sentences, beams, c.hidden}),
+                                   reshape(before, {sentences, beams, before.dim(1)}));
+  a.context = reshape(a.context, {rows, m.h.dim(-1)});
+  a.alignment = by_row(a.alignment);
+  return a;
 }
 
 // What attention leaves behind: what is covered now, and how much of it was looked at again.
@@ -174,6 +202,8 @@ Tensor memory_keys(const Scope& p, const Config& c, const Tensor& h, SourceLoc l
     case AttentionKind::additive:
     case AttentionKind::concat:
       return additive_keys(attention, h, attention_width(c));
+    case AttentionKind::monotonic:
+      return monotonic_keys(attention, h, attention_width(c), c.monotonic);
     case AttentionKind::general:
       return general_keys(attention, h, c.hidden);
     default:
@@ -250,24 +280,32 @@ Step decode_step(const Scope& p, const Config& c, const Memory& memory, const St
   const Scope here = p / "decoder";
   const auto in = here.enter(loc);
   const Tensor& before = state.layers.back().h;
+  // Variational dropout has one mask for all positions.
+  const Tensor dropped_at = c.variational_dropout ? Tensor() : position;
   Step step;
   Tensor read, context, top;
   const auto look = [&](const Tensor& s) {
+    if (c.attention == AttentionKind::monotonic) {
+      const MonotonicallyAttended a =
+          move_on(here / "attention", c, memory, s, state.alignment, noise, position);
+      step.weights = a.weights, step.state.alignment = a.alignment;
+      return a.context;
+    }
     const Attended a = attend_with(here / "attention", c, memory, s, state.coverage);
     step.weights = a.weights;
     return a.context;
   };
-  if (c.attention == AttentionKind::additive) {
+  if (looks_before(c)) {
     const auto between = [&](const Tensor& s) { return context = look(s); };
     if (!c.conditional) context = look(before);
     const Cells cells = run_cells(here, c, state, y, c.conditional ? Tensor() : context,
-                                  c.conditional ? Look(between) : Look(), noise, position);
+                                  c.conditional ? Look(between) : Look(), noise, dropped_at);
     step.state.layers = cells.state;
     top = cells.top;
     read = read_out(here / "readout", c, c.readout == Readout::maxout ? before : top, y, context);
   } else {
     const Cells cells = run_cells(here, c, state, c.input_feeding ? concat({y, state.fed}, -1) : y,
-                                  {}, {}, noise, position);
+                                  {}, {}, noise, dropped_at);
     step.state.layers = cells.state;
     const Tensor s = cells.top;
     top = s;
@@ -282,7 +320,7 @@ Step decode_step(const Scope& p, const Config& c, const Memory& memory, const St
   if (c.copy)  // eq. 8 of See et al.
     step.generate =
         squeeze(sigmoid(linear(here / "generate", concat({context, top, y}, -1), 1)), -1);
-  read = dropout(here / "readout_dropout", read, c.dropout, noise, position);
+  read = dropout(here / "readout_dropout", read, c.dropout, noise, dropped_at);
   step.logits = linear(here / "Wo", read, c.target_vocabulary, biased(c));
   return step;
 }
@@ -298,6 +336,7 @@ Tensors flat(const State& s) {
   }
   if (s.fed.valid()) list.push_back(s.fed);
   if (s.coverage.valid()) list.push_back(s.coverage);
+  if (s.alignment.valid()) list.push_back(s.alignment);
   return list;
 }
 
@@ -309,7 +348,8 @@ State like(const State& shape, const Tensors& list) {
     s.layers.push_back({h, layer.c.valid() ? list[at++] : Tensor()});
   }
   if (shape.fed.valid()) s.fed = list[at++];
-  if (shape.coverage.valid()) s.coverage = list[at];
+  if (shape.coverage.valid()) s.coverage = list[at++];
+  if (shape.alignment.valid()) s.alignment = list[at];
   return s;
 }
 
@@ -330,6 +370,7 @@ std::vector<std::string> state_names(const Config& c) {
   }
   if (c.input_feeding) names.emplace_back("state.fed");
   if (c.coverage != Coverage::none) names.emplace_back("state.coverage");
+  if (c.attention == AttentionKind::monotonic) names.emplace_back("state.alignment");
   return names;
 }
 
@@ -359,15 +400,16 @@ Decoded decode(const Scope& p, const Config& c, const Encoded& encoded, const Te
                SourceLoc loc) {
   const bool weights = want_weights && has_attention(c);
   const bool copies = weights && c.copy, repeats = weights && c.coverage != Coverage::none;
-  const bool positions =
-      sampling.valid() || (noise.on() && c.dropout > 0 && !c.variational_dropout);
+  const bool positions = sampling.valid() ||
+                         (noise.on() && c.dropout > 0 && !c.variational_dropout) ||
+                         (noise.on() && c.attention == AttentionKind::monotonic);
   const auto body = [&](const LoopStep& at) -> LoopYield {
     const Tensor position = positions ? at.scanned[1] : Tensor();
     Tensor before = at.scanned[0];
     if (sampling.valid())
       before = sampled(p, c, at.carries.back(), before, sampling, noise, position);
-    const Step step = decode_step(p, c, encoded.memory, like(encoded.start, at.carries), before,
-                                  noise, c.variational_dropout ? Tensor() : position);
+    const Step step =
+        decode_step(p, c, encoded.memory, like(encoded.start, at.carries), before, noise, position);
     Tensors carries = flat(step.state);
     if (sampling.valid()) carries.push_back(arg_max(step.logits));
     Tensors outputs{step.logits};
@@ -444,22 +486,22 @@ ir::Graph step_graph(const Config& c, const search::StepOptions& options) {
     if (c.pyramid > 0) lengths = (lengths + (reduction(c) - 1)) / reduction(c);
     memory.mask = length_mask(lengths, s);
     memory.h = graph.memory("h", f32, {s, c.hidden * (c.bidirectional ? 2 : 1)});
-    const bool additive =
-        c.attention == AttentionKind::additive || c.attention == AttentionKind::concat;
     if (c.attention != AttentionKind::dot)
-      memory.keys = graph.memory("keys", f32, {s, additive ? attention_width(c) : c.hidden});
+      memory.keys = graph.memory("keys", f32, {s, keys_width(c)});
     if (c.coverage == Coverage::fertility) memory.fertility = graph.memory("fertility", f32, {s});
     if (c.copy) memory.tokens = graph.memory("source_tokens", s32, {s});
   }
   const std::vector<std::string> names = state_names(c);
   Tensors carries;
   for (const std::string& name : names)
-    carries.push_back(graph.state(name, {name == "state.coverage" ? s : Dim(c.hidden)}));
+    carries.push_back(graph.state(
+        name, {name == "state.coverage" || name == "state.alignment" ? s : Dim(c.hidden)}));
   State shape;
   for (int64_t layer = 0; layer < c.layers; ++layer)
     shape.layers.push_back({carries[0], c.cell == CellKind::lstm ? carries[0] : Tensor()});
   if (c.input_feeding) shape.fed = carries[0];
-  if (c.coverage != Coverage::none) shape.coverage = carries.back();
+  if (c.coverage != Coverage::none) shape.coverage = carries[0];
+  if (c.attention == AttentionKind::monotonic) shape.alignment = carries[0];
   const Step step = decode_step(graph.scope(), c, memory, like(shape, carries),
                                 embed_target(graph.scope(), c, graph.token(), {}));
   const Tensors next = flat(step.state);

@@ -4,6 +4,8 @@
 //                        before the step; its context enters the decoder's cell and the readout
 //   dot, general, concat Luong et al. 2015: attention looks with the state after the step,
 //                        h~ = tanh(Wc [c; h]) is read out, and fed into the next step if asked
+//   monotonic            Raffel et al. 2017, with chunks Chiu and Raffel 2018: as additive, but attention
+//                        only moves on
 //   none                 Sutskever et al. 2014: the encoder's last state alone
 //
 // and what else the field has of them: the conditional GRU and deep transitions of Nematus, residual
@@ -25,7 +27,7 @@
 
 namespace weft::rnn {
 
-enum class AttentionKind { none, additive, dot, general, concat };
+enum class AttentionKind { none, additive, dot, general, concat, monotonic };
 enum class Readout {
   plain,   // the state (Luong: h~) itself
   tanh,    // tanh(Uo s_t + Vo y_{t-1} + Co c_t)
@@ -59,6 +61,7 @@ struct Config {
   int64_t encoder_transitions = 0, decoder_transitions = 0;  // cells without input, each step
   bool conditional = false;  // attention between two cells of a step
   Start start = Start::last;
+  MonotonicOptions monotonic;
   int64_t local_window = 0;  // local-p: keys on either side of the predicted one; 0: global
   Coverage coverage = Coverage::none;
   double most_fertility = 2;  // N of Tu et al.
@@ -114,8 +117,9 @@ struct Memory {
 
 struct State {
   std::vector<CellState> layers;
-  Tensor fed;       // h~ of the step before, T[B,H]; with input feeding
-  Tensor coverage;  // T[B,S], of the steps before; with coverage
+  Tensor fed;        // h~ of the step before, T[B,H]; with input feeding
+  Tensor coverage;   // T[B,S], of the steps before; with coverage
+  Tensor alignment;  // T[B,S], where attention stood; monotonic
 };
 
 struct Encoded {
@@ -162,7 +166,7 @@ Tensor mixture_losses(const Tensor& logits, const Tensor& weights, const Tensor&
                       const Tensor& tokens, const Tensor& labels,
                       SourceLoc loc = SourceLoc::here());
 
-// One step of the decoder. y: T[B,M], the embedded token before; position: s32[], for dropout only
+// One step of the decoder. y: T[B,M], the embedded token before; position: s32[], for noise only
 Step decode_step(const Scope& p, const Config& config, const Memory& memory, const State& state,
                  const Tensor& y, const Noise& noise = {}, const Tensor& position = {},
                  SourceLoc loc = SourceLoc::here());
