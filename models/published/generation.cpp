@@ -197,7 +197,7 @@ void read_bans(Sources& s, Generation& g) {
 void read_sampling(Sources& s, SearchOptions& o) {
   o.sample = s.flag("do_sample", false);
   if (!o.sample) return;
-  o.early_stopping = search::EarlyStopping::yes;  // every draw ends by itself
+  o.early_stopping = search::EarlyStopping::no;  // every draw ends by itself
   o.temperature = s.real("temperature", settings::above_zero(1000), 1);
   o.top_k = s.integer("top_k", {0, 1 << 24}, 50);
   o.top_p = s.real("top_p", settings::above_zero(1), 1);
@@ -208,12 +208,6 @@ void read_sampling(Sources& s, SearchOptions& o) {
 }
 
 }  // namespace
-
-search::SearchOptions Generation::with_beam(int64_t k) const {
-  SearchOptions o = search;
-  if (k == 1) o.early_stopping = search::EarlyStopping::yes;
-  return o;
-}
 
 Generation read_generation(const ConfigFile& config, const ConfigFile* generation,
                            int64_t vocabulary) {

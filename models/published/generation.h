@@ -26,9 +26,6 @@ struct Generation {
   search::SearchOptions search;
   data::SpecialIds ids;  // of the target; begin is what the decoder starts with
   std::vector<SettingOrigin> origins;
-
-  // `search` as it is with this beam: one of 1 is greedy, and ends at the first end.
-  search::SearchOptions with_beam(int64_t beam) const;
 };
 
 // `generation` may be null. GraphError at the line of what is out of range or not understood.

@@ -88,6 +88,7 @@ void Beam::advance(const Choice& choice, History& history, const StepWeights& we
 bool Beam::stops(const Choice& choice) const {
   if (std::ssize(finished_) < width_ || options_->search_rules == SearchRules::marian) return false;
   if (options_->search_rules == SearchRules::fairseq) return true;
+  if (width_ == 1 && options_->groups == 1) return true;  // greedy
   double sum = next_.front().score;
   // transformers' groups look at the best continuation even where it has just ended.
   if (options_->groups > 1 && !choice.finished.empty())

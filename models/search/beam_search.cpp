@@ -46,8 +46,6 @@ void check(std::span<const Member> members, const SearchOptions& o,
          "penalties that act on logits need a decoder that yields what these sum up to");
     need(d.weights || o.coverage_penalty == 0,
          "coverage_penalty needs attention weights, the decoder yields none");
-    need(d.scores || o.early_stopping == EarlyStopping::yes,
-         "early_stopping other than true needs scores, the decoder yields none");
   }
 }
 

@@ -92,7 +92,7 @@ void check(const SearchOptions& o, int64_t beam) {
        ", but length_norm is ", norm, ", which has none; lenpen, gnmt and marian have");
   need(o.word_penalty == 0 || o.length_norm == LengthNorm::marian, "word_penalty is ",
        o.word_penalty, ", but length_norm is ", norm, "; marian has one");
-  need(o.early_stopping == EarlyStopping::yes || o.search_rules == SearchRules::huggingface,
+  need(o.early_stopping == EarlyStopping::no || o.search_rules == SearchRules::huggingface,
        "early_stopping is ", settings::name_of(kEarlyStopping, o.early_stopping),
        ", but search_rules are ", settings::name_of(kSearchRules, o.search_rules),
        ", which have their own end");
@@ -104,7 +104,7 @@ void check(const SearchOptions& o, int64_t beam) {
   need(!o.sample || o.groups == 1, "sample draws hypotheses that are independent, groups is ",
        o.groups);
   need(!o.sample ||
-           (o.search_rules == SearchRules::huggingface && o.early_stopping == EarlyStopping::yes),
+           (o.search_rules == SearchRules::huggingface && o.early_stopping == EarlyStopping::no),
        "sample knows neither search_rules nor early_stopping: every draw ends by itself");
   const auto sampling = [&](bool is_default, std::string_view name, const auto& value) {
     need(o.sample || is_default, name, " is ", value, ", which belongs to sample");

@@ -24,7 +24,8 @@
 //                   never   when no open one can get a better score at any length up to the limit,
 //                           its log-probability falling no further: exact but for what has left
 //                           the beam. (Hugging Face's "never" is this, for A >= 0.)
-//                 (transformers 4.50 and later, a sentence at a time.)
+//                 (transformers 4.50 and later, a sentence at a time.) A beam of 1 is greedy search:
+//                 it is done when it ends.
 //   fairseq       The same 2K and K; finished ones are kept in the order they are met until there
 //                 are K, then the sentence is done. The last token before the limit can only be
 //                 </s>. (A limit of N is fairseq's max_len of N - 1.)
@@ -98,7 +99,7 @@ struct SearchOptions {
   double word_penalty = 0;      // W
   double coverage_penalty = 0;  // C; needs a decoder that yields attention weights
   SearchRules search_rules = SearchRules::huggingface;
-  EarlyStopping early_stopping = EarlyStopping::yes;
+  EarlyStopping early_stopping = EarlyStopping::no;
 
   double repetition_penalty = 1;  // log-probabilities of tokens already there are multiplied by it
   int64_t no_repeat_ngram = 0;    // no n-gram of this length twice; 0: any

@@ -134,8 +134,7 @@ struct Translator::Content {
     const bool demanding = std::any_of(demands.begin(), demands.end(),
                                        [](const search::Demands& d) { return !d.empty(); });
     const bool whole = search::need_distribution(o) || demanding || voices.size() > 1;
-    const bool scores = options.scores || options.beam > 1 || whole || o.coverage_penalty > 0 ||
-                        o.early_stopping != search::EarlyStopping::yes;
+    const bool scores = options.scores || options.beam > 1 || whole || o.coverage_penalty > 0;
     std::vector<search::Member> list;
     for (const auto& voice : voices)
       list.push_back(voice->member({.beam = options.beam,
@@ -185,7 +184,7 @@ TranslatorOptions translator_options(const std::string& folder, const Languages&
   options.languages = languages;
   if (const auto generation = published_generation(folder, languages)) {
     options.beam = generation->beam;
-    options.search = generation->with_beam(options.beam);
+    options.search = generation->search;
   }
   return options;
 }

@@ -169,7 +169,7 @@ std::vector<std::pair<std::vector<int32_t>, double>> generated(const Folder& fol
                                                                const published::Generation& g,
                                                                const std::vector<int32_t>& source,
                                                                const ProgramOptions& options) {
-  const search::SearchOptions asked = g.with_beam(g.beam);
+  const search::SearchOptions asked = g.search;
   search::StepOptions step{.beam = g.beam, .ids = g.ids};
   step.log_probabilities = search::need_distribution(asked);
   step.normalizer = search::need_normalizer(asked, g.beam);

@@ -230,7 +230,7 @@ TEST_CASE("published: forced, suppressed and several last tokens are as the fold
     f.write("generation_config.json", settings);
     const Folder folder(f.path());
     const published::Generation& g = folder.generation();
-    const search::SearchOptions options = g.with_beam(g.beam);
+    const search::SearchOptions options = g.search;
     ParameterStore store = folder.load();
     search::Decoder decoder =
         seq2seq::decoder(folder.settings(),

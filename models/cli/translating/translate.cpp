@@ -126,7 +126,7 @@ void prepare(TranslateOptions& o) {
     if (o.model.gives("beam") && model.beam > 1)
       throw UsageError("--mbr draws its own hypotheses: not with --beam");
     model.search.sample = true;
-    model.search.early_stopping = search::EarlyStopping::yes;
+    model.search.early_stopping = search::EarlyStopping::no;
     model.search.groups = 1, model.search.diversity = 0;
     model.beam = o.samples;
   }

@@ -89,7 +89,7 @@ void TranslatorFlags::ask_folder() {
   options.search = {};
   if (const auto generation = published_generation(folder, options.languages)) {
     if (!given_.contains("beam")) options.beam = generation->beam;
-    options.search = generation->with_beam(options.beam);
+    options.search = generation->search;
   }
   for (const auto& [key, set] : given_) set(options);
   // What belongs to a setting that was replaced goes with it.
@@ -101,7 +101,7 @@ void TranslatorFlags::ask_folder() {
       (s.length_norm == search::LengthNorm::none || s.length_norm == search::LengthNorm::average))
     s.length_penalty = 0;
   if (replaced("search_rules", "early_stopping") || replaced("sample", "early_stopping"))
-    s.early_stopping = search::EarlyStopping::yes;
+    s.early_stopping = search::EarlyStopping::no;
   if (replaced("beam", "groups") && s.groups > 1 && options.beam % s.groups != 0)
     s.groups = 1, s.diversity = 0;
 }
