@@ -1,6 +1,7 @@
 // frontend/formats/checkpoint.cpp -- formats by their first bytes.
 #include "frontend/formats/checkpoint.h"
 
+#include "frontend/formats/digest.h"
 #include "frontend/formats/input_file.h"
 #include "frontend/formats/npz.h"
 #include "frontend/formats/pytorch.h"
@@ -236,6 +237,35 @@ NamedArrays read_checkpoint(const std::string& path, Metadata* metadata) {
   const auto checkpoint = open_checkpoint(path);
   if (metadata != nullptr) *metadata = checkpoint->metadata();
   return checkpoint->read_all();
+}
+
+namespace {
+
+template <typename ArrayOf>
+std::string digest_of_tensors(std::vector<TensorInfo> entries, const ArrayOf& array_of) {
+  std::sort(entries.begin(), entries.end(),
+            [](const TensorInfo& a, const TensorInfo& b) { return a.name < b.name; });
+  Digest digest;
+  for (const TensorInfo& t : entries) {
+    digest.add_text(t.name);
+    digest.add_text(concat(ir::name(t.dtype), ir::dims_str(t.dims)));
+    const ir::Array a = array_of(t.name);
+    a.fetch();
+    digest.add(a.raw(), static_cast<size_t>(a.bytes()));
+  }
+  return digest.str();
+}
+
+}  // namespace
+
+std::string content_digest(const Checkpoint& checkpoint) {
+  return digest_of_tensors(checkpoint.entries(),
+                           [&](const std::string& name) { return checkpoint.view(name); });
+}
+
+std::string content_digest(const NamedArrays& arrays) {
+  return digest_of_tensors(entries_of(arrays),
+                           [&](const std::string& name) { return arrays.at(name); });
 }
 
 void check_entries(const std::string& path, std::span<const TensorInfo> entries,

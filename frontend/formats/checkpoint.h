@@ -41,6 +41,10 @@ std::vector<TensorInfo> entries_of(const ir::NamedArrays& arrays);
 std::unique_ptr<Checkpoint> open_checkpoint(const std::string& path);
 ir::NamedArrays read_checkpoint(const std::string& path, Metadata* metadata = nullptr);
 
+// Of all tensors, whatever the format and order of the files: 16 hexadecimal digits (digest.h).
+std::string content_digest(const Checkpoint& checkpoint);
+std::string content_digest(const ir::NamedArrays& arrays);
+
 // Throws GraphError unless exactly these tensors are there, of these shapes and of some float
 // dtype. It names what is missing, what is there beside, and what has another shape.
 struct WantedTensor {

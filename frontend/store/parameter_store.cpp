@@ -248,6 +248,10 @@ Array ParameterStore::as_held(Array array) const {
 
 void ParameterStore::put(const std::string& path, Entry entry) {
   entries_.insert_or_assign(path, std::move(entry));
+  changed();
+}
+
+void ParameterStore::changed() {
   static std::atomic<uint64_t> changes = 0;
   version_ = ++changes;
 }
@@ -257,6 +261,18 @@ ir::NamedArrays ParameterStore::all(ir::ArgumentKind kind) const {
   for (const auto& [path, entry] : entries_)
     if (entry.kind == kind) arrays.add(path, at(path));
   return arrays;
+}
+
+void ParameterStore::erase(std::string_view path) {
+  if (const auto found = entries_.find(path); found != entries_.end()) entries_.erase(found);
+  changed();
+}
+
+std::vector<std::string> ParameterStore::paths(ir::ArgumentKind kind) const {
+  std::vector<std::string> paths;
+  for (const auto& [path, entry] : entries_)
+    if (entry.kind == kind) paths.push_back(path);
+  return paths;
 }
 
 int64_t ParameterStore::parameter_count() const {

@@ -8,6 +8,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace weft {
 
@@ -34,6 +35,9 @@ class ParameterStore {
   bool is_transposed(std::string_view path) const;    // set so
   ir::Array transposed(std::string_view path) const;  // a copy, unless it is kept
 
+  void erase(std::string_view path);
+  std::vector<std::string> paths(ir::ArgumentKind kind) const;  // in their order
+
   ir::NamedArrays parameters() const { return all(ir::ArgumentKind::parameter); }
   ir::NamedArrays states() const { return all(ir::ArgumentKind::state); }
   int64_t parameter_count() const;  // elements of all parameters
@@ -58,6 +62,7 @@ class ParameterStore {
   const Entry& entry(std::string_view path) const;
   ir::Array as_held(ir::Array array) const;
   void put(const std::string& path, Entry entry);
+  void changed();
   ir::NamedArrays all(ir::ArgumentKind kind) const;
 
   uint64_t seed_, version_ = 0;

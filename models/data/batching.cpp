@@ -243,27 +243,29 @@ Batch make_batch(std::span<const EncodedExample> examples, std::span<const int64
     widest_target = std::max(widest_target, target_width(length(example.target), options));
   }
   const auto count = static_cast<int64_t>(rows.size());
-  const bool tokens = row_of(examples, rows.front()).features.empty();
-  Batch batch{
-      .source = tokens ? token_sources(examples, rows, widest_source, options.source_ids.padding())
-                       : feature_sources(examples, rows, widest_source),
-      .source_lengths = Array(DType::s32, {count}),
-      .target_in = Array(DType::s32, {count, widest_target}),
-      .target_out = Array(DType::s32, {count, widest_target}),
-      .target_lengths = Array(DType::s32, {count}),
-      .row_ids = Array(DType::s64, {count}),
-      .padded_source = widest_source};
+  const bool has_tokens = row_of(examples, rows.front()).features.empty();
+  Batch batch{.source = has_tokens ? token_sources(examples, rows, widest_source,
+                                                   options.source_ids.padding())
+                                   : feature_sources(examples, rows, widest_source),
+              .source_lengths = Array(DType::s32, {count}),
+              .target_in = Array(DType::s32, {count, widest_target}),
+              .target_out = Array(DType::s32, {count, widest_target}),
+              .target_lengths = Array(DType::s32, {count}),
+              .row_ids = Array(DType::s64, {count}),
+              .padded_source = widest_source};
   const SpecialIds& ids = options.target_ids;
   for (Array* y : {&batch.target_in, &batch.target_out})
     std::fill_n(y->data<int32_t>(), y->size(), ids.padding());
   for (int64_t b = 0; b < count; ++b) {
     const EncodedExample& example = row_of(examples, rows[static_cast<size_t>(b)]);
-    const int64_t source = example.source_length(), target = length(example.target) + 1;
+    std::span<const int32_t> tokens = example.target;
+    if (options.own_begin) tokens = tokens.subspan(1);
+    const int64_t source = example.source_length(), target = std::ssize(tokens) + 1;
     int32_t* in = batch.target_in.data<int32_t>() + b * widest_target;
     int32_t* out = batch.target_out.data<int32_t>() + b * widest_target;
-    in[0] = ids.begin;
-    std::copy(example.target.begin(), example.target.end(), in + 1);
-    *std::copy(example.target.begin(), example.target.end(), out) = ids.end;
+    in[0] = options.own_begin ? example.target.front() : ids.begin;
+    std::copy(tokens.begin(), tokens.end(), in + 1);
+    *std::copy(tokens.begin(), tokens.end(), out) = ids.end;
     batch.source_lengths.data<int32_t>()[b] = static_cast<int32_t>(source);
     batch.target_lengths.data<int32_t>()[b] = static_cast<int32_t>(target);
     batch.row_ids.data<int64_t>()[b] = example.id;

@@ -38,6 +38,8 @@ struct BatchOptions {
   uint64_t seed = 1;
   bool one_source_width = false;  // a batch holds sources of one padded S only
   SpecialIds source_ids, target_ids;
+  // A target's first token is what its decoder begins with, in the place of target_ids.begin.
+  bool own_begin = false;
 };
 
 // T counts the end: row b of target_in is the begin and y, of target_out y and the end, both

@@ -92,6 +92,9 @@ void fields(FilePattern& p, settings::Fields& f) {
   f.text("target", p.target, "the file of their targets");
   f.real("weight", p.weight, settings::above_zero(1000),
          "how often each pair is drawn in an epoch: 0.5 is half of them, others each time");
+  f.text("source_language", p.source_language,
+         "of a published model for many: that of these files; by default data.source_language");
+  f.text("target_language", p.target_language, "of the target likewise");
 }
 
 std::string ParallelFile::name() const {
@@ -105,7 +108,11 @@ std::vector<ParallelFile> files_of(const FilePattern& p, const std::string& fold
   std::vector<ParallelFile> files;
   if (!p.file.empty()) {
     for (const std::string& path : matches(folder, p.file))
-      files.push_back({.source = path, .target = "", .weight = p.weight});
+      files.push_back({.source = path,
+                       .target = "",
+                       .weight = p.weight,
+                       .source_language = p.source_language,
+                       .target_language = p.target_language});
     return files;
   }
   const std::vector<std::string> sources = matches(folder, p.source),
@@ -119,7 +126,11 @@ std::vector<ParallelFile> files_of(const FilePattern& p, const std::string& fold
     if (a && b && *a != *b)
       throw GraphError(concat(sources[i], " would be read with ", targets[i],
                               ": one of the two has no counterpart"));
-    files.push_back({.source = sources[i], .target = targets[i], .weight = p.weight});
+    files.push_back({.source = sources[i],
+                     .target = targets[i],
+                     .weight = p.weight,
+                     .source_language = p.source_language,
+                     .target_language = p.target_language});
   }
   return files;
 }

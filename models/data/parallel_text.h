@@ -26,6 +26,8 @@ namespace weft::data {
 struct FilePattern {
   std::string file, source, target;
   double weight = 1;  // how often each of their pairs is drawn in an epoch
+  // Of a published model for many languages; empty: those of all files.
+  std::string source_language = {}, target_language = {};
 
   bool operator==(const FilePattern&) const = default;
 };
@@ -35,6 +37,7 @@ void fields(FilePattern& p, settings::Fields& f);
 struct ParallelFile {
   std::string source, target;  // target: empty where `source` holds pairs
   double weight = 1;
+  std::string source_language = {}, target_language = {};
 
   bool is_tsv() const { return target.empty(); }
   std::string name() const;  // "train.tsv", "train.en and train.de"

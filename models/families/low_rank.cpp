@@ -197,12 +197,14 @@ Graph adapted(const Graph& loss, const std::vector<Module>& list, const Settings
 }
 
 ParameterStore merged(const ParameterStore& store, double scale) {
-  ParameterStore result(store.seed(), store.real());
-  for (const ir::NamedArray& p : store.parameters())
-    if (!is_adapter(p.name)) result.set(p.name, ir::ArgumentKind::parameter, p.array);
-  for (const ir::NamedArray& p : store.parameters()) {
-    if (!p.name.ends_with(kA)) continue;
-    const std::string path = p.name.substr(0, p.name.size() - kA.size()),
+  ParameterStore result = store;
+  const std::vector<std::string> parameters = store.paths(ir::ArgumentKind::parameter);
+  for (const std::string& name : store.paths(ir::ArgumentKind::state)) result.erase(name);
+  for (const std::string& name : parameters)
+    if (is_adapter(name)) result.erase(name);
+  for (const std::string& first : parameters) {
+    if (!first.ends_with(kA)) continue;
+    const std::string path = first.substr(0, first.size() - kA.size()),
                       second = path + std::string(kB);
     const std::string matrix = store.contains(path) ? path : path + std::string(kMatrix);
     const auto fail = [&](const std::string& why) {
@@ -210,7 +212,7 @@ ParameterStore merged(const ParameterStore& store, double scale) {
     };
     if (!store.contains(matrix)) fail("adapts a matrix that the model does not have");
     if (!store.contains(second)) fail("has no B");
-    const ir::Array &w = store.at(matrix), &a = p.array, &b = store.at(second);
+    const ir::Array &w = store.at(matrix), &a = store.at(first), &b = store.at(second);
     if (w.rank() != 2 || a.rank() != 2 || b.rank() != 2 || a.dim(0) != w.dim(0) ||
         b.dim(1) != w.dim(1) || a.dim(1) != b.dim(0))
       fail(concat("is ", ir::dims_str(a.dims()), ir::dims_str(b.dims()), ", the matrix ",

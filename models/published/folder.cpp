@@ -73,10 +73,8 @@ const std::set<std::string, std::less<>> kOfNoEffect{"_name_or_path",
                                                      "bos_token_id",
                                                      "classif_dropout",
                                                      "classifier_dropout",
-                                                     "decoder_layerdrop",
                                                      "dense_act_fn",
                                                      "dtype",
-                                                     "encoder_layerdrop",
                                                      "extra_pos_embeddings",
                                                      "finetuning_task",
                                                      "force_bos_token_to_be_generated",
@@ -146,6 +144,8 @@ std::vector<std::string> Folder::remarks() const {
 ParameterStore Folder::load(ir::DType real, bool own) const {
   return load_weights(*checkpoint_, imported_, real, own);
 }
+
+std::string Folder::digest() const { return formats::content_digest(*checkpoint_); }
 
 void Folder::write(const std::string& path, const ParameterStore& parameters) const {
   std::error_code error;

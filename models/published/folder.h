@@ -42,6 +42,8 @@ class Folder {
   // shape than is needed.
   ParameterStore load(ir::DType real = ir::DType::f32, bool own = false) const;
 
+  std::string digest() const;  // of its tensors (formats::content_digest)
+
   // Another folder of this form, with these parameters: model.safetensors with the tensors that are
   // here, and copies of the files beside the weights (configuration, tokeniser, licence). Makes the
   // folder; one of the same path is written over. RuntimeError where it cannot be written.

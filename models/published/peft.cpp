@@ -2,6 +2,7 @@
 #include "models/published/peft.h"
 
 #include "frontend/formats/atomic_file.h"
+#include "frontend/formats/byte_source.h"
 #include "frontend/formats/checkpoint.h"
 #include "ir/error.h"
 #include "models/published/config_file.h"
@@ -22,7 +23,8 @@ using ir::GraphError;
 using low_rank::Module;
 
 constexpr std::string_view kConfig = "adapter_config.json", kWeights = "adapter_model.safetensors",
-                           kPrefix = "base_model.model.";
+                           kOtherWeights = "adapter_model.bin", kPrefix = "base_model.model.",
+                           kBaseDigest = "base_digest";
 constexpr settings::Whole kRanks{1, 1 << 12};
 
 std::string tensor_name(const std::string& module, char part) {
@@ -91,9 +93,24 @@ std::string Adapter::base() const {
                           "' is no folder here; MODEL --adapter ", path_, " names another one"));
 }
 
+std::string Adapter::weights() const {
+  std::error_code ignored;
+  const std::string file = file_of(path_, kWeights), other = file_of(path_, kOtherWeights);
+  return !fs::exists(fs::symlink_status(file, ignored)) && fs::exists(other, ignored) ? other
+                                                                                      : file;
+}
+
+std::string Adapter::base_digest() const {
+  formats::require_regular(weights());
+  const formats::Metadata metadata = formats::open_checkpoint(weights())->metadata();
+  const auto found = metadata.find(std::string(kBaseDigest));
+  return found == metadata.end() ? std::string() : found->second;
+}
+
 void Adapter::add_to(ParameterStore& store, const std::vector<Module>& modules,
                      const Imported* imported) const {
-  const auto checkpoint = formats::open_checkpoint(file_of(path_, kWeights));
+  formats::require_regular(weights());
+  const auto checkpoint = formats::open_checkpoint(weights());
   const auto fail = [&](const std::string& what) {
     throw GraphError(concat(checkpoint->path(), ": error: ", what));
   };
@@ -128,7 +145,7 @@ void Adapter::add_to(ParameterStore& store, const std::vector<Module>& modules,
   if (there.empty()) fail("holds no tensors");
 }
 
-void write_adapter(const std::string& folder, const std::string& base, const low_rank::Settings& s,
+void write_adapter(const std::string& folder, const AdapterBase& base, const low_rank::Settings& s,
                    const std::vector<Module>& modules, const ParameterStore& store,
                    const Imported* imported) {
   std::error_code error;
@@ -145,7 +162,7 @@ void write_adapter(const std::string& folder, const std::string& base, const low
   const nlohmann::ordered_json config{
       {"peft_type", "LORA"},
       {"task_type", "SEQ_2_SEQ_LM"},
-      {"base_model_name_or_path", base},
+      {"base_model_name_or_path", base.path},
       {"r", s.rank},
       {"lora_alpha", s.alpha > 0 ? s.alpha : 2.0 * static_cast<double>(s.rank)},
       {"lora_dropout", s.dropout},
@@ -155,7 +172,8 @@ void write_adapter(const std::string& folder, const std::string& base, const low
       {"fan_in_fan_out", false},
       {"inference_mode", true},
       {"modules_to_save", nullptr}};
-  formats::write_safetensors(file_of(folder, kWeights), tensors, {{"format", "pt"}});
+  formats::write_safetensors(file_of(folder, kWeights), tensors,
+                             {{"format", "pt"}, {std::string(kBaseDigest), base.digest}});
   formats::write_file_atomically(file_of(folder, kConfig), config.dump(2) + "\n");
 }
 

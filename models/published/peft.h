@@ -4,6 +4,8 @@
 //   base_model.model.decoder.block.0.layer.0.SelfAttention.q.lora_A.weight    [r,in]
 //   base_model.model.decoder.block.0.layer.0.SelfAttention.q.lora_B.weight    [out,r]
 //
+// adapter_model.bin is read likewise. The metadata of what is written here name the model by the digest of
+// its tensors, too ("base_digest"): another model of equal shapes is told.
 // Read are LoRA's, whose matrices are products' (models/families/low_rank.h). What would compute
 // something else is refused by name: biases, DoRA, whole modules that are saved beside.
 #pragma once
@@ -32,6 +34,8 @@ class Adapter {
   // The model it is for, as the file has it, found beside the adapter or from where the program runs.
   // GraphError where there is none.
   std::string base() const;
+  // Of the model that it was trained on; empty: the file does not say it.
+  std::string base_digest() const;
 
   // Adds A and B to the parameters of the model. GraphError naming tensors that are of no module of the
   // model, or do not go together.
@@ -39,13 +43,18 @@ class Adapter {
               const Imported* imported) const;
 
  private:
+  std::string weights() const;  // the file
+
   std::string path_, base_;
   low_rank::Settings settings_;
 };
 
-// Writes both files; `store` has A and B of these modules. `base`: what base_model_name_or_path says.
-// Makes the folder.
-void write_adapter(const std::string& folder, const std::string& base,
+struct AdapterBase {
+  std::string path;    // what base_model_name_or_path says
+  std::string digest;  // of the model's tensors
+};
+// Writes both files; `store` has A and B of these modules. Makes the folder.
+void write_adapter(const std::string& folder, const AdapterBase& base,
                    const low_rank::Settings& settings, const std::vector<low_rank::Module>& modules,
                    const ParameterStore& store, const Imported* imported);
 

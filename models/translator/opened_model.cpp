@@ -1,6 +1,7 @@
 // models/translator/opened_model.cpp -- folders of all kinds.
 #include "models/translator/opened_model.h"
 
+#include "frontend/formats/checkpoint.h"
 #include "ir/error.h"
 #include "models/data/published/number_codec.h"
 #include "models/data/published/published_tokenizers.h"
@@ -85,10 +86,15 @@ published::Generation generation_of(const Folder& folder, const PublishedTokeniz
 }
 
 // With what an adapter makes of them, where there is one.
-ParameterStore adapted(ParameterStore parameters, const std::string& adapter,
-                       const seq2seq::Settings& config, const published::Imported* imported) {
-  if (adapter.empty()) return parameters;
-  const published::Adapter a(adapter);
+ParameterStore adapted(ParameterStore parameters, const ModelPlace& place,
+                       const seq2seq::Settings& config, const published::Imported* imported,
+                       std::vector<std::string>* remarks) {
+  if (place.adapter.empty()) return parameters;
+  const published::Adapter a(place.adapter);
+  const std::string base = a.base_digest();
+  if (remarks != nullptr && !base.empty() && base != model_digest(place.model))
+    remarks->push_back(ir::concat(place.adapter, ": warning: the adapter was trained on another ",
+                                  "model than ", place.model, ": of equal shapes, other numbers"));
   a.add_to(parameters, low_rank::modules(seq2seq::loss_graph(config, false)), imported);
   return low_rank::merged(parameters, a.settings().scale());
 }
@@ -102,15 +108,16 @@ void check_which(const ModelPlace& place, training::Which which) {
 }
 
 ParameterStore parameters_of(const Folder& folder, const ModelPlace& place, training::Which which,
-                             ir::DType real) {
+                             ir::DType real, std::vector<std::string>* remarks) {
   check_which(place, which);
-  return adapted(folder.load(real), place.adapter, folder.settings(), &folder.imported());
+  return adapted(folder.load(real), place, folder.settings(), &folder.imported(), remarks);
 }
 
 ParameterStore parameters_of(const training::ModelFolder& folder, const ModelPlace& place,
-                             training::Which which, ir::DType real) {
+                             training::Which which, ir::DType real,
+                             std::vector<std::string>* remarks) {
   if (!place.adapter.empty()) check_which(place, which);
-  return adapted(folder.load(real, which), place.adapter, folder.config(), nullptr);
+  return adapted(folder.load(real, which), place, folder.config(), nullptr, remarks);
 }
 
 }  // namespace
@@ -135,24 +142,36 @@ OpenedModel open_model(const std::string& folder, training::Which which, ir::DTy
   const ModelPlace place = place_of(folder, adapter);
   if (Folder::is_one(place.model)) {
     const Folder published(place.model);
-    return {.config = published.settings(),
-            .tokenizers = published_tokenizers(published, languages),
-            .parameters = parameters_of(published, place, which, real)};
+    OpenedModel opened{.config = published.settings(),
+                       .tokenizers = published_tokenizers(published, languages),
+                       .parameters = ParameterStore()};
+    opened.parameters = parameters_of(published, place, which, real, &opened.remarks);
+    return opened;
   }
   if (!languages.source.empty() || !languages.target.empty())
     throw ir::GraphError(place.model +
                          ": error: languages are for published models for many of them");
   const training::ModelFolder model(place.model);
-  return {.config = model.config(),
-          .tokenizers = model.tokenizers(),
-          .parameters = parameters_of(model, place, which, real),
-          .longest_source = model.longest_source()};
+  OpenedModel opened{.config = model.config(),
+                     .tokenizers = model.tokenizers(),
+                     .parameters = ParameterStore(),
+                     .longest_source = model.longest_source()};
+  opened.parameters = parameters_of(model, place, which, real, &opened.remarks);
+  return opened;
 }
 
-ParameterStore open_parameters(const ModelPlace& place, training::Which which, ir::DType real) {
+ParameterStore open_parameters(const ModelPlace& place, training::Which which, ir::DType real,
+                               std::vector<std::string>* remarks) {
   return Folder::is_one(place.model)
-             ? parameters_of(Folder(place.model), place, which, real)
-             : parameters_of(training::ModelFolder(place.model), place, which, real);
+             ? parameters_of(Folder(place.model), place, which, real, remarks)
+             : parameters_of(training::ModelFolder(place.model), place, which, real, remarks);
+}
+
+std::string model_digest(const std::string& model) {
+  if (Folder::is_one(model)) return Folder(model).digest();
+  if (std::filesystem::is_directory(model))
+    return formats::content_digest(training::ModelFolder(model).load().parameters());
+  return formats::content_digest(*formats::open_checkpoint(model));
 }
 
 std::optional<published::Generation> published_generation(const std::string& named,

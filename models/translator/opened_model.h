@@ -30,15 +30,19 @@ struct OpenedModel {
   seq2seq::Settings config;
   training::Tokenizers tokenizers;
   ParameterStore parameters;
-  int64_t longest_source = 0;  // in tokens, of what it was trained on; 0: not known
+  int64_t longest_source = 0;             // in tokens, of what it was trained on; 0: not known
+  std::vector<std::string> remarks = {};  // of an adapter that was trained on another model
 };
 
 // GraphErrors or RuntimeErrors that begin with the file at fault.
 // `adapter`: its folder; the parameters are those it makes of the model's. Empty: none.
 OpenedModel open_model(const std::string& folder, training::Which which, ir::DType real,
                        const Languages& languages = {}, const std::string& adapter = {});
-// Its parameters alone.
-ParameterStore open_parameters(const ModelPlace& place, training::Which which, ir::DType real);
+// Its parameters alone. `remarks`: as above.
+ParameterStore open_parameters(const ModelPlace& place, training::Which which, ir::DType real,
+                               std::vector<std::string>* remarks = nullptr);
+// Of the tensors of a model's folder of any kind, or of a file of tensors.
+std::string model_digest(const std::string& model);
 // The tokenisers of a published folder, with the ids that its decoder starts and ends with.
 training::Tokenizers published_tokenizers(const published::Folder& folder,
                                           const Languages& languages = {});

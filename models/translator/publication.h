@@ -19,11 +19,14 @@ class Publication {
   // The files beside the weights, and the weights that the run begins with.
   void begin(const ParameterStore& store) const;
   void write(const ParameterStore& model) const;
+  // Of a run that goes on: GraphError where its adapter was begun on another model.
+  void check_base() const;
 
  private:
   const Task* task_;
   std::string folder_;
   std::vector<low_rank::Module> modules_;
+  std::string base_digest_;  // of the model that is adapted
 };
 
 }  // namespace weft

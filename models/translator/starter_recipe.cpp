@@ -220,10 +220,15 @@ std::string starter_recipe(const CorpusFacts& f, const StarterRecipe& wanted) {
 
 std::string fine_tuning_recipe(const FineTuning& w) {
   std::string text = fmt::format(
-      "# Training a published model further. Paths are relative to this file.\n\n"
+      "# Training {} model further. Paths are relative to this file.\n\n"
       "[data]\ntrain = {}\n",
-      settings::toml_string(w.train));
+      w.model.empty() ? "a published" : "a", settings::toml_string(w.train));
   if (!w.valid.empty()) text += fmt::format("valid = {}\n", settings::toml_string(w.valid));
+  for (const auto& [key, language] :
+       {std::pair("source_language", &w.source_language), {"target_language", &w.target_language}})
+    if (!language->empty()) text += fmt::format("{} = {}\n", key, settings::toml_string(*language));
+  if (!w.model.empty())
+    text += fmt::format("vocabulary_from = {}\n", settings::toml_string(w.from));
   text += fmt::format(
       "long_lines = \"drop\"  # those that the model has no positions for\n\n"
       "[batch]\n"
@@ -239,6 +244,7 @@ std::string fine_tuning_recipe(const FineTuning& w) {
       w.adapter.on() ? "of A and B alone, ten times that of a whole model"
                      : "small: the model is trained already",
       settings::toml_string(w.from));
+  if (!w.model.empty()) text += "\n[model]  # as it is\n" + w.model;
   if (w.adapter.on()) text += "\n[adapter]\n" + settings::toml(settings::fields_of(w.adapter));
   return text;
 }

@@ -36,9 +36,11 @@ struct StarterRecipe {
 // The text of a recipe. Throws GraphError where there are no pairs.
 std::string starter_recipe(const CorpusFacts& facts, const StarterRecipe& wanted);
 
-// A recipe for going on with a model that is published.
+// A recipe for going on with a model that is there.
 struct FineTuning {
-  std::string from, train, valid;  // paths; valid may be empty
+  std::string from, train, valid;                // paths; valid may be empty
+  std::string source_language, target_language;  // of a published model for many; empty: its own
+  std::string model;  // of a model of ours, which brings its vocabularies: what stands in [model]
   low_rank::Settings adapter;
 };
 std::string fine_tuning_recipe(const FineTuning& wanted);

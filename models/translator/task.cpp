@@ -15,11 +15,18 @@
 #include <algorithm>
 #include <exception>
 #include <filesystem>
+#include <map>
 #include <set>
 #include <utility>
 
 namespace weft {
 namespace {
+
+// Of a file of examples, of a published model for many languages.
+Languages languages_of(const training::Recipe& r, const data::ParallelFile& file) {
+  return {file.source_language.empty() ? r.data.source_language : file.source_language,
+          file.target_language.empty() ? r.data.target_language : file.target_language};
+}
 
 // What is asked of the pairs of a recipe's files, as text and by their tokens.
 class Filter {
@@ -158,6 +165,12 @@ std::optional<std::string> digest_of(const Task& task, const data::ParallelCorpu
   digest.add_text(settings::toml(settings::fields_of(ends)));
   digest.add_text(settings::toml(settings::fields_of(task.recipe.filters)));
   digest.add_text(std::to_string(task.recipe.batch.widest));
+  for (const data::ParallelFile& f : file.files())
+    if (!f.source_language.empty() || !f.target_language.empty()) {
+      const Languages l = languages_of(task.recipe, f);
+      digest.add_text(l.source);
+      digest.add_text(l.target);
+    }
   if (has_tokens(task)) return digest.str();
   std::set<std::string> places;
   const data::NextExample next = file.examples();
@@ -176,6 +189,9 @@ void encode(Task& task, TaskFile& file, const std::string& name, data::FeatureRe
   const data::ParallelCorpus& text = *file.text;
   const auto key = options.cache.empty() ? std::nullopt : digest_of(task, text);
   const std::string path = key ? options.cache + "/" + name + ".examples" : std::string();
+  const auto of_file = [&](const data::Example& e) -> const training::Tokenizers& {
+    return file.by_file.empty() ? task.tokenizers : file.by_file[text.file_of(e.id)];
+  };
   const training::Tokenizers& t = task.tokenizers;
   const data::Source source = seq2seq::ends(task.config).source;
   std::string why;
@@ -188,8 +204,11 @@ void encode(Task& task, TaskFile& file, const std::string& name, data::FeatureRe
       data::EncodedExample encoded;
       try {
         if (!has_tokens(task)) e->source = data::located(e->source, list_of(text, e->id));
-        encoded = has_tokens(task) ? data::encode(*e, t.source, t.target)
-                                   : data::encode(*e, reader, source, t.target);
+        const training::Tokenizers& own = of_file(*e);
+        encoded = has_tokens(task) ? data::encode(*e, own.source, own.target)
+                                   : data::encode(*e, reader, source, own.target);
+        if (task.recipe.batch.own_begin)
+          encoded.target.insert(encoded.target.begin(), own.target.special().begin);
       } catch (const ir::GraphError& error) {
         throw ir::GraphError(ir::concat(text.source_place(e->id), ": error: ", error.what()));
       }
@@ -238,8 +257,14 @@ training::Tokenizers tokenizers_from_folder(const Task& task) {
                                         " is cut into ", data::name(found), ", 'data.tokens' says ",
                                         data::name(needed)));
     };
-    if (has_tokens(task)) check("source", t.source.kind(), task.recipe.tokens.source.kind);
-    check("target", t.target.kind(), task.recipe.tokens.target.kind);
+    const auto& places = task.recipe.places;
+    const auto said = [&](const char* key) {
+      return places.contains("data.tokens") || places.contains(key);
+    };
+    if (has_tokens(task) && said("data.source_tokens"))
+      check("source", t.source.kind(), task.recipe.tokens.source.kind);
+    if (said("data.target_tokens"))
+      check("target", t.target.kind(), task.recipe.tokens.target.kind);
     return t;
   } catch (const std::runtime_error& e) {
     throw ir::GraphError(ir::concat(where, ": error: ", e.what()));
@@ -251,8 +276,7 @@ training::Tokenizers tokenizers_from_folder(const Task& task) {
 training::Tokenizers make_tokenizers(const Task& task) {
   const training::Recipe& recipe = task.recipe;
   if (recipe.published)
-    return published_tokenizers(*recipe.published,
-                                {recipe.data.source_language, recipe.data.target_language});
+    return published_tokenizers(*recipe.published, languages_of(recipe, recipe.train.front()));
   if (!task.recipe.data.vocabulary_from.empty()) return tokenizers_from_folder(task);
   const training::SideTokens& sides = task.recipe.tokens;
   if (task.recipe.data.shared_vocabulary) {
@@ -300,10 +324,65 @@ void check_adapter(const training::Recipe& r) {
 
 }  // namespace
 
+namespace {
+
+// Those of the command line go before the recipe's.
+void set_languages(training::Recipe& r, const Languages& asked) {
+  if (asked.source.empty() && asked.target.empty()) return;
+  if (!r.published)
+    throw ir::GraphError(ir::concat(r.path,
+                                    ": error: --source-language and --target-language go "
+                                    "with a published model for many languages"));
+  if (!asked.source.empty()) r.data.source_language = asked.source;
+  if (!asked.target.empty()) r.data.target_language = asked.target;
+}
+
+// Where files are in languages of their own.
+void add_tokenizers_by_file(Task& task) {
+  training::Recipe& r = task.recipe;
+  const auto has_own = [](const data::ParallelFile& f) {
+    return !f.source_language.empty() || !f.target_language.empty();
+  };
+  const auto any = [&](const auto& files) {
+    return std::any_of(files.begin(), files.end(), has_own);
+  };
+  if (!r.published || (!any(r.train) && !any(r.valid))) return;
+  std::map<std::pair<std::string, std::string>, training::Tokenizers> made;
+  const auto of = [&](const data::ParallelFile& f) -> const training::Tokenizers& {
+    const Languages l = languages_of(r, f);
+    const auto [at, is_new] = made.try_emplace({l.source, l.target});
+    if (is_new) at->second = published_tokenizers(*r.published, l);
+    return at->second;
+  };
+  for (const auto& [file, files] : {std::pair{&task.train, &r.train}, {&task.valid, &r.valid}})
+    for (const data::ParallelFile& f : *files) file->by_file.push_back(of(f));
+  const int32_t begin = task.tokenizers.target.special().begin;
+  for (const auto& [languages, t] : made) r.batch.own_begin |= t.target.special().begin != begin;
+  const std::string main = languages_of(r, r.train.front()).target;
+  const auto fail = [&](const std::string& key, const std::string& what) {
+    throw ir::GraphError(ir::concat(r.where(key), ": error: ", what));
+  };
+  if (r.validation.decodes() &&
+      std::any_of(r.valid.begin(), r.valid.end(),
+                  [&](const data::ParallelFile& f) { return languages_of(r, f).target != main; }))
+    fail("training.validate",
+         ir::concat(
+             "scores of translations are of one target language, '", main,
+             "' of the first file to train on; data.valid has others, which \"loss\" judges"));
+  if (r.risk.on()) fail("training.risk_samples", "minimum risk training has one target language");
+  if (r.batch.own_begin && r.data.subword_alpha > 0)
+    fail("data.subword_alpha",
+         "'data.subword_alpha' does not go with several target languages of such a model, whose "
+         "decoder begins with the language");
+}
+
+}  // namespace
+
 Task read_task(const std::string& path, const TaskOptions& options) {
   Task task{.recipe = training::read_recipe(path, seq2seq::families(), options.from)};
   if (options.adapter != nullptr) task.recipe.adapter = *options.adapter;
   check_adapter(task.recipe);
+  set_languages(task.recipe, options.languages);
   if (options.begin) options.begin(task.recipe);
   task.train.text.emplace(task.recipe.train);
   if (!task.recipe.valid.empty()) task.valid.text.emplace(task.recipe.valid);
@@ -313,6 +392,7 @@ Task read_task(const std::string& path, const TaskOptions& options) {
   task.recipe.batch.source_ids = task.tokenizers.source.special();
   task.recipe.batch.target_ids = task.tokenizers.target.special();
   task.config = task.recipe.model;
+  add_tokenizers_by_file(task);
   data::FeatureReader reader(task.recipe.data.source, task.recipe.data.features);
   seq2seq::set_ends(task.config, {.source = source_of(task, reader),
                                   .target_vocabulary = task.tokenizers.target.size(),

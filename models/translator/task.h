@@ -5,6 +5,7 @@
 #include "models/data/parallel_text.h"
 #include "models/training/recipe/recipe.h"
 #include "models/training/seq2seq_run.h"
+#include "models/translator/opened_model.h"
 
 #include <optional>
 #include <string>
@@ -15,6 +16,7 @@ namespace weft {
 // Files of examples, as text and encoded: those that are kept (models/data/filters.h).
 struct TaskFile {
   std::optional<data::ParallelCorpus> text;
+  std::vector<training::Tokenizers> by_file;  // where files are in languages of their own
   data::ExampleStore encoded;
 
   int64_t size() const { return encoded.size(); }
@@ -34,6 +36,7 @@ struct TaskOptions {
   std::string from =
       {};  // the model to begin with, whatever the recipe says; empty: what that says
   const low_rank::Settings* adapter = nullptr;  // likewise
+  Languages languages = {};                     // likewise, of a published model for many
   // Encoded examples are kept there, in train.examples and valid.examples, and mapped; in memory where
   // it is empty.
   std::string cache;

@@ -79,6 +79,7 @@ struct Translator::Content {
     for (const std::string& folder : folders) {
       OpenedModel model = open_model(folder, o.which, o.program.real, o.languages,
                                      voices.empty() ? o.adapter : std::string());
+      remarks.insert(remarks.end(), model.remarks.begin(), model.remarks.end());
       if (const int64_t n = model.longest_source; n > 0)
         longest_trained = longest_trained == 0 ? n : std::min(longest_trained, n);
       voices.push_back(std::make_unique<Voice>(std::move(model), options.program));
@@ -147,6 +148,7 @@ struct Translator::Content {
   }
 
   TranslatorOptions options;
+  std::vector<std::string> remarks;
   int64_t longest_trained = 0;  // of them the least; 0: not known
   std::vector<std::unique_ptr<Voice>> voices;
   std::optional<data::FeatureReader> reader;
@@ -274,6 +276,8 @@ int64_t Translator::tokens_in(const std::string& source) const {
   if (is_blank(source) || content_->refusal(source)) return 0;
   return content_->encoded(source, 0).source_length();
 }
+
+const std::vector<std::string>& Translator::remarks() const { return content_->remarks; }
 
 int64_t Translator::longest_trained() const { return content_->longest_trained; }
 

@@ -95,6 +95,9 @@ class Translator {
   std::vector<ir::Array> layer_weights(const std::string& source,
                                        const search::Hypothesis& hypothesis);
 
+  // What its users should know: that an adapter was trained on another model, say.
+  const std::vector<std::string>& remarks() const;
+
   // How its positions are called: its tokens, or numbers of frames or patches.
   Tokens labels(const std::string& source) const;
   // What it reads in the place of tokens: frames f32[n,F] as they were before any were stacked, or an

@@ -90,12 +90,8 @@ def values(name, shape, noise, draw):
     return (block * (4 * count // len(block) + 1))[:4 * count]
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", choices=sorted(MODELS))
-    parser.add_argument("folder", type=pathlib.Path)
-    o = parser.parse_args()
-    config, tensors = MODELS[o.model]
+def write(folder, config, tensors):
+    """Makes the folder; tensors(config) yields names and shapes. Returns the bytes of all."""
     draw = random.Random(1)
     noise = struct.pack("<65521f", *(draw.gauss(0, 0.02) for _ in range(65521)))
     header, at = {"__metadata__": {"format": "pt"}}, 0
@@ -107,12 +103,21 @@ def main():
         at += size
     text = json.dumps(header).encode()
     text += b" " * (-(8 + len(text)) % 8)  # as the hub's files are aligned
-    o.folder.mkdir(parents=True, exist_ok=True)
-    with open(o.folder / "model.safetensors", "wb") as file:
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "model.safetensors", "wb") as file:
         file.write(struct.pack("<Q", len(text)) + text)
         for name, shape in tensors(config):
             file.write(values(name, shape, noise, draw))
-    (o.folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+    return at
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", choices=sorted(MODELS))
+    parser.add_argument("folder", type=pathlib.Path)
+    o = parser.parse_args()
+    at = write(o.folder, *MODELS[o.model])
     print(f"{o.folder}: {at / 4e6:.1f} million parameters, {at / 1e6:.0f} MB")
 
 

@@ -1,7 +1,10 @@
 // tests/cli/fine_tuning_test.cpp -- the program trains published models further.
+#include "models/training/folder/model_folder.h"
 #include "tests/cli/small_task.h"
 #include "tests/models/published_folder.h"
+#include "tests/support/oracle_cases.h"
 
+#include <filesystem>
 #include <sstream>
 
 namespace weft::tests {
@@ -129,6 +132,84 @@ TEST_CASE("fine-tuning: an adapter's run goes on bit for bit") {
   REQUIRE(works(g.train({"--resume"})));
   CHECK(f.files.read("out/adapter_model.safetensors") ==
         g.files.read("out/adapter_model.safetensors"));
+}
+
+TEST_CASE("fine-tuning: an adapter tells a model of equal shapes that is not its own") {
+  const Fixture f;
+  REQUIRE(works(weft({"train", "--from", f.model.path(), "--data", f.files / "train.tsv", "--out",
+                      f.out, "--adapt", "rank=2"})));
+  CHECK(weft({"translate", f.out}, "4 5 1\n").err.find("warning") == std::string::npos);
+  ir::NamedArrays others;
+  for (const ir::NamedArray& t : f.model.tensors()) others.add(t.name, t.array.clone());
+  ir::Array changed = others.at("shared.weight");
+  changed.set(0, changed.at(0) + 1);
+  f.model.write_tensors(others);
+  const Outcome told = weft({"translate", f.out}, "4 5 1\n");
+  CHECK(works(told));
+  CHECK(has(told.err, "warning: the adapter was trained on another model than "));
+  const Outcome resumed = weft({"train", "--out", f.out, "--resume"});
+  CHECK(resumed.code == 1);
+  CHECK(has(resumed.err, "its adapter was begun on another model than "));
+}
+
+TEST_CASE("fine-tuning: a model of our own form is trained further without a recipe") {
+  const Fixture f;
+  REQUIRE(works(weft({"convert", f.model.path(), "--to", "weft", "-o", f.files / "own"})));
+  const std::vector<std::string> train{
+      "train", "--from", f.files / "own", "--data", f.files / "train.tsv", "--out", f.out};
+  REQUIRE(works(weft(train)));
+  CHECK(works(weft({"train", "--out", f.out, "--resume"})));
+  CHECK(works(weft({"translate", f.out}, "4 5 1\n")));
+  const ParameterStore before = training::ModelFolder(f.files / "own").load(),
+                       after = training::ModelFolder(f.out).load();
+  CHECK_FALSE(before.at("embedding").same_bytes(after.at("embedding")));
+  CHECK(not_a_clear_refusal(weft({"train", "--from", f.files / "", "--data", f.files / "train.tsv",
+                                  "--out", f.files / "other"})) == "");
+  CHECK(
+      not_a_clear_refusal(weft({"train", "--from", f.files / "own", "--data", f.files / "train.tsv",
+                                "--out", f.files / "other", "--target-language", "de_DE"})) == "");
+}
+
+TEST_CASE("fine-tuning: several languages in one run, by file, and no other ones afterwards") {
+  const auto spm = oracle_folder() / ".." / "spm" / "bpe600.model";
+  if (!std::filesystem::exists(spm)) return;
+  const PublishedFolder model(R"({"model_type": "mbart", "vocab_size": 860, "d_model": 16,
+    "encoder_layers": 1, "decoder_layers": 1, "encoder_attention_heads": 2,
+    "decoder_attention_heads": 2, "encoder_ffn_dim": 32, "decoder_ffn_dim": 32,
+    "activation_function": "gelu", "max_position_embeddings": 64, "scale_embedding": true,
+    "pad_token_id": 1, "eos_token_id": 2, "decoder_start_token_id": 2})");
+  model.write("tokenizer_config.json", R"({"tokenizer_class": "MBartTokenizer"})");
+  std::filesystem::copy_file(spm, model.path() + "sentencepiece.bpe.model");
+  const Folder files;
+  for (const char* name : {"de.tsv", "fr.tsv"})
+    files.write(name, "the of and\tand of the\nto in is\tis in to\nas it was\twas it as\n");
+  const auto recipe = [&](const std::string& second, const std::string& more = {}) {
+    files.write("r.toml",
+                "[data]\ntrain = [{file = \"de.tsv\", target_language = \"de_DE\"}, {file = "
+                "\"fr.tsv\", target_language = \"" +
+                    second +
+                    "\"}]\nvalid = [{file = \"fr.tsv\", "
+                    "target_language = \"fr_XX\"}]\n[training]\nfrom = \"" +
+                    model.path() + "\"\nsteps = 4\n" + more);
+    return files / "r.toml";
+  };
+  REQUIRE(works(weft({"train", recipe("fr_XX"), "--out", files / "out"})));
+  CHECK(works(weft({"train", recipe("fr_XX"), "--out", files / "out", "--resume"})));
+  CHECK(not_a_clear_refusal(weft({"train", recipe("ro_RO"), "--out", files / "out", "--resume"})) ==
+        "");
+  CHECK(not_a_clear_refusal(weft({"train", recipe("fr_FR"), "--out", files / "other"})) == "");
+  CHECK(not_a_clear_refusal(weft({"train", recipe("fr_XX", "validate = [\"bleu\"]\n"), "--out",
+                                  files / "other"})) == "");
+  // By options, kept in the folder's recipe.
+  const std::vector<std::string> one{"train",          "--from", model.path(), "--data",
+                                     files / "de.tsv", "--out",  files / "one"};
+  CHECK(not_a_clear_refusal(weft(one)) == "");
+  std::vector<std::string> german = one;
+  german.insert(german.end(), {"--source-language", "en_XX", "--target-language", "de_DE"});
+  REQUIRE(works(weft(german)));
+  CHECK(works(weft({"train", "--out", files / "one", "--resume"})));
+  CHECK(not_a_clear_refusal(weft(
+            {"train", "--out", files / "one", "--resume", "--target-language", "fr_XX"})) == "");
 }
 
 TEST_CASE("fine-tuning: info tells what a model is") {

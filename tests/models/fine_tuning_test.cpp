@@ -4,6 +4,7 @@
 #include "models/families/low_rank.h"
 #include "models/published/peft.h"
 #include "models/translator/opened_model.h"
+#include "tests/formats/pytorch_file.h"
 #include "tests/models/oracle.h"
 #include "tests/models/published_folder.h"
 #include "tests/models/published_oracle.h"
@@ -11,6 +12,7 @@
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -237,8 +239,10 @@ TEST_CASE("low rank: an adapter is written as PEFT has it, and read back") {
   ParameterStore store(5);
   store.prepare(low_rank::adapted(loss, modules, settings, false));
   const tests::TemporaryFolder files;
-  published::write_adapter(files / "a", f.path(), settings, modules, store, &folder.imported());
+  published::write_adapter(files / "a", {f.path(), folder.digest()}, settings, modules, store,
+                           &folder.imported());
   const published::Adapter back(files / "a");
+  CHECK(back.base_digest() == folder.digest());
   CHECK(back.settings().scale() == doctest::Approx(settings.scale()));
   CHECK(std::filesystem::equivalent(back.base(), f.path()));
   const auto file = formats::open_checkpoint(files / "a/adapter_model.safetensors");
@@ -250,6 +254,40 @@ TEST_CASE("low rank: an adapter is written as PEFT has it, and read back") {
   for (const low_rank::Module& m : modules)
     for (const std::string& path : {low_rank::a_path(m), low_rank::b_path(m)})
       CHECK(read.at(path).same_bytes(store.at(path)));
+}
+
+TEST_CASE("low rank: an adapter is read from PyTorch's file too") {
+  const PublishedFolder f(tests::kSmallMarian);
+  const Folder folder(f.path());
+  const auto modules = low_rank::modules(seq2seq::loss_graph(folder.settings(), false));
+  const auto q = std::find_if(modules.begin(), modules.end(), [](const low_rank::Module& m) {
+    return m.path == "encoder/0/self/q";
+  });
+  REQUIRE(q != modules.end());
+  const tests::TemporaryFolder files;
+  std::ofstream(files / "adapter_config.json") << R"({"peft_type": "LORA", "r": 1})";
+  std::string ones, twos;
+  for (int i = 0; i < 16; ++i)
+    ones += tests::little(0x3F800000, 4), twos += tests::little(0x40000000, 4);
+  namespace pickle = tests::pickle;
+  const std::string name = "base_model.model." + published::module_name(*q, &folder.imported());
+  tests::ZipMaker zip;
+  zip.entries = {
+      {"archive/data.pkl",
+       pickle::dict(
+           {{name + ".lora_A.weight",
+             pickle::tensor(pickle::storage("FloatStorage", "0", 16), 0, {1, 16}, {16, 1})},
+            {name + ".lora_B.weight",
+             pickle::tensor(pickle::storage("FloatStorage", "1", 16), 0, {16, 1}, {1, 1})}})},
+      {"archive/data/0", ones},
+      {"archive/data/1", twos}};
+  std::ofstream(files / "adapter_model.bin", std::ios::binary) << zip.make();
+  ParameterStore store = folder.load();
+  const published::Adapter adapter(files / "");
+  adapter.add_to(store, modules, &folder.imported());
+  CHECK(adapter.base_digest().empty());
+  CHECK(store.at(low_rank::a_path(*q)).at(3) == 1);
+  CHECK(store.at(low_rank::b_path(*q)).at(3) == 2);
 }
 
 TEST_CASE("low rank: an adapter that asks for more than is done here is refused by name") {

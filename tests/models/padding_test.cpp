@@ -104,6 +104,7 @@ TEST_CASE("padding: a batch is each sentence alone for transformers, dropout of 
         c.positions = positions;
         c.dropout = 0.3;
         c.attention_dropout = 0.3;
+        c.encoder_layer_dropout = c.decoder_layer_dropout = 0.4;
         c.source_word_dropout = c.target_word_dropout = 0.2;
         c.label_smoothing = 0.1;
         CAPTURE(transformer::name(positions));

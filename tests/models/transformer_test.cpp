@@ -271,6 +271,20 @@ TEST_CASE("transformer: twelve steps of Adam with warm-up and clipping follow Py
       check_near(store.at(p.path), as_here(arrays.at("out/final/" + p.file), p), 1e-5, p.path);
 }
 
+TEST_CASE("transformer: each kind of dropout alone draws its numbers, in training") {
+  for (double transformer::Config::*rate :
+       {&transformer::Config::dropout, &transformer::Config::attention_dropout,
+        &transformer::Config::activation_dropout, &transformer::Config::encoder_layer_dropout,
+        &transformer::Config::decoder_layer_dropout}) {
+    transformer::Config c = tests::small_transformer(8);
+    c.activation_dropout = 0;
+    CHECK(count(ir::print(transformer::loss_graph(c)), "= random(") == 0);
+    c.*rate = 0.25;
+    CHECK(count(ir::print(transformer::loss_graph(c)), "= random(") > 0);
+    CHECK(count(ir::print(transformer::loss_graph(c, false)), "= random(") == 0);
+  }
+}
+
 TEST_CASE("transformer: every layer's norm, attention and loss are found") {
   transformer::Config c = tests::small_transformer(8);
   c.label_smoothing = 0.1;

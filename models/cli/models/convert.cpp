@@ -37,11 +37,14 @@ void convert(const ConvertOptions& o) {
   constexpr auto kWhich = training::Which::either;
   int64_t count = 0;
   if (o.to == "hub") {
-    const ParameterStore parameters = open_parameters(place, kWhich, ir::DType::f32);
+    std::vector<std::string> remarks;
+    const ParameterStore parameters = open_parameters(place, kWhich, ir::DType::f32, &remarks);
+    for (const std::string& remark : remarks) say(remark);
     published::Folder(place.model).write(o.output, parameters);
     count = parameters.parameter_count();
   } else {
     const OpenedModel m = open_model(o.model, kWhich, ir::DType::f32, o.languages, o.adapter);
+    for (const std::string& remark : m.remarks) say(remark);
     count = m.parameters.parameter_count();
     const training::ModelFolder folder(o.output);
     folder.create(m.config, m.tokenizers, m.longest_source);

@@ -29,6 +29,7 @@ namespace {
 struct TrainOptions {
   std::string recipe, folder, budget, engine;
   std::string from, data, valid;
+  Languages languages;
   low_rank::Settings adapter;
   bool adapts = false;  // was --adapt given
   PrecisionOption precision;
@@ -69,6 +70,23 @@ void add_to(low_rank::Settings& adapter, const std::string& text) {
   }
 }
 
+// What stands in [model] of a recipe for training a model of ours further. It is not guided by
+// alignments again: a file of them would be needed.
+std::string model_of_recipe(const std::string& folder) {
+  seq2seq::Settings config = training::ModelFolder(folder).config();
+  if (seq2seq::ends(config).source.kind != data::SourceKind::tokens)
+    throw ir::GraphError(fmt::format(
+        "{}: error: the model reads {}; a recipe says how they are made, with training.from = {}",
+        folder, data::name(seq2seq::ends(config).source.kind), settings::toml_string(folder)));
+  for (const settings::FieldValue& v : settings::values(settings::fields_of(config)))
+    if (v.key == "guided_alignment" && v.value != "0") {
+      settings::set_field(config, v.key, "0");
+      say(fmt::format("{}: was guided by alignments; --data has none, and goes on without",
+                      folder));
+    }
+  return fmt::format("family = \"{}\"\n{}", config.family().name, training::config_toml(config));
+}
+
 // The recipe of a run that --from and --data describe, into its folder.
 void write_recipe(const TrainOptions& o, const std::string& folder) {
   const std::string path = own_recipe(folder);
@@ -81,6 +99,9 @@ void write_recipe(const TrainOptions& o, const std::string& folder) {
           {.from = std::filesystem::absolute(o.from).string(),
            .train = std::filesystem::absolute(o.data).string(),
            .valid = o.valid.empty() ? std::string() : std::filesystem::absolute(o.valid).string(),
+           .source_language = o.languages.source,
+           .target_language = o.languages.target,
+           .model = published::Folder::is_one(o.from) ? std::string() : model_of_recipe(o.from),
            .adapter = o.adapter}));
 }
 
@@ -193,10 +214,11 @@ void check_options(const TrainOptions& o) {
   if (!o.data.empty() && published::Adapter::is_one(o.from))
     throw ir::GraphError(o.from + ": error: is an adapter, not a model; weft convert " + o.from +
                          " --to hub -o DIR makes one of it");
-  if (!o.data.empty() && !published::Folder::is_one(o.from))
-    throw ir::GraphError(o.from +
-                         ": error: is no folder as model hubs publish them; another model is "
-                         "trained by a recipe");
+  const bool published = published::Folder::is_one(o.from);
+  if (!o.data.empty() && !published && !training::ModelFolder(o.from).has_model())
+    throw ir::GraphError(o.from + ": error: is no model's folder, ours or as model hubs have them");
+  if (!o.data.empty() && !published && !(o.languages.source.empty() && o.languages.target.empty()))
+    throw ir::GraphError(o.from + ": error: languages are for published models for many of them");
 }
 
 // What a run that goes on began with: a published model is in the folder itself, an adapter's
@@ -264,6 +286,7 @@ void train(TrainOptions o) {
   const Task task = read_task(o.recipe, {.tokenizers = known ? &*known : nullptr,
                                          .from = o.resume ? begun_with(folder.path()) : o.from,
                                          .adapter = adapts ? &o.adapter : nullptr,
+                                         .languages = o.languages,
                                          .cache = folder.path(),
                                          .begin = [&](const training::Recipe& r) {
                                            o.precision.check(o.precision.over(r.precision),
@@ -299,6 +322,7 @@ void train(TrainOptions o) {
             .str()));
   const StopSignal stop;
   const Publication publication(task, folder.path());
+  if (o.resume) publication.check_base();
   if (o.resume)
     resume(trainer, task, folder.path());
   else
@@ -382,11 +406,17 @@ void add_train(Command& program) {
   command
       ->add_option(
           "--data", o->data,
-          "With --from a published model: pairs source<TAB>target to train it on; the recipe "
+          "With --from a model's folder: pairs source<TAB>target to train it on; the recipe "
           "is written to DIR/recipe.toml")
       ->type_name("FILE.tsv");
   command->add_option("--valid", o->valid, "With --data: pairs to validate on")
       ->type_name("FILE.tsv");
+  command
+      ->add_option("--source-language", o->languages.source,
+                   "Of a published model for many languages, as it spells it (en_XX, eng_Latn)")
+      ->type_name("CODE");
+  command->add_option("--target-language", o->languages.target, "Of the target likewise")
+      ->type_name("CODE");
   command
       ->add_option(
           "--adapt",

@@ -214,6 +214,7 @@ Translator TranslatorFlags::translator() {
   folders.insert(folders.end(), others.begin(), others.end());
   options.program.precision = precision.over(ir::Precision::f32);
   Translator model(folders, options);
+  for (const std::string& remark : model.remarks()) say(remark);
   if (options.search.coverage_penalty > 0 && !seq2seq::has_attention(model.config()))
     throw UsageError(folder + ": the model has no attention, which --coverage-penalty is made of");
   if (bad_words.empty()) return model;

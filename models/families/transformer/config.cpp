@@ -171,6 +171,9 @@ void fields(Config& c, settings::Fields& f) {
   f.real("attention_dropout", c.attention_dropout, kShare, "of attention weights");
   f.real("activation_dropout", c.activation_dropout, {.least = -1, .most = 1, .open_above = true},
          "within feed-forward networks, behind the activation; -1: as dropout");
+  f.real("encoder_layer_dropout", c.encoder_layer_dropout, kShare,
+         "of whole layers of the encoder: one is left out of a step so often (LayerDrop)");
+  f.real("decoder_layer_dropout", c.decoder_layer_dropout, kShare, "of the decoder likewise");
   f.flag("final_dropout", c.final_dropout, "dropout of what each stack gives, too, as in T5");
   f.real("source_word_dropout", c.source_word_dropout, kShare,
          "of whole words of the source: their embeddings become zeros");

@@ -213,6 +213,15 @@ MultiHeadAttended attend_with_first(const Scope& p, const Tensor& h, const Tenso
   return {linear(p / "o", all, width, {.bias = o.attention.bias}), others.weights};
 }
 
+// What a layer makes of x, or x itself in a share of the steps, for all rows alike.
+Tensor kept_or_skipped(const Scope& p, const Tensor& x, const Tensor& made, double rate,
+                       const Noise& noise) {
+  if (rate == 0 || !noise.on()) return made;
+  Noise of_step = noise;
+  of_step.rows = reshape(noise.step, {1});
+  return where(reshape(keep_mask(p / "layer_dropout", {}, rate, of_step), {}), made, x);
+}
+
 // Of a layer: from its own keys and values to those of its past.
 using PastOf = std::function<KeysValues(int64_t layer, const KeysValues& own)>;
 // Of a layer without self-attention: from what it is given, T[B,T,M], to what is added to it.
@@ -235,7 +244,7 @@ Decoded run_decoder(const Scope& p, const Config& c, Tensor x, const Memory& mem
         return {mixing(i, self, h), {}};
       };
     const DecoderLayer layer = decoder_layer(stack / i, x, view, options);
-    x = layer.x;
+    x = kept_or_skipped(stack / i, x, layer.x, c.decoder_layer_dropout, noise);
     d.weights = layer.weights;
     d.by_layer.push_back(layer.weights);
     d.self_weights.push_back(layer.self_weights);
@@ -287,7 +296,7 @@ Encoded encode(const Scope& p, const Config& c, const Tensor& source, const Tens
                                   mask, bias, options.attention);
     };
     const EncoderLayer layer = encoder_layer(stack / i, x, attend, options);
-    x = layer.x;
+    x = kept_or_skipped(stack / i, x, layer.x, c.encoder_layer_dropout, noise);
     e.self_weights.push_back(layer.weights);
     e.states.push_back(x);
   }
@@ -384,8 +393,9 @@ ir::Graph loss_graph(const Config& c, bool training) {
   const auto [target_in, target_out, target_lengths] = seq2seq::target_inputs(m);
   const seq2seq::GuidedAlignment guided = training ? c.guided : seq2seq::GuidedAlignment();
   const bool noisy =
-      training && (c.dropout > 0 || c.attention_dropout > 0 || guided.on() || c.spec_augment.on() ||
-                   c.source_word_dropout > 0 || c.target_word_dropout > 0);
+      training && (c.dropout > 0 || c.attention_dropout > 0 || c.activation_dropout > 0 ||
+                   c.encoder_layer_dropout > 0 || c.decoder_layer_dropout > 0 || guided.on() ||
+                   c.spec_augment.on() || c.source_word_dropout > 0 || c.target_word_dropout > 0);
   const Noise noise = noisy ? seq2seq::noise_inputs(m, c.seed) : Noise();
   const Scope p = m.scope();
   const Tensor h = encode(p, c, source, source_lengths, noise).annotations;

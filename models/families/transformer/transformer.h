@@ -75,7 +75,9 @@ struct Config {
   double dropout = 0;
   double attention_dropout = 0;
   double activation_dropout = -1;  // within feed-forward networks; -1: as dropout
-  bool final_dropout = false;      // of what each stack gives, as T5 has it
+  // Whole layers are left out of a step of training (Fan et al. 2020, "LayerDrop").
+  double encoder_layer_dropout = 0, decoder_layer_dropout = 0;
+  bool final_dropout = false;  // of what each stack gives, as T5 has it
   double source_word_dropout = 0, target_word_dropout = 0;
   double label_smoothing = 0;
   seq2seq::SpecAugment spec_augment;

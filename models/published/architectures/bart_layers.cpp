@@ -73,6 +73,8 @@ Config bart_config(const ConfigFile& f) {
   c.dropout = f.real("dropout", settings::kShare, 0);
   c.attention_dropout = f.real("attention_dropout", settings::kShare, 0);
   c.activation_dropout = f.real("activation_dropout", settings::kShare, 0);
+  c.encoder_layer_dropout = f.real("encoder_layerdrop", settings::kShare, 0);
+  c.decoder_layer_dropout = f.real("decoder_layerdrop", settings::kShare, 0);
   c.embedding_scale =
       f.flag("scale_embedding", false) ? std::sqrt(static_cast<double>(c.width)) : 1;
   const bool by_side = f.has("max_encoder_position_embeddings");

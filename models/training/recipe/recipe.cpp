@@ -83,6 +83,11 @@ void check_published_data(const TomlTable& t, Recipe& r) {
       if (t.has(key))
         t.fail(key, ir::concat("'data.", key,
                                "' goes with training.from = a published model for many languages"));
+    for (const auto& [key, files] : {std::pair{"train", &r.data.train}, {"valid", &r.data.valid}})
+      for (const data::FilePattern& p : *files)
+        if (!p.source_language.empty() || !p.target_language.empty())
+          t.fail(key, ir::concat("languages of 'data.", key, "' go with training.from = a ",
+                                 "published model for many languages"));
     return;
   }
   for (const char* key :
@@ -99,6 +104,8 @@ void check_published_data(const TomlTable& t, Recipe& r) {
 constexpr std::string_view kTrainedOtherwise[] = {"dropout",
                                                   "attention_dropout",
                                                   "activation_dropout",
+                                                  "encoder_layer_dropout",
+                                                  "decoder_layer_dropout",
                                                   "source_word_dropout",
                                                   "target_word_dropout",
                                                   "label_smoothing",

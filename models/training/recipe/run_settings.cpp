@@ -177,6 +177,14 @@ RunSettings settings_of(const DataFiles& d, const SideTokens& sides) {
     weighted = weighted || p.weight != 1;
   }
   if (weighted) s["data.weights"] = weights;
+  if (!d.source_language.empty()) s["data.source_language"] = d.source_language;
+  if (!d.target_language.empty()) s["data.target_language"] = d.target_language;
+  std::string languages;
+  for (const data::FilePattern& p : d.train)
+    if (!p.source_language.empty() || !p.target_language.empty())
+      languages +=
+          ir::concat(languages.empty() ? "" : ", ", p.source_language, "-", p.target_language);
+  if (!languages.empty()) s["data.languages"] = languages;
   if (d.shared_vocabulary) s["data.shared_vocabulary"] = flag(true);
   if (d.subword_alpha > 0) {
     s["data.subword_alpha"] = real(d.subword_alpha);
