@@ -49,6 +49,12 @@ class Values final : public Fields {
   void integer(std::string_view key, int64_t& x, const Whole&, std::string_view) override {
     add(key, std::to_string(x));
   }
+  void integers(std::string_view key, std::vector<int64_t>& x, const Whole&,
+                std::string_view) override {
+    std::string all;
+    for (const int64_t n : x) all += concat(all.empty() ? "" : ", ", n);
+    add(key, "[" + all + "]");
+  }
   void real(std::string_view key, double& x, const Interval&, std::string_view) override {
     add(key, ir::str(ir::Attr(x)));
   }
@@ -88,6 +94,10 @@ class Documentation final : public Fields {
   void integer(std::string_view key, int64_t&, const Whole& range, std::string_view doc) override {
     add(key, concat("a whole number ", range), doc);
   }
+  void integers(std::string_view key, std::vector<int64_t>&, const Whole& range,
+                std::string_view doc) override {
+    add(key, concat("a list of whole numbers ", range), doc);
+  }
   void real(std::string_view key, double&, const Interval& range, std::string_view doc) override {
     add(key, concat("a number ", range), doc);
   }
@@ -119,6 +129,10 @@ class RangeCheck final : public Fields {
   void integer(std::string_view key, int64_t& x, const Whole& range, std::string_view) override {
     if (!range.contains(x))
       throw GraphError(concat(key, " is ", x, ", needed is a whole number ", range));
+  }
+  void integers(std::string_view key, std::vector<int64_t>& x, const Whole& range,
+                std::string_view) override {
+    for (int64_t n : x) integer(key, n, range, {});
   }
   void real(std::string_view key, double& x, const Interval& range, std::string_view) override {
     if (!range.contains(x) || !range.contains(static_cast<double>(static_cast<float>(x))))

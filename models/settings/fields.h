@@ -48,6 +48,9 @@ class Fields {
   virtual ~Fields() = default;
   virtual void integer(std::string_view key, int64_t& value, const Whole& range,
                        std::string_view doc) = 0;
+  // In TOML a list of numbers, each in the range; on a command line they stand with commas.
+  virtual void integers(std::string_view key, std::vector<int64_t>& values, const Whole& range,
+                        std::string_view doc) = 0;
   virtual void real(std::string_view key, double& value, const Interval& range,
                     std::string_view doc) = 0;
   virtual void flag(std::string_view key, bool& value, std::string_view doc) = 0;

@@ -4,6 +4,7 @@
 #include "ir/check.h"
 #include "ir/error.h"
 
+#include <algorithm>
 #include <charconv>
 
 namespace weft::settings {
@@ -26,6 +27,21 @@ class OneField final : public Fields {
     if (!read(text_, value) || !range.contains(value))
       refuse(ir::concat("a whole number ", range.str()));
     x = value;
+  }
+  void integers(std::string_view key, std::vector<int64_t>& x, const Whole& range,
+                std::string_view) override {
+    if (!is(key)) return;
+    std::vector<int64_t> values;
+    for (size_t at = 0; at < text_.size();) {
+      const size_t end = std::min(text_.find(',', at), text_.size());
+      int64_t value = 0;
+      if (!read(text_.substr(at, end - at), value) || !range.contains(value) ||
+          end + 1 == text_.size())
+        refuse(ir::concat("whole numbers ", range, " with commas between them"));
+      values.push_back(value);
+      at = end + 1;
+    }
+    x = std::move(values);
   }
   void real(std::string_view key, double& x, const Interval& range, std::string_view) override {
     if (!is(key)) return;

@@ -9,6 +9,7 @@ class FirstText final : public Fields {
  public:
   explicit FirstText(const std::string& text) : text_(&text) {}
   void integer(std::string_view, int64_t&, const Whole&, std::string_view) override {}
+  void integers(std::string_view, std::vector<int64_t>&, const Whole&, std::string_view) override {}
   void real(std::string_view, double&, const Interval&, std::string_view) override {}
   void flag(std::string_view, bool&, std::string_view) override {}
   void text(std::string_view, std::string& value, std::string_view) override {
@@ -29,6 +30,11 @@ class FirstText final : public Fields {
 void TomlFields::integer(std::string_view key, int64_t& value, const Whole& range,
                          std::string_view) {
   table_.take(key, value, range);
+}
+
+void TomlFields::integers(std::string_view key, std::vector<int64_t>& values, const Whole& range,
+                          std::string_view) {
+  table_.take(key, values, range);
 }
 
 void TomlFields::real(std::string_view key, double& value, const Interval& range,

@@ -11,6 +11,8 @@ class TomlFields final : public Fields {
   explicit TomlFields(TomlTable& table) : table_(table) {}
 
   void integer(std::string_view key, int64_t& value, const Whole& range, std::string_view) override;
+  void integers(std::string_view key, std::vector<int64_t>& values, const Whole& range,
+                std::string_view doc) override;
   void real(std::string_view key, double& value, const Interval& range, std::string_view) override;
   void flag(std::string_view key, bool& value, std::string_view) override;
   void text(std::string_view key, std::string& value, std::string_view) override;

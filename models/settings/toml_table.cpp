@@ -96,6 +96,24 @@ void TomlTable::take(std::string_view key, int64_t& value, const Whole& needed) 
   value = *found;
 }
 
+void TomlTable::take(std::string_view key, std::vector<int64_t>& values, const Whole& needed) {
+  const toml::node* n = content_->node(key);
+  if (n == nullptr) return;
+  const auto refuse = [&](const toml::node& node) {
+    fail(key, concat("'", content_->name, key, "' must be a list of whole numbers ", needed,
+                     ", found ", spelled(node)));
+  };
+  const toml::array* list = n->as_array();
+  if (list == nullptr) refuse(*n);
+  std::vector<int64_t> found;
+  for (const toml::node& element : *list) {
+    const auto number = element.value_exact<int64_t>();
+    if (!number || !needed.contains(*number)) refuse(element);
+    found.push_back(*number);
+  }
+  values = std::move(found);
+}
+
 void TomlTable::take(std::string_view key, uint64_t& value) {
   int64_t v = static_cast<int64_t>(value);
   take(key, v, Whole{0, INT64_MAX});
@@ -131,6 +149,8 @@ void TomlTable::take(std::string_view key, std::string& value) {
   const auto found = n->value_exact<std::string>();
   if (!found)
     fail(key, concat("'", content_->name, key, "' must be a string, found ", spelled(*n)));
+  if (found->find('\0') != std::string::npos)
+    fail(key, concat("'", content_->name, key, "' holds a character 0, which no text or path has"));
   value = *found;
 }
 

@@ -22,6 +22,7 @@ class TomlTable {
 
   // Each leaves `value` as it is where the key is missing.
   void take(std::string_view key, int64_t& value, const Whole& needed);
+  void take(std::string_view key, std::vector<int64_t>& values, const Whole& needed);  // a list
   void take(std::string_view key, uint64_t& value);
   void take(std::string_view key, double& value, const Interval& needed);
   void take(std::string_view key, bool& value);

@@ -3,6 +3,7 @@
 
 #include "ir/error.h"
 #include "models/families/rnn/rnn.h"
+#include "models/families/table.h"
 #include "models/families/transformer/transformer.h"
 #include "tests/formats/temporary_folder.h"
 
@@ -47,6 +48,14 @@ TEST_CASE("recipe: every key is read, faults name file and line") {
             "r.toml:4: error: attention dot compares"));
   CHECK(has(error(data + "[optimizer]\nschedule = \"linear\"\n"),
             "r.toml:5: error: schedule linear needs an end: training.steps,"));
+  const std::string light = data + "[model]\nfamily = \"transformer\"\nencoder_self = \"light\"\n";
+  CHECK(has(error(light + "encoder_kernels = \"3,x\"\n"),
+            "r.toml:7: error: 'model.encoder_kernels' must be a list of whole numbers from 2 to "
+            "255, found"));
+  CHECK(has(error(light + "encoder_kernels = [3, 300, 3]\n"), "r.toml:7: error: "));
+  CHECK(read(light + "encoder_kernels = [3, 5, 7]\n")
+            .model.as<transformer::Config>()
+            .encoder_kernels == std::vector<int64_t>{3, 5, 7});
   CHECK(has(error(data + "[modle]\n"), "r.toml:4: error: there is no 'modle'"));
   CHECK(has(error(data + "[model\n"), "r.toml:4: error: "));
 
@@ -144,4 +153,78 @@ TEST_CASE("recipe: what becomes of images is checked with their patches") {
   CHECK_NOTHROW(read("14"));
   CHECK_THROWS_WITH(read("1"),
                     doctest::Contains("image_channels needs patches of 2 pixels or more"));
+}
+
+namespace {
+
+// What somebody may write behind a key by mistake.
+const std::vector<std::string> kOddValues{"0",
+                                          "-1",
+                                          "7",
+                                          "9223372036854775807",
+                                          "-9223372036854775808",
+                                          "1.5",
+                                          "-0.0",
+                                          "nan",
+                                          "inf",
+                                          "1e-320",
+                                          "1e308",
+                                          "true",
+                                          "\"\"",
+                                          "\"3,x\"",
+                                          "\"x\"",
+                                          "[]",
+                                          "[1, 3]",
+                                          "[\"a\", 2]",
+                                          "[[1]]",
+                                          "{file = 1}",
+                                          "[{}]",
+                                          "\"\\u0000\"",
+                                          "1979-05-27",
+                                          "[3, 3, 3]"};
+
+}  // namespace
+
+TEST_CASE(
+    "recipe: whatever stands behind a key is taken, or refused in one line that names its place") {
+  const TemporaryFolder folder;
+  int taken = 0, refused = 0;
+  const auto write = [&](const std::string& table, const std::string& family,
+                         const std::string& key, const std::string& value) {
+    std::string text = "[data]\n";
+    const auto put = [&](const std::string& k, const std::string& v) {
+      if (table != "data" || key != k) text += k + " = " + v + "\n";
+    };
+    put("train", "\"a.tsv\""), put("valid", "\"b.tsv\"");
+    if (table != "data") text += "[" + table + "]\n";
+    if (!family.empty()) text += "family = \"" + family + "\"\n";
+    return folder.file("r.toml", text + key + " = " + value + "\n");
+  };
+  const auto try_all = [&](const std::string& table, const std::string& family,
+                           const settings::Walk& record) {
+    for (const settings::FieldDoc& d : settings::documentation(record))
+      for (const std::string& value : kOddValues) {
+        CAPTURE(table);
+        CAPTURE(d.key);
+        CAPTURE(value);
+        const std::string path = write(table, family, d.key, value);
+        try {
+          (void)read_recipe(path);
+          ++taken;
+        } catch (const ir::GraphError& e) {
+          const std::string line = e.what();
+          CHECK_MESSAGE(line.find("r.toml:") != std::string::npos, line);
+          CHECK_MESSAGE(line.find(": error: ") != std::string::npos, line);
+          CHECK_MESSAGE(line.find('\n') == std::string::npos, line);
+          CHECK_MESSAGE(line.find('\0') == std::string::npos, "a NUL in the message");
+          ++refused;
+        }
+      }
+  };
+  for (const RecipeTable& t : recipe_tables())
+    for (const settings::Walk& record : t.records) try_all(std::string(t.name), "", record);
+  for (const seq2seq::Family* f : seq2seq::families())
+    try_all("model", std::string(f->name), settings::fields_of(f->defaults()));
+  CHECK(taken > 100);
+  CHECK(refused > taken);
 }

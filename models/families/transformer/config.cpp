@@ -2,8 +2,6 @@
 #include "ir/error.h"
 #include "models/families/transformer/transformer.h"
 
-#include <charconv>
-
 namespace weft::transformer {
 namespace {
 
@@ -33,34 +31,6 @@ constexpr Choices<PositionKind, 5> kPositions{{{"sinusoidal", PositionKind::sinu
 constexpr Choices<Sinusoids, 3> kSinusoids{{{"interleaved", Sinusoids::interleaved},
                                             {"halves", Sinusoids::halves},
                                             {"tensor2tensor", Sinusoids::tensor2tensor}}};
-
-// "33,65"
-std::string written(const std::vector<int64_t>& numbers) {
-  std::string text;
-  for (const int64_t n : numbers) text += (text.empty() ? "" : ",") + std::to_string(n);
-  return text;
-}
-
-std::vector<int64_t> numbers_in(std::string_view key, const std::string& text) {
-  std::vector<int64_t> numbers;
-  const char *at = text.data(), *end = at + text.size();
-  while (at < end) {
-    int64_t n = 0;
-    const auto [stop, error] = std::from_chars(at, end, n);
-    if (error != std::errc() || n < 1 || n > 1 << 20 || (stop != end && *stop != ','))
-      throw ir::GraphError(ir::concat(key, " is '", text, "', needed are numbers, as 33,65,129"));
-    numbers.push_back(n);
-    at = stop == end ? end : stop + 1;
-  }
-  return numbers;
-}
-
-void numbers(settings::Fields& f, std::string_view key, std::vector<int64_t>& list,
-             std::string_view doc) {
-  std::string text = written(list);
-  f.text(key, text, doc);
-  if (text != written(list)) list = numbers_in(key, text);
-}
 
 bool convolves(Mixing m) { return m == Mixing::light || m == Mixing::dynamic; }
 
@@ -112,9 +82,9 @@ void fields(Config& c, settings::Fields& f) {
            "of the decoder likewise; ssru: a simple recurrent unit (Kim et al. 2019)");
   f.integer("kernel", c.kernel, {2, 255},
             "positions of a convolution's window, the last or (encoder) middle one its own");
-  numbers(f, "encoder_kernels", c.encoder_kernels,
-          "of the encoder's layers one by one, as 3,7,15,31; empty: all have kernel");
-  numbers(f, "decoder_kernels", c.decoder_kernels, "of the decoder's layers likewise");
+  f.integers("encoder_kernels", c.encoder_kernels, {2, 255},
+             "of the encoder's layers one by one, as [3, 7, 15, 31]; empty: all have kernel");
+  f.integers("decoder_kernels", c.decoder_kernels, {2, 255}, "of the decoder's layers likewise");
   f.choice("positions", c.positions, kPositions,
            "how positions are told: added to embeddings (sinusoidal, learned), as a bias of "
            "self-attention (relative: T5's; alibi), or by turning its queries and keys (rotary)");
@@ -142,8 +112,9 @@ void fields(Config& c, settings::Fields& f) {
       "global_block", c.global_block, {0, 1 << 16},
       "with a window of the encoder: each token sees the sums of all blocks of so many tokens "
       "too (LongT5's transient global attention); 0: none");
-  numbers(f, "layer_windows", c.layer_windows,
-          "of the encoder's layers one by one, as 33,65,129; empty: all have encoder_window");
+  f.integers(
+      "layer_windows", c.layer_windows, {1, 1 << 20},
+      "of the encoder's layers one by one, as [33, 65, 129]; empty: all have encoder_window");
   f.flag(
       "global_first", c.global_first,
       "with a window of the encoder: the first token of a source sees all and is seen by all, by "
