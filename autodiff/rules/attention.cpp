@@ -25,6 +25,8 @@ Grads adjoint(Vjp& g) {
   parts["o"] = g.result(0);
   parts["lse"] = g.result(weights ? 2 : 1);
   if (weights && g.has_cotangent(1)) parts["dweights"] = g.cotangent(1);
+  const int lse = weights ? 2 : 1;
+  if (op.flag("lse") && g.has_cotangent(lse)) parts["dlse"] = g.cotangent(lse);
   parts.attrs.set("wanted", wanted);
   const ir::Values d = parts.emit(g.builder, ops::attention_grad);
   Grads grads = g.none();
@@ -34,7 +36,8 @@ Grads adjoint(Vjp& g) {
 }
 
 bool lse_has_adjoint(const Query& q) {
-  return q.op().flag("lse") && q.expected(q.op().flag("weights") ? 2 : 1);
+  return ops::is_additive(q.op()) && q.op().flag("lse") &&
+         q.expected(q.op().flag("weights") ? 2 : 1);
 }
 
 }  // namespace

@@ -15,6 +15,7 @@ namespace rules {
 // By file.
 std::span<const VjpRule* const> of_attention();
 std::span<const VjpRule* const> of_convolution();
+std::span<const VjpRule* const> of_distance();
 std::span<const VjpRule* const> of_elementwise();
 std::span<const VjpRule* const> of_gather();
 std::span<const VjpRule* const> of_loss();

@@ -446,6 +446,15 @@ Tensor window_mask(const Tensor& like, const Dim& queries, const Dim& keys, int6
   return ahead < 0 ? near() : Operand(near(), loc) && Operand(far(), loc);
 }
 
+Tensor by_distance(const Tensor& x, const Dim& queries, SourceLoc loc) {
+  return apply(ops::by_distance, {{x}}, {{"queries", queries}}, loc)[0];
+}
+Tensor distances(const Tensor& like, const Dim& queries, const Dim& keys, SourceLoc loc) {
+  const Tensor last = dim_size(iota(like, queries, s32, loc), 0, s32, loc);
+  const Tensor all = iota(like, queries + keys - 1, s32, loc);
+  return Operand(all, loc) - (Operand(last, loc) - Operand(1, loc));
+}
+
 Tensor full(const Tensor& like, double value, const Shape& shape, DType dtype, SourceLoc loc) {
   return constant(tracer_of(like, loc), value, {dtype, shape}, loc);
 }

@@ -303,6 +303,15 @@ Tensor causal_mask(const Tensor& like, const Dim& queries, const Dim& keys,
 Tensor window_mask(const Tensor& like, const Dim& queries, const Dim& keys, int64_t behind,
                    int64_t ahead = 0, SourceLoc loc = SourceLoc::here());
 
+// By the distance of key and query: y[...,t,j] = x[...,j - t + queries - 1], so x holds a value each
+// for the last query's first key up to the first query's last key.
+// x: any[...,queries+Tk-1] -> any[...,queries,Tk]
+Tensor by_distance(const Tensor& x, const Dim& queries, SourceLoc loc = SourceLoc::here());
+// The distances j - t in that order, from 1-queries to keys-1; `like` is any tensor of the graph.
+// -> s32[queries+keys-1]
+Tensor distances(const Tensor& like, const Dim& queries, const Dim& keys,
+                 SourceLoc loc = SourceLoc::here());
+
 // --- values that are known; `like` is any tensor of the graph they are made in
 // -> dtype[shape], all `value`
 Tensor full(const Tensor& like, double value, const Shape& shape, DType dtype,

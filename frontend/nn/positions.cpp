@@ -33,6 +33,16 @@ ir::Reals buckets_of_distances(int64_t count, int64_t max_distance) {
   return buckets;
 }
 
+// -2^(-8 h / heads), h = 1 .. heads.      -> f32[heads]
+Tensor slopes_of_heads(const Tensor& like, int64_t heads) {
+  if (heads < 1)
+    fail(SourceLoc::here(), "'linear_position_bias' needs 1 head or more, found ", heads);
+  ir::Reals slopes;
+  for (int64_t h = 1; h <= heads; ++h)
+    slopes.push_back(-std::exp2(-8.0 * static_cast<double>(h) / static_cast<double>(heads)));
+  return constants(like, std::move(slopes), f32);
+}
+
 // p 10000^(-2i/last), i = 0 .. width/2-1.      positions: integer[N] -> f32[N,width/2]
 Tensor angles_of(const Tensor& positions, int64_t width, int64_t last) {
   ir::Reals rates;
@@ -92,16 +102,26 @@ Tensor relative_position_bias(const Scope& p, const Tensor& queries, const Tenso
   return transpose(relative_bias_of(p, ahead, heads, b), {2, 0, 1});
 }
 
+Tensor relative_position_bias(const Scope& p, const Tensor& like, const Dim& queries,
+                              const Dim& keys, int64_t heads, const RelativeBuckets& b,
+                              SourceLoc loc) {
+  const auto in = p.enter(loc);
+  const Tensor of_distance = relative_bias_of(p, distances(like, queries, keys), heads, b);
+  return by_distance(transpose(of_distance, {1, 0}), queries);
+}
+
 Tensor linear_position_bias(const Tensor& queries, const Tensor& keys, int64_t heads,
                             SourceLoc loc) {
   const CalledFrom from(loc);
-  if (heads < 1) fail(loc, "'linear_position_bias' needs 1 head or more, found ", heads);
-  ir::Reals slopes;
-  for (int64_t h = 1; h <= heads; ++h)
-    slopes.push_back(-std::exp2(-8.0 * static_cast<double>(h) / static_cast<double>(heads)));
-  const Tensor distance = cast(abs(keys - expand(queries, 1)), f32);  // [Tq,Tk]
-  const Tensor slope = expand(expand(constants(queries, std::move(slopes), f32), -1), -1);
-  return slope * expand(distance, 0);
+  const Tensor slope = expand(expand(slopes_of_heads(queries, heads), -1), -1);
+  return slope * expand(cast(abs(keys - expand(queries, 1)), f32), 0);
+}
+
+Tensor linear_position_bias(const Tensor& like, const Dim& queries, const Dim& keys, int64_t heads,
+                            SourceLoc loc) {
+  const CalledFrom from(loc);
+  const Tensor distance = cast(abs(distances(like, queries, keys)), f32);
+  return by_distance(expand(slopes_of_heads(like, heads), -1) * expand(distance, 0), queries);
 }
 
 Rotation rotation_at(const Tensor& positions, int64_t head_width, SourceLoc loc) {

@@ -41,6 +41,12 @@ Tensor relative_position_bias(const Scope& p, const Tensor& queries, const Tenso
                               int64_t heads, const RelativeBuckets& buckets = {},
                               SourceLoc loc = SourceLoc::here());
 
+// The same of `queries` queries and `keys` keys whose positions count from 0: a value a distance,
+// which the fused attention reads as that.
+Tensor relative_position_bias(const Scope& p, const Tensor& like, const Dim& queries,
+                              const Dim& keys, int64_t heads, const RelativeBuckets& buckets = {},
+                              SourceLoc loc = SourceLoc::here());
+
 // The same of distances that are given: ahead: s32[...], key - query -> T[...,heads]
 Tensor relative_bias_of(const Scope& p, const Tensor& ahead, int64_t heads,
                         const RelativeBuckets& buckets = {}, SourceLoc loc = SourceLoc::here());
@@ -49,6 +55,9 @@ Tensor relative_bias_of(const Scope& p, const Tensor& ahead, int64_t heads,
 // heads h = 1 .. heads (Press et al. 2022, "ALiBi", section 3).
 // queries: s32[Tq], keys: s32[Tk], positions -> f32[heads,Tq,Tk]
 Tensor linear_position_bias(const Tensor& queries, const Tensor& keys, int64_t heads,
+                            SourceLoc loc = SourceLoc::here());
+// The same of `queries` queries and `keys` keys whose positions count from 0.
+Tensor linear_position_bias(const Tensor& like, const Dim& queries, const Dim& keys, int64_t heads,
                             SourceLoc loc = SourceLoc::here());
 
 // By what angles positions turn pairs of channels.

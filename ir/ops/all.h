@@ -3,6 +3,7 @@
 #include "ir/ops/activation.h"
 #include "ir/ops/attention.h"
 #include "ir/ops/convolution.h"
+#include "ir/ops/distance.h"
 #include "ir/ops/elementwise.h"
 #include "ir/ops/gather.h"
 #include "ir/ops/loss.h"

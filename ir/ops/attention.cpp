@@ -2,6 +2,7 @@
 #include "ir/ops/attention.h"
 
 #include "ir/ops/attention_parts.h"
+#include "ir/ops/distance.h"
 #include "ir/rewrite/builder.h"
 
 #include <algorithm>
@@ -71,6 +72,35 @@ void check_band(const OpView& op, const std::string& label) {
             " or -1 for no limit, not both of them -1");
 }
 
+// Does `m` broadcast to `shape`?
+bool fits(const TensorType& m, const Shape& shape) {
+  bool all = m.rank() <= static_cast<int>(shape.size());
+  for (int d = 1; all && d <= m.rank(); ++d)
+    all = m.dim(-d).is(1) || m.dim(-d) == shape[shape.size() - static_cast<size_t>(d)];
+  return all;
+}
+
+// [...,Tq+S-1]: what a bias by distance broadcasts to.
+Shape distance_shape(const OpView& op) {
+  Shape s = score_shape(op);
+  const Dim keys = s.back();
+  s.pop_back();
+  s.back() = s.back() + keys - 1;
+  return s;
+}
+
+void check_bias_by_distance(const OpView& op, const std::string& label) {
+  if (!op.flag("by_distance")) return;
+  if (!op.has("bias") || is_additive(op) || is_single_query(op))
+    op.fail(label + ".23", "by_distance needs a bias, dot scores and an axis of queries");
+  const TensorType& bias = op.operand("bias");
+  const Shape distances = distance_shape(op);
+  if (bias.rank() == 0 || bias.dim(-1) != distances.back())
+    op.fail(label + ".24", "needs a bias of ", distances.back(), " distances, found ", bias);
+  if (!fits(bias, distances))
+    op.fail(label + ".24", "cannot broadcast its bias ", bias, " by distance to ", str(distances));
+}
+
 void check_common(const OpView& op, const std::string& label) {
   const TensorType &q = op.operand("q"), &k = op.operand("k"), &v = op.operand("v");
   if (!is_float(q.dtype) || k.dtype != q.dtype || v.dtype != q.dtype)
@@ -99,12 +129,11 @@ void check_common(const OpView& op, const std::string& label) {
     const TensorType& m = op.operand(name);
     if (m.dtype != (name == "mask" ? DType::pred : computed(op)))
       op.fail(label + ".9", "has a ", name, " of dtype ", ir::name(m.dtype));
-    bool fits = m.rank() <= static_cast<int>(scores.size());
-    for (int d = 1; fits && d <= m.rank(); ++d)
-      fits = m.dim(-d).is(1) || m.dim(-d) == scores[scores.size() - static_cast<size_t>(d)];
-    if (!fits)
+    if (name == "bias" && op.flag("by_distance")) continue;
+    if (!fits(m, scores))
       op.fail(label + ".10", "cannot broadcast its ", name, " ", m, " to the scores ", str(scores));
   }
+  check_bias_by_distance(op, label);
   check_band(op, label);
   check_dropout(op, label);
 }
@@ -166,6 +195,12 @@ Value band_mask(Builder& b, const Integers& band, const Dim& queries, const Dim&
   return seen.valid() ? b.emit(logical_and, {{seen}, {before}}) : before;
 }
 
+// What is added to the scores.
+Value bias_of_scores(Expansion& e, const OpView& op) {
+  if (!op.flag("by_distance")) return with_query_axis(e.builder, e["bias"], is_single_query(op));
+  return e.builder.emit(by_distance, {{e["bias"]}}, {{"queries", op.operand("q").dim(-2)}});
+}
+
 Scores scores(Expansion& e, const OpView& op) {
   Builder& b = e.builder;
   const bool single = is_single_query(op);
@@ -183,7 +218,7 @@ Scores scores(Expansion& e, const OpView& op) {
     s.e = b.sum(b.mul(s.tanh, e["v_a"]), {-1});
   }
   if (op.real("scale") != 1.0) s.e = b.mul(s.e, b.scalar(op.real("scale"), b.type(s.e).dtype));
-  if (op.has("bias")) s.e = b.add(s.e, with_query_axis(b, e["bias"], single));
+  if (op.has("bias")) s.e = b.add(s.e, bias_of_scores(e, op));
   const Value hidden = b.scalar(-HUGE_VAL, b.type(s.e).dtype);
   s.seen = mask;
   if (const Integers& band = op.integers("band"); !band.empty()) {
@@ -251,6 +286,9 @@ Types infer_attention_grad(const OpView& op) {
   if (const TensorType weights{computed(op), score_shape(op)};
       op.has("dweights") && op.operand("dweights") != weights)
     op.fail("attention_grad.13", "needs dweights of ", weights, ", found ", op.operand("dweights"));
+  if (op.has("dlse") && (op.operand("dlse") != lse_type(op) || is_additive(op)))
+    op.fail("attention_grad.16", "needs dlse of ", lse_type(op), " and dot scores, found ",
+            op.operand("dlse"));
   Types types;
   for (const std::string& w : op.texts("wanted")) {
     if (w != "q" && w != "k" && w != "v" && w != "v_a" && w != "bias")
@@ -280,7 +318,7 @@ Graph expand_attention(const OpView& op) {
   return e.finish(results);
 }
 
-// With a = exp(e - lse):  da = z * do v' (+ dweights),  ds = a * (da - sum_j a da),  de = scale *
+// With a = exp(e - lse):  da = z * do v' (+ dweights),  ds = a * (da - sum_j a da (+ dlse)),  de = scale *
 // ds, dot: dq = de k, dk = de' q;  additive: du = de * v_a * (1 - tanh^2), dq = sum_j du, dk =
 // sum_t du, dv_a = sum de * tanh;  dv = (z * a)' do;  dbias = ds summed to its shape. (o and lse
 // are what a kernel uses to avoid the sums; here they are recomputed, so that o and lse carry no
@@ -299,7 +337,9 @@ Graph expand_attention_grad(const OpView& op) {
   Value da = dropped(e, op, b.matmul(d_o, s.v, false, true));
   if (op.has("dweights")) da = b.add(da, with_query_axis(b, e["dweights"], single));
   const Value ada = b.mul(a, da);
-  const Value ds = seen(b.sub(ada, b.mul(a, b.sum(ada, {-1}, true))));
+  Value term = b.sum(ada, {-1}, true);
+  if (op.has("dlse")) term = b.sub(term, b.reshape(e["dlse"], b.type(term).shape));
+  const Value ds = seen(b.sub(ada, b.mul(a, term)));
   const double scale = op.real("scale");
   const Value de = scale == 1.0 ? ds : b.mul(ds, b.scalar(scale, b.type(ds).dtype));
   Value de1, du;
@@ -317,7 +357,9 @@ Graph expand_attention_grad(const OpView& op) {
     if (w == "k") d = du.valid() ? b.sum(du, {-3}) : b.matmul(de, s.q, true, false);
     if (w == "v") d = b.matmul(dropped(e, op, a), d_o, true, false);
     if (w == "v_a") d = b.sum_to(b.mul(de1, s.tanh), op.operand("v_a").shape);
-    if (w == "bias") {
+    if (w == "bias" && op.flag("by_distance")) {
+      d = b.sum_to(b.emit(sum_by_distance, {{ds}}), op.operand("bias").shape);
+    } else if (w == "bias") {
       Shape shape = op.operand("bias").shape;
       if (single && !shape.empty()) shape.insert(shape.end() - 1, Dim(1));
       d = b.sum_to(ds, shape);

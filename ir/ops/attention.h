@@ -1,11 +1,13 @@
 // ir/ops/attention.h -- score, mask, softmax and weighted sum in one op, and its adjoint.
 //
 //   %o[, %weights][, %lse] = attention(q, k, v; v_a?; mask?; bias?; step?; rows?; position?)
-//       {score, scale, band, weights, lse, keep, stream, inner_axes}
+//       {score, scale, band, by_distance, weights, lse, keep, stream, inner_axes}
 //     q: T[...,Tq,D] or T[...,D] (one query), k: T[...,S,D], v: T[...,S,E]
 //       -> o: T[...,Tq,E] or T[...,E]
 //     v_a: T[D] (additive)
 //     mask: pred, bias: T, broadcastable to the scores [...,Tq,S] or [...,S]
+//     by_distance: bias T[...,Tq+S-1] instead, of which the scores see `by_distance` (distance.h):
+//       element j - t + Tq - 1 for query t and key j; dot only, of queries with an axis
 //
 //   e[t,j] = scale * q[t] . k[j] + bias              (dot; Luong et al. 2015, Vaswani et al. 2017)
 //          = scale * v_a . tanh(q[t] + k[j]) + bias  (additive; Bahdanau et al. 2015)
@@ -23,7 +25,8 @@
 // other axes of the scores in some order (the queries' too unless each has its position).
 //
 //   %dq, %dk, ... = attention_grad(do, q, k, v, o, lse; v_a?; mask?; bias?; dweights?; step?;
-//   rows?; position?) {score, scale, band, wanted, keep, stream, inner_axes}
+//   rows?; position?; dlse?) {score, scale, band, by_distance, wanted, keep, stream, inner_axes}
+//     dweights: of the result weights; dlse: of the result lse, dot only
 //
 // gives the adjoints named in `wanted` (of q, k, v, v_a, bias), in that order.
 //
@@ -70,11 +73,10 @@ inline constexpr OperandList kAttentionResults{"do", "q", "k", "v", "o", "lse"};
 inline constexpr OperandList kScoreOptional{{"mask", Arity::optional}, {"bias", Arity::optional}};
 inline constexpr OperandList kDropoutOptional{
     {"step", Arity::optional}, {"rows", Arity::optional}, {"position", Arity::optional}};
-inline constexpr AttrList kAttentionAttrs{{"scale", 1.0},
-                                          {"band", AttrKind::integers, kEmpty},
-                                          {"keep", 1.0},
-                                          {"stream", int64_t{0}},
-                                          {"inner_axes", AttrKind::integers, kEmpty}};
+inline constexpr AttrList kAttentionAttrs{
+    {"scale", 1.0},         {"band", AttrKind::integers, kEmpty},
+    {"by_distance", false}, {"keep", 1.0},
+    {"stream", int64_t{0}}, {"inner_axes", AttrKind::integers, kEmpty}};
 
 inline constexpr OpDef attention{
     .name = "attention",
@@ -90,7 +92,8 @@ inline constexpr OpDef attention_grad{
                         {{"v_a", Arity::optional}},
                         kScoreOptional,
                         {{"dweights", Arity::optional}},
-                        kDropoutOptional}),
+                        kDropoutOptional,
+                        {{"dlse", Arity::optional}}}),
     .attrs = joined({{{"score", "dot"}}, kAttentionAttrs, {{"wanted", AttrKind::texts}}}),
     .infer = infer_attention_grad,
     .expand = expand_attention_grad,

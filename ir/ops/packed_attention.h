@@ -1,12 +1,12 @@
 // ir/ops/packed_attention.h -- attention of many heads between packed sequences, and its adjoint.
 //
 //   %o[, %lse] = packed_attention(q, k, v, q_lengths, k_lengths; mask?; bias?; step?; rows?;
-//       position?) {queries, keys, scale, band, lse, keep, stream, inner_axes}
+//       position?) {queries, keys, scale, band, by_distance, lse, keep, stream, inner_axes}
 //     q: T[B*Tq,H,D], k: T[B*S,H,D], v: T[B*S,H,E], q_lengths, k_lengths: s32[B]  ->
 //     o: T[B*Tq,H,E], lse: T[B*Tq,H], Tq = queries, S = keys
 //
 //   %dq, ... = packed_attention_grad(do, q, k, v, o, lse, q_lengths, k_lengths; mask?; bias?;
-//       step?; rows?; position?) {queries, keys, scale, band, wanted, keep, stream, inner_axes}
+//       step?; rows?; position?) {queries, keys, scale, band, by_distance, wanted, keep, stream, inner_axes}
 //
 // What `attention` (dot score) and `attention_grad` give of the sequences unpacked, [B,H,...], with
 // the results packed again: rows as `pack` by_sequence has them, zeros behind the real ones. A

@@ -14,10 +14,26 @@ const std::vector<const OpDef*>& all_ops() {
   static const std::vector<const OpDef*> all = [] {
     std::vector<const OpDef*> ops;
     for (const std::span<const OpDef* const> family :
-         std::initializer_list<std::span<const OpDef* const>>{
-             kAttentionOps, kConvolutionOps, kElementwiseOps, kGatherOps, kLossOps, kMatmulOps,
-             kNormOps, kOptimizerOps, kPackOps, kPackedAttentionOps, kPoolOps, kRandomOps,
-             kRecurrentOps, kReduceOps, kScanOps, kShapeOps, kSoftmaxOps, kSortOps, kTopKOps})
+         std::initializer_list<std::span<const OpDef* const>>{kAttentionOps,
+                                                              kConvolutionOps,
+                                                              kDistanceOps,
+                                                              kElementwiseOps,
+                                                              kGatherOps,
+                                                              kLossOps,
+                                                              kMatmulOps,
+                                                              kNormOps,
+                                                              kOptimizerOps,
+                                                              kPackOps,
+                                                              kPackedAttentionOps,
+                                                              kPoolOps,
+                                                              kRandomOps,
+                                                              kRecurrentOps,
+                                                              kReduceOps,
+                                                              kScanOps,
+                                                              kShapeOps,
+                                                              kSoftmaxOps,
+                                                              kSortOps,
+                                                              kTopKOps})
       ops.insert(ops.end(), family.begin(), family.end());
     std::sort(ops.begin(), ops.end(),
               [](const OpDef* a, const OpDef* b) { return a->name < b->name; });

@@ -22,6 +22,11 @@ bool lifted_group(const OpView& op, const Flags& lifted, std::string_view name) 
   return op.has(name) && lifted[static_cast<size_t>(op.position(name))];
 }
 
+// A bias by distance has an axis less than what else is added to the scores.
+bool bias_stays(const OpView& op, const Flags& lifted) {
+  return !op.flag("by_distance") || !lifted_group(op, lifted, "bias");
+}
+
 bool keys_shared(const OpView& op, const Flags& lifted) {
   for (const std::string_view name : {"k", "v", "v_a", "mask", "bias", "step", "rows"})
     if (lifted_group(op, lifted, name)) return false;
@@ -34,7 +39,7 @@ bool all_rows_lifted(const OpView& op, const Flags& lifted,
                      std::initializer_list<std::string_view> names) {
   for (const std::string_view name : names)
     if (op.has(name) && !lifted_group(op, lifted, name)) return false;
-  return !lifted_group(op, lifted, "v_a") && !ops::has_dropout(op);
+  return !lifted_group(op, lifted, "v_a") && !ops::has_dropout(op) && bias_stays(op, lifted);
 }
 
 int leading(const OpView& op) { return op.operand("k").rank() - 2; }
@@ -72,7 +77,7 @@ Integers folded_axes(const OpView& op) {
 ops::AttentionParts folded(const Lift& lift) {
   const OpView& op = lift.op;
   ops::AttentionParts parts(op, lift.operands);
-  for (const std::string_view name : {"q", "do", "o", "lse", "dweights"})
+  for (const std::string_view name : {"q", "do", "o", "lse", "dweights", "dlse"})
     if (parts.has(name))
       parts[name] = steps_behind(lift.builder, lift.each(op.position(name)), leading(op));
   for (const std::string_view name : {"mask", "bias"})
@@ -105,7 +110,7 @@ bool can_batch_grad(const OpView& op, const Flags& lifted, const Wants& wants) {
   if (!only_each(op, lifted, wants)) return false;
   for (size_t i = 0; i < wanted.size(); ++i)
     if (wants[i] == Want::each && (wanted[i] == "v_a" || wanted[i] == "bias")) return false;
-  return all_rows_lifted(op, lifted, {"do", "q", "k", "v", "o", "lse", "dweights"});
+  return all_rows_lifted(op, lifted, {"do", "q", "k", "v", "o", "lse", "dweights", "dlse"});
 }
 
 Values batch_grad(const Lift& lift, const Wants& wants) {
@@ -129,10 +134,21 @@ Values batch_grad(const Lift& lift, const Wants& wants) {
   return results;
 }
 
+// [...,Tq,S], or by distance [...,Tq+S-1].
+AxisList of_bias(NodeAxes& n, AxisList scores) {
+  if (!n.op.flag("by_distance")) return scores;
+  AxisSolver& s = n.solver;
+  const Axis keys = scores.back();
+  scores.pop_back();
+  scores.back() = s.made(s.term(scores.back()) + s.term(keys) - Dim(1),
+                         s.size(scores.back()) + s.size(keys) - Dim(1));
+  return scores;
+}
+
 // Mask, bias, what dropout reads.
 void around_scores(NodeAxes& n, const AxisList& scores, bool has_queries) {
-  for (const std::string_view name : {"mask", "bias"})
-    if (n.has(name)) n.broadcasts_to(n.operand(name), scores);
+  if (n.has("mask")) n.broadcasts_to(n.operand("mask"), scores);
+  if (n.has("bias")) n.broadcasts_to(n.operand("bias"), of_bias(n, scores));
   if (n.has("dweights")) n.solver.same(n.operand("dweights"), scores);
   if (n.has("rows")) n.solver.same(n.operand("rows")[0], scores[0]);
   if (has_queries && n.has("position") && !n.operand("position").empty())
@@ -156,6 +172,7 @@ void axes(NodeAxes& n) {
     s.same(n.operand("do"), o);
     s.same(n.operand("o"), o);
     s.same(n.operand("lse"), of_queries);
+    if (n.has("dlse")) s.same(n.operand("dlse"), of_queries);
     return n.results_of_wanted();
   }
   n.results = {o};
@@ -195,6 +212,7 @@ bool is_batched(const Led& led) {
   const OpView& op = led.op;
   const TensorType &q = op.operand("q"), &k = op.operand("k");
   if (led.leading != 1 || k.rank() < 3 || led("v_a") || led("position")) return false;
+  if (led("bias") && op.flag("by_distance")) return false;
   for (const std::string_view scores : {"mask", "bias", "dweights"})
     if (led(scores) && op.operand(scores).rank() != q.rank()) return false;
   return (led("q") || led("do")) && q.rank() + 1 >= k.rank();
@@ -216,9 +234,13 @@ std::optional<Flags> moved_grad(const Led& led) {
   return rows;
 }
 
-// Nothing is asked for: neither of the result nor of the weights.
+// Nothing is asked for: neither of the result, the weights nor the log-sum-exp.
 bool silent(const OpView& op, const Flags& zero) {
-  return zero[0] && (!op.has("dweights") || zero[static_cast<size_t>(op.position("dweights"))]);
+  const auto is_zero = [&](std::string_view name) {
+    return op.def().operand_index(name) < 0 || !op.has(name) ||
+           zero[static_cast<size_t>(op.position(name))];
+  };
+  return zero[0] && is_zero("dweights") && is_zero("dlse");
 }
 
 // It computes in f32: what is gained is that half as much is kept for its adjoint, and read.

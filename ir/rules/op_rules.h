@@ -93,6 +93,7 @@ namespace rules {
 // The rows of each file.
 std::span<const OpRules> attention();
 std::span<const OpRules> convolution();
+std::span<const OpRules> distance();
 std::span<const OpRules> elementwise();  // those that differ from the others
 std::span<const OpRules> gather();
 std::span<const OpRules> loss();

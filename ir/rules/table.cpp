@@ -10,10 +10,10 @@ const std::unordered_map<const OpDef*, const OpRules*>& by_op() {
   static const auto map = [] {
     std::unordered_map<const OpDef*, const OpRules*> all;
     for (const auto family :
-         {rules::attention, rules::convolution, rules::elementwise, rules::gather, rules::loss,
-          rules::matmul, rules::norm, rules::optimizer, rules::pack, rules::pool, rules::random,
-          rules::recurrent, rules::reduce, rules::scan, rules::shape, rules::softmax, rules::sort,
-          rules::top_k})
+         {rules::attention, rules::convolution, rules::distance, rules::elementwise, rules::gather,
+          rules::loss, rules::matmul, rules::norm, rules::optimizer, rules::pack, rules::pool,
+          rules::random, rules::recurrent, rules::reduce, rules::scan, rules::shape, rules::softmax,
+          rules::sort, rules::top_k})
       for (const OpRules& row : family()) all[row.op] = &row;
     return all;
   }();

@@ -131,9 +131,22 @@ std::vector<Samples> make_table() {
         "s32[], "
         "%rows_below_99: s64[B], %p_below_9: s32[]) {"
         " %y = OP(%q, %k, %v; %v_a; ; ; %step_below_9; %rows_below_99; %p_below_9) {keep=0.6, "
-        "score=\"additive\", inner_axes=[-1]} return %y }"}},
+        "score=\"additive\", inner_axes=[-1]} return %y }",
+        "graph(%q: f32[B,2,T,$K], %k: f32[B,2,S,$K], %v: f32[B,2,S,3], %bias: f32[2,T+S-1]) {"
+        " %y0, %y1 = OP(%q, %k, %v; ; ; %bias) {by_distance=true, lse=true} return %y0, %y1 }",
+        "graph(%q: f32[B,2,3,$K], %k: f32[B,2,4,$K], %v: f32[B,2,4,3], %bias: f32[B,1,6]) {"
+        " %y = OP(%q, %k, %v; ; ; %bias) {by_distance=true, band=[1, -1]} return %y }"}},
       {&ops::attention_grad,
-       {"graph(%do: f32[$M,$N,2], %q: f32[$M,$N,$K], %k: f32[$M,$L,$K], %v: f32[$M,$L,2]) {"
+       {"graph(%do: f32[B,2,T,3], %q: f32[B,2,T,$K], %k: f32[B,2,S,$K], %v: f32[B,2,S,3], "
+        "%dl: f32[B,2,T]) { %o, %l = attention(%q, %k, %v) {lse=true}"
+        " %y0, %y1, %y2 = OP(%do, %q, %k, %v, %o, %l; ; ; ; ; ; ; ; %dl) "
+        "{wanted=[\"q\", \"k\", \"v\"]} return %y0, %y1, %y2 }",
+        "graph(%do: f32[B,2,T,3], %q: f32[B,2,T,$K], %k: f32[B,2,S,$K], %v: f32[B,2,S,3], "
+        "%bias: f32[1,T+S-1]) {"
+        " %o, %l = attention(%q, %k, %v; ; ; %bias) {by_distance=true, lse=true}"
+        " %y0, %y1 = OP(%do, %q, %k, %v, %o, %l; ; ; %bias) {by_distance=true, "
+        "wanted=[\"q\", \"bias\"]} return %y0, %y1 }",
+        "graph(%do: f32[$M,$N,2], %q: f32[$M,$N,$K], %k: f32[$M,$L,$K], %v: f32[$M,$L,2]) {"
         " %o, %l = attention(%q, %k, %v) {scale=0.7, lse=true}"
         " %y0, %y1, %y2 = OP(%do, %q, %k, %v, %o, %l) {scale=0.7, wanted=[\"q\", \"k\", \"v\"]} "
         "return %y0, %y1, %y2 }",
@@ -150,6 +163,12 @@ std::vector<Samples> make_table() {
         " %y0, %y1, %y2, %y3 = OP(%do, %q, %k, %v, %o, %l; ; ; %bias; %dw; %step_below_9; "
         "%rows_below_99) {band=[1, 1], keep=0.8, stream=5, inner_axes=[-3, -2, -1], "
         "wanted=[\"q\", \"k\", \"v\", \"bias\"]} return %y0, %y1, %y2, %y3 }"}},
+      {&ops::by_distance,
+       {"graph(%x: f32[B,2,T+S-1]) { %y = OP(%x) {queries=T} return %y }",
+        "graph(%x: f32[$M+2]) { %y = OP(%x) {queries=3} return %y }"}},
+      {&ops::sum_by_distance,
+       {"graph(%y_: f32[B,2,T,S]) { %y = OP(%y_) return %y }",
+        "graph(%y_: f32[$M,3]) { %y = OP(%y_) return %y }"}},
       {&ops::avg_pool,
        {"graph(%x: f32[B,5,$C]) { %y = OP(%x) {window=[2]} return %y }",
         "graph(%x: f32[$B,S+3,19]) { %y = OP(%x) {window=[3], strides=[2], low=[2], high=[1]} "
@@ -489,7 +508,14 @@ std::vector<Samples> make_table() {
         "{queries=T, keys=T, band=[1, 0], keep=0.8, stream=5, inner_axes=[-3, -2, -1], lse=true}"
         " %y0, %y1 = OP(%do, %q, %k, %v, %o, %l, %n, %n; ; %bias; %step_below_9; %rows_below_99) "
         "{queries=T, keys=T, band=[1, 0], keep=0.8, stream=5, inner_axes=[-3, -2, -1], "
-        "wanted=[\"v\", \"bias\"]} return %y0, %y1 }"}},
+        "wanted=[\"v\", \"bias\"]} return %y0, %y1 }",
+        "graph(%do: f32[B*T,2,3], %q: f32[B*T,2,$K], %k: f32[B*T,2,$K], %v: f32[B*T,2,3], "
+        "%n_upto_4: s32[B], %bias: f32[2,2*T-1]) {"
+        " %two = constant() {dtype=s32, shape=[], values=[2]} %n = maximum(%n_upto_4, %two)"
+        " %o, %l = packed_attention(%q, %k, %v, %n, %n; ; %bias) "
+        "{queries=T, keys=T, by_distance=true, lse=true}"
+        " %y0, %y1 = OP(%do, %q, %k, %v, %o, %l, %n, %n; ; %bias) "
+        "{queries=T, keys=T, by_distance=true, wanted=[\"k\", \"bias\"]} return %y0, %y1 }"}},
       {&ops::unpack,
        {"graph(%x: f32[T*B,$N,2], %length_upto_4: s32[B]) { %y = OP(%x, %length_upto_4) {steps=T} "
         "return %y }",

@@ -13,7 +13,7 @@
 // lse = -inf; NaN in hidden keys and values does not leak.
 //
 // Gradient, with G = dout, W = dweights (of the weights before dropout):
-//   term[t] = G[t].out[t] + sum_j a*W      ds = a*(z*G.v[j] + W - term)
+//   term[t] = G[t].out[t] + sum_j a*W - dlse[t]      ds = a*(z*G.v[j] + W - term)
 //   dq[t] = scale*sum_j ds*k[j]   dk[j] = scale*sum_t ds*q[t]   dv[j] = sum_t z*a*G[t]
 //   dbias += ds (summed where bias broadcasts; the caller clears it)
 // Each of dq, dk, dv, dbias may be null: what nobody wants is not computed.
@@ -71,7 +71,8 @@ struct WeightDropout {
   int64_t element = 0, head = 0, row = 0, column = 1;
 };
 
-// Where ds is added up: a stride of 0 sums along that dimension.
+// Where ds is added up: a stride of 0 sums along that dimension, a row of -1 by distance (as a Bias of
+// that row is read by distance).
 struct BiasGrad {
   float* data = nullptr;
   int64_t batch = 0, head = 0, row = 0, column = 1;
@@ -114,6 +115,7 @@ struct DotAttentionGrad {
   WeightDropout dropout;
   Heads<const float> out, lse, dout;
   Heads<const float> dweights;  // optional
+  Heads<const float> dlse;      // optional, of the log-sum-exp
   Heads<float> dq, dk, dv;      // each may be null
   BiasGrad dbias;
   void* workspace = nullptr;

@@ -104,6 +104,8 @@ class Gradient {
                      ? dot_g(t, low_row_of(args_.low.out, args_.out, block.b, block.h, block.t + t))
                      : dot_g(t, row_of(args_.out, block.b, block.h, block.t + t));
     }
+    for (int64_t t = 0; t < block.queries && scored_ && args_.dlse.data != nullptr; ++t)
+      term_[t] -= *row_of(args_.dlse, block.b, block.h, block.t + t);
     if (summed_again_) sum_up(block);
     if (scored_ && args_.dweights.data != nullptr) add_weighted_terms(block);
   }
@@ -245,7 +247,7 @@ class Gradient {
     const BiasGrad& bias = args_.dbias;
     float* y =
         bias.data + p.b * bias.batch + p.h * bias.head + p.t * bias.row + keys.j * bias.column;
-    if (bias.row == 0 || bias.column != 1) {
+    if (bias.row <= 0 || bias.column != 1) {
       for (int64_t j = 0; j < keys.n; ++j)
         for (int64_t t = 0; t < p.queries; ++t)
           y[t * bias.row + j * bias.column] += ds[j * kTileQueries + t];

@@ -336,6 +336,7 @@ void dot_attention_grad_rows(const DotAttentionGrad& args, int64_t b, int64_t h,
     if (scored && !w_t.hidden) {
       const int32_t self = 0;
       dot_list(g, row_of(args.out, b, h, t), 0, &self, 1, args.width, 1, &term);
+      if (args.dlse.data != nullptr) term -= *row_of(args.dlse, b, h, t);
       if (args.dweights.data != nullptr) term += weighted_term(args, b, h, t, w_t, list, a);
     }
     const int64_t n = w_t.hidden ? 0 : list_seen(args, b, h, t, keys, list);

@@ -65,7 +65,8 @@ constexpr int64_t shared_floats(const DotAttention& args) {
 constexpr int64_t key_ranges(const DotAttentionGrad& args) {
   const int64_t most = (args.keys + kTileKeys - 1) / kTileKeys;
   const bool biased = args.dbias.data != nullptr;
-  const bool summed_over_keys = biased && args.dbias.column == 0;
+  // By distance all queries and keys add to the same.
+  const bool summed_over_keys = biased && (args.dbias.column == 0 || args.dbias.row < 0);
   const int64_t units = (biased && args.dbias.batch == 0 ? args.batch > 0 : args.batch) *
                         (biased && args.dbias.head == 0 ? args.heads > 0 : args.heads);
   if (units == 0 || most <= 1 || summed_over_keys) return 1;

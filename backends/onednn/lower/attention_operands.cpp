@@ -143,7 +143,9 @@ AttentionOperands::AttentionOperands(Emit& e, bool heads)
       scale(static_cast<float>(e.op.real("scale"))),
       rows(s.packed ? std::nullopt : bound_of(e, walk)) {
   if (e.has("mask")) mask = walk.place(s.on_scores(e.in("mask")));
-  if (e.has("bias")) bias = walk.place(s.on_scores(e.in("bias")));
+  if (e.has("bias"))
+    bias = walk.place(e.op.flag("by_distance") ? s.by_distance(e.in("bias"))
+                                               : s.on_scores(e.in("bias")));
 }
 
 AttentionResults::AttentionResults(const Emit& e, const AttentionOperands& o)
@@ -159,6 +161,7 @@ AttentionAdjoints::AttentionAdjoints(Emit& e, const AttentionOperands& o)
       dout(o.queries_at(e.in("do"))),
       lse(o.lse_at(e.in("lse"))) {
   if (!o.s.packed && e.has("dweights")) dweights = o.queries_at(e.in("dweights"));
+  if (!o.s.packed && e.has("dlse")) dlse = o.lse_at(e.in("dlse"));
   if (const Tensor* t = e.adjoint("q")) dq = o.queries_at(*t);
   if (const Tensor* t = e.adjoint("k")) dk = o.keys_at(*t);
   if (const Tensor* t = e.adjoint("v")) dv = o.keys_at(*t);

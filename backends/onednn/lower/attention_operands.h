@@ -8,6 +8,9 @@
 
 namespace weft::onednn {
 
+// x[...,queries+keys-1] as [...,queries,keys]: element j - t + queries - 1 for query t and key j.
+Tensor seen_by_distance(const Tensor& x, int64_t queries);
+
 // All operands with a query axis; scores are [leading..., queries, keys]. Packed: operands and
 // results are rows [batch*steps, heads, width], a sequence's one after the other.
 struct AttentionSizes {
@@ -24,6 +27,10 @@ struct AttentionSizes {
     return single && t.rank() > 0 ? with_axis(t, t.rank() - 1, 1, t.dim(-1)) : t;
   }
   Tensor on_scores(const Tensor& t) const { return broadcast_to(with_queries(t), scores); }
+  // A bias [...,queries+keys-1], as the scores see it.
+  Tensor by_distance(const Tensor& t) const {
+    return broadcast_to(seen_by_distance(t, queries), scores);
+  }
   Tensor of_lse(const Tensor& t) const { return single ? with_axis(t, t.rank(), 1, 1) : t; }
 };
 
@@ -175,7 +182,7 @@ struct AttentionResults {
 // What its adjoint reads besides, and makes.
 struct AttentionAdjoints {
   AttentionWalk walk;
-  AttentionWalk::Place out, dout, lse, dweights, dq, dk, dv;
+  AttentionWalk::Place out, dout, lse, dweights, dlse, dq, dk, dv;
 
   AttentionAdjoints(Emit& e, const AttentionOperands& o);
 
@@ -184,6 +191,7 @@ struct AttentionAdjoints {
     a.out = walk.heads(run, out, i, a.low.out);
     a.lse = walk.heads<const float>(run, lse, i);
     a.dout = walk.heads<const float>(run, dout, i);
+    if constexpr (requires { a.dlse; }) a.dlse = walk.heads<const float>(run, dlse, i);
     a.dweights = walk.heads<const float>(run, dweights, i);
     a.dq = walk.heads<float>(run, dq, i);
     a.dk = walk.heads<float>(run, dk, i);

@@ -31,6 +31,33 @@ void clear_behind(Emit& e, const SequenceStarts& rows, const Tensor& t) {
   });
 }
 
+// to = from summed over the axes that `to` lacks or has as 1; the last axis is contiguous in both.
+void emit_sum_to(Emit& e, const Tensor& from, const Tensor& to) {
+  emit_fill(e, to, 0);
+  const Tensor wide = broadcast_to(to, from.dims);
+  const int64_t columns = from.dim(-1), rows = columns == 0 ? 0 : from.size() / columns;
+  e.kernel("sum_bias", 0, [=](const Run& run) {
+    for (int64_t row = 0; row < rows; ++row) {
+      const float* x = run.at<float>(from.at);
+      float* y = run.at<float>(wide.at);
+      int64_t rest = row;
+      for (int d = from.rank() - 2; d >= 0; rest /= from.dim(d--))
+        x += rest % from.dim(d) * from.stride(d), y += rest % from.dim(d) * wide.stride(d);
+      for (int64_t c = 0; c < columns; ++c) y[c] += x[c];
+    }
+  });
+}
+
+// Where the gradient of a bias by distance is added up: a sum of its own for every head of every
+// entry, so that no two units of work add to one.
+Tensor sums_by_distance(Emit& e, const AttentionOperands& o) {
+  Dims dims = o.s.leading;
+  dims.push_back(o.s.queries + o.s.keys - 1);
+  const Tensor sums = e.temporary(ir::DType::f32, dims);
+  emit_fill(e, sums, 0);
+  return sums;
+}
+
 }  // namespace
 
 void lower_dot(Emit& e) {
@@ -50,7 +77,12 @@ void lower_dot_grad(Emit& e) {
   const AttentionOperands o(e, true);
   const AttentionAdjoints adjoints(e, o);
   AttentionWalk::Place dbias;
-  if (const Tensor* t = e.adjoint("bias")) {
+  const Tensor* const d_bias = e.adjoint("bias");
+  std::optional<Tensor> sums;
+  if (d_bias != nullptr && e.op.flag("by_distance")) {
+    sums = sums_by_distance(e, o);
+    dbias = o.walk.place(o.s.by_distance(*sums));
+  } else if (const Tensor* t = d_bias) {
     emit_fill(e, *t, 0);
     dbias = o.walk.place(o.s.on_scores(*t));
   }
@@ -67,6 +99,7 @@ void lower_dot_grad(Emit& e) {
            adjoints.set(run, i, a);
            a.dbias.data = adjoints.walk.at<float>(run, dbias, i);
          });
+  if (sums) emit_sum_to(e, *sums, *d_bias);
   if (!o.s.packed) return;
   if (const Tensor* t = e.adjoint("q")) clear_behind(e, o.query_rows, *t);
   if (const Tensor* t = e.adjoint("k")) clear_behind(e, o.key_rows, *t);

@@ -35,6 +35,7 @@ std::span<const Lowering> of_attention();
 std::span<const Lowering> of_pool();
 std::span<const Lowering> of_shape();
 std::span<const Lowering> of_convolution();
+std::span<const Lowering> of_distance();
 std::span<const Lowering> of_scan();
 std::span<const Lowering> of_gather();
 std::span<const Lowering> of_recurrent();

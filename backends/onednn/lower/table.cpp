@@ -14,8 +14,8 @@ std::span<const Lowering> lowerings() {
     std::vector<Lowering> all;
     for (const auto of_file :
          {of_elementwise, of_optimizer, of_reduce, of_attention, of_pool, of_shape, of_convolution,
-          of_scan, of_gather, of_recurrent, of_norm, of_pack, of_matmul, of_loss, of_softmax,
-          of_top_k, of_random, of_sort})
+          of_distance, of_scan, of_gather, of_recurrent, of_norm, of_pack, of_matmul, of_loss,
+          of_softmax, of_top_k, of_random, of_sort})
       for (const Lowering& l : of_file()) all.push_back(l);
     std::sort(all.begin(), all.end(),
               [](const Lowering& a, const Lowering& b) { return a.op->name < b.op->name; });

@@ -11,9 +11,9 @@ std::span<const Evaluation* const> evaluations() {
   static const std::vector<const Evaluation*> table = [] {
     std::vector<const Evaluation*> all;
     for (const auto of_file :
-         {eval::of_convolution, eval::of_elementwise, eval::of_gather, eval::of_matmul,
-          eval::of_pack, eval::of_pool, eval::of_random, eval::of_reduce, eval::of_scan,
-          eval::of_shape, eval::of_softmax, eval::of_sort, eval::of_top_k})
+         {eval::of_convolution, eval::of_distance, eval::of_elementwise, eval::of_gather,
+          eval::of_matmul, eval::of_pack, eval::of_pool, eval::of_random, eval::of_reduce,
+          eval::of_scan, eval::of_shape, eval::of_softmax, eval::of_sort, eval::of_top_k})
       for (const Evaluation* e : of_file()) all.push_back(e);
     std::sort(all.begin(), all.end(),
               [](const Evaluation* a, const Evaluation* b) { return a->op->name < b->op->name; });

@@ -42,6 +42,7 @@ namespace eval {
 
 // By file.
 std::span<const Evaluation* const> of_convolution();
+std::span<const Evaluation* const> of_distance();
 std::span<const Evaluation* const> of_elementwise();
 std::span<const Evaluation* const> of_gather();
 std::span<const Evaluation* const> of_matmul();

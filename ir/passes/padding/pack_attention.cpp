@@ -106,7 +106,9 @@ class Packing {
   }
 
   bool fits_adjoint(const Node& grad, const Node& node, const Sequences& queries) const {
-    if (grad.op != &ops::attention_grad || OpView(g_, grad).has("dweights")) return false;
+    if (grad.op != &ops::attention_grad) return false;
+    for (const std::string_view read : {"dweights", "dlse"})
+      if (OpView(g_, grad).has(read)) return false;
     const auto d = unpacked(operand(grad, "do"));
     return operand(grad, "o") == node.results[0] && operand(grad, "lse") == node.results[1] && d &&
            d->of == queries && is_between_sequences(grad);

@@ -35,7 +35,7 @@ class RowReaders {
     const OpView op(f_.g, node);
     if (!are_of_sequences(op, "q")) return false;
     if (node.op == &ops::attention_grad)
-      return f_.zero[at(operand(node, "do"))] && !op.has("dweights");
+      return f_.zero[at(operand(node, "do"))] && !op.has("dweights") && !op.has("dlse");
     return !op.flag("weights") && std::all_of(node.results.begin(), node.results.end(),
                                               [&](Value v) { return only_real_rows_are_read(v); });
   }

@@ -95,18 +95,32 @@ Tensor embedded_target(const Scope& p, const Config& c, const Tensor& tokens,
   return placed(p, c, "target", x, positions, noise);
 }
 
-// The bias of a stack's self-attention, T[heads,T,T'], or none.
-Tensor self_bias(const Scope& p, const Config& c, const Tensor& queries, const Tensor& keys,
-                 Stack stack) {
-  if (c.positions == PositionKind::alibi)
-    return linear_position_bias(queries, keys, heads_of(c, stack));
+RelativeBuckets position_buckets(const Config& c, Stack stack) {
+  return {.buckets = c.position_buckets,
+          .max_distance = c.position_distance,
+          .bidirectional = stack == Stack::encoder};
+}
+
+Scope position_bias_of(const Scope& p, Stack stack) {
+  return p / (stack == Stack::encoder ? "encoder" : "decoder") / "position_bias";
+}
+
+// The bias of a stack's self-attention of all `t` positions, T[heads,T,T], or none.
+Tensor self_bias(const Scope& p, const Config& c, const Tensor& like, const Dim& t, Stack stack) {
+  const int64_t heads = heads_of(c, stack);
+  if (c.positions == PositionKind::alibi) return linear_position_bias(like, t, t, heads);
   if (c.positions != PositionKind::relative) return {};
-  const bool encoder = stack == Stack::encoder;
-  return relative_position_bias(p / (encoder ? "encoder" : "decoder") / "position_bias", queries,
-                                keys, heads_of(c, stack),
-                                {.buckets = c.position_buckets,
-                                 .max_distance = c.position_distance,
-                                 .bidirectional = encoder});
+  return relative_position_bias(position_bias_of(p, stack), like, t, t, heads,
+                                position_buckets(c, stack));
+}
+
+// That of one position of the decoder, T[heads,1,T'].      here: s32[1], past: s32[T'], positions
+Tensor step_bias(const Scope& p, const Config& c, const Tensor& here, const Tensor& past) {
+  const int64_t heads = heads_of(c, Stack::decoder);
+  if (c.positions == PositionKind::alibi) return linear_position_bias(here, past, heads);
+  if (c.positions != PositionKind::relative) return {};
+  return relative_position_bias(position_bias_of(p, Stack::decoder), here, past, heads,
+                                position_buckets(c, Stack::decoder));
 }
 
 // How a stack's self-attention turns queries and keys at positions s32[T], if it does.
@@ -277,7 +291,7 @@ Encoded encode(const Scope& p, const Config& c, const Tensor& source, const Tens
   const bool attends = c.encoder_self == Mixing::attention;
   Tensor bias;
   if (attends) {
-    bias = self_bias(p, c, positions, positions, Stack::encoder);
+    bias = self_bias(p, c, source, s, Stack::encoder);
     options.attention.rotation = rotation(c, positions, Stack::encoder);
   }
   std::optional<GlobalBlocks> blocks;
@@ -326,7 +340,7 @@ Decoded decode(const Scope& p, const Config& c, const Memory& memory, const Tens
   if (c.decoder_self == Mixing::attention) {
     view.self_mask =
         c.window > 0 ? window_mask(target, t, t, c.window - 1, 0) : causal_mask(target, t, t);
-    view.self_bias = self_bias(p, c, positions, positions, Stack::decoder);
+    view.self_bias = self_bias(p, c, target, t, Stack::decoder);
     view.rotation = rotation(c, positions, Stack::decoder);
   }
   const auto mixing = [&](int64_t layer, const Scope& self, const Tensor& h) {
@@ -368,7 +382,7 @@ Decoded decode_step(search::StepGraph& step, const Config& c, const Memory& memo
   if (c.decoder_self == Mixing::attention) {
     if (c.window > 0) step.keep_last();
     view.self_mask = expand(step.visible(), 1);  // pred[B,1,K,C*K]
-    view.self_bias = self_bias(p, c, here, step.entry_steps(), Stack::decoder);
+    view.self_bias = step_bias(p, c, here, step.entry_steps());
     view.rotation = rotation(c, here, Stack::decoder);
   }
   const auto cached = [&](int64_t layer, const char* part, const Tensor& own) {

@@ -121,6 +121,21 @@ void take_bands(const GraphUses& r, Scores& s) {
   });
 }
 
+// Biases that are of distances are read as that, unless one is of pairs.
+void take_distances(const GraphUses& r, Scores& s) {
+  if (s.single || s.v_a.valid() || s.biases.empty() || at(s.shape, 2).is(1)) return;
+  s.by_distance = true;
+  for (ScoreBias& bias : s.biases) {
+    const Node* n = r.producer(bias.value, ops::by_distance);
+    if (n == nullptr || at(r.shape(bias.value), 2) != at(s.shape, 2) ||
+        at(r.shape(bias.value), 1) != at(s.shape, 1)) {
+      s.by_distance = false;
+      return;
+    }
+    bias.distances = n->operands[0];
+  }
+}
+
 }  // namespace
 
 bool find_scores(const GraphUses& r, Value e, Scores& s) {
@@ -129,6 +144,7 @@ bool find_scores(const GraphUses& r, Value e, Scores& s) {
     s.reason = concat(r.named(e), " is neither a dot nor an additive score");
   if (!found || !has_sound_factors(s)) return false;
   take_bands(r, s);
+  take_distances(r, s);
   return true;
 }
 

@@ -8,14 +8,16 @@ namespace weft::ir {
 struct ScoreBias {
   Value value;
   double factor = 1;
+  Value distances;  // where value is `by_distance` of them
 };
 
 struct Scores : Product {
   double scale = 1;
   Value scale_by, divide_by;  // scalars known at run time only
   std::vector<ScoreBias> biases;
-  std::vector<Mask> masks;  // all must allow
-  Integers band;            // as in ops::attention: what masks of positions say, no longer in masks
+  bool by_distance = false;  // all biases are of distances
+  std::vector<Mask> masks;   // all must allow
+  Integers band;  // as in ops::attention: what masks of positions say, no longer in masks
   std::vector<std::string> no_bands;  // why masks that compare positions are none
   bool masked = false;
 };

@@ -190,7 +190,8 @@ class AttentionFinder {
     for (const Value v : {sum.v, s.v_a, s.scale_by, s.divide_by})
       if (v.valid()) r.inputs.push_back(v);
     for (const Mask& m : s.masks) r.inputs.push_back(m.value);
-    for (const ScoreBias& bias : s.biases) r.inputs.push_back(bias.value);
+    for (const ScoreBias& bias : s.biases)
+      r.inputs.push_back(s.by_distance ? bias.distances : bias.value);
     for (const Value v : dropout.inputs()) r.inputs.push_back(v);
     r.nodes = sum.nodes;
     r.nodes.insert(r.nodes.end(), s.nodes.begin(), s.nodes.end());
@@ -206,8 +207,10 @@ class AttentionFinder {
         concat(where(softmax), ": softmax ", r_.graph->display_name(weights_), " and ",
                r.nodes.size() - 1, " more became attention (", s.v_a.valid() ? "additive" : "dot",
                s.masks.empty() ? "" : ", masked", band_text(s.band),
-               s.biases.empty() ? "" : ", biased", dropout.found() ? ", with dropout" : "",
-               weights ? ", with weights" : "", ")"));
+               s.biases.empty() ? ""
+               : s.by_distance  ? ", biased by distance"
+                                : ", biased",
+               dropout.found() ? ", with dropout" : "", weights ? ", with weights" : "", ")"));
     return r;
   }
 
@@ -251,7 +254,7 @@ class AttentionFinder {
     Builder& b = rw.builder;
     Value sum;
     for (const ScoreBias& bias : s.biases) {
-      Value x = rw(bias.value);
+      Value x = rw(s.by_distance ? bias.distances : bias.value);
       if (bias.factor != 1) x = b.mul(x, b.scalar(bias.factor, b.type(x).dtype));
       sum = sum.valid() ? b.add(sum, x) : x;
     }
@@ -269,7 +272,7 @@ class AttentionFinder {
     if (s.divide_by.valid())
       (v_a.valid() ? v_a : q) = b.div(v_a.valid() ? v_a : q, rw(s.divide_by));
     // One query after all? (A band stays one of queries with an axis.)
-    const bool one = !s.single && at(s.shape, 2).is(1) && s.band.empty();
+    const bool one = !s.single && at(s.shape, 2).is(1) && s.band.empty() && !s.by_distance;
     if (one) {
       q = without_queries(b, q);
       if (mask.valid()) mask = without_queries(b, mask);
@@ -280,6 +283,7 @@ class AttentionFinder {
     parts["v_a"] = v_a, parts["mask"] = mask, parts["bias"] = bias;
     parts.attrs = {{"scale", s.scale}, {"weights", weights}};
     if (!s.band.empty()) parts.attrs.set("band", s.band);
+    if (s.by_distance) parts.attrs.set("by_distance", true);
     if (dropout.found()) dropout.put(rw, one, parts);
     if (v_a.valid()) parts.attrs.set("score", std::string("additive"));
     Values results = parts.emit(b, ops::attention);
