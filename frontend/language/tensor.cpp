@@ -450,8 +450,10 @@ Tensor by_distance(const Tensor& x, const Dim& queries, SourceLoc loc) {
   return apply(ops::by_distance, {{x}}, {{"queries", queries}}, loc)[0];
 }
 Tensor distances(const Tensor& like, const Dim& queries, const Dim& keys, SourceLoc loc) {
-  const Tensor last = dim_size(iota(like, queries, s32, loc), 0, s32, loc);
   const Tensor all = iota(like, queries + keys - 1, s32, loc);
+  // Of as many queries as keys: the middle is 0, and nothing need be counted along the queries.
+  if (queries == keys) return (Operand(all, loc) - Operand(reverse(all, 0, loc), loc)) / 2;
+  const Tensor last = dim_size(iota(like, queries, s32, loc), 0, s32, loc);
   return Operand(all, loc) - (Operand(last, loc) - Operand(1, loc));
 }
 

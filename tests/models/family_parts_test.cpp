@@ -317,6 +317,29 @@ TEST_CASE("alibi: the bias falls with distance, by slopes of 2^(-8 h / heads)") 
   CHECK(bias.at(4) == 0);
 }
 
+TEST_CASE("positions: a bias of distances is that of the pairs at them") {
+  Model m("distances");
+  const Tensor x = m.input("x", f32, {5});
+  const Tensor t = iota(x, 3), j = iota(x, 5);
+  const Scope p = m.scope() / "bias";
+  for (const bool both : {true, false}) {
+    const RelativeBuckets buckets{.buckets = 6, .max_distance = 4, .bidirectional = both};
+    const std::string name = both ? "both" : "behind";
+    m.output(name, relative_position_bias(p, x, 3, 5, 2, buckets));
+    m.output(name + ".pairs", relative_position_bias(p, t, j, 2, buckets));
+  }
+  m.output("square", linear_position_bias(x, 5, 5, 3));
+  m.output("square.pairs", linear_position_bias(j, j, 3));
+  m.output("linear", linear_position_bias(x, 3, 5, 4));
+  m.output("linear.pairs", linear_position_bias(t, j, 4));
+  ParameterStore store(1, ir::DType::f64);
+  store.prepare(m.graph());
+  const NamedArrays r = Program::inference(m.graph(), tests::reference_options())
+                            .run(store, {{"x", Array(ir::DType::f64, {5})}});
+  for (const std::string name : {"both", "behind", "square", "linear"})
+    tests::check_near(r.at(name), r.at(name + ".pairs"), 0, name);
+}
+
 TEST_CASE("light convolutions: a position is its window weighted by a softmax, head by head") {
   for (const bool causal : {false, true}) {
     CAPTURE(causal);

@@ -266,44 +266,66 @@ TEST_CASE("published: what is generated, under all settings, is what the origina
   }
 }
 
+namespace {
+
+// Every attention is one op, forward and backward, and no value of a training step has two axes of
+// positions.
+void check_plan(const transformer::Config& c, ParameterStore& store) {
+  const int64_t b = 3, s = 37, t = 41;
+  Program program =
+      Program::training(transformer::loss_graph(c, false), {}, tests::onednn_options());
+  const auto attentions =
+      static_cast<int>(c.encoder_layers * (c.global_first ? 2 : 1) + 2 * c.decoder_layers);
+  const std::string fused = ir::print(program.stage("fused"));
+  CHECK(count(fused, "= attention(") == attentions);
+  CHECK(count(fused, "= softmax(") == 0);
+  CHECK(count(ir::print(program.graph()), "attention_grad(") == attentions);
+  NamedArrays inputs;
+  for (const auto& [name, width] : {std::pair{"source", s}, {"target_in", t}, {"target_out", t}})
+    inputs.add(name, Array(ir::DType::s32, {b, width}));
+  for (const auto& [name, width] : {std::pair{"source_lengths", s}, {"target_lengths", t}})
+    inputs.add(name, Array::of(ir::DType::s32, {b}, std::vector<int64_t>{width, width - 1, 3}));
+  inputs.add("lr", Array::of(ir::DType::f32, {}, std::vector<float>{1e-3F}));
+  const backends::Report report = program.executable(store, inputs).report();
+  for (const backends::Allocation& a : report.memory.allocations)
+    for (const ir::Value& v : a.values) {
+      const ir::TensorType& type = report.graph.type(v);
+      int positions = 0;
+      for (const ir::Dim& d : type.shape) {
+        const int64_t n = d.constant().value_or(0);
+        positions += n == s || n == t;
+      }
+      CAPTURE(type);
+      // The sums of blocks come with a mask and a bias of every sentence, global tokens with a mask.
+      if (c.global_block == 0 && !c.global_first) CHECK(positions < 2);
+    }
+}
+
+}  // namespace
+
 TEST_CASE("published: every attention is one op in both directions, and keeps no weights") {
   if (tests::published_oracle().empty()) return;
-  const int64_t b = 3, s = 37, t = 41;
   for (const std::string& model : tests::kPublished) {
     CAPTURE(model);
     const Folder folder = folder_of(model);
-    const transformer::Config& c = folder.imported().config;
-    Program program =
-        Program::training(transformer::loss_graph(c, false), {}, tests::onednn_options());
-    const auto attentions =
-        static_cast<int>(c.encoder_layers * (c.global_first ? 2 : 1) + 2 * c.decoder_layers);
-    const std::string fused = ir::print(program.stage("fused"));
-    CHECK(count(fused, "= attention(") == attentions);
-    CHECK(count(fused, "= softmax(") == 0);
-    CHECK(count(ir::print(program.graph()), "attention_grad(") == attentions);
     ParameterStore store = folder.load();
-    NamedArrays inputs;
-    for (const auto& [name, width] : {std::pair{"source", s}, {"target_in", t}, {"target_out", t}})
-      inputs.add(name, Array(ir::DType::s32, {b, width}));
-    for (const auto& [name, width] : {std::pair{"source_lengths", s}, {"target_lengths", t}})
-      inputs.add(name, Array::of(ir::DType::s32, {b}, std::vector<int64_t>{width, width - 1, 3}));
-    inputs.add("lr", Array::of(ir::DType::f32, {}, std::vector<float>{1e-3F}));
-    const backends::Report report = program.executable(store, inputs).report();
-    for (const backends::Allocation& a : report.memory.allocations)
-      for (const ir::Value& v : a.values) {
-        const ir::TensorType& type = report.graph.type(v);
-        int positions = 0;
-        bool batch = false;
-        for (const ir::Dim& d : type.shape) {
-          const int64_t n = d.constant().value_or(0);
-          positions += n == s || n == t;
-          batch = batch || n == b;
-        }
-        CAPTURE(type);
-        // The sums of blocks, which sentences of other lengths have others of, come with a mask and a
-        // bias of every sentence.
-        if (c.global_block == 0 && !c.global_first) CHECK((positions < 2 || !batch));
-      }
+    check_plan(folder.imported().config, store);
   }
+}
+
+TEST_CASE("transformer: biases of distances make no values of pairs, whole or in windows") {
+  for (const auto positions :
+       {transformer::PositionKind::relative, transformer::PositionKind::alibi})
+    for (const int64_t window : {0, 5}) {
+      transformer::Config c;
+      c.source.vocabulary = c.target_vocabulary = 24;
+      c.width = 16, c.heads = 2, c.feed_forward = 32;
+      c.encoder_layers = c.decoder_layers = 2;
+      c.positions = positions, c.window = window;
+      CAPTURE(window);
+      ParameterStore store(1);
+      store.prepare(transformer::loss_graph(c, false));
+      check_plan(c, store);
+    }
 }
 #endif

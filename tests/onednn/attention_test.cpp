@@ -228,3 +228,30 @@ TEST_CASE("attention: two axes of heads, walked by one kernel, with dropout alon
     CHECK(plan.find("softmax") == std::string::npos);
   }
 }
+
+TEST_CASE("attention: biases by distance, over tiles, bands and shares of heads and batch") {
+  for (const std::string bias : {"2,", "1,", "B,1,", "B,2,", ""})
+    for (const std::string band : {"[]", "[-1, 0]", "[5, 3]"}) {
+      CAPTURE(bias);
+      CAPTURE(band);
+      const std::string options = "; ; %m; %x) {by_distance=true, scale=0.6, band=" + band;
+      const std::string g =
+          "graph(%q: f32[B,2,T,5], %k: f32[B,2,S,5], %v: f32[B,2,S,3], %d: f32[B,2,T,3], %dl: "
+          "f32[B,2,T], %m: pred[B,1,1,S], %x: f32[" +
+          bias + "T+S-1]) { %o, %l = attention(%q, %k, %v" + options +
+          ", lse=true} %dq, %dk, %dv, %dx = attention_grad(%d, %q, %k, %v, %o, %l; ; %m; %x; ; ; ; "
+          "; "
+          "%dl) {by_distance=true, scale=0.6, band=" +
+          band + ", wanted=[\"q\", \"k\", \"v\", \"bias\"]} return %o, %dq, %dk, %dv, %dx }";
+      for (const auto& [t, s] :
+           {std::pair<int64_t, int64_t>{3, 5}, {1, 4}, {4, 1}, {20, 210}, {110, 130}})
+        check_same(g, {.bindings = {{"B", 2}, {"T", t}, {"S", s}}});
+    }
+}
+
+TEST_CASE("by_distance: views that overlap, and sums of their diagonals, of every layout") {
+  check_same(R"(graph(%x: f32[B,T+S-1], %y: f32[B,T,S]) {
+    %a = by_distance(%x) {queries=T}  %b = mul(%a, %y)  %c = transpose(%a) {perm=[0, 2, 1]}
+    %d = add(%c, %c)  %e = sum_by_distance(%b)  return %a, %b, %d, %e })",
+             {.bindings = {{"B", 3}, {"T", 4}, {"S", 7}}});
+}

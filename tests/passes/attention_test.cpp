@@ -339,3 +339,53 @@ TEST_CASE("fuse_attention: says what was fused, in the user's names and lines") 
   CHECK(noted(context, ir::Note::Kind::done,
               "decoder.ir:3 decoder/attention: softmax %a and 2 more became attention (dot)"));
 }
+
+TEST_CASE("fuse_attention: a bias of distances stays one, whatever heads share it") {
+  for (const std::string heads : {"2", "1"})
+    becomes("%q: f32[B,2,T,D], %k: f32[B,2,S,D], %v: f32[B,2,S,E], %x: f32[" + heads + ",T+S-1]",
+            R"(
+    %b = by_distance(%x) {queries=T}  %e = matmul(%q, %k) {transpose_b=true}  %eb = add(%e, %b)
+    %a = softmax(%eb)  %o = matmul(%a, %v)  return %o)",
+            "%o = attention(%q, %k, %v; ; ; %x) {by_distance=true} return %o",
+            {{"B", 2}, {"T", 3}, {"S", 4}, {"D", 3}, {"E", 2}});
+}
+
+TEST_CASE("fuse_attention: distances that are multiplied, and two tables of them, add up") {
+  becomes(
+      "%q: f32[B,2,T,D], %k: f32[B,2,T,D], %v: f32[B,2,T,E], %x: f32[2,2*T-1], %y: "
+      "f32[2*T-1], %l: s32[B]",
+      R"(
+    %b = by_distance(%x) {queries=T}  %c = by_distance(%y) {queries=T}
+    %e = matmul(%q, %k) {transpose_b=true}  %eb = add(%e, %b)  %es = mul(%eb, 0.5)
+    %ec = add(%es, %c)  %a = softmax(%ec)  %o = matmul(%a, %v)  return %o)",
+      R"(
+    %z = mul(%x, 0.5)  %s = add(%y, %z)
+    %o = attention(%q, %k, %v; ; ; %s) {scale=0.5, by_distance=true} return %o)",
+      {{"B", 2}, {"T", 3}, {"D", 3}, {"E", 2}});
+}
+
+TEST_CASE("fuse_attention: layers that share a table of distances add up its gradient") {
+  const ir::Graph plain = ir::parse(R"(
+    graph(%q: f32[B,2,T,D], %k: f32[B,2,T,D], %x: f32[2,2*T-1]) {
+      %b = by_distance(%x) {queries=T}
+      %e = matmul(%q, %k) {transpose_b=true}  %eb = add(%e, %b)  %a = softmax(%eb)  %o = matmul(%a, %k)
+      %f = matmul(%o, %k) {transpose_b=true}  %fb = add(%f, %b)  %c = softmax(%fb)  %p = matmul(%c, %k)
+      return %p
+    })");
+  const ir::Graph fused = run(kPasses, plain);
+  const auto slopes = [](const ir::Graph& g) {
+    return autodiff::gradient(g, g.outputs()[0].name, autodiff::float_arguments(g),
+                              {.cotangent = true});
+  };
+  check_same_values(slopes(plain), slopes(fused), {{"B", 2}, {"T", 4}, {"D", 3}});
+}
+
+TEST_CASE("fuse_attention: distances beside a bias of pairs are pairs") {
+  becomes("%q: f32[B,T,D], %k: f32[B,T,D], %v: f32[B,T,E], %x: f32[2*T-1], %y: f32[T,T]", R"(
+    %b = by_distance(%x) {queries=T}  %e = matmul(%q, %k) {transpose_b=true}  %eb = add(%e, %b)
+    %ec = add(%eb, %y)  %a = softmax(%ec)  %o = matmul(%a, %v)  return %o)",
+          R"(
+    %b = by_distance(%x) {queries=T}  %s = add(%y, %b)
+    %o = attention(%q, %k, %v; ; ; %s) return %o)",
+          {{"B", 2}, {"T", 3}, {"D", 3}, {"E", 2}});
+}
