@@ -8,6 +8,7 @@
 #include "backends/backend.h"
 #include "ir/error.h"
 #include "models/data/random.h"
+#include "models/families/seq2seq.h"
 #include "models/published/folder.h"
 #include "models/search/beam_search.h"
 
