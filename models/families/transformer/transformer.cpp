@@ -56,10 +56,17 @@ Tensor looked_up(const Scope& p, const Config& c, std::string_view side, const T
   return x * std::sqrt(static_cast<double>(c.width));
 }
 
+// Positions 0 .. t-1, s32[T], where embeddings or rotations read them; distances need none.
+Tensor positions_of(const Config& c, const Tensor& like, const Dim& t) {
+  const bool read = c.positions != PositionKind::relative && c.positions != PositionKind::alibi;
+  return read || c.global_block > 0 ? positions_from(like, t) : Tensor();
+}
+
 // Vectors T[B,T,M] at positions s32[T] -> T[B,T,M]
 Tensor placed(const Scope& p, const Config& c, std::string_view side, Tensor x,
               const Tensor& positions, const Noise& noise) {
-  const Tensor at = c.first_position > 0 ? positions + c.first_position : positions;
+  const bool shifted = c.first_position > 0 && positions.valid();
+  const Tensor at = shifted ? positions + c.first_position : positions;
   if (c.positions == PositionKind::sinusoidal)
     x = x + sinusoidal_positions(at, c.width, c.sinusoids);
   if (c.positions == PositionKind::learned) {
@@ -283,7 +290,7 @@ Encoded encode(const Scope& p, const Config& c, const Tensor& source, const Tens
                const Noise& noise, SourceLoc loc) {
   const CalledFrom from(loc);
   const Dim s = seq2seq::source_positions(c.source, source);
-  const Tensor positions = positions_from(source, s);
+  const Tensor positions = positions_of(c, source, s);
   Tensor x = embedded_source(p, c, source, lengths, positions, noise);
   const Scope stack = p / "encoder";
   const auto in = stack.enter(loc);
@@ -334,7 +341,7 @@ Decoded decode(const Scope& p, const Config& c, const Memory& memory, const Tens
                const Noise& noise, SourceLoc loc) {
   const CalledFrom from(loc);
   const Dim t = target.dim(1);
-  const Tensor positions = positions_from(target, t);
+  const Tensor positions = positions_of(c, target, t);
   const Tensor x = embedded_target(p, c, target, positions, noise);
   DecoderSources view;
   if (c.decoder_self == Mixing::attention) {
