@@ -4,6 +4,7 @@
 #include "tests/support/op_samples.h"
 
 #include <doctest/doctest.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 
@@ -75,6 +76,39 @@ TEST_CASE(
       CHECK(count(executable->plan_text(), "packed, once for all runs") == 2);
     }
   CHECK(options.shared->made.size() == 2);
+}
+
+TEST_CASE("packed weights: of a file's matrix, read in part, only its own pages are given back") {
+  constexpr int64_t kColumns = 64, kLength = 8192, kBehind = 8192;  // floats
+  constexpr size_t kBytes = (kColumns * kLength + kBehind) * sizeof(float);
+  const std::shared_ptr<void> pages(
+      mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+      [](void* p) { munmap(p, kBytes); });
+  REQUIRE(pages.get() != MAP_FAILED);
+  auto* const first = static_cast<float*>(pages.get());
+  for (int64_t i = 0; i < kColumns * kLength + kBehind; ++i)
+    first[i] = static_cast<float>(i % 7) - 3;
+
+  const ir::Graph graph = ir::parse(R"(graph(%x: f32[2,4096], %t: f32[64,8192]) {
+    %w = transpose(%t) {perm=[1,0]}
+    %u = slice(%w) {axis=0, start=4096, stop=8192}
+    %y = matmul(%x, %u)
+    return %y })");
+  std::vector<ir::Array> arguments = tests::sample_arguments(graph, {}, 3, ir::DType::f32);
+  arguments[1] = ir::Array::view(ir::DType::f32, {kColumns, kLength}, first, pages);
+  const auto expected = tests::run_onednn(graph, arguments, {}, {});
+  onednn::ExecutableOptions options;
+  options.fixed = {false, true};
+  const auto executable = onednn::compile(graph, {}, options);
+  REQUIRE(count(executable->plan_text(), "packed, once for all runs") == 1);
+  arguments[1] = ir::Array::view(ir::DType::f32, {kColumns, kLength}, first, pages, true);
+  std::vector<ir::Array> found{ir::Array(ir::DType::f32, {2, kColumns})};
+  executable->run(arguments, found);
+  CHECK(tests::difference(found[0], expected[0], 1e-5) == "");
+  int64_t lost = 0;
+  for (int64_t i = kColumns * kLength; i < kColumns * kLength + kBehind; ++i)
+    lost += first[i] != static_cast<float>(i % 7) - 3;
+  CHECK(lost == 0);
 }
 
 TEST_CASE("few rows a matrix, read or written in another order, become one product") {

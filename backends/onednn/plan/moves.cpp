@@ -225,7 +225,8 @@ void pack_in_pieces(const kernels::PackWeights& whole, int64_t element_bytes) {
     k.w = w + j * column;
     k.packed = static_cast<char*>(whole.packed) +
                kernels::packed_weights_bytes(whole.depth, j, whole.dtype);
-    const auto bytes = static_cast<size_t>(k.columns * column);
+    // Of a part of a longer column, nothing behind its own end.
+    const auto bytes = static_cast<size_t>((k.columns - 1) * column + k.depth * element_bytes);
     ir::read_pages(k.w, bytes);
     kernels::pack_weights(k);
     ir::release_pages(k.w, bytes);
