@@ -20,4 +20,5 @@
 #include "models/training/seq2seq_run.h"
 #include "models/training/trainer.h"
 #include "models/translator/task.h"
+#include "models/translator/training_setup.h"
 #include "models/translator/translator.h"

@@ -6,6 +6,7 @@
 #include "models/data/batch_names.h"
 #include "models/translator/opened_model.h"
 #include "models/translator/task.h"
+#include "models/translator/training_setup.h"
 
 #include <filesystem>
 

@@ -5,6 +5,7 @@
 #include "models/published/folder.h"
 #include "models/published/peft.h"
 #include "models/translator/opened_model.h"
+#include "models/translator/training_setup.h"
 
 #include <filesystem>
 

@@ -48,29 +48,6 @@ struct TaskOptions {
 
 // Throws GraphError "file:line: ..." for what is wrong in the recipe or in its data.
 Task read_task(const std::string& recipe, const TaskOptions& options = {});
-training::Tokenizers make_tokenizers(const Task& task);  // from the training data
-
-// How large batches get, or their parts where gradients are accumulated: at most this in each.
-struct BatchSizes {
-  int64_t rows = 64, source = 25, target = 25;  // padded widths
-
-  ir::Bindings bindings() const { return {{"B", rows}, {"S", source}, {"T", target}}; }
-};
-BatchSizes largest_batch(const Task& task);
-
-// How the pieces of its examples are drawn.
-data::SubwordSampling sampling_of(const Task& task);
-
-// The graph of the loss as a step computes it, the recipe's frozen parameters not trained. Throws
-// GraphError "file:line: ..." where a pattern of training.freeze or adapter.targets matches nothing.
-ir::Graph training_graph(const Task& task);
-// The matrices that are adapted, where some are.
-std::vector<low_rank::Module> adapted_modules(const Task& task);
-
-// What trains the task into a folder, on the onednn backend unless `program` names another; the
-// memory budget of the recipe is met for the largest batch, unless `program` has one.
-training::TrainerSetup trainer_setup(const Task& task, const training::ModelFolder& folder,
-                                     ProgramOptions program = {});
 
 // How many tokens the vocabularies do not know, by file, and the first of them: "; 3 of 50 tokens of
 // valid.tsv are not in the vocabulary, the first is 'q' on line 7".

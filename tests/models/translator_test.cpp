@@ -4,6 +4,7 @@
 #include "ir/error.h"
 #include "models/data/random.h"
 #include "models/translator/task.h"
+#include "models/translator/training_setup.h"
 #include "tests/formats/temporary_folder.h"
 #include "tests/models/backends.h"
 #include "tests/models/small_data.h"

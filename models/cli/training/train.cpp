@@ -17,6 +17,8 @@
 #include "models/translator/publication.h"
 #include "models/translator/starter_recipe.h"
 #include "models/translator/task.h"
+#include "models/translator/task_tokenizers.h"
+#include "models/translator/training_setup.h"
 
 #include <fmt/format.h>
 
