@@ -6,7 +6,7 @@
 namespace weft {
 namespace {
 
-data::FilterSettings settings(const Task& task, bool whole) {
+data::FilterSettings filter_settings(const Task& task, bool whole) {
   data::FilterSettings s = task.recipe.filters;
   if (!whole || task.recipe.data.source != data::SourceKind::tokens) s.max_ratio = 0;
   if (!whole) s.drop_duplicates = false;
@@ -16,7 +16,10 @@ data::FilterSettings settings(const Task& task, bool whole) {
 }  // namespace
 
 TaskFilter::TaskFilter(const Task& task, const data::ParallelCorpus& text, bool whole)
-    : task_(task), text_(text), filter_(settings(task, whole)), counts_(text.files().size()) {}
+    : task_(task),
+      text_(text),
+      filter_(filter_settings(task, whole)),
+      counts_(text.files().size()) {}
 
 template <typename F>
 bool TaskFilter::at_line(const data::Example& e, const F& keeps) const {

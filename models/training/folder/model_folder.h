@@ -18,39 +18,15 @@
 #pragma once
 #include "frontend/formats/file_lock.h"
 #include "frontend/store/parameter_store.h"
-#include "models/data/batching.h"
 #include "models/data/tokens/tokenizer.h"
 #include "models/families/seq2seq.h"
-#include "models/training/divergence.h"
 #include "models/training/folder/checkpoint.h"
-#include "models/training/recipe/run_settings.h"
-#include "models/training/schedule_end.h"
+#include "models/training/folder/progress.h"
 
 #include <memory>
 #include <string>
 
 namespace weft::training {
-
-struct Progress {
-  int64_t step = 0;
-  data::BatchStream::Position position;  // of the next batch
-  double best_score = 0;                 // of validation, of the best model there is
-  int64_t best_step = 0;                 // 0: none yet
-  double mark_score = 0;                 // the best of the validations that were due, by which
-  int64_t mark_step = 0;              // shrinking and patience are judged: none after the last step
-  int64_t since_best = 0;             // due validations after that one
-  int64_t shrinks = 0;                // of the learning rate
-  int64_t schedule_end = 0;           // found by the run; 0: the recipe's, or not known yet
-  TimedFall fall;                     // of a schedule that ends with the minutes
-  RunningLevels levels;               // of the steps so far, by which divergence is judged
-  int64_t skips = 0, since_skip = 0;  // updates that were not made, and sound steps since
-  int64_t restores = 0;               // of a checkpoint, after the run had diverged
-  bool validation_due = false;        // the one of this step was stopped
-  uint64_t seed = 1;
-  RunSettings settings;  // of the run that made the last of these steps
-
-  bool operator==(const Progress&) const = default;
-};
 
 struct Tokenizers {
   data::Tokenizer source, target;  // source: of nothing where the model reads no tokens
