@@ -436,6 +436,31 @@ TEST_CASE("dot_attention: a sentence's bits depend neither on its batch nor on i
   }
 }
 
+TEST_CASE("dot_attention_grad: a sentence's bits depend neither on its batch nor on its padding") {
+  for (const int64_t batch : {4, 12})  // ranges of keys apart, and one after the other
+    for (const int64_t queries : {3, 40, 130}) {
+      Problem p{batch, 2, queries, 1350, 32, 24, See::prefix};
+      const Dot x(p);
+      Dot::Results together, alone;
+      run(x, together);
+      auto args = x.grad_args(alone);
+      alone.lse = together.lse, alone.out = together.out;
+      args.batch = 1, args.keys = p.S * 2 / 3, args.mask = {};
+      for (k::Heads<const float>* of :
+           {&args.q, &args.k, &args.v, &args.out, &args.lse, &args.dout})
+        of->data += 2 * of->batch;
+      run(args);
+      CHECK(args.keys > 3 * 288);  // the sum over keys is that of several
+      const auto same = [](const Floats& one, const Floats& all, int64_t stride, int64_t n) {
+        return std::memcmp(one.data(), all.data() + 2 * stride,
+                           static_cast<size_t>(n) * sizeof(float)) == 0;
+      };
+      CHECK(same(alone.dq, together.dq, args.dq.batch, args.dq.batch));
+      CHECK(same(alone.dk, together.dk, args.dk.batch, args.keys * args.dk.row));
+      CHECK(same(alone.dv, together.dv, args.dv.batch, args.keys * args.dv.row));
+    }
+}
+
 namespace {
 
 // Sequences one after the other, rows [H*ld]; the same kernel on each alone is what is expected.

@@ -8,6 +8,11 @@
 namespace weft::onednn::kernels::WEFT_ISA {
 namespace {
 
+void clear_rows(const Heads<float>& x, int64_t b, int64_t h, Range rows, int64_t columns) {
+  for (int64_t t = rows.begin; t < rows.end && x.data != nullptr; ++t)
+    memset(row_of(x, b, h, t), 0, (size_t)columns * sizeof(float));
+}
+
 class Gradient {
  public:
   Gradient(const DotAttentionGrad& args, float* workspace)
@@ -27,27 +32,31 @@ class Gradient {
     z_ = factor_ + kTileQueries;
   }
 
-  // What the keys of one range give, for all queries of a head.
-  void run(int64_t b, int64_t h, Range keys, float* dq, int64_t ld_dq) {
+  // What ranges [first, last) of a head's keys give to dk, dv, dbias and, one sum added to the other,
+  // to dq.
+  void run(int64_t b, int64_t h, int64_t first, int64_t last, float* dq, int64_t ld_dq) {
     const int64_t queries = queries_of(args_, b);
     all_ = seen_keys(args_, b, h, 0, queries);
-    const Range seen{larger(all_.begin, keys.begin), smaller(all_.end, keys.end)};
+    for (int64_t range = first; range < last; ++range) clear_keys(b, h, range_of(b, range));
     for (int64_t t = 0; t < queries; t += kTileQueries) {
       const Block block{b, h, t, smaller(kTileQueries, queries - t)};
       float* to = dq == nullptr ? nullptr : dq + t * ld_dq;
-      const Range near = near_of(block, seen);
-      if (near.begin >= near.end) {
-        for (int64_t i = 0; i < block.queries && to != nullptr; ++i)
-          memset(to + i * ld_dq, 0, (size_t)args_.hidden * sizeof(float));
-        continue;
+      bool summed = false;
+      for (int64_t range = first; range < last; ++range) {
+        const Range keys = range_of(b, range);
+        const Range near =
+            near_of(block, {larger(all_.begin, keys.begin), smaller(all_.end, keys.end)});
+        if (near.begin >= near.end) continue;
+        summed ? clear_sums(block) : start(block);
+        for (int64_t j = near.begin; j < near.end; j += kTileKeys) {
+          fetch_keys(b, h, j + kTileKeys, near.end);
+          step(block, j, smaller(kTileKeys, near.end - j));
+        }
+        if (to != nullptr) put_sums(block, summed, to, ld_dq);
+        summed = true;
       }
-      start(block);
-      for (int64_t j = near.begin; j < near.end; j += kTileKeys) {
-        fetch_keys(b, h, j + kTileKeys, near.end);
-        step(block, j, smaller(kTileKeys, near.end - j));
-      }
-      if (to != nullptr)
-        copy_rows(dq_, ld_d_, block.queries, args_.hidden, {nullptr, 0}, 0, to, ld_dq);
+      for (int64_t i = 0; i < block.queries && to != nullptr && !summed; ++i)
+        memset(to + i * ld_dq, 0, (size_t)args_.hidden * sizeof(float));
     }
   }
 
@@ -57,6 +66,30 @@ class Gradient {
   };
   static Panel panel(const Block& block, int64_t i) {
     return {block.b, block.h, block.t + i, smaller(kLanes, block.queries - i)};
+  }
+
+  // In whole blocks, counted from the sentence's first key; the last has what nobody sees, too.
+  Range range_of(int64_t b, int64_t range) const {
+    const int64_t rows = keys_of(args_, b), ranges = key_ranges(args_, all_.end);
+    if (range >= ranges) return {rows, rows};
+    const Range mine = share(ceil_div(all_.end, kTileKeys), range, ranges);
+    return {mine.begin * kTileKeys, range + 1 == ranges ? rows : mine.end * kTileKeys};
+  }
+
+  void clear_keys(int64_t b, int64_t h, Range keys) const {
+    clear_rows(args_.dk, b, h, keys, args_.hidden);
+    clear_rows(args_.dv, b, h, keys, args_.width);
+  }
+
+  void clear_sums(const Block& block) {
+    memset(dq_, 0, (size_t)(block.queries * ld_d_) * sizeof(float));
+  }
+  void put_sums(const Block& block, bool add, float* to, int64_t ld) const {
+    if (!add) return copy_rows(dq_, ld_d_, block.queries, args_.hidden, {nullptr, 0}, 0, to, ld);
+    for (int64_t i = 0; i < block.queries; ++i)
+      for_columns(args_.hidden, [&](int64_t c, auto at) {
+        at.put(to + i * ld + c, at.get(to + i * ld + c) + at.get(dq_ + i * ld_d_ + c));
+      });
   }
 
   // Of the keys `seen`, those that some query of a block may see by the band.
@@ -84,7 +117,7 @@ class Gradient {
       copy_rows(row_of(args_.q, block.b, block.h, block.t), args_.q.row, block.queries,
                 args_.hidden, {nullptr, 0}, 0, q_, ld_d_);
     copy_rows(g, args_.dout.row, block.queries, args_.width, {nullptr, 0}, 0, g_, ld_e_);
-    memset(dq_, 0, (size_t)(block.queries * ld_d_) * sizeof(float));
+    clear_sums(block);
     for (int64_t i = 0; i < block.queries; i += kLanes) {
       const int64_t n = smaller(kLanes, block.queries - i);
       put_transposed(q_ + i * ld_d_, ld_d_, n, args_.hidden, args_.scale * kLog2E,
@@ -308,7 +341,7 @@ struct Units {
   int64_t batch, heads, ranges;      // units
   int64_t inner_batch, inner_heads;  // done by one unit, one after the other
 
-  explicit Units(const DotAttentionGrad& args) : ranges(key_ranges(args)) {
+  explicit Units(const DotAttentionGrad& args) : ranges(ranges_apart(args)) {
     const bool all_entries = args.dbias.data != nullptr && args.dbias.batch == 0;
     const bool all_heads = args.dbias.data != nullptr && args.dbias.head == 0;
     batch = all_entries ? 1 : args.batch, inner_batch = all_entries ? args.batch : 1;
@@ -317,36 +350,32 @@ struct Units {
   int64_t count() const { return batch * heads * ranges; }
 };
 
-void clear(const Heads<float>& x, int64_t b, int64_t h, Range rows, int64_t columns) {
-  for (int64_t t = rows.begin; t < rows.end && x.data != nullptr; ++t)
-    memset(row_of(x, b, h, t), 0, (size_t)columns * sizeof(float));
-}
-
 // Sums of a range but the first, whose go to dq itself.
 float* partial_dq(const DotAttentionGrad& args, int64_t b, int64_t h, int64_t range) {
   return static_cast<float*>(args.workspace) +
-         ((b * args.heads + h) * (key_ranges(args) - 1) + range - 1) * args.queries *
+         ((b * args.heads + h) * (ranges_apart(args) - 1) + range - 1) * args.queries *
              padded_row(args.hidden);
 }
 
+// All of a head, or one of its ranges.
 void run_head(const DotAttentionGrad& args, Gradient& gradient, float* buffer, int64_t b, int64_t h,
               int64_t range, int64_t ranges) {
-  // In whole blocks, the last range maybe shorter; the same columns of dbias in all batch entries.
-  const int64_t rows = keys_of(args, b), blocks = ceil_div(args.keys, kTileKeys);
-  const Range mine = share(blocks, range, ranges);
-  const Range keys{smaller(rows, mine.begin * kTileKeys), smaller(rows, mine.end * kTileKeys)};
-  clear(args.dk, b, h, keys, args.hidden);
-  clear(args.dv, b, h, keys, args.width);
   float* dq = nullptr;
   int64_t ld = args.dq.row;
   if (args.dq.data != nullptr) {
     dq = row_of(args.dq, b, h, 0);
     if (range > 0) dq = partial_dq(args, b, h, range), ld = padded_row(args.hidden);
   }
-  if (few_queries(args))
+  if (few_queries(args)) {
+    const Range keys{0, keys_of(args, b)};
+    clear_rows(args.dk, b, h, keys, args.hidden);
+    clear_rows(args.dv, b, h, keys, args.width);
     dot_attention_grad_rows(args, b, h, keys, dq, ld, buffer);
-  else
-    gradient.run(b, h, keys, dq, ld);
+  } else if (ranges > 1) {
+    gradient.run(b, h, range, range + 1, dq, ld);
+  } else {
+    gradient.run(b, h, 0, kMostRanges, dq, ld);
+  }
 }
 
 void add_partial_dq(const DotAttentionGrad& args, int64_t row, int64_t ranges) {

@@ -10,13 +10,14 @@
 namespace weft::onednn::kernels {
 
 inline constexpr int64_t kForwardKeys = 192, kTileKeys = 96, kTileQueries = 96;
-inline constexpr int64_t kSmallTileQueries = 32;  // where there would be few blocks
-inline constexpr int64_t kFewUnits = 16;          // less work than this is cut smaller
-inline constexpr int64_t kSharedRanges = 4;       // of keys where many heads are one unit, at most
-inline constexpr int64_t kFewQueries = 8;         // up to here no tiles: one query at a time
-inline constexpr int64_t kFewQueriesGrad = 4;     // likewise
-inline constexpr int64_t kKeyRange = 128;         // ... and keys are divided by this
-inline constexpr int64_t kLaneLimit = 32;         // columns of a micro-kernel at most
+inline constexpr int64_t kSmallTileQueries = 32;      // where there would be few blocks
+inline constexpr int64_t kFewUnits = 16;              // less work than this is cut smaller
+inline constexpr int64_t kRangeKeys = 3 * kTileKeys;  // summed for dq apart, at least
+inline constexpr int64_t kMostRanges = 4;             // of them
+inline constexpr int64_t kFewQueries = 8;             // up to here no tiles: one query at a time
+inline constexpr int64_t kFewQueriesGrad = 4;         // likewise
+inline constexpr int64_t kKeyRange = 128;             // ... and keys are divided by this
+inline constexpr int64_t kLaneLimit = 32;             // columns of a micro-kernel at most
 
 constexpr int64_t rounded(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 // To whole cache lines, and off the 4 KB grid.
@@ -60,19 +61,22 @@ constexpr int64_t shared_floats(const DotAttention& args) {
 
 // --- gradient
 
-// Ranges of keys that are done apart, all but the first with sums for dq of their own: of the sizes
-// only. Heads that add to the same dbias are one unit of work.
-constexpr int64_t key_ranges(const DotAttentionGrad& args) {
-  const int64_t most = (args.keys + kTileKeys - 1) / kTileKeys;
-  const bool biased = args.dbias.data != nullptr;
-  // By distance all queries and keys add to the same.
-  const bool summed_over_keys = biased && (args.dbias.column == 0 || args.dbias.row < 0);
-  const int64_t units = (biased && args.dbias.batch == 0 ? args.batch > 0 : args.batch) *
-                        (biased && args.dbias.head == 0 ? args.heads > 0 : args.heads);
-  if (units == 0 || most <= 1 || summed_over_keys) return 1;
-  int64_t wanted = units >= kFewUnits ? 1 : kFewUnits / units;
-  if (units < args.batch * args.heads && wanted > kSharedRanges) wanted = kSharedRanges;
-  return wanted < most ? wanted : most;
+// dq is the sum of so many sums, each over a range of a sentence's keys, added in order. `keys`: those
+// up to the last that is seen, which know neither the batch nor its padding.
+constexpr int64_t key_ranges(const DotAttentionGrad& args, int64_t keys) {
+  if (few_queries(args) || keys <= kRangeKeys) return 1;
+  const int64_t ranges = (keys + kRangeKeys - 1) / kRangeKeys;
+  return ranges < kMostRanges ? ranges : kMostRanges;
+}
+// Ranges that are units of work of their own, each with room for its sums, where there are few heads;
+// 1: a head's ranges are done one after the other. Units that add to one dbias would have to have the
+// same ranges.
+constexpr int64_t ranges_apart(const DotAttentionGrad& args) {
+  const BiasGrad& dbias = args.dbias;
+  const bool shared = dbias.data != nullptr &&
+                      (dbias.column == 0 || dbias.row < 0 || (dbias.batch == 0 && args.batch > 1) ||
+                       (dbias.head == 0 && args.heads > 1));
+  return shared || args.batch * args.heads >= kFewUnits ? 1 : key_ranges(args, args.keys);
 }
 constexpr int64_t thread_floats(const DotAttentionGrad& args) {
   const int64_t q = kTileQueries, k = kTileKeys;
@@ -87,10 +91,10 @@ constexpr int64_t thread_floats(const DotAttentionGrad& args) {
 // Never less for more entries: a run may have fewer than were planned.
 constexpr int64_t shared_floats(const DotAttentionGrad& args) {
   if (args.dq.data == nullptr) return 0;
-  int64_t most = args.batch * args.heads * (key_ranges(args) - 1);
+  int64_t most = 0;
   DotAttentionGrad fewer = args;
-  for (fewer.batch = 1; fewer.batch < args.batch && fewer.batch <= kFewUnits; ++fewer.batch) {
-    const int64_t sums = fewer.batch * args.heads * (key_ranges(fewer) - 1);
+  for (fewer.batch = 1; fewer.batch <= args.batch && fewer.batch <= kFewUnits; ++fewer.batch) {
+    const int64_t sums = fewer.batch * args.heads * (ranges_apart(fewer) - 1);
     most = sums > most ? sums : most;
   }
   return most * args.queries * padded_row(args.hidden);
