@@ -184,6 +184,32 @@ TEST_CASE("gemm: a row has the same bits alone, among others and on any number o
     }
 }
 
+TEST_CASE("gemm: panels for other products have their columns and depth, zeros behind") {
+  constexpr int64_t kDepth = 37, kColumns = 70, kPanel = 64, kWhole = 48;
+  Floats w(kDepth * kColumns);
+  for (size_t i = 0; i < w.size(); ++i) w[i] = static_cast<float>(i + 1);
+  for (const bool turned : {false, true}) {
+    const int64_t row = turned ? 1 : kColumns, column = turned ? kDepth : 1;
+    Floats panels(2 * kWhole * kPanel, kNaN);
+    k::pack_weights({.depth = kDepth,
+                     .columns = kColumns,
+                     .w = w.data(),
+                     .row = row,
+                     .column = column,
+                     .packed = panels.data(),
+                     .panel = kPanel,
+                     .depth_step = 16});
+    for (int64_t p = 0; p < 2; ++p)
+      for (int64_t i = 0; i < kWhole; ++i)
+        for (int64_t j = 0; j < kPanel; ++j) {
+          const int64_t at = p * kPanel + j;
+          const bool real = i < kDepth && at < kColumns;
+          REQUIRE(panels[(p * kWhole + i) * kPanel + j] ==
+                  (real ? w[i * row + at * column] : 0.0F));
+        }
+  }
+}
+
 TEST_CASE("gemm: nothing to sum leaves what is added") {
   const Case c{5, 40, 0, by_row, by_row, Case::bias, false};
   Data d({5, 40, 1, by_row, by_row, Case::bias, false});

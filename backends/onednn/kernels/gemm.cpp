@@ -235,15 +235,19 @@ void multiply(const Gemm& g, int64_t thread, int64_t threads) {
   mine.run();
 }
 
+int64_t panel_of(const PackWeights& p) { return p.panel == 0 ? kPanel : p.panel; }
+
 template <class Element, class Pack>
 void pack_panels(const PackWeights& p, const Pack& pack) {
-  const int64_t panels = ceil_div(p.columns, kPanel), words = gemm_words(p.depth, p.dtype);
+  const int64_t panel = panel_of(p), panels = ceil_div(p.columns, panel),
+                words = packed_weights_words(p);
   const auto* const w = static_cast<const Element*>(p.w);
-  parallel_for(panels, p.depth * kVectors, [&](int64_t begin, int64_t end) {
+  parallel_for(panels, p.depth * panel / kWidth, [&](int64_t begin, int64_t end) {
     for (int64_t index = begin; index < end; ++index) {
-      const int64_t j = index * kPanel;
-      pack(w + j * p.column, p.row, p.column, p.depth, smaller(kPanel, p.columns - j),
-           static_cast<float*>(p.packed) + index * words * kPanel);
+      const int64_t j = index * panel;
+      auto* const to = static_cast<float*>(p.packed) + index * words * panel;
+      pack(w + j * p.column, p.row, p.column, p.depth, smaller(panel, p.columns - j), to);
+      for (int64_t i = gemm_words(p.depth, p.dtype) * panel; i < words * panel; ++i) to[i] = 0;
     }
   });
 }
@@ -259,9 +263,11 @@ void gemm(const Gemm& g) {
   });
 }
 
-int64_t packed_weights_panel(const PackWeights&) { return kPanel; }
+int64_t packed_weights_panel(const PackWeights& p) { return panel_of(p); }
 
 void pack_weights(const PackWeights& p) {
+  if (p.panel != 0)
+    return pack_panels<float>(p, [&](auto... of_panel) { pack_panel(of_panel..., p.panel); });
   const auto pack = [](auto... of_panel) { pack_panel(of_panel...); };
   if (p.dtype == DType::f32) return pack_panels<float>(p, pack);
   if (!p.rounds) return pack_panels<uint16_t>(p, pack);

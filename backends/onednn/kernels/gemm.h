@@ -28,6 +28,9 @@ struct PackWeights {
   const void* w = nullptr;         // element (k, n) at w[k*row + n*column]
   int64_t row = 0, column = 1;
   void* packed = nullptr;
+  // Of f32 for products that are not gemm's: columns of a panel, a multiple of a vector's lanes (0:
+  // gemm's), and what its depth is a multiple of, filled up with zeros.
+  int64_t panel = 0, depth_step = 1;
 };
 
 struct Gemm {

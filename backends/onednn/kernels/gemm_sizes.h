@@ -19,6 +19,10 @@ inline constexpr int64_t kGemmPanels = 24;
 // Rows of a, read once per panel.
 inline constexpr int64_t kGemmRows = 120;
 
+constexpr int64_t packed_weights_words(const PackWeights& p) {  // of a column
+  return (gemm_words(p.depth, p.dtype) + p.depth_step - 1) / p.depth_step * p.depth_step;
+}
+
 // Whether a is laid out too, a block at a time: columns of bf16, to bring pairs together; else where
 // every step over K reads lines of its own, for which a multiple of 2 KB between them leaves a few
 // sets of the caches only (a loss of a quarter).

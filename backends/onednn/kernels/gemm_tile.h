@@ -178,24 +178,24 @@ WEFT_INLINE void tile_of(int64_t rows, const Tile<Words>& t) {
   }
 }
 
-// One panel of w[depth][n], element (k, j) at w[k*row + j*column]. Columns from n on are 0.
+// One panel of w[depth][n], element (k, j) at w[k*row + j*column]. Columns from n to `panel` are 0.
 WEFT_INLINE void pack_panel(const float* w, int64_t row, int64_t column, int64_t depth, int64_t n,
-                            float* to) {
+                            float* to, int64_t panel = kPanel) {
   if (column == 1) {
     for (int64_t k = 0; k < depth; ++k)
-      for (int64_t v = 0; v < kPanel; v += kWidth)
-        store(to + k * kPanel + v, n >= kPanel
-                                       ? load(w + k * row + v)
-                                       : load(w + k * row + v, larger(0, smaller(kWidth, n - v))));
+      for (int64_t v = 0; v < panel; v += kWidth)
+        store(to + k * panel + v, n >= panel
+                                      ? load(w + k * row + v)
+                                      : load(w + k * row + v, larger(0, smaller(kWidth, n - v))));
   } else if (row == 1) {
-    for (int64_t v = 0; v < kPanel; v += 8)
+    for (int64_t v = 0; v < panel; v += 8)
       for (int64_t k = 0; k < depth; k += 8)
         store_square(
-            to + k * kPanel + v, kPanel, depth - k, 8,
+            to + k * panel + v, panel, depth - k, 8,
             transposed(load_square(w + v * column + k, column, larger(0, n - v), depth - k)));
   } else {
     for (int64_t k = 0; k < depth; ++k)
-      for (int64_t v = 0; v < kPanel; ++v) to[k * kPanel + v] = v < n ? w[k * row + v * column] : 0;
+      for (int64_t v = 0; v < panel; ++v) to[k * panel + v] = v < n ? w[k * row + v * column] : 0;
   }
 }
 

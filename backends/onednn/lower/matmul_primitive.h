@@ -4,8 +4,7 @@
 //   by rows      b is one matrix that oneDNN likes in blocks (format_tag::any; it does where it has
 //                brgemm, that is with AVX-512) and that outlives its products: it is laid out so
 //                once, in front of all that read it; for a single product only where that pays
-//                (worth_laying_out). Many rows are cut into tiles, few are one primitive
-//                (row_tiles.h).
+//                (worth_laying_out). Rows are cut into tiles (row_tiles.h).
 //   run time     rows or depth are known when the product runs only, or rows are many, and b lies as
 //                it does: one primitive whose M or K is a run-time size (gemm:jit).
 //   whole        one primitive of fixed sizes. Leading axes are folded into rows where b has none;

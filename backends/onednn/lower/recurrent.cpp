@@ -2,6 +2,7 @@
 // kernels.
 #include "backends/onednn/kernels/gru_cell.h"
 #include "backends/onednn/kernels/lstm_cell.h"
+#include "backends/onednn/lower/choice.h"
 #include "backends/onednn/lower/entries.h"
 #include "backends/onednn/lower/ops.h"
 #include "ir/ops/all.h"
@@ -43,7 +44,9 @@ void gru_before(Emit& e) {
     k.gates = run.at<float>(gates.at), k.rs = run.at<float>(rs.at);
     kernels::gru_reset(k);
   });
-  const Tensor rn = columns(su, 0, hidden);  // su is done with
+  // su is done with; but oneDNN's primitives like rows side by side.
+  const Tensor rn =
+      pads_rows(e.choice()) ? columns(su, 0, hidden) : e.temporary(kFloat, {batch, hidden});
   emit_matmul(e, rs, e.in("Un"), rn, {.rows = rows});
   const kernels::GruUpdate update{.batch = batch,
                                   .hidden = hidden,

@@ -1,12 +1,11 @@
 // backends/onednn/lower/row_tiles.h -- a product of any number of rows with one matrix, as a few
 // oneDNN primitives of fixed numbers of rows.
 //
-// brgemm, oneDNN's best product, is made for fixed sizes, in milliseconds. Rows are cut into tiles
-// of kTileRows, which threads share; what is left over is a tile of its own, rounded up to a
-// multiple of kRowStep. A tile's primitive is made for one thread, so that it, and a row's bits, do
-// not depend on how many there are. Where there are too few rows to share they are one primitive of
-// the team's. Primitives are made when they are first needed and kept; oneDNN keeps them for all
-// products alike (its primitive cache).
+// brgemm, oneDNN's best product, is made for fixed sizes, in 50 to 260 us. Rows are cut into tiles
+// of one size, of at most kMostRows, rounded up to a multiple of few rows: so few primitives serve
+// every number of rows. Each is the team's, which divides it without changing a row's bits.
+// Primitives are made when they are first needed and kept; oneDNN keeps them for all products alike
+// (its primitive cache).
 //
 // Rows behind the last one, up to the rounded number, are read and written, within the rows that a
 // and c have room for: they must be of no account.
@@ -19,13 +18,13 @@
 #include <map>
 #include <memory>
 #include <string>
-#include <vector>
 
 namespace weft::onednn {
 
 class RowTiles {
  public:
-  static constexpr int64_t kTileRows = 64, kRowStep = 8;
+  // Larger tiles are no faster; smaller ones read the weights more often.
+  static constexpr int64_t kMostRows = 320;
 
   // c[rows,n] = a[rows,k] w[k,n] (+ bias[n]), with post-ops.
   struct Setup {
@@ -54,8 +53,10 @@ class RowTiles {
   void run(const Operands& operands);
 
  private:
-  struct Arguments {
+  // Of a number of rows.
+  struct Tile {
     static constexpr int kMost = 5;
+    dnnl::matmul primitive;
     dnnl::memory memories[kMost];
     char* at[kMost];
     dnnl_exec_arg_t args[kMost];
@@ -64,29 +65,20 @@ class RowTiles {
     void add(int name, const dnnl::memory::desc& desc, const dnnl::engine& engine);
     void set(int i, char* address);
   };
-  // Of a number of rows, for one thread or for all.
-  struct Tile {
-    dnnl::matmul primitive;
-    int64_t scratch_bytes;
-    std::vector<Arguments> by_thread;
-  };
 
-  RowTiles(const dnnl::engine& engine, const Setup& setup);
+  RowTiles(const dnnl::engine& engine, const Setup& setup) : engine_(engine), setup_(setup) {}
   dnnl::matmul::primitive_desc describe(int64_t rows, const dnnl::memory::desc& weights) const;
-  Tile& tile(int64_t rows, bool of_team);
-  int64_t rounded(int64_t rows, int64_t first) const;
-  bool shares_tiles(int64_t rows) const;
-  void make_room(int64_t bytes);
+  Tile& tile(int64_t rows);
   void copy_residual(const Operands& operands, int64_t first, int64_t rows) const;
-  dnnl_status_t run_tile(Tile& tile, int thread, const Operands& operands, int64_t first);
+  dnnl_status_t run_tile(const Operands& operands, int64_t first, int64_t rows);
 
   const dnnl::engine engine_;
   const Setup setup_;
+  dnnl::stream stream_{engine_};
   dnnl::memory::desc weights_;
   std::string implementation_;
-  std::map<std::pair<int64_t, bool>, Tile> tiles_;  // by rows, of the team
-  std::vector<dnnl::stream> streams_;               // by thread
-  std::vector<ir::Memory> scratch_;                 // by thread
+  std::map<int64_t, Tile> tiles_;  // by rows
+  ir::Memory scratch_;
   int64_t scratch_bytes_ = 0;
 };
 

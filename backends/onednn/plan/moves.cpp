@@ -4,6 +4,7 @@
 #include "backends/onednn/kernels/copy.h"
 #include "backends/onednn/kernels/elementwise.h"
 #include "backends/onednn/kernels/gemm.h"
+#include "backends/onednn/kernels/gemm_sizes.h"
 #include "backends/onednn/plan/planner.h"
 #include "ir/check.h"
 #include "ir/host/memory.h"
@@ -224,7 +225,7 @@ void pack_in_pieces(const kernels::PackWeights& whole, int64_t element_bytes) {
     k.columns = std::min(most, whole.columns - j);
     k.w = w + j * column;
     k.packed = static_cast<char*>(whole.packed) +
-               kernels::packed_weights_bytes(whole.depth, j, whole.dtype);
+               j * kernels::packed_weights_words(whole) * int64_t{sizeof(float)};
     // Of a part of a longer column, nothing behind its own end.
     const auto bytes = static_cast<size_t>((k.columns - 1) * column + k.depth * element_bytes);
     ir::read_pages(k.w, bytes);
@@ -235,13 +236,15 @@ void pack_in_pieces(const kernels::PackWeights& whole, int64_t element_bytes) {
 
 }  // namespace
 
-void emit_packing(Emit& e, const Tensor& b, Ref to) {
+void emit_packing(Emit& e, const Tensor& b, Ref to, const PanelSizes& sizes) {
   const kernels::PackWeights args{.dtype = gemm_dtype(b.dtype),
                                   .rounds = b.wide,
                                   .depth = b.dim(0),
                                   .columns = b.dim(1),
                                   .row = b.stride(0),
-                                  .column = b.dim(1) == 1 ? 1 : b.stride(1)};
+                                  .column = b.dim(1) == 1 ? 1 : b.stride(1),
+                                  .panel = sizes.columns,
+                                  .depth_step = sizes.depth_step};
   e.kernel("pack weights", 0, [=, from = b.at, bytes = b.element_bytes()](const Run& run) {
     kernels::PackWeights k = args;
     k.w = run(from), k.packed = run(to);

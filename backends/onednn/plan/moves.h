@@ -20,7 +20,12 @@ void emit_copy(Emit& e, const Tensor& from, const Tensor& to);  // of one shape
 void emit_copy(Emit& e, const Tensor& from, const Tensor& to,
                const std::optional<RowBound>& rows);  // axis 0 counts them
 void emit_fill(Emit& e, const Tensor& to, double value);
-void emit_packing(Emit& e, const Tensor& b, Ref to);  // [K,N] for kernels::gemm
+
+// Panels of a right operand (kernels::PackWeights): those of kernels::gemm, or of other products.
+struct PanelSizes {
+  int64_t columns = 0, depth_step = 1;
+};
+void emit_packing(Emit& e, const Tensor& b, Ref to, const PanelSizes& sizes = {});  // b: [K,N]
 
 // Of a product's operands, f32 or bf16.
 constexpr kernels::DType gemm_dtype(ir::DType dtype) {
