@@ -152,7 +152,7 @@ TEST_CASE("engines: rows of products with oneDNN's weights do not depend on the 
     found.push_back(tests::run_onednn(graph, arguments, options, bindings));
   }
   omp_set_num_threads(before);
-  tests::check_same(graph, arguments, {.engine = EngineChoice::onednn, .bindings = bindings});
+  tests::check_same(graph, arguments, {.bindings = bindings, .engine = EngineChoice::onednn});
   for (size_t t = 1; t < found.size(); ++t)
     for (size_t r = 0; r < found[0].size(); ++r)
       for (int64_t i = 0; i < found[0][r].size(); ++i)

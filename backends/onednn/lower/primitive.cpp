@@ -2,8 +2,10 @@
 #include "backends/onednn/lower/primitive.h"
 
 #include "backends/onednn/machine/engine.h"
+#include "backends/onednn/plan/moves.h"
 #include "ir/host/memory.h"
 
+#include <algorithm>
 #include <string_view>
 
 namespace weft::onednn {
@@ -173,9 +175,48 @@ bool emit_for_rows(Emit& e, const char* name, double flops, int64_t rows,
   return true;
 }
 
+namespace {
+
+// f32 at `source`, block by block, zeros in what they leave. False where an axis is in blocks of blocks.
+bool copy_into_blocks(Emit& e, const memory::desc& from, Ref source, const memory::desc& to,
+                      Ref target) {
+  const compat::Blocking in = compat::blocking(from), out = compat::blocking(to);
+  const memory::dims dims = compat::dims_of(to);
+  memory::dims block = dims, inner = out.strides, blocks(dims.size(), 0);
+  int64_t stride = 1;
+  for (size_t i = out.axes.size(); i-- > 0; stride *= out.blocks[i]) {
+    const auto axis = static_cast<size_t>(out.axes[i]);
+    if (blocks[axis] != 0) return false;
+    block[axis] = out.blocks[i], inner[axis] = stride;
+    blocks[axis] = (dims[axis] + out.blocks[i] - 1) / out.blocks[i];
+  }
+  constexpr int64_t kBytes = 4;
+  emit_fill(e, {ir::DType::f32, {static_cast<int64_t>(to.get_size()) / kBytes}, {1}, target}, 0);
+  int64_t count = 1;
+  for (int64_t& n : blocks) count *= n = std::max<int64_t>(n, 1);
+  for (int64_t i = 0; i < count; ++i) {
+    Tensor x{ir::DType::f32, {}, {}, source}, y{ir::DType::f32, {}, {}, target};
+    int64_t rest = i;
+    for (size_t axis = 0; axis < dims.size(); ++axis) {
+      const int64_t at = rest % blocks[axis],
+                    n = std::min(block[axis], dims[axis] - at * block[axis]);
+      rest /= blocks[axis];
+      x.dims.push_back(n), x.strides.push_back(in.strides[axis]);
+      y.dims.push_back(n), y.strides.push_back(inner[axis]);
+      x.at.offset += at * block[axis] * in.strides[axis] * kBytes;
+      y.at.offset += at * out.strides[axis] * kBytes;
+    }
+    emit_copy(e, x, y);
+  }
+  return true;
+}
+
+}  // namespace
+
 bool emit_reorder(Emit& e, const char* name, const memory::desc& from, Ref source,
                   const memory::desc& to, Ref target, bool reference_will_do) {
   const dnnl::engine& engine = e.engine().dnnl();
+  if (compat::reorder_misplaces(from, to)) return copy_into_blocks(e, from, source, to, target);
   const dnnl::reorder::primitive_desc pd(engine, from, engine, to, plain_attributes());
   if (is_reference(pd.impl_info_str()) && !reference_will_do) return false;
   Call(name, dnnl::reorder(pd))

@@ -53,6 +53,25 @@ inline Blocking blocking(const dnnl::memory::desc& desc) {
 #endif
 }
 
+// Does oneDNN put elements in wrong places here? The reorder "jit:uni" of 3.7.2 does, where it transposes
+// f32 into blocks that are not full (of 16 x 70 into BA16a64b 72 elements).
+inline bool reorder_misplaces(const dnnl::memory::desc& from, const dnnl::memory::desc& to) {
+  if (!kVersion3 || type_of(from) != dnnl::memory::data_type::f32) return false;
+  const Blocking blocks = blocking(to);
+  if (blocks.blocks.empty()) return false;
+  dnnl::memory::dims left = dims_of(to);
+  for (size_t i = 0; i < blocks.blocks.size(); ++i) {
+    dnnl::memory::dim& n = left[static_cast<size_t>(blocks.axes[i])];
+    if (n % blocks.blocks[i] == 0) {
+      n /= blocks.blocks[i];
+      continue;
+    }
+    const auto fastest = static_cast<size_t>(blocks.axes.back());
+    return blocking(from).strides[fastest] != 1 || dims_of(from)[fastest] == 1;
+  }
+  return false;
+}
+
 inline dnnl::matmul::primitive_desc matmul_desc(const dnnl::engine& engine,
                                                 const dnnl::memory::desc& a,
                                                 const dnnl::memory::desc& b,
