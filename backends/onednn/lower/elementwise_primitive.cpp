@@ -8,6 +8,7 @@
 #include "ir/ops/all.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace weft::onednn {
 namespace {
@@ -25,7 +26,7 @@ struct Unary {
 // Those that keep infinities and NaN: oneDNN's exponentials stop at the greatest float, NaN too.
 constexpr Unary kUnary[] = {
     {&ops::abs, algorithm::eltwise_abs},
-    {&ops::neg, algorithm::eltwise_linear, -1, 0},
+    {&ops::neg, algorithm::eltwise_linear, -1, -0.0F},
     {&ops::sqrt, algorithm::eltwise_sqrt},
 };
 
@@ -107,9 +108,10 @@ class Chain {
     return true;
   }
 
-  // x op c, or turned c op x, as alpha x + beta.
+  // x op c, or turned c op x, as alpha x + beta. A beta of -0 adds nothing to any x; with 0 oneDNN
+  // finds, in its cache of primitives, the ones with -0.
   bool add_constant(const Binary& binary, bool turned, double c) {
-    double alpha = 1, beta = 0;
+    double alpha = 1, beta = -0.0;
     if (binary.op == &ops::add)
       beta = c;
     else if (binary.op == &ops::mul && c != 0)  // 0 x has the sign of x
@@ -118,6 +120,7 @@ class Chain {
       alpha = turned ? -1 : 1, beta = turned ? c : -c;
     else
       return false;
+    if (beta == 0 && !std::signbit(beta)) return false;
     steps.push_back(
         {algorithm::eltwise_linear, static_cast<float>(alpha), static_cast<float>(beta), {}});
     return true;

@@ -43,7 +43,6 @@ void tidy(Tensor& t) {
 dnnl::primitive_attr attributes(const Product& p) {
   dnnl::post_ops post;
   if (p.accumulate || p.residual) post.append_sum(1.0F);
-  if (p.activation == "relu") compat::append_eltwise(post, dnnl::algorithm::eltwise_relu);
   if (p.activation == "gelu") compat::append_eltwise(post, dnnl::algorithm::eltwise_gelu_erf);
   dnnl::primitive_attr attr = plain_attributes();
   attr.set_post_ops(post);
@@ -310,7 +309,7 @@ bool emit_run_time(Emit& e, const Product& given, bool many_rows = false) {
   const auto product = std::make_shared<RunTimeProduct>(e.engine().dnnl(), e.engine().stream(),
                                                         dnnl::matmul(*pd), p);
   e.kernel(
-      "matmul, sizes at run time", product_flops(p.a, p.c),
+      p.depth ? "matmul, depth at run time" : "matmul, rows at run time", product_flops(p.a, p.c),
       [product](const Run& run) { product->run(run); }, pd->impl_info_str());
   return true;
 }

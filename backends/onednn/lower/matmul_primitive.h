@@ -21,7 +21,7 @@ struct Product {
   Tensor a, b, c;                        // of equal rank, or b of rank 2
   std::optional<Tensor> bias;            // f32[N]
   std::optional<Tensor> residual = {};   // of c's shape; or c itself
-  std::string_view activation = "none";  // or relu, gelu
+  std::string_view activation = "none";  // or gelu
   bool accumulate = false;
   std::optional<RowBound> rows = {}, depth = {};  // of matrices: see MatmulOptions
 };

@@ -57,13 +57,14 @@ bool emit_softmax_kernel(Emit& e) {
 }
 
 // Lanes that oneDNN gets wrong: of -inf throughout, whose softmax is zeros and its logarithm -inf,
-// where it has NaN; and with a NaN or +inf, which make NaN of the whole lane, where it has zeros.
+// where it has NaN; with a NaN or +inf, which make NaN of the whole lane, where it has zeros; and,
+// of the logarithm, with one element above -inf, whose is 0, where it has some 1e-6.
 struct OddLanes {
-  enum Kind : uint8_t { sound, empty, spoilt };
+  enum Kind : uint8_t { sound, empty, spoilt, alone };
 
   Lanes l;
-  Ref x, y, kinds;      // kinds: a byte a lane
-  float value_of_none;  // for empty lanes
+  Ref x, y, kinds;  // kinds: a byte a lane
+  bool log;
 
   const float* lane(const Run& run, Ref of, int64_t ld, int64_t i) const {
     return run.at<float>(of) + i / l.inner * ld + i % l.inner;
@@ -74,19 +75,29 @@ struct OddLanes {
       const float* const at = lane(run, x, l.ld_x, i);
       float greatest = -HUGE_VALF;
       bool nan = false;
+      int64_t above = 0;
       for (int64_t k = 0; k < l.n; ++k) {
         nan |= std::isnan(at[k * l.inner]);
+        above += at[k * l.inner] > -HUGE_VALF ? 1 : 0;
         greatest = std::max(greatest, at[k * l.inner]);
       }
-      to[i] = nan || greatest == HUGE_VALF ? spoilt : greatest == -HUGE_VALF ? empty : sound;
+      to[i] = nan || greatest == HUGE_VALF ? spoilt
+              : above == 0                 ? empty
+              : log && above == 1          ? alone
+                                           : sound;
     }
   }
   void fill(const Run& run) const {
     const uint8_t* const kind = run.at<uint8_t>(kinds);
-    for (int64_t i = 0; i < l.rows * l.inner; ++i)
-      for (int64_t k = 0; kind[i] != sound && k < l.n; ++k)
-        const_cast<float*>(lane(run, y, l.ld_y, i))[k * l.inner] =
-            kind[i] == empty ? value_of_none : std::nanf("");
+    for (int64_t i = 0; i < l.rows * l.inner; ++i) {
+      if (kind[i] == sound) continue;
+      const float* const from = lane(run, x, l.ld_x, i);
+      auto* const to = const_cast<float*>(lane(run, y, l.ld_y, i));
+      for (int64_t k = 0; k < l.n * l.inner; k += l.inner) {
+        const bool some = kind[i] == alone && from[k] > -HUGE_VALF;
+        to[k] = kind[i] == spoilt ? std::nanf("") : log && !some ? -HUGE_VALF : 0.0F;
+      }
+    }
   }
 };
 
@@ -104,7 +115,7 @@ bool emit_softmax_primitive(Emit& e) {
                                 plain_attributes());
   });
   if (!pd) return false;
-  const OddLanes odd{l, x.at, y.at, e.workspace(l.rows * l.inner), log ? -HUGE_VALF : 0.0F};
+  const OddLanes odd{l, x.at, y.at, e.workspace(l.rows * l.inner), log};
   e.kernel("odd lanes", 0, [odd](const Run& run) { odd.find(run); });
   Call("softmax", compat::Softmax(*pd))
       .with(DNNL_ARG_SRC, pd->src_desc(), x.at)
