@@ -3,6 +3,7 @@
 
 #include "ir/error.h"
 #include "models/families/convolutional/convolutional.h"
+#include "models/families/hybrid/hybrid.h"
 #include "models/families/rnn/rnn.h"
 #include "models/families/transformer/transformer.h"
 
@@ -13,6 +14,7 @@ Families families() {
       &rnn::kFamily,
       &transformer::kFamily,
       &convolutional::kFamily,
+      &hybrid::kFamily,
   };
   return all;
 }

@@ -2,6 +2,7 @@
 // computed.
 #pragma once
 #include "models/families/convolutional/convolutional.h"
+#include "models/families/hybrid/hybrid.h"
 #include "tests/models/small_data.h"
 
 #include <string>
@@ -134,11 +135,28 @@ inline NamedModels convolutional_variants(int64_t width = 8) {
   return {{"convolutional", c}, {"convolutional, wide windows", wide}};
 }
 
+inline NamedModels hybrid_variants(int64_t width = 8) {
+  hybrid::Config c{.source = {.vocabulary = kSmallVocabulary},
+                   .target_vocabulary = kSmallVocabulary,
+                   .width = width,
+                   .heads = 2,
+                   .feed_forward = 2 * width,
+                   .encoder_layers = 2,
+                   .embedding = width,
+                   .hidden = width,
+                   .attention_width = width};
+  hybrid::Config post_norm = c;
+  post_norm.pre_norm = false, post_norm.decoder_layers = 1;
+  return {{"hybrid", c}, {"hybrid, post-norm", post_norm}};
+}
+
 inline seq2seq::Settings with_dropout(seq2seq::Settings s, double rate) {
   if (&s.family() == &rnn::kFamily)
     s.as<rnn::Config>().dropout = rate;
   else if (&s.family() == &convolutional::kFamily)
     s.as<convolutional::Config>().dropout = rate;
+  else if (&s.family() == &hybrid::kFamily)
+    s.as<hybrid::Config>().dropout = rate;
   else
     s.as<transformer::Config>().dropout = rate;
   return s;
@@ -176,8 +194,9 @@ inline NamedModels transformer_models() {
 // All but those of frames.
 inline NamedModels every_model() {
   NamedModels all;
-  for (const NamedModels& some : {recurrent_models(), transformer_models(), recurrent_variants(),
-                                  transformer_variants(), convolutional_variants()})
+  for (const NamedModels& some :
+       {recurrent_models(), transformer_models(), recurrent_variants(), transformer_variants(),
+        convolutional_variants(), hybrid_variants()})
     all.insert(all.end(), some.begin(), some.end());
   return all;
 }

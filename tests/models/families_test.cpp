@@ -204,5 +204,6 @@ TEST_CASE("families: one that nobody registered trains, searches and stands in r
   CHECK(training::read_recipe(recipe, with_tiny()).model.as<tiny::Config>().width == 5);
   CHECK_THROWS_WITH(
       training::read_recipe(recipe),
-      doctest::Contains("there is no family 'tiny'; there are rnn, transformer, convolutional"));
+      doctest::Contains(
+          "there is no family 'tiny'; there are rnn, transformer, convolutional, hybrid"));
 }

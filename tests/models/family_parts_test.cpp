@@ -135,6 +135,7 @@ TEST_CASE("families: all attention of transformers and convolutional models is o
   check_all_fused(tests::transformer_models());
   check_all_fused(tests::transformer_variants());
   check_all_fused(tests::convolutional_variants());
+  check_all_fused(tests::hybrid_variants());
 }
 
 TEST_CASE("families: gradients of every part of recurrent models are those of its equations") {
@@ -146,7 +147,8 @@ TEST_CASE("families: gradients of every part of recurrent models are those of it
 
 TEST_CASE("families: gradients of parts of transformers, and of convolutional models, likewise") {
   for (const tests::NamedModels& models :
-       {tests::transformer_variants(4), tests::convolutional_variants(4)})
+       {tests::transformer_variants(4), tests::convolutional_variants(4),
+        tests::hybrid_variants(4)})
     for (const tests::NamedModel& model : models) {
       CAPTURE(model.first);
       check_gradients(seq2seq::loss_graph(model.second), small_batch(false));

@@ -123,7 +123,8 @@ TEST_CASE("padding: a batch is each sentence alone for every part of recurrent m
 
 TEST_CASE("padding: ... of transformers, and for convolutional models") {
   for (const tests::NamedModels& models :
-       {tests::transformer_variants(4), tests::convolutional_variants(4)})
+       {tests::transformer_variants(4), tests::convolutional_variants(4),
+        tests::hybrid_variants(4)})
     for (const tests::NamedModel& model : models) {
       CAPTURE(model.first);
       check_model(tests::with_dropout(model.second, 0.3), true, 3);

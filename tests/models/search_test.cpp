@@ -255,6 +255,7 @@ TEST_CASE("search: ... for every part of recurrent models") {
 TEST_CASE("search: ... for every part of transformers, and for convolutional models") {
   check_against_forcing(tests::transformer_variants(), 2);
   check_against_forcing(tests::convolutional_variants(), 2);
+  check_against_forcing(tests::hybrid_variants(), 2);
 }
 
 TEST_CASE("search: a window's caches are rings, and score as a mask over whole sentences does") {
