@@ -8,6 +8,7 @@
 #include "frontend/nn/convolution.h"
 #include "frontend/nn/dropout.h"
 #include "frontend/nn/embedding.h"
+#include "frontend/nn/key_sets.h"
 #include "frontend/nn/light_convolution.h"
 #include "frontend/nn/linear.h"
 #include "frontend/nn/loss.h"

@@ -24,13 +24,16 @@ bool drops(double rate, const Noise& noise, std::string_view what, const SourceL
 Tensor drawn(const Scope& p, const Shape& inner, const Noise& noise, const Tensor& positions,
              const std::string& form, double keep) {
   const Tensors position = positions.valid() ? Tensors{positions} : Tensors{};
-  const int64_t stream =
-      stream_of(noise.seed, p.path(), p.tracer()->next_use("dropout:" + p.path()));
+  const int64_t stream = next_stream(p, noise);
   return apply(ir::ops::random, {{noise.step}, {noise.rows}, position},
                {{"stream", stream}, {"inner", inner}, {"form", form}, {"keep", keep}})[0];
 }
 
 }  // namespace
+
+int64_t next_stream(const Scope& p, const Noise& noise) {
+  return stream_of(noise.seed, p.path(), p.tracer()->next_use("dropout:" + p.path()));
+}
 
 Tensor keep_mask(const Scope& p, const Shape& inner, double rate, const Noise& noise,
                  const Tensor& positions, SourceLoc loc) {

@@ -28,6 +28,9 @@ Tensor dropout(const Scope& p, const Tensor& x, double rate, const Noise& noise,
 Tensor keep_mask(const Scope& p, const Shape& inner, double rate, const Noise& noise,
                  const Tensor& positions = {}, SourceLoc loc = SourceLoc::here());
 
+// The stream of a scope's next mask, for ops that draw it themselves (ir/ops/attention.h).
+int64_t next_stream(const Scope& p, const Noise& noise);
+
 // Numbers in [0, 1) drawn as masks are: f32[P...,B,inner...].
 Tensor uniform(const Scope& p, const Shape& inner, const Noise& noise, const Tensor& positions = {},
                SourceLoc loc = SourceLoc::here());

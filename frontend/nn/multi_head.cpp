@@ -32,9 +32,6 @@ Tensor turned(const Tensor& x, const MultiHeadOptions& o) {
   return o.rotation.valid() ? rotated(x, o.rotation) : x;
 }
 
-// T[B,S,heads,D] -> T[B,heads,S,D]
-Tensor by_head(const Tensor& x) { return transpose(x, {0, 2, 1, 3}); }
-
 // The weights that dropout keeps, divided by the rate of keeping. Which they are is a function of
 // query, key and head, so that it does not depend on padding.
 Tensor dropped(const Scope& p, const Tensor& weights, const MultiHeadOptions& o) {
@@ -47,6 +44,12 @@ Tensor dropped(const Scope& p, const Tensor& weights, const MultiHeadOptions& o)
 }
 
 }  // namespace
+
+Tensor by_head(const Tensor& x) { return transpose(x, {0, 2, 1, 3}); }
+
+double score_scale(int64_t head_width, const MultiHeadOptions& o) {
+  return o.scale != 0 ? o.scale : 1 / std::sqrt(static_cast<double>(head_width));
+}
 
 Tensor for_all_queries(const Tensor& mask, SourceLoc loc) {
   const CalledFrom from(loc);
@@ -62,13 +65,18 @@ KeysValues project_keys_values(const Scope& p, const Tensor& memory, int64_t wid
           project(p / "v", memory, o.heads, d, o.bias)};
 }
 
+Tensor project_queries(const Scope& p, const Tensor& x, const MultiHeadOptions& o, SourceLoc loc) {
+  const auto in = p.enter(loc);
+  return by_head(turned(project(p / "q", x, o.heads, head_width(width_of(x), o), o.bias), o));
+}
+
 MultiHeadAttended attended_heads(const Scope& p, const Tensor& x, const KeysValues& memory,
                                  const Tensor& mask, const Tensor& bias, const MultiHeadOptions& o,
                                  SourceLoc loc) {
   const auto in = p.enter(loc);
   const int64_t d = head_width(width_of(x), o);
-  const Tensor q = by_head(turned(project(p / "q", x, o.heads, d, o.bias), o));
-  const double scale = o.scale != 0 ? o.scale : 1 / std::sqrt(static_cast<double>(d));
+  const Tensor q = project_queries(p, x, o);
+  const double scale = score_scale(d, o);
   Tensor e = matmul(q, by_head(memory.keys), {.transpose_b = true});  // [B,heads,T,S]
   if (scale != 1) e = e * scale;
   if (bias.valid()) e = e + bias;

@@ -38,6 +38,14 @@ struct MultiHeadAttended {
 KeysValues project_keys_values(const Scope& p, const Tensor& memory, int64_t width,
                                const MultiHeadOptions& options, SourceLoc loc = SourceLoc::here());
 
+// x: T[B,T,M] -> T[B,heads,T,D]
+Tensor project_queries(const Scope& p, const Tensor& x, const MultiHeadOptions& options,
+                       SourceLoc loc = SourceLoc::here());
+// T[B,N,heads,D] -> T[B,heads,N,D], or back
+Tensor by_head(const Tensor& x);
+// What scores of heads of that width are multiplied with.
+double score_scale(int64_t head_width, const MultiHeadOptions& options);
+
 // a = softmax(scale * q k' + bias) where mask, c = o(a v), head by head
 // x: T[B,T,M]; mask: pred and bias: T, each of any shape that broadcasts to [B,heads,T,S], or none
 MultiHeadAttended multi_head_attention(const Scope& p, const Tensor& x, const KeysValues& memory,

@@ -102,12 +102,18 @@ Tensor relative_position_bias(const Scope& p, const Tensor& queries, const Tenso
   return transpose(relative_bias_of(p, ahead, heads, b), {2, 0, 1});
 }
 
+Tensor relative_bias_by_distance(const Scope& p, const Tensor& like, const Dim& queries,
+                                 const Dim& keys, int64_t heads, const RelativeBuckets& b,
+                                 SourceLoc loc) {
+  const auto in = p.enter(loc);
+  return transpose(relative_bias_of(p, distances(like, queries, keys), heads, b), {1, 0});
+}
+
 Tensor relative_position_bias(const Scope& p, const Tensor& like, const Dim& queries,
                               const Dim& keys, int64_t heads, const RelativeBuckets& b,
                               SourceLoc loc) {
   const auto in = p.enter(loc);
-  const Tensor of_distance = relative_bias_of(p, distances(like, queries, keys), heads, b);
-  return by_distance(transpose(of_distance, {1, 0}), queries);
+  return by_distance(relative_bias_by_distance(p, like, queries, keys, heads, b), queries);
 }
 
 Tensor linear_position_bias(const Tensor& queries, const Tensor& keys, int64_t heads,

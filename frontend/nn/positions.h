@@ -51,6 +51,12 @@ Tensor relative_position_bias(const Scope& p, const Tensor& like, const Dim& que
 Tensor relative_bias_of(const Scope& p, const Tensor& ahead, int64_t heads,
                         const RelativeBuckets& buckets = {}, SourceLoc loc = SourceLoc::here());
 
+// What that one is made of, for ops that read it by distance: T[heads,queries+keys-1]
+Tensor relative_bias_by_distance(const Scope& p, const Tensor& like, const Dim& queries,
+                                 const Dim& keys, int64_t heads,
+                                 const RelativeBuckets& buckets = {},
+                                 SourceLoc loc = SourceLoc::here());
+
 // A linear bias of attention scores by distance: -m_h |key - query|, with m_h = 2^(-8 h / heads) for
 // heads h = 1 .. heads (Press et al. 2022, "ALiBi", section 3).
 // queries: s32[Tq], keys: s32[Tk], positions -> f32[heads,Tq,Tk]

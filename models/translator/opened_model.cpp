@@ -148,10 +148,10 @@ OpenedModel open_model(const std::string& folder, training::Which which, ir::DTy
     opened.parameters = parameters_of(published, place, which, real, &opened.remarks);
     return opened;
   }
-  if (!languages.source.empty() || !languages.target.empty())
+  const training::ModelFolder model(place.model);
+  if (model.has_model() && !(languages.source.empty() && languages.target.empty()))
     throw ir::GraphError(place.model +
                          ": error: languages are for published models for many of them");
-  const training::ModelFolder model(place.model);
   OpenedModel opened{.config = model.config(),
                      .tokenizers = model.tokenizers(),
                      .parameters = ParameterStore(),

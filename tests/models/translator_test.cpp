@@ -87,6 +87,12 @@ TEST_CASE("translator: text in, text out; empty stays empty, unknown tokens are 
   CHECK(message_of<ir::GraphError>([&] {
           Translator(trained.folder / "none");
         }).find("is no model folder") != std::string::npos);
+  CHECK(message_of<ir::GraphError>([&] {
+          Translator(trained.folder / "none", {.languages = {.target = "de"}});
+        }).find("is no model folder") != std::string::npos);
+  CHECK(message_of<ir::GraphError>([&] {
+          trained.translator({.languages = {.target = "de"}});
+        }).find("languages are for published models") != std::string::npos);
 }
 
 TEST_CASE(

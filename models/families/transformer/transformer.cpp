@@ -159,6 +159,14 @@ Tensor scores(const Scope& p, const Config& c, const Tensor& decoded) {
   return y + output.parameter("b", {c.target_vocabulary}, init::zeros());
 }
 
+// The window of the encoder's layer i: so many tokens on each side, its own among them; 0: all.
+int64_t window_of_layer(const Config& c, int64_t i) {
+  if (!c.layer_windows.empty()) return c.layer_windows[static_cast<size_t>(i)];
+  return c.encoder_window > 0 ? c.encoder_window : c.window;
+}
+
+ir::Integers band_of_window(int64_t window) { return {window - 1, window - 1}; }
+
 // Transient global attention (Guo et al. 2022, "LongT5", section 3.1.2): the tokens of each block of
 // fixed length are summed up, and every token sees the sums of all blocks beside its window. What
 // remains behind the last whole block belongs to that one.
@@ -167,7 +175,9 @@ class GlobalBlocks {
   // lengths: s32[B], positions: s32[S]
   GlobalBlocks(const Scope& p, const Config& c, const Tensor& lengths, const Tensor& positions,
                const Dim& s)
-      : count_(Dim::floordiv(s, c.global_block) + 1) {  // one more than can be: never none
+      : count_(Dim::floordiv(s, c.global_block) + 1),  // one more than can be: never none
+        own_bias_(relative_bias_by_distance(position_bias_of(p, Stack::encoder), lengths, s, s,
+                                            c.heads, position_buckets(c, Stack::encoder))) {
     const Tensor blocks = lengths / static_cast<double>(c.global_block);  // s32[B]: whole ones
     const Tensor numbers = iota(lengths, count_);                         // s32[G]
     there_ = numbers < expand(blocks, 1);                                 // pred[B,G]
@@ -185,53 +195,61 @@ class GlobalBlocks {
                       {0, 3, 1, 2});
   }
 
-  // h: T[B,S,M], what attention p is given; mask and bias: of the tokens
-  MultiHeadAttended attend(const Scope& p, const Tensor& h, const Tensor& mask, const Tensor& bias,
+  // h: T[B,S,M], what attention p is given; real: pred[B,1,1,S]
+  MultiHeadAttended attend(const Scope& p, const Tensor& h, const Tensor& real, int64_t window,
                            const TransformerOptions& o) const {
     const auto in = p.enter();
     const int64_t width = h.dim(-1).constant().value_or(0);
-    const Dim b = h.dim(0), s = h.dim(1);
     const Tensor sums = norm(p / "global_norm", matmul(members_, h), o);  // T[B,G,M]
-    const KeysValues own = project_keys_values(p, h, width, o.attention),
-                     of_blocks = project_keys_values(p, sums, width, o.attention);
-    const Tensor there = broadcast(expand(expand(there_, 1), 1), {b, 1, s, count_}),
-                 all = broadcast(expand(bias, 0), {b, o.attention.heads, s, s});
-    return multi_head_attention(
-        p, h, {concat({own.keys, of_blocks.keys}, 1), concat({own.values, of_blocks.values}, 1)},
-        concat({broadcast(mask, {b, 1, s, s}), there}, -1), concat({all, bias_}, -1), o.attention);
+    const KeySetsAttended made =
+        attended_key_sets(p, h,
+                          {.memory = project_keys_values(p, h, width, o.attention),
+                           .mask = real,
+                           .bias = own_bias_,
+                           .by_distance = true,
+                           .band = band_of_window(window)},
+                          {.memory = project_keys_values(p, sums, width, o.attention),
+                           .mask = for_all_queries(there_),
+                           .bias = bias_},
+                          o.attention);
+    return {linear(p / "o", made.context, width, {.bias = o.attention.bias}),
+            concat({made.first, made.second}, -1)};
   }
 
  private:
   Dim count_;
-  Tensor there_, members_, bias_;
+  Tensor own_bias_;                // T[heads,2S-1]
+  Tensor there_, members_, bias_;  // pred[B,G], f32[B,G,S], T[B,heads,S,G]
 };
 
-// Tokens that layer i sees: those that are real, within its window, and the first one where it is
-// global.      real: pred[B,1,1,S] -> pred, which broadcasts to [B,heads,S,S]
-Tensor window_of_layer(const Config& c, const Tensor& source, const Dim& s, const Tensor& real,
-                       int64_t i) {
-  int64_t window = c.encoder_window > 0 ? c.encoder_window : c.window;
-  if (!c.layer_windows.empty()) window = c.layer_windows[static_cast<size_t>(i)];
-  if (window == 0) return real;
-  const Tensor near = window_mask(source, s, s, window - 1, window - 1);
-  return real && (c.global_first ? near || iota(source, s) == 0 : near);
+// Tokens that layer i sees: those that are real and within its window.
+// real: pred[B,1,1,S] -> pred, which broadcasts to [B,heads,S,S]
+Tensor mask_of_layer(const Config& c, const Tensor& source, const Dim& s, const Tensor& real,
+                     int64_t i) {
+  const int64_t window = window_of_layer(c, i);
+  return window == 0 ? real : real && window_mask(source, s, s, window - 1, window - 1);
 }
 
-// Attention in which the first token sees all, by projections of its own (Beltagy et al. 2020,
-// "Longformer", section 3.1).      h: T[B,S,M], real: pred[B,1,1,S]
-MultiHeadAttended attend_with_first(const Scope& p, const Tensor& h, const Tensor& mask,
-                                    const Tensor& real, const TransformerOptions& o) {
+// Attention in windows in which the first token sees all, by projections of its own, and is seen by
+// all (Beltagy et al. 2020, "Longformer", section 3.1).      h: T[B,S,M], real: pred[B,1,1,S]
+MultiHeadAttended attend_with_first(const Scope& p, const Tensor& h, const Tensor& real,
+                                    int64_t window, const TransformerOptions& o) {
   const auto in = p.enter();
   const int64_t width = h.dim(-1).constant().value_or(0);
+  const Dim s = h.dim(1);
   const Scope global = p / "global";
-  const MultiHeadAttended others =
-      attended_heads(p, h, project_keys_values(p, h, width, o.attention), mask, {}, o.attention);
+  const KeysValues all = project_keys_values(p, h, width, o.attention);
+  const KeysValues of_first{slice(all.keys, 1, 0, 1), slice(all.values, 1, 0, 1)};
+  const KeySetsAttended others = attended_key_sets(
+      p, h, {.memory = all, .mask = real && iota(h, s) > 0, .band = band_of_window(window)},
+      {.memory = of_first, .mask = slice(real, 3, 0, 1)}, o.attention);
   const Tensor first =
       attended_heads(global, slice(h, 1, 0, 1), project_keys_values(global, h, width, o.attention),
                      real, {}, o.attention)
           .context;
-  const Tensor all = concat({first, slice(others.context, 1, 1, h.dim(1))}, 1);
-  return {linear(p / "o", all, width, {.bias = o.attention.bias}), others.weights};
+  const Tensor made = concat({first, slice(others.context, 1, 1, s)}, 1);
+  return {linear(p / "o", made, width, {.bias = o.attention.bias}),
+          concat({others.second, slice(others.first, 3, 1, s)}, -1)};
 }
 
 // What a layer makes of x, or x itself in a share of the steps, for all rows alike.
@@ -298,7 +316,7 @@ Encoded encode(const Scope& p, const Config& c, const Tensor& source, const Tens
   const bool attends = c.encoder_self == Mixing::attention;
   Tensor bias;
   if (attends) {
-    bias = self_bias(p, c, source, s, Stack::encoder);
+    if (c.global_block == 0) bias = self_bias(p, c, source, s, Stack::encoder);
     options.attention.rotation = rotation(c, positions, Stack::encoder);
   }
   std::optional<GlobalBlocks> blocks;
@@ -307,14 +325,14 @@ Encoded encode(const Scope& p, const Config& c, const Tensor& source, const Tens
   Encoded e;
   e.states.push_back(x);
   for (int64_t i = 0; i < c.encoder_layers; ++i) {
-    const Tensor mask = window_of_layer(c, source, s, real, i);
     const auto attend = [&](const Scope& self, const Tensor& h) -> MultiHeadAttended {
       if (!attends)
         return {light_convolution(self, h, tokens, convolution_of_layer(c, Stack::encoder, i)), {}};
-      if (blocks) return blocks->attend(self, h, mask, bias, options);
-      if (c.global_first) return attend_with_first(self, h, mask, real, options);
+      const int64_t window = window_of_layer(c, i);
+      if (blocks) return blocks->attend(self, h, real, window, options);
+      if (c.global_first) return attend_with_first(self, h, real, window, options);
       return multi_head_attention(self, h, project_keys_values(self, h, c.width, options.attention),
-                                  mask, bias, options.attention);
+                                  mask_of_layer(c, source, s, real, i), bias, options.attention);
     };
     const EncoderLayer layer = encoder_layer(stack / i, x, attend, options);
     x = kept_or_skipped(stack / i, x, layer.x, c.encoder_layer_dropout, noise);
