@@ -11,11 +11,13 @@ struct OfSet {
 // q: T[B,heads,T,D]
 OfSet attended(const Scope& p, const Tensor& q, const KeySet& set, const MultiHeadOptions& o) {
   const auto group = [](const Tensor& x) { return x.valid() ? Tensors{x} : Tensors{}; };
-  ir::Attrs attrs{{"scale", score_scale(q.dim(-1).constant().value_or(1), o)},
-                  {"band", set.band},
-                  {"by_distance", set.by_distance},
-                  {"weights", true},
-                  {"lse", true}};
+  const Tensors keys{by_head(set.memory.keys)}, values{by_head(set.memory.values)};
+  const ir::Attrs scores{{"scale", score_scale(q.dim(-1).constant().value_or(1), o)},
+                         {"band", set.band},
+                         {"by_distance", set.by_distance}};
+  ir::Attrs attrs = scores, weighed = scores;
+  attrs.set("lse", true);
+  weighed.set("weights", true);
   Tensors step, rows, position;
   if (o.dropout > 0 && o.noise.on()) {
     step = {o.noise.step}, rows = {o.noise.rows}, position = {positions_from(q, q.dim(2))};
@@ -23,19 +25,17 @@ OfSet attended(const Scope& p, const Tensor& q, const KeySet& set, const MultiHe
     attrs.set("stream", next_stream(p, o.noise));
     attrs.set("inner_axes", ir::Integers{-1, -3});
   }
-  const Tensors made = apply(ir::ops::attention,
-                             {{q},
-                              {by_head(set.memory.keys)},
-                              {by_head(set.memory.values)},
-                              {},
-                              group(set.mask),
-                              group(set.bias),
-                              step,
-                              rows,
-                              position},
-                             attrs);
-  // Of no keys, as of keys that count for nothing: differences and gradients stay numbers.
-  return {made[0], made[1], expand(maximum(made[2], -1e30), -1)};
+  const Tensors mask = group(set.mask), bias = group(set.bias);
+  const auto emit = [&](ir::Attrs given) {
+    return apply(ir::ops::attention, {{q}, keys, values, {}, mask, bias, step, rows, position},
+                 std::move(given));
+  };
+  const Tensors made = emit(attrs);
+  // Weights come from an op of their own, which is dead where nobody reads them.
+  step = rows = position = {};
+  const Tensor weights = emit(weighed)[1];
+  // No key is like keys that count for nothing: differences and gradients stay numbers.
+  return {made[0], weights, expand(maximum(made[1], -1e30), -1)};
 }
 
 }  // namespace
