@@ -85,3 +85,17 @@ TEST_CASE("offsets: once lifetimes are known, buffers lie closer than in the ord
   timelines[0].arena_bytes = 128;
   CHECK(fitted(timelines).of[0] == std::vector<int64_t>{64, 0});
 }
+
+TEST_CASE("offsets: a plan made again that takes other buffers is found out") {
+  std::deque<Timeline> before(1);
+  before[0].tenancies = {{0, 128, 0, 1, {}, -1}, {128, 64, 1, -1, {}, -1}, {192, 64, 1, 1, {}, 1}};
+  std::deque<Timeline> again = before;
+  again[0].tenancies[0].offset = 64, again[0].tenancies[2].bytes = 32;  // of a loop
+  CHECK(same_buffers(before, again));
+  again[0].tenancies[1].bytes = 128;
+  CHECK(!same_buffers(before, again));
+  again = before, again[0].tenancies[0].last = 2;
+  CHECK(!same_buffers(before, again));
+  again = before, again[0].tenancies.pop_back();
+  CHECK(!same_buffers(before, again));
+}

@@ -66,4 +66,16 @@ Offsets fitted(const std::deque<Timeline>& timelines) {
   return found;
 }
 
+bool same_buffers(const std::deque<Timeline>& before, const std::deque<Timeline>& again) {
+  const auto same = [](const Tenancy& a, const Tenancy& b) {
+    return a.first == b.first && a.last == b.last && a.loop == b.loop &&
+           (a.loop >= 0 || a.bytes == b.bytes);  // a loop's arena is another one now
+  };
+  return std::equal(before.begin(), before.end(), again.begin(), again.end(),
+                    [&](const Timeline& a, const Timeline& b) {
+                      return std::equal(a.tenancies.begin(), a.tenancies.end(), b.tenancies.begin(),
+                                        b.tenancies.end(), same);
+                    });
+}
+
 }  // namespace weft::onednn

@@ -19,5 +19,8 @@ struct Offsets {
   std::vector<int64_t> peaks;
 };
 Offsets fitted(const std::deque<Timeline>& timelines);
+// Has the plan that was made again taken the buffers that the offsets are for: as many bytes, for the
+// same units?
+bool same_buffers(const std::deque<Timeline>& before, const std::deque<Timeline>& again);
 
 }  // namespace weft::onednn

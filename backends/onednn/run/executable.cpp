@@ -95,7 +95,11 @@ Executable::Executable(std::shared_ptr<const Engine> engine, const ir::Graph& gr
   plan(options, std::nullopt);
   if (plan_.arena_bytes >= (plan_.options.poison ? 0 : kArenaWorthFitting)) {
     Offsets offsets = fitted(plan_.timelines);
-    if (offsets.peaks.front() < plan_.arena_bytes) plan(options, std::move(offsets));
+    if (offsets.peaks.front() < plan_.arena_bytes) {
+      const std::deque<Timeline> before = std::move(plan_.timelines);
+      plan(options, std::move(offsets));
+      WEFT_CHECK(same_buffers(before, plan_.timelines));
+    }
   }
   int kernels = 0;
   number_kernels(plan_.programs.front(), kernels);
