@@ -43,4 +43,36 @@ struct Guided {
 void set_training_loss(Model& m, const TokenLosses& of, bool weighted = false,
                        const Guided& guided = {}, SourceLoc loc = SourceLoc::here());
 
+// What a graph of the loss reads, and what chance and guided alignment do in it.
+struct LossInputs {
+  SourceInputs source;
+  TargetInputs target;
+  GuidedAlignment guided;  // off where it is only measured
+  Noise noise;             // none where nothing is random
+};
+
+// `config` is a family's; `random`: more of it draws than words that are dropped, SpecAugment and guided
+// alignment's decay, which count steps too.
+template <typename Config>
+LossInputs loss_inputs(Model& m, const Config& config, bool training, bool random) {
+  LossInputs in{.source = source_inputs(m, config.source), .target = target_inputs(m)};
+  if (!training) return in;
+  in.guided = config.guided;
+  if (random || in.guided.on() || config.spec_augment.on() || config.source_word_dropout > 0 ||
+      config.target_word_dropout > 0)
+    in.noise = noise_inputs(m, config.seed);
+  return in;
+}
+
+// losses: T[B,T], or T[T,B] with `time_major`; weights: of attention, likewise, where it is guided
+template <typename Config>
+void set_training_loss(Model& m, const Config& config, bool training, const LossInputs& in,
+                       const Tensor& losses, const Tensor& weights, bool time_major) {
+  const Tensor live = length_mask(in.target.lengths, in.target.in.dim(1));
+  set_training_loss(m,
+                    {losses, time_major ? swap_axes(live, 0, 1) : live, in.target.lengths,
+                     time_major, !training && config.by_token},
+                    training && config.weighted, {in.guided, weights, in.noise.step});
+}
+
 }  // namespace weft::seq2seq

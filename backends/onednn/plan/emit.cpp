@@ -108,9 +108,9 @@ void Emit::refused() const {
     operands += (i == 0 ? "" : ", ") + type.str();
   }
   planner_.plan_.refused.emplace(
-      kind,
-      ir::concat("'", op.def().name, "' of ", operands,
-                 " runs Weft's code: oneDNN has no primitive for it, or reference loops only"));
+      kind, ir::concat("'", op.def().name, "' of ", operands,
+                       " runs Weft's code: oneDNN has no primitive for it, one that errs at NaN or "
+                       "infinity, or reference loops only"));
 }
 
 void Emit::needs_arithmetic(ir::DType dtype) const {

@@ -134,22 +134,15 @@ Decoded decode_step(search::StepGraph& step, const Config& c, const Memory& memo
 ir::Graph loss_graph(const Config& c, bool training) {
   check(c);
   Model m("loss");
-  const auto [source, source_lengths] = seq2seq::source_inputs(m, c.source);
-  const auto [target_in, target_out, target_lengths] = seq2seq::target_inputs(m);
-  const seq2seq::GuidedAlignment guided = training ? c.guided : seq2seq::GuidedAlignment();
-  const bool noisy = training && (c.dropout > 0 || guided.on() || c.spec_augment.on() ||
-                                  c.source_word_dropout > 0 || c.target_word_dropout > 0);
-  const Noise noise = noisy ? seq2seq::noise_inputs(m, c.seed) : Noise();
+  const seq2seq::LossInputs in = seq2seq::loss_inputs(m, c, training, c.dropout > 0);
   const Scope p = m.scope();
-  const Decoded decoded =
-      decode(p, c, encode(p, c, source, source_lengths, noise), target_in, noise);
+  const Decoded decoded = decode(p, c, encode(p, c, in.source.source, in.source.lengths, in.noise),
+                                 in.target.in, in.noise);
   const Scope loss = p / "loss";
-  const auto in = loss.enter();
+  const auto within = loss.enter();
   const Tensor losses =
-      smoothed_cross_entropy(decoded.logits, target_out, training ? c.label_smoothing : 0);
-  const Tensor live = length_mask(target_lengths, target_in.dim(1));
-  seq2seq::set_training_loss(m, {losses, live, target_lengths, false, !training && c.by_token},
-                             training && c.weighted, {guided, decoded.weights, noise.step});
+      smoothed_cross_entropy(decoded.logits, in.target.out, training ? c.label_smoothing : 0);
+  seq2seq::set_training_loss(m, c, training, in, losses, decoded.weights, false);
   return m.graph();
 }
 

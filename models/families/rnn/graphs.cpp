@@ -10,13 +10,6 @@ int64_t keys_width(const Config& c) {
   return attention_width(c) * (chunks ? 2 : 1);
 }
 
-// Does training depend on its step, or on chance?
-bool needs_noise(const Config& c) {
-  return c.dropout > 0 || c.source_word_dropout > 0 || c.target_word_dropout > 0 ||
-         c.scheduled_sampling > 0 || c.guided.on() || c.spec_augment.on() ||
-         c.attention == AttentionKind::monotonic;
-}
-
 // "state.0.h", ... in the order of `flat`.
 std::vector<std::string> state_names(const Config& c) {
   std::vector<std::string> names;
@@ -42,28 +35,26 @@ Tensor sampling_probability(const Config& c, const Tensor& step) {
 ir::Graph loss_graph(const Config& c, bool training) {
   check(c);
   Model m("loss");
-  const auto [source, source_lengths] = seq2seq::source_inputs(m, c.source);
-  const auto [target_in, target_out, target_lengths] = seq2seq::target_inputs(m);
-  const Noise noise = training && needs_noise(c) ? seq2seq::noise_inputs(m, c.seed) : Noise();
+  const bool random = c.dropout > 0 || c.scheduled_sampling > 0 ||
+                      c.attention == AttentionKind::monotonic;  // or depends on the step
+  const seq2seq::LossInputs in = seq2seq::loss_inputs(m, c, training, random);
   const Scope p = m.scope();
-  const Encoded encoded = encode_source(p, c, source, source_lengths, noise);
-  const Tensor y = embed_target(p, c, swap_axes(target_in, 0, 1), noise);
+  const Encoded encoded = encode_source(p, c, in.source.source, in.source.lengths, in.noise);
+  const Tensor y = embed_target(p, c, swap_axes(in.target.in, 0, 1), in.noise);
   const Tensor sampling =
-      training && c.scheduled_sampling > 0 ? sampling_probability(c, noise.step) : Tensor();
-  const seq2seq::GuidedAlignment guided = training ? c.guided : seq2seq::GuidedAlignment();
+      training && c.scheduled_sampling > 0 ? sampling_probability(c, in.noise.step) : Tensor();
   const bool repeats = training && c.coverage_loss > 0;
-  const Decoded decoded =
-      decode(p, c, encoded, y, target_lengths, guided.on() || c.copy || repeats, noise, sampling);
+  const Decoded decoded = decode(p, c, encoded, y, in.target.lengths,
+                                 in.guided.on() || c.copy || repeats, in.noise, sampling);
   const Scope loss = p / "loss";
-  const auto in = loss.enter();
-  const Tensor labels = swap_axes(target_out, 0, 1);
+  const auto within = loss.enter();
+  const Tensor labels = swap_axes(in.target.out, 0, 1);
   Tensor nll =
-      c.copy ? mixture_losses(decoded.logits, decoded.weights, decoded.generate, source, labels)
+      c.copy ? mixture_losses(decoded.logits, decoded.weights, decoded.generate, in.source.source,
+                              labels)
              : smoothed_cross_entropy(decoded.logits, labels, training ? c.label_smoothing : 0);
   if (repeats) nll = nll + decoded.repeated * c.coverage_loss;
-  const Tensor live = swap_axes(length_mask(target_lengths, target_in.dim(1)), 0, 1);
-  seq2seq::set_training_loss(m, {nll, live, target_lengths, true, !training && c.by_token},
-                             training && c.weighted, {guided, decoded.weights, noise.step});
+  seq2seq::set_training_loss(m, c, training, in, nll, decoded.weights, true);
   return m.graph();
 }
 
