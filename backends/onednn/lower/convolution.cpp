@@ -77,7 +77,10 @@ Ref in_layout(Emit& e, const Convolution& p, const memory::desc& wanted) {
   const memory::desc plain = weights(p.w, p.groups);
   if (wanted == plain) return p.w.at;
   const Ref at = e.workspace(static_cast<int64_t>(wanted.get_size()));
-  emit_reorder(e, "reorder of conv weights", plain, p.w.at, wanted, at, true);
+  if (!emit_reorder(e, "reorder of conv weights", plain, p.w.at, wanted, at, true))
+    throw ir::RuntimeError(ir::concat(e.op.node().from.loc.str(), ": error: oneDNN wants w of '",
+                                      e.op.def().name, "' as ", layout_text(wanted),
+                                      ", which it does not make right"));
   return at;
 }
 

@@ -196,25 +196,16 @@ bool fold(Product& p) {
   return true;
 }
 
-// brgemm of 3.7.2 takes the elements of a single row of a, and those of a single column of c, for
-// neighbours wherever they lie.
-bool misread(const Tensor& a) {
-  return compat::kVersion3 && a.dim(-2) == 1 && a.dim(-1) > 1 && a.stride(-1) != 1;
-}
-bool miswritten(const Tensor& c) {
-  return compat::kVersion3 && c.dim(-1) == 1 && c.dim(-2) > 1 && c.stride(-2) != 1;
-}
-
 bool emit_whole(Emit& e, Product p) {
   if (p.residual) return false;
   align(p);
   if (p.c.rank() > 2) fold(p);
-  if (misread(p.a)) {
+  if (compat::misreads_row(p.a.dim(-2), p.a.dim(-1), p.a.stride(-1))) {
     const Tensor side_by_side = e.temporary(p.a.dtype, p.a.dims);
     emit_copy(e, p.a, side_by_side);
     p.a = side_by_side;
   }
-  if (miswritten(p.c)) {
+  if (compat::miswrites_column(p.c.dim(-2), p.c.dim(-1), p.c.stride(-2))) {
     const Tensor c = p.c;
     p.c = e.temporary(c.dtype, c.dims);
     if (p.accumulate) emit_copy(e, c, p.c);

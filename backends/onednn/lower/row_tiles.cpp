@@ -52,8 +52,7 @@ void RowTiles::Tile::set(int i, char* address) {
 }
 
 std::unique_ptr<RowTiles> RowTiles::make(const dnnl::engine& engine, const Setup& setup) {
-  // 3.7.2 writes a single column as if its elements were neighbours.
-  if (compat::kVersion3 && setup.n == 1 && setup.c_row != 1) return nullptr;
+  if (compat::miswrites_column(setup.rows, setup.n, setup.c_row)) return nullptr;
   std::unique_ptr<RowTiles> tiles(new RowTiles(engine, setup));
   const TeamOf team(setup.threads);
   const memory::desc any({setup.k, setup.n}, setup.operands, memory::format_tag::any);

@@ -72,6 +72,15 @@ inline bool reorder_misplaces(const dnnl::memory::desc& from, const dnnl::memory
   return false;
 }
 
+// brgemm of 3.7.2 takes the elements of a single row of its left operand, and those of a single column
+// of its result, for neighbours wherever they lie.
+inline bool misreads_row(int64_t rows, int64_t columns, int64_t column_stride) {
+  return kVersion3 && rows == 1 && columns > 1 && column_stride != 1;
+}
+inline bool miswrites_column(int64_t rows, int64_t columns, int64_t row_stride) {
+  return kVersion3 && columns == 1 && rows > 1 && row_stride != 1;
+}
+
 inline dnnl::matmul::primitive_desc matmul_desc(const dnnl::engine& engine,
                                                 const dnnl::memory::desc& a,
                                                 const dnnl::memory::desc& b,
